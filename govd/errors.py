@@ -17,7 +17,9 @@ class GovdError(Exception):
     status: ClassVar[int] = 400
     title: ClassVar[str] = "Refused"
 
-    def __init__(self, what: str, *, where: str = "", advice: str = "", **details: Any) -> None:
+    def __init__(
+        self, what: str, *, where: str = "", advice: str = "", **details: Any
+    ) -> None:
         self.what, self.where, self.advice, self.details = what, where, advice, details
         super().__init__(self.message)
 
@@ -29,16 +31,18 @@ class GovdError(Exception):
 
     def as_problem(self) -> dict[str, Any]:
         """The same as RFC 9457 problem details."""
-        kind = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip(
-            "-"
-        )
+        kind = "".join(
+            f"-{c.lower()}" if c.isupper() else c for c in type(self).__name__
+        ).lstrip("-")
         problem = {
             "type": f"urn:govd:{kind}",
             "title": self.title,
             "status": self.status,
             "detail": self.message,
         }
-        problem |= {k: v for k, v in (("where", self.where), ("advice", self.advice)) if v}
+        problem |= {
+            k: v for k, v in (("where", self.where), ("advice", self.advice)) if v
+        }
         return problem | self.details
 
 

@@ -30,7 +30,9 @@ class Attack:
 ATTACKS: Final = {
     "label": Attack("asks with the registered labels", "nothing but answers"),
     "prompts": Attack("asks with each registered prompt alone", "nothing but answers"),
-    "unseen_prompts": Attack("asks with prompts that nobody registered", "nothing but answers"),
+    "unseen_prompts": Attack(
+        "asks with prompts that nobody registered", "nothing but answers"
+    ),
     "ensemble": Attack("averages all those prompts", "nothing but answers"),
     "synonyms": Attack("uses another word for it", "a word"),
     "translations": Attack("uses another language", "a word"),
@@ -39,7 +41,9 @@ ATTACKS: Final = {
     "examples_4": Attack("searches with 4 pictures", "4 pictures of it", "area"),
     "examples_8": Attack("searches with 8 pictures", "8 pictures of it", "area"),
     "examples_16": Attack("searches with 16 pictures", "16 pictures of it", "area"),
-    "neighbours": Attack("compares with the nearest labelled picture", "labelled pictures", "area"),
+    "neighbours": Attack(
+        "compares with the nearest labelled picture", "labelled pictures", "area"
+    ),
     "probe": Attack("trains a linear probe", "labelled pictures", "area"),
     "relearning": Attack(
         "learns the projection back", "the base model's vectors of unlabelled pictures"
@@ -114,9 +118,13 @@ def claim_of(leak: Mapping[str, Any]) -> str:
     """
     rungs = _of_kind(leak.get("rungs"))
     grade = sum(1 for _ in _leading(rungs))
-    claims = [RUNGS[rung["rung"]].claim for rung in rungs[:grade] if rung.get("rung") in RUNGS]
+    claims = [
+        RUNGS[rung["rung"]].claim for rung in rungs[:grade] if rung.get("rung") in RUNGS
+    ]
     text = "; ".join(claims) if claims else "nothing is claimed"
-    beyond = [_beyond(rung, leak) for rung in rungs[grade:] if rung.get("rung") in RUNGS]
+    beyond = [
+        _beyond(rung, leak) for rung in rungs[grade:] if rung.get("rung") in RUNGS
+    ]
     return f"grade {grade} of {len(RUNGS)}: {text}" + (
         f". Beyond that: {'; '.join(beyond)}" if beyond else ""
     )
@@ -141,13 +149,21 @@ def _beyond(rung: Mapping[str, Any], leak: Mapping[str, Any]) -> str:
             f"whether it is {words.claim.removeprefix('not ')} is not known"
             f" ({WHY.get(str(state), WHY['unmeasured'])})"
         )
-    deciding = [one for one in _of_kind(leak.get("attacks")) if one.get("attack") == rung.get("by")]
+    deciding = [
+        one
+        for one in _of_kind(leak.get("attacks"))
+        if one.get("attack") == rung.get("by")
+    ]
     return f"{words.broken} ({value_of(deciding[0])})" if deciding else words.broken
 
 
 def value_of(attack: Mapping[str, Any], which: str = "now") -> str:
     """What an attack attains, in the figure that suits it."""
-    kind = ATTACKS[attack["attack"]].measure if attack.get("attack") in ATTACKS else "share"
+    kind = (
+        ATTACKS[attack["attack"]].measure
+        if attack.get("attack") in ATTACKS
+        else "share"
+    )
     value = attack.get(which)
     if kind == "rank":
         place, needs = attack.get("place"), attack.get("needs")
@@ -164,10 +180,13 @@ def cost_of(attack: Mapping[str, Any]) -> str:
     counts = needs if isinstance(needs, Mapping) else {}
     if name in ("neighbours", "probe") and counts:
         return (
-            f"{counts.get('pictures')} pictures of it and {counts.get('others')} others, labelled"
+            f"{counts.get('pictures')} pictures of it "
+            f"and {counts.get('others')} others, labelled"
         )
     if name == "relearning" and counts:
-        return f"the base model's vectors of {counts.get('pictures')} pictures, no labels"
+        return (
+            f"the base model's vectors of {counts.get('pictures')} pictures, no labels"
+        )
     if name in ("prompts", "unseen_prompts") and counts.get("prompts"):
         return f"nothing but answers ({counts['prompts']} prompts)"
     if name in ("synonyms", "translations", "search") and counts.get("words"):

@@ -98,7 +98,10 @@ def govd_compute_contribution(
 
 @hookspec(firstresult=True)
 def govd_compose_edit(
-    basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], where: str
+    basis: Basis,
+    contributions: Sequence[Contribution],
+    methods: Mapping[str, Method],
+    where: str,
 ) -> AnyEdit | None:
     """The cumulative edit of all contributions in force (*first*). `where` is `host` or `device`.
 
@@ -212,7 +215,9 @@ def govd_gate(revision: Record) -> Gate | None:
 
 
 @hookspec(firstresult=True)
-def govd_export(model: Model, edit: AnyEdit, format: str, folder: Path) -> Mapping[str, str] | None:
+def govd_export(
+    model: Model, edit: AnyEdit, format: str, folder: Path
+) -> Mapping[str, str] | None:
     """Write an edited model in `format` into `folder` (*first*); file names with their SHA-256, or
     None for a format not one's own.
     """
@@ -243,7 +248,11 @@ def govd_on_entry(entry: Record) -> None:
 
 @hookspec(firstresult=True)
 def govd_witness(
-    url: str, checkpoint: str, before: int, prove: Callable[[int], Sequence[bytes]], key: str
+    url: str,
+    checkpoint: str,
+    before: int,
+    prove: Callable[[int], Sequence[bytes]],
+    key: str,
 ) -> Sequence[str] | None:
     """Hand a log checkpoint to the witness at `url` (*first*): its signature lines, or None for an
     address that is not one's own.

@@ -20,7 +20,8 @@ from govd.models.given import Given
 from govd.service.service import Service, open_service
 
 POINTS = [
-    EntryPoint(f"example-{n}", f"govd_example.{n}", "govd") for n in ("backend", "method", "policy")
+    EntryPoint(f"example-{n}", f"govd_example.{n}", "govd")
+    for n in ("backend", "method", "policy")
 ]
 POINTS += [
     EntryPoint("bounds", "govd_bounds", "govd"),

@@ -44,10 +44,14 @@ def simulated_texts(count: int, dim: int, seed: int = 0) -> np.ndarray:
     fading = np.exp(-np.arange(dim) / (FADING * dim))
     spread = exact.unit(draw.normal(size=(count, dim)) * fading)
     # no `@`: its last bits depend on the machine's BLAS
-    mixed = exact.matmul(spread, np.ascontiguousarray(draw.normal(size=(dim, dim)) / dim**0.5))
+    mixed = exact.matmul(
+        spread, np.ascontiguousarray(draw.normal(size=(dim, dim)) / dim**0.5)
+    )
     common = draw.normal(size=dim)
     share = np.clip(COMMON + VARYING * draw.normal(size=(count, 1)), 0.3, 0.95)
-    return exact.unit(share**0.5 * common / np.sqrt((common**2).sum()) + (1 - share) ** 0.5 * mixed)
+    return exact.unit(
+        share**0.5 * common / np.sqrt((common**2).sum()) + (1 - share) ** 0.5 * mixed
+    )
 
 
 def named_texts(dim: int, count: int = 1199) -> tuple[list[str], np.ndarray, str]:

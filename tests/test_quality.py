@@ -22,7 +22,12 @@ def run(*command: str) -> str:
     tool = shutil.which(command[0], path=str(Path(sys.executable).parent))
     assert tool, f"{command[0]} is not installed: pip install -e '.[dev]'"
     done = subprocess.run(
-        [tool, *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        [tool, *command[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -36,11 +41,22 @@ def test_the_code_is_kept(check: str) -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
-    run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT))
+    run(
+        "python",
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(out),
+        str(ROOT),
+    )
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_holds_every_package_and_installs_alone(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_holds_every_package_and_installs_alone(
+    wheel: Path, tmp_path: Path
+) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in (
         ROOT / "govd",

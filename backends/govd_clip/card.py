@@ -9,8 +9,16 @@ from govd_clip.headers import Slot
 from govd_clip.layouts import Family
 from govd_clip.open_clip import stored
 
-PROJECTION: Final = {"image": "visual_projection.weight", "text": "text_projection.weight"}
-NAMES: Final = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+PROJECTION: Final = {
+    "image": "visual_projection.weight",
+    "text": "text_projection.weight",
+}
+NAMES: Final = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+}
 BITS: Final = {"F16": 11, "BF16": 8}
 """Bits of a significand, the hidden one included."""
 _HUGGING_FACE: Final = """```python
@@ -67,7 +75,9 @@ def notes(family: Family, slots: Mapping[str, Slot]) -> dict[str, str]:
             f"The edit lies in the weights: in `{stored(layer, ()).name}` alone. Every other tensor"
             " is the base's, under the name that open_clip gives it."
         )
-    kind = next(slot.dtype for name, slot in slots.items() if name.endswith("proj.weight"))
+    kind = next(
+        slot.dtype for name, slot in slots.items() if name.endswith("proj.weight")
+    )
     return card | _rounding(kind)
 
 

@@ -90,11 +90,15 @@ def check_beside(folder: Path) -> None:
             " adapter upon the model"
         )
         raise BadCheckpoint(
-            reason, where=str(folder), advice=f"{MERGE} Or move the adapter's files away."
+            reason,
+            where=str(folder),
+            advice=f"{MERGE} Or move the adapter's files away.",
         )
     for entry in sorted(folder.iterdir()):
         if entry.suffix in READ and entry.exists() and not entry.is_dir():
-            check_regular(entry, LARGEST_CONFIG if entry.name in SETTINGS else LARGEST_JSON)
+            check_regular(
+                entry, LARGEST_CONFIG if entry.name in SETTINGS else LARGEST_JSON
+            )
 
 
 def sha256(path: Path) -> str:
@@ -116,12 +120,20 @@ def fold(weight: Floats, edit: LinearEdit) -> Floats:
     )
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != w.shape[0]:
         reason = f"the edit is of shape {left.shape}, the model's joint space of {w.shape[0]}"
-        raise Unsupported(reason, advice="An edit fits only the model that it was computed for.")
+        raise Unsupported(
+            reason, advice="An edit fits only the model that it was computed for."
+        )
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
-        raise Unsupported("the edited projection is not finite", advice="Check the edit.")
-    new: Floats = w - right @ (left.T @ w) if edit.side == "image" else w - left @ (right.T @ w)
+        raise Unsupported(
+            "the edited projection is not finite", advice="Check the edit."
+        )
+    new: Floats = (
+        w - right @ (left.T @ w) if edit.side == "image" else w - left @ (right.T @ w)
+    )
     if not np.isfinite(new).all():
-        raise Unsupported("the edited projection is not finite", advice="Check the edit.")
+        raise Unsupported(
+            "the edited projection is not finite", advice="Check the edit."
+        )
     return new
 
 

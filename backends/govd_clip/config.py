@@ -33,7 +33,16 @@ LEGACY_EOS = 2
 the highest id.
 """
 
-_SIZES = {384: "S", 512: "S", 768: "B", 1024: "L", 1152: "So400m", 1280: "H", 1408: "g", 1664: "G"}
+_SIZES = {
+    384: "S",
+    512: "S",
+    768: "B",
+    1024: "L",
+    1152: "So400m",
+    1280: "H",
+    1408: "g",
+    1664: "G",
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,9 @@ class Config:
         """As people call it: `CLIP ViT-B/32`, with the picture's size where it is not 224."""
         size = _SIZES.get(self.vision.width, str(self.vision.width))
         name = "SigLIP" if self.family == "siglip" else "CLIP"
-        return f"{name} ViT-{size}/{self.patch}" + ("" if self.image == 224 else f"@{self.image}")
+        return f"{name} ViT-{size}/{self.patch}" + (
+            "" if self.image == 224 else f"@{self.image}"
+        )
 
 
 def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
@@ -92,7 +103,9 @@ def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
         )
     if about.st_size > largest:
         reason = f"has {about.st_size:,} bytes, more than {largest:,}"
-        raise BadCheckpoint(reason, where=str(path), advice="Download the checkpoint again.")
+        raise BadCheckpoint(
+            reason, where=str(path), advice="Download the checkpoint again."
+        )
     if about.st_size <= POINTER_BYTES and _begins(path, POINTER):
         reason = "is a Git LFS pointer: the file itself was not downloaded"
         raise BadCheckpoint(
@@ -133,7 +146,9 @@ def read_json(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(value, dict):
         raise BadCheckpoint(
-            "is not a JSON object", where=str(path), advice="Download the checkpoint again."
+            "is not a JSON object",
+            where=str(path),
+            advice="Download the checkpoint again.",
         )
     return value
 
@@ -176,7 +191,9 @@ def _read_clip_config(folder: Path) -> Config:
         raise
     except Exception as error:
         raise BadCheckpoint(
-            f"transformers refuses it: {error}", where=str(path), advice="Correct the config."
+            f"transformers refuses it: {error}",
+            where=str(path),
+            advice="Correct the config.",
         ) from error
     text, vision = full.text_config, full.vision_config
     try:
@@ -193,7 +210,9 @@ def _read_clip_config(folder: Path) -> Config:
         )
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise BadCheckpoint(
-            f"a value does not fit: {error}", where=str(path), advice="Correct the config."
+            f"a value does not fit: {error}",
+            where=str(path),
+            advice="Correct the config.",
         ) from None
     check(config, path)
     return config
@@ -213,7 +232,9 @@ def check_plain(raw: dict[str, Any], path: Path) -> None:
     ):
         if raw.get(key):
             advice = "Save the model with save_pretrained in full precision, and give that folder."
-            raise BadCheckpoint(f"{key} is given: {meaning}", where=str(path), advice=advice)
+            raise BadCheckpoint(
+                f"{key} is given: {meaning}", where=str(path), advice=advice
+            )
 
 
 def tower(config: Any) -> Tower:
@@ -264,11 +285,20 @@ def check(config: Config, path: Path) -> None:
         "vocab_size": config.vocab,
         "max_position_embeddings": config.context,
     }
-    numbers |= {"image_size": config.image, "patch_size": config.patch, "eos_token_id": config.eos}
+    numbers |= {
+        "image_size": config.image,
+        "patch_size": config.patch,
+        "eos_token_id": config.eos,
+    }
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
-        numbers |= {f"{side}.hidden_size": tower.width, f"{side}.intermediate_size": tower.inner}
+        numbers |= {
+            f"{side}.hidden_size": tower.width,
+            f"{side}.intermediate_size": tower.inner,
+        }
         if tower.layers > LAYERS:
-            reason = f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
+            reason = (
+                f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
+            )
             raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
         if not (math.isfinite(tower.eps) and tower.eps >= 0):
             raise BadCheckpoint(

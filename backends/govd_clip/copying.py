@@ -104,7 +104,9 @@ def _grown(entries: Mapping[str, Any], changes: Collection[str]) -> dict[str, An
     return grown
 
 
-def _edited(source: Hashed, changes: Mapping[str, Change], where: Path) -> Iterable[bytes]:
+def _edited(
+    source: Hashed, changes: Mapping[str, Change], where: Path
+) -> Iterable[bytes]:
     """The bytes of a safetensors file with some tensors changed.
 
     Raises:
@@ -113,8 +115,12 @@ def _edited(source: Hashed, changes: Mapping[str, Change], where: Path) -> Itera
     length = int.from_bytes(source.read(8), "little")
     header = b"".join(source.blocks(min(length, LONGEST)))
     entries: dict[str, Any] = json.loads(header)
-    if any(widened(entries[name]["dtype"]) != entries[name]["dtype"] for name in changes):
-        text = json.dumps(_grown(entries, changes), separators=(",", ":"), ensure_ascii=False)
+    if any(
+        widened(entries[name]["dtype"]) != entries[name]["dtype"] for name in changes
+    ):
+        text = json.dumps(
+            _grown(entries, changes), separators=(",", ":"), ensure_ascii=False
+        )
         header = text.encode() + b" " * (-len(text.encode()) % 8)
     yield len(header).to_bytes(8, "little") + header
     at = 0
@@ -124,7 +130,9 @@ def _edited(source: Hashed, changes: Mapping[str, Change], where: Path) -> Itera
         yield from source.blocks(begin - at)
         weight = np.frombuffer(source.read(end - begin), DTYPES[stored]).reshape(shape)
         with np.errstate(over="ignore"):
-            rounded = np.ascontiguousarray(changes[name](weight)).astype(DTYPES[widened(stored)])
+            rounded = np.ascontiguousarray(changes[name](weight)).astype(
+                DTYPES[widened(stored)]
+            )
         if not np.isfinite(rounded.astype(np.float64)).all():
             reason = f"the edited {name} is not finite in the type that the checkpoint has it in"
             advice = "Save the base in float32, and register that."

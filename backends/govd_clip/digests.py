@@ -49,10 +49,14 @@ def check(folder: Path, used: Iterable[Path]) -> None:
 
 def _same(path: Path, name: str, listed: dict[str, str]) -> None:
     if name not in listed:
-        raise BadCheckpoint(f"{DIGESTS} does not list this file", where=str(path), advice=AGAIN)
+        raise BadCheckpoint(
+            f"{DIGESTS} does not list this file", where=str(path), advice=AGAIN
+        )
     if not path.is_file():
         raise BadCheckpoint(
-            f"{DIGESTS} lists this file, but it is missing", where=str(path), advice=AGAIN
+            f"{DIGESTS} lists this file, but it is missing",
+            where=str(path),
+            advice=AGAIN,
         )
     if sha256(path) != listed[name]:
         raise BadCheckpoint(

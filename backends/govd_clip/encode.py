@@ -70,7 +70,9 @@ class Encoder:
     @property
     def model(self) -> Towers:
         """The model with its weights."""
-        model: Towers = self._once("model", lambda: load(self.config, self.folder, self.files))
+        model: Towers = self._once(
+            "model", lambda: load(self.config, self.folder, self.files)
+        )
         return model
 
     @property
@@ -86,9 +88,8 @@ class Encoder:
         return loaded
 
     def _tokenizer(self) -> Tokenizer:
-        check_same(
-            self.folder, self.files, TOKENIZER
-        )  # before, since others were not tried, and after, since they may be others by now
+        # before, since others were not tried, and after, since they may be others by now
+        check_same(self.folder, self.files, TOKENIZER)
         tokenizer = Tokenizer(self.folder, self.config)
         check_same(self.folder, self.files, TOKENIZER)
         return tokenizer
@@ -121,18 +122,22 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32."""
-        ids, out = self.tokens(texts), np.zeros((len(texts), self.config.dim), np.float32)
+        ids, out = (
+            self.tokens(texts),
+            np.zeros((len(texts), self.config.dim), np.float32),
+        )
         shorter = () if self.config.family == "siglip" else LENGTHS
-        lengths = sorted({min(x, self.config.context) for x in (*shorter, self.config.context)})
+        lengths = sorted(
+            {min(x, self.config.context) for x in (*shorter, self.config.context)}
+        )
         groups: dict[int, list[int]] = {}
         for i, row in enumerate(ids):
             groups.setdefault(next(x for x in lengths if x >= len(row)), []).append(i)
         done = 0
         for length, rows in sorted(groups.items()):
             for part in _parts(rows, TEXTS[-1]):
-                batch = np.zeros(
-                    (_size(len(part), TEXTS), length), np.int32
-                )  # padding is behind the token that is read
+                # padding is behind the token that is read
+                batch = np.zeros((_size(len(part), TEXTS), length), np.int32)
                 for at, i in enumerate(part):
                     batch[at, : len(ids[i])] = ids[i]
                 out[part] = _run(_texts, self.model, batch)[: len(part)]
@@ -140,9 +145,14 @@ class Encoder:
                 progress("texts", done, len(texts))
         return out
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         """Unit embeddings `(n, d)` float32."""
-        out, size = np.zeros((len(images), self.config.dim), np.float32), self.config.image
+        out, size = (
+            np.zeros((len(images), self.config.dim), np.float32),
+            self.config.image,
+        )
         if not images:
             return out
         _ = self.preparation  # where it does not load, no thread is begun
@@ -172,7 +182,9 @@ class Encoder:
         return out if linear is None else linear(out)
 
 
-def _run(function: Callable[[Towers, jax.Array], jax.Array], model: Towers, batch: Any) -> Floats:
+def _run(
+    function: Callable[[Towers, jax.Array], jax.Array], model: Towers, batch: Any
+) -> Floats:
     return np.asarray(function(model, jnp.asarray(batch)), np.float32)
 
 

@@ -13,7 +13,8 @@ VECTORS: Final = (
     " them: a .npz of vectors."
 )
 WHOLE: Final = (
-    "Give the whole CLIPModel that it was taken from, with both towers and their projections."
+    "Give the whole CLIPModel that it was taken "
+    "from, with both towers and their projections."
 )
 
 FAMILIES: Final[dict[str, tuple[str, str]]] = {
@@ -26,7 +27,10 @@ FAMILIES: Final[dict[str, tuple[str, str]]] = {
     "clipseg": ("a CLIPSeg model", VECTORS),
     "clip_vision_model": ("the vision half of a CLIP model", WHOLE),
     "clip_text_model": ("the text half of a CLIP model", WHOLE),
-    "vision-text-dual-encoder": ("two encoders joined (VisionTextDualEncoderModel)", VECTORS),
+    "vision-text-dual-encoder": (
+        "two encoders joined (VisionTextDualEncoderModel)",
+        VECTORS,
+    ),
     "jina_clip": ("a Jina CLIP model, whose code comes with it", VECTORS),
     "x_clip": ("an X-CLIP model for videos", VECTORS),
     "clap": ("a CLAP model, for sounds", VECTORS),
@@ -89,13 +93,17 @@ def fault_of(path: Path) -> BadCheckpoint | None:
             None,
         )
         advice = f"Give the folder {inner} in it." if inner else VECTORS
-        return BadCheckpoint("is a sentence-transformers model", where=where, advice=advice)
+        return BadCheckpoint(
+            "is a sentence-transformers model", where=where, advice=advice
+        )
     if (path / "model_index.json").exists():
         return BadCheckpoint("is a diffusers pipeline", where=where, advice=WHOLE)
     if (path / "config.json").is_file():
         return of_type(model_type(path / "config.json"), where)
     if (path / "adapter_config.json").exists():
-        return BadCheckpoint("is an adapter (PEFT) without its model", where=where, advice=MERGE)
+        return BadCheckpoint(
+            "is an adapter (PEFT) without its model", where=where, advice=MERGE
+        )
     return _of_pieces(path, where)
 
 
@@ -106,15 +114,30 @@ MERGE: Final = (
 
 
 def _of_file(path: Path, where: str) -> BadCheckpoint | None:
-    if path.suffix in (".pt", ".pth", ".bin", ".ckpt", ".onnx", ".h5", ".msgpack", ".gguf"):
+    if path.suffix in (
+        ".pt",
+        ".pth",
+        ".bin",
+        ".ckpt",
+        ".onnx",
+        ".h5",
+        ".msgpack",
+        ".gguf",
+    ):
         return BadCheckpoint(
             "is a single file of weights; govd opens a CLIPModel's folder",
             where=where,
             advice=_CONVERT,
         )
-    if path.name in ("config.json", "model.safetensors", "model.safetensors.index.json"):
+    if path.name in (
+        "config.json",
+        "model.safetensors",
+        "model.safetensors.index.json",
+    ):
         return BadCheckpoint(
-            "is one file of a checkpoint", where=where, advice=f"Give its folder: {path.parent}"
+            "is one file of a checkpoint",
+            where=where,
+            advice=f"Give its folder: {path.parent}",
         )
     return None
 
@@ -123,7 +146,9 @@ def _of_cache(path: Path, where: str) -> BadCheckpoint | None:
     """A repository in the Hub's cache (`models--owner--name`), or the cache itself."""
     snapshots = path / "snapshots"
     if snapshots.is_dir() and not (path / "config.json").exists():
-        commits = sorted(str(entry) for entry in snapshots.iterdir() if entry.is_dir())[:3]
+        commits = sorted(str(entry) for entry in snapshots.iterdir() if entry.is_dir())[
+            :3
+        ]
         advice = (
             f"Give a snapshot in it: {', '.join(commits)}"
             if commits
@@ -159,11 +184,19 @@ def _of_pieces(path: Path, where: str) -> BadCheckpoint | None:
         )
     if any(
         (path / name).exists()
-        for name in ("preprocessor_config.json", "tokenizer_config.json", "tokenizer.json")
+        for name in (
+            "preprocessor_config.json",
+            "tokenizer_config.json",
+            "tokenizer.json",
+        )
     ):
         return BadCheckpoint(
-            "config.json is missing", where=where, advice="Copy it from the original checkpoint."
+            "config.json is missing",
+            where=where,
+            advice="Copy it from the original checkpoint.",
         )
     if any(path.glob("*.onnx")) or any(path.glob("*.pt")) or any(path.glob("*.gguf")):
-        return BadCheckpoint("holds weights, but none of a CLIPModel", where=where, advice=_CONVERT)
+        return BadCheckpoint(
+            "holds weights, but none of a CLIPModel", where=where, advice=_CONVERT
+        )
     return None

@@ -63,7 +63,9 @@ class Slot:
         """
         raw = np.fromfile(self.path, np.uint8, self.size, offset=self.begin)
         if raw.size != self.size:
-            raise BadCheckpoint(f"ends within {name}", where=str(self.path), advice=AGAIN)
+            raise BadCheckpoint(
+                f"ends within {name}", where=str(self.path), advice=AGAIN
+            )
         return raw.view(DTYPES[self.dtype]).reshape(self.shape)
 
 
@@ -113,10 +115,14 @@ def _shards(folder: Path) -> list[Path]:
     if (
         not isinstance(shards, dict)
         or not shards
-        or not all(isinstance(s, str) and s and Path(s).name == s for s in shards.values())
+        or not all(
+            isinstance(s, str) and s and Path(s).name == s for s in shards.values()
+        )
     ):
         raise BadCheckpoint(
-            "weight_map names no files of this folder", where=str(folder / INDEX), advice=AGAIN
+            "weight_map names no files of this folder",
+            where=str(folder / INDEX),
+            advice=AGAIN,
         )
     paths = [folder / name for name in sorted(set(shards.values()))]
     for path in paths:
@@ -127,7 +133,9 @@ def _shards(folder: Path) -> list[Path]:
                 advice=AGAIN,
             )
         if not path.exists():
-            raise BadCheckpoint(f"shard {path.name} is missing", where=str(folder), advice=AGAIN)
+            raise BadCheckpoint(
+                f"shard {path.name} is missing", where=str(folder), advice=AGAIN
+            )
     return paths
 
 
@@ -146,7 +154,9 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
             raise BadCheckpoint(
-                "is truncated: its header does not fit into it", where=str(path), advice=AGAIN
+                "is truncated: its header does not fit into it",
+                where=str(path),
+                advice=AGAIN,
             )
         if length > LONGEST:
             raise BadCheckpoint(
@@ -158,7 +168,9 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
             entries = _entries(file.read(length))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise BadCheckpoint(
-                "has a header that is no safetensors header", where=str(path), advice=AGAIN
+                "has a header that is no safetensors header",
+                where=str(path),
+                advice=AGAIN,
             ) from None
     end = 0
     for name, entry in sorted(
@@ -174,9 +186,15 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
             )
         end = after
     if 8 + length + end != size:
-        reason = "is truncated" if size < 8 + length + end else "has more than its header says"
+        reason = (
+            "is truncated"
+            if size < 8 + length + end
+            else "has more than its header says"
+        )
         raise BadCheckpoint(
-            f"{reason}: {size:,} bytes, not {8 + length + end:,}", where=str(path), advice=AGAIN
+            f"{reason}: {size:,} bytes, not {8 + length + end:,}",
+            where=str(path),
+            advice=AGAIN,
         )
     return entries, 8 + length
 
@@ -205,7 +223,9 @@ def _entries(data: bytes) -> dict[str, Any]:
             and isinstance(entry["dtype"], str)
         ):
             raise TypeError(name)
-        if not all(type(number) is int and 0 <= number < 2**63 for number in (*shape, *offsets)):
+        if not all(
+            type(number) is int and 0 <= number < 2**63 for number in (*shape, *offsets)
+        ):
             raise ValueError(name)
     return entries
 
@@ -222,7 +242,11 @@ def slots(folder: Path) -> dict[str, Slot]:
         for name, entry in entries.items():
             if name == "__metadata__" or name in BUFFERS:
                 continue
-            kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+            kind, shape, (begin, end) = (
+                entry["dtype"],
+                tuple(entry["shape"]),
+                entry["data_offsets"],
+            )
             if kind not in DTYPES:
                 raise BadCheckpoint(
                     f"{name} is {kind}",
@@ -231,7 +255,9 @@ def slots(folder: Path) -> dict[str, Slot]:
                 )
             if name in slot_of:
                 raise BadCheckpoint(
-                    f"{name} is also in {slot_of[name].path.name}", where=str(path), advice=AGAIN
+                    f"{name} is also in {slot_of[name].path.name}",
+                    where=str(path),
+                    advice=AGAIN,
                 )
             if end - begin != math.prod(shape) * np.dtype(DTYPES[kind]).itemsize:
                 raise BadCheckpoint(

@@ -41,7 +41,9 @@ def is_clip_folder(folder: Path) -> bool:
         return True
     if path.exists() or fault_of(folder) is not None:
         return False
-    return any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+    return any(folder.glob("model*.safetensors")) or any(
+        folder.glob("pytorch_model*.bin")
+    )
 
 
 def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
@@ -106,7 +108,9 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
         ) from None
     except RepositoryNotFoundError:
         raise NotFound(
-            "is neither a folder here nor a repository of the Hub", where=repo, advice=SPELLING
+            "is neither a folder here nor a repository of the Hub",
+            where=repo,
+            advice=SPELLING,
         ) from None
     except LocalEntryNotFoundError as error:
         raise Unreachable(
@@ -162,4 +166,6 @@ def _check_weights(folder: Path, repo: str, commit: str) -> None:
             f'Where torch is installed, run: python -c "{convert}", copy its other files along, and'
             " give that folder."
         )
-        raise BadCheckpoint("has no safetensors weights", where=f"{repo}@{commit}", advice=advice)
+        raise BadCheckpoint(
+            "has no safetensors weights", where=f"{repo}@{commit}", advice=advice
+        )

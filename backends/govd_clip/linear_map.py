@@ -68,7 +68,9 @@ def write_map(edit: LinearEdit, dim: int, before: bytes | None, target: Path) ->
     left, right = np.asarray(edit.L, np.float64), np.asarray(edit.B, np.float64)
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != dim:
         reason = f"the edit is of shape {left.shape}, the model's joint space of {dim}"
-        raise Unsupported(reason, advice="An edit fits only the model that it was computed for.")
+        raise Unsupported(
+            reason, advice="An edit fits only the model that it was computed for."
+        )
     if before is not None:
         # x - B₁(L₁ᵀx), then x - B₂(L₂ᵀx): together L = [L₁, L₂ - L₁(B₁ᵀL₂)], B = [B₁, B₂]
         old = _parsed(before, target)
@@ -86,8 +88,14 @@ def _parsed(data: bytes, where: Path) -> LinearMap:
     try:
         factors = load(data)
         left, right = factors["L"].astype(np.float64), factors["B"].astype(np.float64)
-        if left.ndim == 2 and left.shape == right.shape and np.isfinite([left, right]).all():
+        if (
+            left.ndim == 2
+            and left.shape == right.shape
+            and np.isfinite([left, right]).all()
+        ):
             return LinearMap(left, right)
     except (SafetensorError, KeyError, ValueError, TypeError):
         pass
-    raise BadCheckpoint("is no linear map (L and B of one shape)", where=str(where), advice=AGAIN)
+    raise BadCheckpoint(
+        "is no linear map (L and B of one shape)", where=str(where), advice=AGAIN
+    )

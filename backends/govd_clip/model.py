@@ -47,17 +47,24 @@ class Attention(nnx.Module):
         n, t, w = x.shape
         rows = x.reshape(n * t, w)
         maps = (self.q_proj, self.k_proj, self.v_proj)
+        # (n, h, t, w/h)
         q, k, v = (
-            laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3))
+            laid_out(
+                p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)
+            )
             for p in maps
-        )  # (n, h, t, w/h)
-        scores = jnp.einsum("nhqe,nhke->nhqk", q * (w // self.heads) ** -0.5, k)  # (n, h, t, t)
+        )
+        # (n, h, t, t)
+        scores = jnp.einsum("nhqe,nhke->nhqk", q * (w // self.heads) ** -0.5, k)
         if causal:
             scores = jnp.where(
                 jnp.tril(jnp.ones((t, t), bool)), scores, jnp.finfo(scores.dtype).min
             )
-        mixed = jnp.einsum("nhqk,nhke->nhqe", jax.nn.softmax(scores, axis=-1), v)  # (n, h, t, w/h)
-        out: Array = self.out_proj(laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w))
+        # (n, h, t, w/h)
+        mixed = jnp.einsum("nhqk,nhke->nhqe", jax.nn.softmax(scores, axis=-1), v)
+        out: Array = self.out_proj(
+            laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w)
+        )
         return out.reshape(n, t, w)
 
     def at(self, x: Array, place: Array, causal: bool) -> Array:
@@ -67,20 +74,27 @@ class Attention(nnx.Module):
         n, t, w = x.shape
         rows = x.reshape(n * t, w)
         k, v = (
-            laid_out(p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3))
+            laid_out(
+                p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)
+            )
             for p in (self.k_proj, self.v_proj)
         )
+        # (n, h, w/h)
         q = (
             self.q_proj(x[jnp.arange(n), place]).reshape(n, self.heads, w // self.heads)
             * (w // self.heads) ** -0.5
-        )  # (n, h, w/h)
+        )
         scores = jnp.einsum("nhe,nhke->nhk", q, k)  # (n, h, t)
         if causal:
             scores = jnp.where(
-                jnp.arange(t) <= place[:, None, None], scores, jnp.finfo(scores.dtype).min
+                jnp.arange(t) <= place[:, None, None],
+                scores,
+                jnp.finfo(scores.dtype).min,
             )
         out: Array = self.out_proj(
-            jnp.einsum("nhk,nhke->nhe", jax.nn.softmax(scores, axis=-1), v).reshape(n, w)
+            jnp.einsum("nhk,nhke->nhe", jax.nn.softmax(scores, axis=-1), v).reshape(
+                n, w
+            )
         )
         return out  # (n, w)
 
@@ -94,9 +108,8 @@ class Mlp(nnx.Module):
         self.fc2 = nnx.Linear(tower.inner, tower.width, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        out: Array = self.fc2(
-            ACT[self.act](self.fc1(x.reshape(-1, x.shape[-1])))
-        )  # (n·t, w) → (n·t, inner) → (n·t, w)
+        # (n·t, w) → (n·t, inner) → (n·t, w)
+        out: Array = self.fc2(ACT[self.act](self.fc1(x.reshape(-1, x.shape[-1]))))
         return out.reshape(x.shape)
 
 
@@ -148,15 +161,17 @@ class TextEmbeddings(nnx.Module):
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.token_embedding = nnx.Embed(config.vocab, config.text.width, rngs=rngs)
-        self.position_embedding = nnx.Embed(config.context, config.text.width, rngs=rngs)
+        self.position_embedding = nnx.Embed(
+            config.context, config.text.width, rngs=rngs
+        )
 
     def __call__(self, ids: Array) -> Array:
         tokens, places = (
-            table.embedding[...] for table in (self.token_embedding, self.position_embedding)
+            table.embedding[...]
+            for table in (self.token_embedding, self.position_embedding)
         )
-        out: Array = (
-            tokens[ids] + places[: ids.shape[1]]
-        )  # (n, t, w), as precise as the weights are
+        # (n, t, w), as precise as the weights are
+        out: Array = tokens[ids] + places[: ids.shape[1]]
         return out
 
 
@@ -167,18 +182,26 @@ class VisionEmbeddings(nnx.Module):
         width, size = config.vision.width, (config.patch, config.patch)
         self.class_embedding = nnx.Param(jnp.zeros(width))
         self.patch_embedding = nnx.Conv(
-            config.channels, width, size, strides=size, padding="VALID", use_bias=False, rngs=rngs
+            config.channels,
+            width,
+            size,
+            strides=size,
+            padding="VALID",
+            use_bias=False,
+            rngs=rngs,
         )
         self.position_embedding = nnx.Embed(config.patches + 1, width, rngs=rngs)
 
     def __call__(self, pixels: Array) -> Array:
         n = pixels.shape[0]
+        # (n, s-1, w)
         patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1)).reshape(
             n, -1, self.class_embedding.shape[0]
-        )  # (n, s-1, w)
+        )
         first = jnp.broadcast_to(self.class_embedding[...], (n, 1, patches.shape[-1]))
         out: Array = (
-            jnp.concatenate([first, patches], axis=1) + self.position_embedding.embedding[...]
+            jnp.concatenate([first, patches], axis=1)
+            + self.position_embedding.embedding[...]
         )
         return out  # (n, s, w)
 
@@ -195,10 +218,11 @@ class TextTower(nnx.Module):
         self.final_layer_norm = norm(config.text, rngs)
 
     def __call__(self, ids: Array) -> Array:
-        end = jnp.argmax(
-            ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1
-        )  # (n,), the first of equals
-        out: Array = self.final_layer_norm(self.encoder(self.embeddings(ids), end, causal=True))
+        # (n,), the first of equals
+        end = jnp.argmax(ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1)
+        out: Array = self.final_layer_norm(
+            self.encoder(self.embeddings(ids), end, causal=True)
+        )
         return out  # (n, w)
 
 
@@ -214,7 +238,9 @@ class VisionTower(nnx.Module):
     def __call__(self, pixels: Array) -> Array:
         first = jnp.zeros(pixels.shape[0], int)
         out: Array = self.post_layernorm(
-            self.encoder(self.pre_layrnorm(self.embeddings(pixels)), first, causal=False)
+            self.encoder(
+                self.pre_layrnorm(self.embeddings(pixels)), first, causal=False
+            )
         )
         return out  # (n, w)
 
@@ -225,7 +251,9 @@ class Clip(nnx.Module):
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.text_model = TextTower(config, rngs)
         self.vision_model = VisionTower(config, rngs)
-        self.text_projection = nnx.Linear(config.text.width, config.dim, use_bias=False, rngs=rngs)
+        self.text_projection = nnx.Linear(
+            config.text.width, config.dim, use_bias=False, rngs=rngs
+        )
         self.visual_projection = nnx.Linear(
             config.vision.width, config.dim, use_bias=False, rngs=rngs
         )
@@ -249,4 +277,6 @@ def unit(x: Array) -> Array:
 
 def norm(tower: Tower, rngs: nnx.Rngs) -> nnx.LayerNorm:
     """A tower's normalisation of rows `(n, w)`."""
-    return nnx.LayerNorm(tower.width, epsilon=tower.eps, use_fast_variance=False, rngs=rngs)
+    return nnx.LayerNorm(
+        tower.width, epsilon=tower.eps, use_fast_variance=False, rngs=rngs
+    )

@@ -22,7 +22,15 @@ VISION: Final = (
     *("patch_dropout", "norm_kwargs"),
 )
 TEXT: Final = (
-    *("context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio", "norm_kwargs"),
+    *(
+        "context_length",
+        "vocab_size",
+        "width",
+        "heads",
+        "layers",
+        "mlp_ratio",
+        "norm_kwargs",
+    ),
     *("hf_tokenizer_name", "tokenizer_kwargs"),
 )
 """Settings of each tower that are read here, or change no embedding."""
@@ -39,13 +47,22 @@ PLAIN: Final[Mapping[str, Any]] = {
 }
 """Other settings that may be given where they say what is so without them."""
 NAMES: Final = (
-    (r"^text_model\.embeddings\.token_embedding\.weight$", r"{text}token_embedding.weight"),
-    (r"^text_model\.embeddings\.position_embedding\.weight$", r"{text}positional_embedding"),
+    (
+        r"^text_model\.embeddings\.token_embedding\.weight$",
+        r"{text}token_embedding.weight",
+    ),
+    (
+        r"^text_model\.embeddings\.position_embedding\.weight$",
+        r"{text}positional_embedding",
+    ),
     (r"^text_model\.final_layer_norm\.", r"{text}ln_final."),
     (r"^text_projection\.weight$", r"{text}text_projection"),
     (r"^vision_model\.embeddings\.class_embedding$", r"visual.class_embedding"),
     (r"^vision_model\.embeddings\.patch_embedding\.weight$", r"visual.conv1.weight"),
-    (r"^vision_model\.embeddings\.position_embedding\.weight$", r"visual.positional_embedding"),
+    (
+        r"^vision_model\.embeddings\.position_embedding\.weight$",
+        r"visual.positional_embedding",
+    ),
     (r"^vision_model\.pre_layrnorm\.", r"visual.ln_pre."),
     (r"^vision_model\.post_layernorm\.", r"visual.ln_post."),
     (r"^visual_projection\.weight$", r"visual.proj"),
@@ -97,7 +114,9 @@ def read_open_config(folder: Path) -> Config:
     settings = read_json(path).get("model_cfg")
     if not isinstance(settings, dict):
         raise BadCheckpoint(
-            "has no model_cfg", where=str(path), advice="Copy it from the original checkpoint."
+            "has no model_cfg",
+            where=str(path),
+            advice="Copy it from the original checkpoint.",
         )
     vision, text = settings.get("vision_cfg"), settings.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
@@ -113,7 +132,9 @@ def read_open_config(folder: Path) -> Config:
         width = int(vision.get("width", 768))
         heads = width // int(vision.get("head_width", 64))
         config = Config(
-            text=_tower(text, int(text.get("width", 512)), int(text.get("heads", 8)), act),
+            text=_tower(
+                text, int(text.get("width", 512)), int(text.get("heads", 8)), act
+            ),
             vision=_tower(vision, width, heads, act),
             dim=int(settings["embed_dim"]),
             vocab=int(text.get("vocab_size", 49408)),
@@ -133,7 +154,9 @@ def read_open_config(folder: Path) -> Config:
         ZeroDivisionError,
     ) as error:
         raise BadCheckpoint(
-            f"a value does not fit: {error}", where=str(path), advice="Correct the config."
+            f"a value does not fit: {error}",
+            where=str(path),
+            advice="Correct the config.",
         ) from None
     check(config, path)
     return config
@@ -153,7 +176,9 @@ def _side(size: Any) -> int:
     return int(size)
 
 
-def _check_plain(settings: Mapping[str, Any], known: Collection[str], path: Path) -> None:
+def _check_plain(
+    settings: Mapping[str, Any], known: Collection[str], path: Path
+) -> None:
     """That a tower is of the plain architecture.
 
     Raises:
@@ -162,7 +187,9 @@ def _check_plain(settings: Mapping[str, Any], known: Collection[str], path: Path
     other = [
         name
         for name, value in settings.items()
-        if name not in known and value not in (None, False, {}) and value not in PLAIN.get(name, ())
+        if name not in known
+        and value not in (None, False, {})
+        and value not in PLAIN.get(name, ())
     ]
     if isinstance(settings.get("layers"), list):
         other.insert(0, "layers")

@@ -26,7 +26,9 @@ FILTERS: Final = {
     "bilinear": Image.Resampling.BILINEAR,
 }
 MODES: Final = ("shortest", "squash")
-KNOWN: Final = frozenset(["size", "mode", "mean", "std", "interpolation", "resize_mode"])
+KNOWN: Final = frozenset(
+    ["size", "mode", "mean", "std", "interpolation", "resize_mode"]
+)
 
 
 class OpenClipPreparation:
@@ -42,7 +44,9 @@ class OpenClipPreparation:
             self._mean = _three(settings.get("mean") or MEAN)
             self._deviation = _three(settings.get("std") or DEVIATION)
         except (TypeError, ValueError) as error:
-            raise self._bad(f"has a mean or std that cannot be used ({error})") from None
+            raise self._bad(
+                f"has a mean or std that cannot be used ({error})"
+            ) from None
         self._filter = FILTERS[str(settings.get("interpolation") or "bicubic")]
         self._squashes = settings.get("resize_mode") == "squash"
 
@@ -58,7 +62,9 @@ class OpenClipPreparation:
         pixels = np.asarray(image.resize(sides, self._filter), np.float32)
         top, left = (round((side - size) / 2) for side in pixels.shape[:2])
         cropped = pixels[top : top + size, left : left + size] / np.float32(255)
-        normal = (cropped - self._mean.astype(np.float32)) / self._deviation.astype(np.float32)
+        normal = (cropped - self._mean.astype(np.float32)) / self._deviation.astype(
+            np.float32
+        )
         prepared: Floats = np.ascontiguousarray(normal.transpose(2, 0, 1))
         return prepared
 

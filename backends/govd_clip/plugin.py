@@ -60,9 +60,13 @@ class ClipModel:
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32 of texts."""
-        return self._encoder.encode_texts([text.replace(MARK, "") for text in texts], progress)
+        return self._encoder.encode_texts(
+            [text.replace(MARK, "") for text in texts], progress
+        )
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         """Unit embeddings `(n, d)` float32 of pictures."""
         return self._encoder.encode_images(images, progress)
 
@@ -77,7 +81,9 @@ class ClipModel:
         """One visual prototype for each prompt."""
         from govd_clip.prototypes import synthesise
 
-        return synthesise(self._encoder, prompts, seed=seed, steps=steps, progress=progress)
+        return synthesise(
+            self._encoder, prompts, seed=seed, steps=steps, progress=progress
+        )
 
     def write_checkpoint(self, edit: LinearEdit, folder: Path) -> Mapping[str, str]:
         """The edited model as a Hugging Face checkpoint, copied from the files that were registered
@@ -102,7 +108,9 @@ class ClipModel:
                 return self.write_checkpoint(edit, folder)
             case "siglip":
                 reason = "open_clip has SigLIP on timm's towers, which are laid out otherwise"
-                raise Unsupported(reason, advice="Export it for transformers: --format hf.")
+                raise Unsupported(
+                    reason, advice="Export it for transformers: --format hf."
+                )
         return write_open_clip(
             encoder.folder, files, edit, folder, encoder.config, encoder.preparation
         )
@@ -125,7 +133,9 @@ def govd_open_model(reference: ModelReference) -> Model | None:
 
 
 @hookimpl
-def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[str, str] | None:
+def govd_export(
+    model: Model, edit: Edit, format: str, folder: Path
+) -> Mapping[str, str] | None:
     """The Hugging Face format and open_clip's, of models that this backend opened.
 
     Raises:
@@ -140,7 +150,10 @@ def govd_export(model: Model, edit: Edit, format: str, folder: Path) -> Mapping[
 
 @hookimpl
 def govd_compose_edit(
-    basis: Basis, contributions: Sequence[Contribution], methods: Mapping[str, Method], where: str
+    basis: Basis,
+    contributions: Sequence[Contribution],
+    methods: Mapping[str, Method],
+    where: str,
 ) -> Edit | None:
     """On JAX's device, in float64: for previews and sweeps; equal to the host's to 1e-6, not to the
     last bit.
@@ -153,7 +166,10 @@ def govd_compose_edit(
 
     with jax.enable_x64(True):
         return compose(
-            basis, contributions, methods, OnArrays(jax.numpy, f"jax {jax.default_backend()}")
+            basis,
+            contributions,
+            methods,
+            OnArrays(jax.numpy, f"jax {jax.default_backend()}"),
         )
 
 
@@ -169,9 +185,8 @@ def open_folder(
     check_beside(folder)
     _check_there(folder)
     with Trial(folder, registered) as trial:
-        os.environ.setdefault(
-            "TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"
-        )  # it would say at each command that there is no torch
+        # it would say at each command that there is no torch
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
         from govd_clip import encode  # noqa: F401 - it takes as long as the trial
 
         trial.wait()
@@ -200,10 +215,14 @@ def _check_there(folder: Path) -> None:
         return
     if not any((folder / name).exists() for name in checkpoint.PICTURES):
         advice = "Copy preprocessor_config.json from the original checkpoint."
-        raise BadCheckpoint("preprocessor_config.json is missing", where=str(folder), advice=advice)
+        raise BadCheckpoint(
+            "preprocessor_config.json is missing", where=str(folder), advice=advice
+        )
 
 
-def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> ClipModel:
+def _opened(
+    folder: Path, commit: str | None, reference: str, trial: Trial
+) -> ClipModel:
     import jax
     import numpy as np
 
@@ -219,9 +238,14 @@ def _opened(folder: Path, commit: str | None, reference: str, trial: Trial) -> C
         scale = float(np.exp(stored.reshape(-1)[0]))
     if not np.isfinite(scale):
         raise BadCheckpoint(
-            "logit_scale is not finite", where=str(slots["logit_scale"].path), advice=headers.AGAIN
+            "logit_scale is not finite",
+            where=str(slots["logit_scale"].path),
+            advice=headers.AGAIN,
         )
-    files = {path.name: checkpoint.sha256(path) for path in checkpoint.checkpoint_files(folder)}
+    files = {
+        path.name: checkpoint.sha256(path)
+        for path in checkpoint.checkpoint_files(folder)
+    }
     trial.check(files)
     keep_compiled()
     device = jax.devices()[0]
@@ -258,8 +282,14 @@ def defaults(folder: Path) -> dict[str, Path]:
     """
     from govd_clip.digests import check
 
-    paths = {option: [folder / f"{option}{suffix}" for suffix in SUFFIXES] for option in DEFAULTS}
-    existing = {option: [path for path in some if path.exists()] for option, some in paths.items()}
+    paths = {
+        option: [folder / f"{option}{suffix}" for suffix in SUFFIXES]
+        for option in DEFAULTS
+    }
+    existing = {
+        option: [path for path in some if path.exists()]
+        for option, some in paths.items()
+    }
     chosen = {option: some[0] for option, some in existing.items() if some}
     check(folder, chosen.values())
     return chosen
@@ -272,7 +302,8 @@ def keep_compiled() -> None:
 
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         jax.config.update(
-            "jax_compilation_cache_dir", str(platformdirs.user_cache_path("govd") / "jax")
+            "jax_compilation_cache_dir",
+            str(platformdirs.user_cache_path("govd") / "jax"),
         )
         # a daemon warms a dozen programs: those of a second each are worth keeping, too
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -17,7 +17,16 @@ from govd.types import Floats
 from govd_clip.config import Config
 from govd_clip.first_import import import_transformers
 
-KNOWN: Final = ("CLIP", "ChineseCLIP", "ViT", "DeiT", "Bit", "ConvNext", "Blip", "Siglip")
+KNOWN: Final = (
+    "CLIP",
+    "ChineseCLIP",
+    "ViT",
+    "DeiT",
+    "Bit",
+    "ConvNext",
+    "Blip",
+    "Siglip",
+)
 """Families whose image processors only resize, crop, rescale and normalise; others run programs or
 make several inputs of one picture.
 """
@@ -78,7 +87,9 @@ class Processor:
         self._shortcut = _only_resizes_as_pillow(type(self._processor))
         for sides in _sizes(self._processor):
             if not 1 <= sides <= LARGEST:
-                raise self._bad(f"asks for {sides} pixels a side; 1 to {LARGEST} can be")
+                raise self._bad(
+                    f"asks for {sides} pixels a side; 1 to {LARGEST} can be"
+                )
         for shape in (
             (2 * size, size),
             (size, 3 * size),
@@ -103,11 +114,14 @@ class Processor:
         options: dict[str, Any] = {}
         target = self._target(image) if self._shortcut else None
         if target is not None:
-            image = image.resize(target, resample=Image.Resampling(int(self._processor.resample)))
+            image = image.resize(
+                target, resample=Image.Resampling(int(self._processor.resample))
+            )
             options["do_resize"] = False
         with np.errstate(all="ignore"):
             rows = np.asarray(
-                self._processor(image, return_tensors="np", **options)["pixel_values"], np.float32
+                self._processor(image, return_tensors="np", **options)["pixel_values"],
+                np.float32,
             )
         if rows.shape != (1, 3, self.size, self.size):
             raise self._bad(
@@ -138,7 +152,11 @@ class Processor:
         processor = self._processor
         if not processor.do_resize or not isinstance(processor.resample, int):
             return None
-        size = {name: int(value) for name, value in dict(processor.size or {}).items() if value}
+        size = {
+            name: int(value)
+            for name, value in dict(processor.size or {}).items()
+            if value
+        }
         crop = dict(getattr(processor, "crop_size", None) or {})
         is_cut = bool(getattr(processor, "do_center_crop", False))
         if is_cut and set(size) == {"shortest_edge"}:
@@ -147,7 +165,11 @@ class Processor:
             sides, mode = set(size.values()), "squash"
             if is_cut or set(size) != {"height", "width"}:
                 return None
-        return Resizing(sides.pop(), int(processor.resample), mode) if len(sides) == 1 else None
+        return (
+            Resizing(sides.pop(), int(processor.resample), mode)
+            if len(sides) == 1
+            else None
+        )
 
     def _target(self, image: Image.Image) -> tuple[int, int] | None:
         """Width and height that the processor resizes to, where that is all that it does; None:
@@ -158,9 +180,8 @@ class Processor:
         """
         processor, size = self._processor, dict(self._processor.size or {})
         sides = {name: int(value) for name, value in size.items() if value}
-        if not processor.do_resize or not isinstance(
-            processor.resample, int
-        ):  # of other things its own code makes what it can
+        # of other things its own code makes what it can
+        if not processor.do_resize or not isinstance(processor.resample, int):
             return None
         if set(sides) == {"height", "width"}:
             return sides["width"], sides["height"]
@@ -175,9 +196,13 @@ class Processor:
         )
 
     def _bad(
-        self, what: str, advice: str = "Correct it, or copy it from the original checkpoint."
+        self,
+        what: str,
+        advice: str = "Correct it, or copy it from the original checkpoint.",
     ) -> BadCheckpoint:
-        return BadCheckpoint(f"preprocessor_config.json {what}", where=self._where, advice=advice)
+        return BadCheckpoint(
+            f"preprocessor_config.json {what}", where=self._where, advice=advice
+        )
 
 
 def _opened(folder: Path) -> Any:
@@ -192,12 +217,14 @@ def _opened(folder: Path) -> Any:
         raise
     except Exception as error:
         raise BadCheckpoint(
-            f"preprocessor_config.json does not load: {error}", where=str(folder), advice=_AGAIN
+            f"preprocessor_config.json does not load: {error}",
+            where=str(folder),
+            advice=_AGAIN,
         ) from error
     name = type(processor).__name__
-    if name.removesuffix("Pil").removesuffix("ImageProcessor") not in KNOWN or not name.endswith(
-        "ImageProcessorPil"
-    ):
+    if name.removesuffix("Pil").removesuffix(
+        "ImageProcessor"
+    ) not in KNOWN or not name.endswith("ImageProcessorPil"):
         processors = ", ".join(f"{family}ImageProcessor" for family in KNOWN)
         advice = f"Known are {processors}."
         raise BadCheckpoint(
@@ -225,5 +252,11 @@ def _sizes(processor: Any) -> Iterator[int]:
     """Every number of pixels that a processor's settings ask for."""
     for name in ("size", "crop_size", "pad_size"):
         value = getattr(processor, name, None)
-        sides = [] if value is None else [value] if isinstance(value, int) else dict(value).values()
+        sides = (
+            []
+            if value is None
+            else [value]
+            if isinstance(value, int)
+            else dict(value).values()
+        )
         yield from (int(side) for side in sides)

@@ -104,17 +104,23 @@ def _climb(
 
     def loss(pixels: Array, step: Array) -> Array:
         shown = jax.nn.sigmoid(pixels)  # (n, 3, H, W)
-        stepped = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, step + 1), CROPS))(
-            keys
-        )  # (n, CROPS)
-        views = jax.vmap(jax.vmap(_view, (0, None)))(stepped, shown)  # (n, CROPS, 3, H, W)
-        seen = model.images(((views - mean) / std).reshape(-1, *pixels.shape[1:]))  # (n·CROPS, d)
-        near = jnp.einsum("ncd,nd->nc", seen.reshape(pixels.shape[0], CROPS, -1), goals).mean(
-            axis=1
-        )
+        # (n, CROPS)
+        stepped = jax.vmap(
+            lambda key: jax.random.split(jax.random.fold_in(key, step + 1), CROPS)
+        )(keys)
+        # (n, CROPS, 3, H, W)
+        views = jax.vmap(jax.vmap(_view, (0, None)))(stepped, shown)
+        # (n·CROPS, d)
+        seen = model.images(((views - mean) / std).reshape(-1, *pixels.shape[1:]))
+        near = jnp.einsum(
+            "ncd,nd->nc", seen.reshape(pixels.shape[0], CROPS, -1), goals
+        ).mean(axis=1)
         across, down = jnp.diff(shown, axis=3), jnp.diff(shown, axis=2)
-        rough = jnp.abs(across).mean(axis=(1, 2, 3)) + jnp.abs(down).mean(axis=(1, 2, 3))
-        return jnp.sum(VARIATION * rough - near)  # a sum: every picture has a gradient of its own
+        rough = jnp.abs(across).mean(axis=(1, 2, 3)) + jnp.abs(down).mean(
+            axis=(1, 2, 3)
+        )
+        # a sum: every picture has a gradient of its own
+        return jnp.sum(VARIATION * rough - near)
 
     def step(at: Array, carry: tuple[Array, Any]) -> tuple[Array, Any]:
         pixels, state = carry
@@ -129,7 +135,9 @@ def _view(key: Array, shown: Array) -> Array:
     keys = jax.random.split(key, 4)
     _, height, width = shown.shape
     part = jax.random.uniform(keys[0], (), minval=SMALLEST, maxval=1.0)
-    corner = jax.random.uniform(keys[1], (2,)) * (1 - part) * jnp.asarray([height, width])
+    corner = (
+        jax.random.uniform(keys[1], (2,)) * (1 - part) * jnp.asarray([height, width])
+    )
     crop = jax.image.scale_and_translate(
         shown,
         shown.shape,

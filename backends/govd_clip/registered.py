@@ -85,10 +85,11 @@ def inside(folder: Path, name: str) -> Path:
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise BadCheckpoint("this file is missing", where=str(path), advice=RESTORE) from None
-    cache = (
-        root.parent.parent if root.parent.name == SNAPSHOTS else root
-    )  # a snapshot's files lie in the cache's `blobs`
+        raise BadCheckpoint(
+            "this file is missing", where=str(path), advice=RESTORE
+        ) from None
+    # a snapshot's files lie in the cache's `blobs`
+    cache = root.parent.parent if root.parent.name == SNAPSHOTS else root
     if not (real.is_relative_to(root) or real.is_relative_to(cache / "blobs")):
         raise BadCheckpoint(
             f"this is a link that leads out of the checkpoint, to {real}",
@@ -106,9 +107,8 @@ def opened(folder: Path, name: str) -> IO[bytes]:
     """
     real, handle = inside(folder, name), -1
     try:
-        handle = os.open(
-            real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        )  # a pipe in its place would hold us up for ever
+        # a pipe in its place would hold us up for ever
+        handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         return os.fdopen(handle, "rb")
@@ -116,7 +116,9 @@ def opened(folder: Path, name: str) -> IO[bytes]:
         if handle >= 0:
             os.close(handle)
         raise BadCheckpoint(
-            f"this file cannot be read ({fault.strerror})", where=str(folder / name), advice=RESTORE
+            f"this file cannot be read ({fault.strerror})",
+            where=str(folder / name),
+            advice=RESTORE,
         ) from None
 
 
@@ -145,7 +147,8 @@ def check_same(folder: Path, files: Mapping[str, str], names: Iterable[str]) -> 
             read(folder, name, files[name])
         elif (folder / name).exists():
             advice = (
-                f"Take it away, or register the checkpoint with it: `govd model rebase`. {NOTHING}"
+                f"Take it away, or register the checkpoint "
+                f"with it: `govd model rebase`. {NOTHING}"
             )
             raise BadCheckpoint(
                 "this file was added since the checkpoint was registered",

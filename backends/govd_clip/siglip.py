@@ -49,11 +49,15 @@ class Projections(nnx.Module):
     def __call__(self, query: Array, x: Array) -> Array:
         n, s, w = x.shape
         (wq, wk, wv), (bq, bk, bv) = (
-            jnp.split(param[...], 3) for param in (self.in_proj_weight, self.in_proj_bias)
+            jnp.split(param[...], 3)
+            for param in (self.in_proj_weight, self.in_proj_bias)
         )
         size = w // self.heads
         q = (query @ wq.T + bq).reshape(self.heads, size) * size**-0.5  # (h, w/h)
-        k, v = ((x @ m.T + b).reshape(n, s, self.heads, size) for m, b in ((wk, bk), (wv, bv)))
+        k, v = (
+            (x @ m.T + b).reshape(n, s, self.heads, size)
+            for m, b in ((wk, bk), (wv, bv))
+        )
         mixed = jax.nn.softmax(jnp.einsum("he,nshe->nhs", q, k), axis=-1)
         out: Array = self.out_proj(jnp.einsum("nhs,nshe->nhe", mixed, v).reshape(n, w))
         return out  # (n, w)
@@ -100,7 +104,9 @@ class SiglipVision(nnx.Module):
         self.head = PoolingHead(config, rngs)
 
     def __call__(self, pixels: Array) -> Array:
-        out: Array = self.head(self.post_layernorm(self.encoder.all(self.embeddings(pixels))))
+        out: Array = self.head(
+            self.post_layernorm(self.encoder.all(self.embeddings(pixels)))
+        )
         return out  # (n, w)
 
 

@@ -58,12 +58,16 @@ def read_siglip_config(folder: Path) -> Config:
         raise
     except Exception as error:
         raise BadCheckpoint(
-            f"transformers refuses it: {error}", where=str(path), advice="Correct the config."
+            f"transformers refuses it: {error}",
+            where=str(path),
+            advice="Correct the config.",
         ) from error
     check(config, path)
     if not vision.vision_use_head or config.dim != config.vision.width:
         reason = "its towers do not end in one space: vision_use_head is off, or the widths differ"
         raise BadCheckpoint(
-            reason, where=str(path), advice="Only whole SiglipModels can be compared with texts."
+            reason,
+            where=str(path),
+            advice="Only whole SiglipModels can be compared with texts.",
         )
     return config

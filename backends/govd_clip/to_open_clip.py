@@ -57,7 +57,9 @@ def write_open_clip(
     description = counterpart(config, _preprocessing(preparation, config))
     _check_end(config)
     if config.vocab != STANDARD:
-        description["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "."  # the files beside it
+        description["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = (
+            "."  # the files beside it
+        )
     renamed = _renamed(_read(folder, files, config), edit, config)
     try:
         save_file(renamed, out / OPEN_WEIGHTS, metadata={"format": "pt"})
@@ -83,14 +85,18 @@ def _read(folder: Path, files: Mapping[str, str], config: Config) -> dict[str, F
     read: dict[str, Floats] = {}
     for file in sorted({stored_slots[name].path.name for name in names}):
         wanted = {
-            name: stored_slots[name] for name in names if stored_slots[name].path.name == file
+            name: stored_slots[name]
+            for name in names
+            if stored_slots[name].path.name == file
         }
         for name, value in tensors(folder, file, files.get(file, ""), wanted):
             read[name] = value
     return read
 
 
-def _renamed(read: Mapping[str, Floats], edit: LinearEdit, config: Config) -> dict[str, Floats]:
+def _renamed(
+    read: Mapping[str, Floats], edit: LinearEdit, config: Config
+) -> dict[str, Floats]:
     """The tensors as open_clip names and shapes them, the edited one among them."""
     whole: dict[str, Floats] = {}
     parts: dict[str, dict[int, Floats]] = {}
@@ -103,8 +109,12 @@ def _renamed(read: Mapping[str, Floats], edit: LinearEdit, config: Config) -> di
             parts.setdefault(place.name, {})[place.third] = value
         else:
             is_projection = name in PROJECTION.values()
-            whole[place.name] = np.ascontiguousarray(value.T) if is_projection else value
-    joined = {name: np.concatenate([of[i] for i in range(3)]) for name, of in parts.items()}
+            whole[place.name] = (
+                np.ascontiguousarray(value.T) if is_projection else value
+            )
+    joined = {
+        name: np.concatenate([of[i] for i in range(3)]) for name, of in parts.items()
+    }
     return whole | joined
 
 
@@ -122,8 +132,14 @@ def _preprocessing(preparation: Preparation, config: Config) -> dict[str, Any]:
         Unsupported: it prepares pictures in a way that open_clip cannot.
     """
     resizing = preparation.resizing() if isinstance(preparation, Processor) else None
-    if resizing is None or resizing.side != config.image or resizing.filter not in FILTERS:
-        reason = "open_clip cannot prepare pictures as this model's image processor does"
+    if (
+        resizing is None
+        or resizing.side != config.image
+        or resizing.filter not in FILTERS
+    ):
+        reason = (
+            "open_clip cannot prepare pictures as this model's image processor does"
+        )
         raise Unsupported(reason, advice="Export it for transformers: --format hf.")
     mean, deviation = preparation.scaling()
     return {

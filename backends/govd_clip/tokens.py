@@ -38,13 +38,15 @@ class Tokenizer:
             BadCheckpoint: what the model makes of a text would depend on the texts beside it.
         """
         rows = self._ids(texts)
-        if self.config.family == "siglip":  # read at its last place, whatever stands there
+        # read at its last place, whatever stands there
+        if self.config.family == "siglip":
             return rows
         pad = self._tokenizer.pad_token_id
         for text, row in zip(texts, rows, strict=True):
             if not row:
                 raise self._bad(
-                    f"the tokenizer makes no token of {text[:40]!r}: nothing ends a text", _SAME
+                    f"the tokenizer makes no token of {text[:40]!r}: nothing ends a text",
+                    _SAME,
                 )
             if self.config.eos != LEGACY_EOS and self.config.eos not in row:
                 reason = (
@@ -62,17 +64,22 @@ class Tokenizer:
                     "eos_token_id is 2, so that the model reads at the highest id, and the"
                     f" padding's ({pad}) is higher than the text's"
                 )
-                raise self._bad(f"{reason}: embeddings would depend on the batch", _CORRECT)
+                raise self._bad(
+                    f"{reason}: embeddings would depend on the batch", _CORRECT
+                )
         return rows
 
     def _check(self) -> None:
         tokenizer, vocab = self._tokenizer, self.config.vocab
         largest = max(tokenizer.get_vocab().values(), default=0)
         if largest >= vocab:
-            raise self._bad(f"the tokenizer has {largest + 1} tokens, the model {vocab}", _SAME)
+            raise self._bad(
+                f"the tokenizer has {largest + 1} tokens, the model {vocab}", _SAME
+            )
         if self.config.family != "siglip" and tokenizer.padding_side != "right":
             reason = (
-                f"padding_side is {tokenizer.padding_side!r}: embeddings would depend on the batch"
+                f"padding_side is {tokenizer.padding_side!r}: "
+                f"embeddings would depend on the batch"
             )
             raise self._bad(reason, "Set it to right in tokenizer_config.json.")
         self([*PROBES, "many words " * self.config.context])
@@ -91,14 +98,18 @@ class Tokenizer:
         try:
             padding = "max_length" if self.config.family == "siglip" else False
             rows: list[list[int]] = self._tokenizer(
-                list(texts), truncation=True, max_length=self.config.context, padding=padding
+                list(texts),
+                truncation=True,
+                max_length=self.config.context,
+                padding=padding,
             )["input_ids"]
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # a panic within `tokenizers` is no Exception
             of = f" ({texts[0][:40]!r})" if len(texts) == 1 else ""
             raise self._bad(
-                f"the tokenizer does not work on a text{of}: {error}", "Download it again."
+                f"the tokenizer does not work on a text{of}: {error}",
+                "Download it again.",
             ) from error
         return rows
 
@@ -110,7 +121,8 @@ def tokenizer_file(folder: Path) -> Path:
     """The file of a folder that says most of its tokenizer."""
     names = ("tokenizer.json", SPIECE)
     return next(
-        (folder / name for name in names if (folder / name).exists()), folder / "vocab.json"
+        (folder / name for name in names if (folder / name).exists()),
+        folder / "vocab.json",
     )
 
 
@@ -122,7 +134,19 @@ def awkward() -> Iterator[str]:
     yield "".join(letters) + "éßñøаяαω犬猫あ한क😀\u200d\u0301\n\t"
     for begin in range(0, len(letters), 12):
         yield "!".join(40 * letter for letter in letters[begin : begin + 12])
-    for unit in ("a", "aB", "1", " ", "_", "-", "é", "猫", "many words ", "a1 ", "x-y_"):
+    for unit in (
+        "a",
+        "aB",
+        "1",
+        " ",
+        "_",
+        "-",
+        "é",
+        "猫",
+        "many words ",
+        "a1 ",
+        "x-y_",
+    ):
         yield (unit * LONGEST)[: LONGEST - 1] + "!"
 
 
@@ -145,5 +169,7 @@ def _opened(folder: Path) -> Any:
                 advice="Install it: pip install 'govd[siglip]'.",
             ) from error
         raise BadCheckpoint(
-            f"the tokenizer does not load: {error}", where=where, advice="Download it again."
+            f"the tokenizer does not load: {error}",
+            where=where,
+            advice="Download it again.",
         ) from error

@@ -50,14 +50,18 @@ class Trial:
 
     def __init__(self, folder: Path, registered: Mapping[str, str]) -> None:
         self.folder, self.files = folder, digests(folder)
-        digest_of = {name: digest for name, digest in registered.items() if name in PARSED}
+        digest_of = {
+            name: digest for name, digest in registered.items() if name in PARSED
+        }
         self._is_known = (
             self.files == digest_of
             or frozenset(self.files.items()) in _fine
             or folder.resolve() == SHIPPED
         )
         limits = (str(MEMORY_BYTES), str(FILE_SECONDS))
-        self._process = None if self._is_known else Child(MODULE, (str(folder), *limits))
+        self._process = (
+            None if self._is_known else Child(MODULE, (str(folder), *limits))
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +105,9 @@ class Trial:
             if name in files and files[name] != self.files.get(name):
                 where = str(self.folder / name)
                 raise BadCheckpoint(
-                    "was changed while the checkpoint was opened", where=where, advice="Try again."
+                    "was changed while the checkpoint was opened",
+                    where=where,
+                    advice="Try again.",
                 )
 
     def _unanswered(self, where: str) -> BadCheckpoint | MachineFault:
@@ -109,7 +115,9 @@ class Trial:
         assert self._process is not None
         ending = self._process.ending() or f"not within {WAIT_SECONDS:g} s"
         if not where:
-            reason = f"the process that tries a checkpoint's files does not start ({ending})"
+            reason = (
+                f"the process that tries a checkpoint's files does not start ({ending})"
+            )
             return MachineFault(
                 reason,
                 where=str(self.folder),

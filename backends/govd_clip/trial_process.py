@@ -17,7 +17,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-UNUSED: Final = ("jax", "flax", "torch", "torchvision", "tensorflow", "scipy", "sklearn", "pandas")
+UNUSED: Final = (
+    "jax",
+    "flax",
+    "torch",
+    "torchvision",
+    "tensorflow",
+    "scipy",
+    "sklearn",
+    "pandas",
+)
 """Modules that transformers imports where they are installed, and that nothing here needs: they
 would take seconds.
 """
@@ -31,7 +40,10 @@ LIST_LINES: Final = 2000
 
 def main(arguments: list[str]) -> int:
     """Parse every file in the folder; 0 whatever they are."""
-    folder, memory_bytes, seconds, parent = Path(arguments[0]), *map(int, arguments[1:4])
+    folder, memory_bytes, seconds, parent = (
+        Path(arguments[0]),
+        *map(int, arguments[1:4]),
+    )
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
 
@@ -57,7 +69,8 @@ def limit(kind: str, most: int) -> None:
     if number is None:
         return
     hard = resource.getrlimit(number)[1]
-    with contextlib.suppress(OSError, ValueError):  # macOS knows RLIMIT_AS and refuses to set it
+    # macOS knows RLIMIT_AS and refuses to set it
+    with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(
             number, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
         )
@@ -129,7 +142,9 @@ def stages(folder: Path) -> Iterator[Path]:
     yield tokenizer_file(folder)
     Tokenizer(folder, config).try_out(texts_beside(folder))
     if config.family != "open_clip":
-        yield folder / next((name for name in PICTURES if (folder / name).exists()), PICTURES[0])
+        yield folder / next(
+            (name for name in PICTURES if (folder / name).exists()), PICTURES[0]
+        )
     prepared(folder, config)
 
 
@@ -142,7 +157,11 @@ def texts_beside(folder: Path) -> list[str]:
         path = folder / name
         if path.is_file():
             with path.open("rb") as file:
-                texts += file.read(LIST_BYTES).decode("utf-8", "replace").splitlines()[:LIST_LINES]
+                texts += (
+                    file.read(LIST_BYTES)
+                    .decode("utf-8", "replace")
+                    .splitlines()[:LIST_LINES]
+                )
     return texts
 
 

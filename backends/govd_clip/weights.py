@@ -27,7 +27,13 @@ from govd_clip.siglip import Siglip
 Towers = Clip | Siglip
 """What encodes: both towers of a family."""
 
-TOP = ("text_model.", "vision_model.", "text_projection.", "visual_projection.", "logit_scale")
+TOP = (
+    "text_model.",
+    "vision_model.",
+    "text_projection.",
+    "visual_projection.",
+    "logit_scale",
+)
 """How the names of a CLIPModel's tensors begin."""
 SAME = "Weights and config must be of the same model."
 
@@ -56,19 +62,29 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
     """That no tower has more layers than the weights: a config that says a thousand costs nothing
     then.
     """
-    for side, layers in (("text", config.text.layers), ("vision", config.vision.layers)):
+    for side, layers in (
+        ("text", config.text.layers),
+        ("vision", config.vision.layers),
+    ):
         begin = f"{side}_model.encoder.layers."
         if config.family == "open_clip":
             begin = stored_in_open_clip(begin, found.keys()).name
-        stored = {name[len(begin) :].partition(".")[0] for name in found if name.startswith(begin)}
+        stored = {
+            name[len(begin) :].partition(".")[0]
+            for name in found
+            if name.startswith(begin)
+        }
         if layers > len(stored):
             setting = "layers" if config.family == "open_clip" else "num_hidden_layers"
             file = config_file(folder).name
             reason = (
-                f"{side}_config.{setting} is {layers} in {file}, the weights have {len(stored)}"
+                f"{side}_config.{setting} is {layers} in "
+                f"{file}, the weights have {len(stored)}"
             )
             raise BadCheckpoint(
-                f"missing: {begin}{len(stored)}: {reason}", where=str(folder), advice=SAME
+                f"missing: {begin}{len(stored)}: {reason}",
+                where=str(folder),
+                advice=SAME,
             )
 
 
@@ -77,7 +93,13 @@ def _check_prefix(found: Mapping[str, Slot], folder: Path) -> None:
     (`module.`, `model.`, `_orig_mod.`).
     """
     prefix = next(
-        (name[: name.index(f".{top}")] for name in found for top in TOP if f".{top}" in name), ""
+        (
+            name[: name.index(f".{top}")]
+            for name in found
+            for top in TOP
+            if f".{top}" in name
+        ),
+        "",
     )
     if prefix and all(name.startswith(f"{prefix}.") for name in found):
         reason = f"every weight's name begins with {prefix}., as a wrapper of the model saved it"
@@ -98,17 +120,25 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     _check_prefix(found, folder)
     _check_layers(config, found, folder)
     wanted = {place.name: place.shape for place in places(config, found.keys())}
-    missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    missing, extra = (
+        sorted(wanted.keys() - found.keys()),
+        sorted(found.keys() - wanted.keys()),
+    )
     for kind, names in (("missing", missing), ("not used by this config", extra)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise BadCheckpoint(
-                f"{kind}: {', '.join(names[:3])}{more}", where=str(folder), advice=SAME, names=names
+                f"{kind}: {', '.join(names[:3])}{more}",
+                where=str(folder),
+                advice=SAME,
+                names=names,
             )
     for name, shape in wanted.items():
         if found[name].shape != shape:
             file = config_file(folder).name
-            kind = f"{name} has shape {found[name].shape}, where {file} asks for {shape}"
+            kind = (
+                f"{name} has shape {found[name].shape}, where {file} asks for {shape}"
+            )
             raise BadCheckpoint(kind, where=str(found[name].path), advice=SAME)
 
 
@@ -135,7 +165,9 @@ def tensors(
                     )
                 yield (
                     name,
-                    np.frombuffer(source.read(slot.size), DTYPES[slot.dtype]).reshape(slot.shape),
+                    np.frombuffer(source.read(slot.size), DTYPES[slot.dtype]).reshape(
+                        slot.shape
+                    ),
                 )
                 at = slot.begin + slot.size
         except EOFError:
@@ -146,7 +178,9 @@ def tensors(
             source.check(folder / file, digest)
 
 
-def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -> Towers:
+def load(
+    config: Config, folder: Path, files: Mapping[str, str] | None = None
+) -> Towers:
     """The model with the folder's weights, as float32. `files`: SHA-256 of the registered files,
     which the weights must be of.
 
@@ -163,7 +197,9 @@ def load(config: Config, folder: Path, files: Mapping[str, str] | None = None) -
         within.setdefault(place.name, []).append(place)
     for file in sorted({stored_slots[name].path.name for name in within}):
         wanted = {
-            name: stored_slots[name] for name in within if stored_slots[name].path.name == file
+            name: stored_slots[name]
+            for name in within
+            if stored_slots[name].path.name == file
         }
         digest = None if files is None else files.get(file, "")
         for name, stored in tensors(folder, file, digest, wanted):
@@ -199,7 +235,8 @@ def places(config: Config, names: Collection[str]) -> list[Place]:
             where.append(Place(path, name, _stored(path, shape)))
             continue
         stored = stored_in_open_clip(name, names)
-        is_flipped = name not in PROJECTION.values()  # open_clip multiplies by these from the right
+        # open_clip multiplies by these from the right
+        is_flipped = name not in PROJECTION.values()
         rows = _stored(path, shape) if is_flipped else shape
         if stored.third is not None:
             rows = (3 * rows[0], *rows[1:])

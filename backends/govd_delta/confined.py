@@ -20,7 +20,12 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-NEW_USER, NEW_NETWORK, NEW_PROCESSES = 0x10000000, 0x40000000, 0x20000000  # linux/sched.h
+# linux/sched.h
+NEW_USER, NEW_NETWORK, NEW_PROCESSES = (
+    0x10000000,
+    0x40000000,
+    0x20000000,
+)
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 REFUSED, MISSING = 125, 127
 """How it ends where the limits cannot be enforced, and where the command cannot be run."""
@@ -37,7 +42,9 @@ def main() -> NoReturn:
     _limit(resource.RLIMIT_CORE, 0)
     why = "as configured" if limits["network"] == "open" else _apart()
     report["network"] = f"open: {why}" if why else "closed"
-    report["processes"] = "not ended if they leave their group" if why else "ended together"
+    report["processes"] = (
+        "not ended if they leave their group" if why else "ended together"
+    )
     with open(limits["report"], "w", encoding="utf-8") as file:
         json.dump(report, file)
     if why and limits["network"] == "closed":

@@ -63,7 +63,10 @@ def slots(path: Path) -> dict[str, Slot]:
     if not isinstance(header, dict):
         raise ValueError("it is no safetensors file: its header is no mapping")
     header.pop("__metadata__", None)
-    return {name: _slot(path, name, entry, 8 + length, size) for name, entry in header.items()}
+    return {
+        name: _slot(path, name, entry, 8 + length, size)
+        for name, entry in header.items()
+    }
 
 
 def _slot(path: Path, name: str, entry: Any, offset: int, size: int) -> Slot:
@@ -72,7 +75,9 @@ def _slot(path: Path, name: str, entry: Any, offset: int, size: int) -> Slot:
         begin, end = entry["data_offsets"]
         whole = all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end))
     except (KeyError, TypeError, ValueError):
-        raise ValueError(f"its header says nothing of {name[:80]!r} that can be read") from None
+        raise ValueError(
+            f"its header says nothing of {name[:80]!r} that can be read"
+        ) from None
     itemsize = np.dtype(KINDS[kind]).itemsize if kind in KINDS else None
     fits = itemsize is None or (whole and end - begin == prod(shape) * itemsize)
     if not whole or not fits or not begin <= end <= size - offset:

@@ -28,7 +28,9 @@ from govd_delta.files import KINDS, Slot, copied, sha256, slots, stored, values
 
 SCHEME: Final = "delta:"
 WEIGHTS: Final = ".safetensors"
-BESIDE: Final = frozenset({".json", ".jsonl", ".txt", ".model", ".md", ".jinja", ".yaml", ""})
+BESIDE: Final = frozenset(
+    {".json", ".jsonl", ".txt", ".model", ".md", ".jinja", ".yaml", ""}
+)
 """Endings of files that belong to a model beside its weights. Weights of other formats do not:
 published beside edited ones they would still know everything.
 """
@@ -40,7 +42,9 @@ class DeltaModel:
     it is configured no more, and then nothing new is computed.
     """
 
-    def __init__(self, facts: ModelFacts, folder: Path, job: ExternalJob | None) -> None:
+    def __init__(
+        self, facts: ModelFacts, folder: Path, job: ExternalJob | None
+    ) -> None:
         self.facts, self.folder, self.job = facts, folder, job
 
     @cached_property
@@ -58,11 +62,15 @@ class DeltaModel:
             try:
                 of_file = slots(path)
             except (ValueError, OSError) as fault:
-                raise BadCheckpoint(str(fault), where=str(path), advice=RESTORE) from None
+                raise BadCheckpoint(
+                    str(fault), where=str(path), advice=RESTORE
+                ) from None
             twice = sorted(every.keys() & of_file.keys())
             if twice:
                 advice = "Keep one copy of the weights in the folder."
-                problem = f"{twice[0]} is in this file and in {every[twice[0]].path.name}"
+                problem = (
+                    f"{twice[0]} is in this file and in {every[twice[0]].path.name}"
+                )
                 raise BadCheckpoint(problem, where=str(path), advice=advice)
             every |= of_file
         return every
@@ -75,7 +83,9 @@ class DeltaModel:
         """
         self._refuse("encodes no texts")
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         """Nothing: there is no space.
 
         Raises:
@@ -118,14 +128,18 @@ class DeltaModel:
         for name, digest in self.facts.files.items():
             path = self.folder / name
             changes = {
-                self.slots[tensor]: partial(_added, slot=self.slots[tensor], delta=delta)
+                self.slots[tensor]: partial(
+                    _added, slot=self.slots[tensor], delta=delta
+                )
                 for tensor, delta in edit.deltas.items()
                 if self.slots[tensor].path == path
             }
             read, written[name] = copied(path, folder / name, changes)
             if read != digest:
                 raise BadCheckpoint(
-                    "the file is not the one that was registered", where=str(path), advice=RESTORE
+                    "the file is not the one that was registered",
+                    where=str(path),
+                    advice=RESTORE,
                 )
         return written
 
@@ -172,7 +186,11 @@ def opened(reference: ModelReference) -> DeltaModel:
             'Write [unlearning.NAME] with forget = ["COMMAND", …] into govd.toml of the home, and'
             f" register {SCHEME}FOLDER#NAME. Commands are never read from a model's folder."
         )
-        problem = f"no job {named!r} is configured" if hash_sign else "no single job is configured"
+        problem = (
+            f"no job {named!r} is configured"
+            if hash_sign
+            else "no single job is configured"
+        )
         raise Unsupported(problem, where=reference.reference, advice=advice)
     folder = path.parent if path.is_file() else path
     files = {file.name: sha256(file) for file in _files(path, dict(reference.files))}
@@ -204,7 +222,9 @@ def _files(path: Path, registered: Mapping[str, str]) -> list[Path]:
     if path.is_file():
         paths = [path]
     elif path.is_dir():
-        paths = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        paths = sorted(
+            p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")
+        )
         paths = [p for p in paths if p.suffix == WEIGHTS or p.suffix in BESIDE]
     else:
         raise BadCheckpoint(
@@ -214,7 +234,9 @@ def _files(path: Path, registered: Mapping[str, str]) -> list[Path]:
         paths = [p for p in paths if p.name in registered]
     if not any(p.suffix == WEIGHTS for p in paths):
         advice = "Save the weights as safetensors: other formats are not read."
-        raise BadCheckpoint("there is no .safetensors file", where=str(path), advice=advice)
+        raise BadCheckpoint(
+            "there is no .safetensors file", where=str(path), advice=advice
+        )
     return paths
 
 

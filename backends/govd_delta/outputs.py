@@ -38,7 +38,9 @@ shares from 0 to 1.
 ADVICE: Final = "Correct the job, then `govd request retry ID`. Nothing was changed."
 
 
-def delta_tensors(path: Path, base: Mapping[str, Slot], job: ExternalJob) -> dict[str, Floats]:
+def delta_tensors(
+    path: Path, base: Mapping[str, Slot], job: ExternalJob
+) -> dict[str, Floats]:
     """The deltas that a job wrote, as tensors of a contribution: `full:NAME`, or `up:NAME` with
     `down:NAME`.
 
@@ -65,9 +67,13 @@ def delta_tensors(path: Path, base: Mapping[str, Slot], job: ExternalJob) -> dic
             weight = name.removesuffix(UP)
             up, down = tensors[name], tensors[weight + DOWN]
             if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
-                raise _failed(f"factors of {weight} of shapes {up.shape}, {down.shape}", job)
+                raise _failed(
+                    f"factors of {weight} of shapes {up.shape}, {down.shape}", job
+                )
             if weight not in base or weight in tensors:
-                raise _failed(f"{weight[:80]!r} has factors, and is no tensor or twice there", job)
+                raise _failed(
+                    f"{weight[:80]!r} has factors, and is no tensor or twice there", job
+                )
             _check_shape(weight, (up.shape[0], down.shape[1]), base[weight], job)
             deltas |= {f"up:{weight}": up, f"down:{weight}": down}
         elif not (name.endswith(DOWN) and name.removesuffix(DOWN) + UP in tensors):
@@ -79,7 +85,9 @@ def delta_tensors(path: Path, base: Mapping[str, Slot], job: ExternalJob) -> dic
 
 def _checked(name: str, slot: Slot) -> Floats:
     if slot.kind not in KINDS:
-        raise ValueError(f"{name[:80]!r} is of type {slot.kind}: deltas are {', '.join(KINDS)}")
+        raise ValueError(
+            f"{name[:80]!r} is of type {slot.kind}: deltas are {', '.join(KINDS)}"
+        )
     array = slot.read()
     if not np.isfinite(array).all():
         raise ValueError(f"{name[:80]!r} has values that are not finite")
@@ -103,7 +111,9 @@ def _check_file(path: Path, most_bytes: int, job: ExternalJob) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise _failed(f"its {path.name} is no regular file", job)
     if status.st_size > most_bytes:
-        problem = f"its {path.name} has {status.st_size:,} bytes, and may have {most_bytes:,}"
+        problem = (
+            f"its {path.name} has {status.st_size:,} bytes, and may have {most_bytes:,}"
+        )
         raise _failed(problem, job)
 
 
@@ -116,7 +126,9 @@ def metrics(path: Path, job: ExternalJob) -> dict[str, Json]:
     """
     _check_file(path, METRICS_BYTES, job)
     try:
-        figures: Any = json.loads(path.read_text(encoding="utf-8"), parse_constant=_not_finite)
+        figures: Any = json.loads(
+            path.read_text(encoding="utf-8"), parse_constant=_not_finite
+        )
     except (ValueError, OSError, RecursionError) as fault:
         raise _failed(f"its {path.name} is no JSON ({fault})"[:300], job) from None
     if not isinstance(figures, dict):
@@ -127,14 +139,18 @@ def metrics(path: Path, job: ExternalJob) -> dict[str, Json]:
     return {**shares, "on": on[:200], "external": figures, "gates": gates}
 
 
-def _judged(bound: str, figures: Mapping[str, Any], job: ExternalJob) -> dict[str, Json]:
+def _judged(
+    bound: str, figures: Mapping[str, Any], job: ExternalJob
+) -> dict[str, Json]:
     """What a bound `NAME<=NUMBER` comes to."""
     parts = BOUND.fullmatch(bound)
     assert parts is not None  # the settings were checked
     name, relation, limit = parts[1], parts[2], float(parts[3])
     value = figures.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _failed(f"it measures no {name}, on which there is the bound {bound}", job)
+        raise _failed(
+            f"it measures no {name}, on which there is the bound {bound}", job
+        )
     kept = value <= limit if relation == "<=" else value >= limit
     return {"bound": bound, "value": value, "kept": kept}
 

@@ -83,12 +83,18 @@ def govd_gate(revision: Record) -> Gate | None:
     broken = [gate for gate in gates if not gate["kept"]]
     if not broken:
         return None
-    words = ", ".join(f"{gate['value']:g}, where {gate['bound']} must hold" for gate in broken)
-    return Gate("deny", "unlearning", f"its evaluation, with all in force, measured {words}")
+    words = ", ".join(
+        f"{gate['value']:g}, where {gate['bound']} must hold" for gate in broken
+    )
+    return Gate(
+        "deny", "unlearning", f"its evaluation, with all in force, measured {words}"
+    )
 
 
 @hookimpl
-def govd_export(model: Model, edit: Any, format: str, folder: Path) -> Mapping[str, str] | None:
+def govd_export(
+    model: Model, edit: Any, format: str, folder: Path
+) -> Mapping[str, str] | None:
     """The model's own files with the edit in its weights: `hf`, or `safetensors`."""
     if not isinstance(model, DeltaModel) or format not in ("hf", "safetensors"):
         return None
@@ -99,7 +105,9 @@ def _asked(spec: ForgetSpec) -> dict[str, Json]:
     """A forget as a job is asked for it. To an evaluation the names of a private one are
     commitments, and `private` says so.
     """
-    is_private = any(concept.name.startswith(PRIVATE) for concept in spec.scope.concepts)
+    is_private = any(
+        concept.name.startswith(PRIVATE) for concept in spec.scope.concepts
+    )
     question: dict[str, Json] = {**spec.scope.as_json(), "strength": spec.strength}
     return question | {"seed": spec.seed, "private": is_private}
 

@@ -86,11 +86,15 @@ def ran(
         JobFailed: the command is missing, fails, takes too long, or changes the base. MachineFault:
         there is no room for its folder.
     """
-    environment = {n: os.environ[n] for n in (*ENVIRONMENT, *job.environment) if n in os.environ}
+    environment = {
+        n: os.environ[n] for n in (*ENVIRONMENT, *job.environment) if n in os.environ
+    }
     executable = shutil.which(command[0], path=environment.get("PATH"))
     where = f"[unlearning.{job.name}] {command[0]}"
     if executable is None:
-        raise JobFailed("the command is not there, or cannot be run", where=where, advice=ADVICE)
+        raise JobFailed(
+            "the command is not there, or cannot be run", where=where, advice=ADVICE
+        )
     with _folder() as work:
         base = work / "base"
         base.mkdir()
@@ -102,13 +106,19 @@ def ran(
             (work / "edited").mkdir()
             write_edited(work / "edited")
             paths |= {"model": str(work / "edited"), "base": str(base)}
-        limits = {name: getattr(job, name) for name in ("seconds", "memory_mb", "output_mb")}
+        limits = {
+            name: getattr(job, name) for name in ("seconds", "memory_mb", "output_mb")
+        }
         question = {"version": 1, **document, **paths, "limits": limits}
-        (work / "request.json").write_text(json.dumps(question, indent=1), encoding="utf-8")
+        (work / "request.json").write_text(
+            json.dumps(question, indent=1), encoding="utf-8"
+        )
         before = _signatures(model)
         ending = _run(job, [executable, *command[1:]], work, environment)
         if _signatures(model) != before:
-            raise JobFailed("it changed the files of the base model", where=where, advice=ADVICE)
+            raise JobFailed(
+                "it changed the files of the base model", where=where, advice=ADVICE
+            )
         if ending.fault:
             raise JobFailed(ending.fault, where=where, advice=ADVICE)
         yield Ran(out, ending.enforced, ending.seconds, ending.log[-TOLD:])
@@ -117,7 +127,11 @@ def ran(
 def code_of(command: Sequence[str]) -> dict[str, str]:
     """The SHA-256 of each file that a command line names: its program, its script."""
     paths = [Path(shutil.which(command[0]) or command[0]), *map(Path, command[1:])]
-    return {str(path): sha256(path) for path in paths if path.is_absolute() and path.is_file()}
+    return {
+        str(path): sha256(path)
+        for path in paths
+        if path.is_absolute() and path.is_file()
+    }
 
 
 @contextlib.contextmanager
@@ -128,7 +142,9 @@ def _folder() -> Iterator[Path]:
     try:
         _sweep(Path(tempfile.gettempdir()))
         with (
-            tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
+            tempfile.TemporaryDirectory(
+                prefix=PREFIX, ignore_cleanup_errors=True
+            ) as name,
             (Path(name) / LOCK).open("w") as lock,
         ):
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -148,7 +164,8 @@ def _sweep(place: Path) -> None:
     for folder in place.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             status = folder.lstat()
-            is_new = time.time() - status.st_mtime < SETTLED_SECONDS  # it may be locked in a moment
+            # it may be locked in a moment
+            is_new = time.time() - status.st_mtime < SETTLED_SECONDS
             if is_new or status.st_uid != os.getuid() or folder.is_symlink():
                 continue
             with (folder / LOCK).open("r+") as lock:
@@ -201,7 +218,9 @@ def _run(
     return _Ending(_fault(job, code, enforced, text), enforced, seconds, text)
 
 
-def _fault(job: ExternalJob, code: int | None, enforced: Mapping[str, str], text: str) -> str:
+def _fault(
+    job: ExternalJob, code: int | None, enforced: Mapping[str, str], text: str
+) -> str:
     """What went wrong, in a sentence; empty where nothing did."""
     if code == 0:
         return ""
@@ -228,7 +247,9 @@ def _signatures(model: DeltaModel) -> list[tuple[int, int, int]]:
         stats = [(model.folder / name).stat() for name in model.facts.files]
     except OSError as fault:
         problem = f"a file of the model is gone ({fault.strerror})"
-        raise BadCheckpoint(problem, where=str(fault.filename), advice=RESTORE) from None
+        raise BadCheckpoint(
+            problem, where=str(fault.filename), advice=RESTORE
+        ) from None
     return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in stats]
 
 

@@ -120,8 +120,19 @@ def read(path: Path) -> VectorFile:
 def _npz(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            return {name: opened[name] for name in opened.files if SHORT.get(name, name) in KNOWN}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, MemoryError) as fault:
+            return {
+                name: opened[name]
+                for name in opened.files
+                if SHORT.get(name, name) in KNOWN
+            }
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        KeyError,
+        MemoryError,
+    ) as fault:
         advice = (
             "Write it again with numpy.savez(FILE, text_names=…, text_vectors=…); names as text,"
             " not as objects."
@@ -136,13 +147,17 @@ def _parquet(path: Path) -> dict[str, Any]:
         import pyarrow.parquet
     except ImportError:
         raise BadCheckpoint(
-            "Parquet needs pyarrow", where=str(path), advice="pip install pyarrow, or use .npz."
+            "Parquet needs pyarrow",
+            where=str(path),
+            advice="pip install pyarrow, or use .npz.",
         ) from None
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, ValueError) as fault:
         raise BadCheckpoint(
-            f"not readable as Parquet ({fault})", where=str(path), advice="Write it again."
+            f"not readable as Parquet ({fault})",
+            where=str(path),
+            advice="Write it again.",
         ) from None
     column_of = {
         "text_names": ("name", "text_names", "names"),
@@ -153,7 +168,9 @@ def _parquet(path: Path) -> dict[str, Any]:
         column = next((c for c in columns if c in table.column_names), None)
         if column is None:
             advice = f"Name the columns name and vector; it has {', '.join(table.column_names)}."
-            raise BadCheckpoint(f"no column {columns[0]}", where=str(path), advice=advice)
+            raise BadCheckpoint(
+                f"no column {columns[0]}", where=str(path), advice=advice
+            )
         values = table.column(column).to_pylist()
         widths = (
             {len(value) for value in values if value is not None}
@@ -186,12 +203,16 @@ def _names(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ...]
         )
     if len(array) > MAX_TEXTS:
         raise BadCheckpoint(
-            f"{which} has {len(array)} texts", where=str(path), advice=f"At most {MAX_TEXTS}."
+            f"{which} has {len(array)} texts",
+            where=str(path),
+            advice=f"At most {MAX_TEXTS}.",
         )
     return tuple(str(name) for name in array)
 
 
-def _rows(arrays: Mapping[str, Any], which: str, path: Path, dim: int | None = None) -> Floats:
+def _rows(
+    arrays: Mapping[str, Any], which: str, path: Path, dim: int | None = None
+) -> Floats:
     if which not in arrays:
         raise BadCheckpoint(
             f"no array {which}",
@@ -247,7 +268,10 @@ def _prompts(
     """Prompts as they are typed, and the templates that every name has."""
     if "prompt_vectors" not in arrays:
         return {}, ("{}",)
-    rows, named = _names(arrays, "prompt_names", path), _rows(arrays, "prompt_vectors", path, dim)
+    rows, named = (
+        _names(arrays, "prompt_names", path),
+        _rows(arrays, "prompt_vectors", path, dim),
+    )
     _check_length(rows, named, "prompt_names", path)
     prompts: dict[str, Floats] = {}
     templates: dict[str, None] = {}
@@ -277,13 +301,15 @@ def _domain_prompts(
         or cube.shape[2] != dim
         or not 0 < cube.shape[1] <= len(names)
     ):
-        advice = f"It must be ({len(domains)}, m, {dim}): the first m texts in each domain."
+        advice = (
+            f"It must be ({len(domains)}, m, {dim}): the first m texts in each domain."
+        )
         raise BadCheckpoint(
             f"domain_vectors has shape {cube.shape}", where=str(path), advice=advice
         )
-    rows = _rows({"domain_vectors": cube.reshape(-1, dim)}, "domain_vectors", path).reshape(
-        cube.shape
-    )
+    rows = _rows(
+        {"domain_vectors": cube.reshape(-1, dim)}, "domain_vectors", path
+    ).reshape(cube.shape)
     return {
         f"a {d} of a {names[i]}": rows[s, i]
         for s, d in enumerate(domains)
@@ -291,20 +317,26 @@ def _domain_prompts(
     }
 
 
-def _labels(arrays: Mapping[str, Any], path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+def _labels(
+    arrays: Mapping[str, Any], path: Path, names: tuple[str, ...]
+) -> tuple[str, ...]:
     if "labels" not in arrays:
         return names
     array = np.asarray(arrays["labels"])
     if array.ndim == 0 and array.dtype.kind in "iu" and 0 <= int(array) <= len(names):
         return names[: int(array)]
     labels = (
-        _names(arrays, "labels", path) if array.dtype.kind == "U" and array.ndim == 1 else ("",)
+        _names(arrays, "labels", path)
+        if array.dtype.kind == "U" and array.ndim == 1
+        else ("",)
     )
     unknown = [label for label in labels if label not in set(names)]
     if unknown:
         advice = "Give how many of the texts are labels, or names of texts."
         raise BadCheckpoint(
-            f"labels: {unknown[0]!r} is no text of this file", where=str(path), advice=advice
+            f"labels: {unknown[0]!r} is no text of this file",
+            where=str(path),
+            advice=advice,
         )
     return labels
 
@@ -318,6 +350,8 @@ def _scale(arrays: Mapping[str, Any], path: Path) -> float:
         or float(value.reshape(-1)[0]) <= 0
     ):
         raise BadCheckpoint(
-            f"logit_scale is {value!r}", where=str(path), advice="It must be one positive number."
+            f"logit_scale is {value!r}",
+            where=str(path),
+            advice="It must be one positive number.",
         )
     return float(value.reshape(-1)[0])

@@ -46,9 +46,15 @@ class OutsideEncoder:
         Raises:
             MachineFault: it cannot be reached, or fails. PluginFault: it answers something else.
         """
-        ask = self._over_http if self.how.startswith(("http://", "https://")) else self._by_command
+        ask = (
+            self._over_http
+            if self.how.startswith(("http://", "https://"))
+            else self._by_command
+        )
         rows = [
-            self._checked(ask(list(texts[at : at + BATCH])), len(texts[at : at + BATCH]))
+            self._checked(
+                ask(list(texts[at : at + BATCH])), len(texts[at : at + BATCH])
+            )
             for at in range(0, len(texts), BATCH)
         ]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
@@ -59,9 +65,15 @@ class OutsideEncoder:
         except (TypeError, ValueError):
             rows = np.zeros(0)
         length = (
-            np.linalg.norm(rows, axis=-1, keepdims=True) if rows.ndim == 2 else np.zeros((1, 1))
+            np.linalg.norm(rows, axis=-1, keepdims=True)
+            if rows.ndim == 2
+            else np.zeros((1, 1))
         )
-        if rows.shape != (count, self.dim) or not np.isfinite(rows).all() or not (length > 0).all():
+        if (
+            rows.shape != (count, self.dim)
+            or not np.isfinite(rows).all()
+            or not (length > 0).all()
+        ):
             raise PluginFault(
                 f"the text encoder answered {count} texts with an array of shape {rows.shape}",
                 where=self.how,
@@ -73,16 +85,26 @@ class OutsideEncoder:
 
     def _over_http(self, texts: list[str]) -> Any:
         address, _, model = self.how.partition("#")
-        headers = {"Authorization": f"Bearer {os.environ[TOKEN]}"} if os.environ.get(TOKEN) else {}
+        headers = (
+            {"Authorization": f"Bearer {os.environ[TOKEN]}"}
+            if os.environ.get(TOKEN)
+            else {}
+        )
         body = {"model": model or "default", "input": texts}
         try:
-            response = httpx.post(address, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
+            response = httpx.post(
+                address, json=body, headers=headers, timeout=TIMEOUT_SECONDS
+            )
             response.raise_for_status()
             answer = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-            advice = "Start it, or correct text_encoders in govd.toml. Nothing was changed."
+            advice = (
+                "Start it, or correct text_encoders in govd.toml. Nothing was changed."
+            )
             raise MachineFault(
-                f"the text encoder cannot be asked ({fault})", where=address, advice=advice
+                f"the text encoder cannot be asked ({fault})",
+                where=address,
+                advice=advice,
             ) from None
         try:
             ordered = sorted(answer["data"], key=lambda item: int(item.get("index", 0)))
@@ -90,7 +112,9 @@ class OutsideEncoder:
         except (KeyError, TypeError, AttributeError, ValueError):
             advice = 'It must answer {"data": [{"index": 0, "embedding": [...]}, ...]}.'
             raise PluginFault(
-                "the text encoder's answer has no embeddings", where=address, advice=advice
+                "the text encoder's answer has no embeddings",
+                where=address,
+                advice=advice,
             ) from None
 
     def _by_command(self, texts: list[str]) -> Any:
@@ -106,12 +130,15 @@ class OutsideEncoder:
         except (OSError, ValueError, subprocess.TimeoutExpired) as fault:
             advice = "Correct text_encoders in govd.toml. Nothing was changed."
             raise MachineFault(
-                f"the text encoder cannot be run ({fault})", where=self.how, advice=advice
+                f"the text encoder cannot be run ({fault})",
+                where=self.how,
+                advice=advice,
             ) from None
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it wrote nothing to standard error"])[-1][
-                :300
-            ]
+            last = (
+                done.stderr.strip().splitlines()
+                or ["it wrote nothing to standard error"]
+            )[-1][:300]
             raise MachineFault(
                 f"the text encoder ended with {done.returncode}: {last}",
                 where=self.how,
@@ -121,8 +148,11 @@ class OutsideEncoder:
             return json.loads(done.stdout)["embeddings"]
         except (ValueError, KeyError, TypeError):
             advice = (
-                'It must write {"embeddings": [[...], ...]} to standard output, and nothing else.'
+                'It must write {"embeddings": [[...], ...]} '
+                "to standard output, and nothing else."
             )
             raise PluginFault(
-                "the text encoder's answer has no embeddings", where=self.how, advice=advice
+                "the text encoder's answer has no embeddings",
+                where=self.how,
+                advice=advice,
             ) from None

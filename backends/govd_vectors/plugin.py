@@ -75,7 +75,9 @@ class VectorModel:
             ),
         )
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         """Nothing: this model has no picture encoder.
 
         Raises:
@@ -88,7 +90,9 @@ class VectorModel:
             "Give image vectors as .npy (n, d): this model is a file of vectors and encodes no"
             " pictures."
         )
-        raise UnreadableImage("pictures cannot be encoded", where=first, advice=advice, path=first)
+        raise UnreadableImage(
+            "pictures cannot be encoded", where=first, advice=advice, path=first
+        )
 
     def synthesise(
         self,
@@ -145,12 +149,16 @@ def govd_open_model(reference: ModelReference) -> Model | None:
         architecture="vectors",
         files={path.name: digest},
         defaults=(
-            {"pool": path.with_name(f"{path.name}::image_vectors")} if vectors.pool_rows else {}
+            {"pool": path.with_name(f"{path.name}::image_vectors")}
+            if vectors.pool_rows
+            else {}
         ),
         words=words,
     )
     encoder = (
-        OutsideEncoder(reference.text_encoder, vectors.dim) if reference.text_encoder else None
+        OutsideEncoder(reference.text_encoder, vectors.dim)
+        if reference.text_encoder
+        else None
     )
     return VectorModel(facts, vectors, encoder)
 

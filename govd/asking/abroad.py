@@ -70,7 +70,9 @@ class StoreAbroad:
         asker = self.plugin.asker()
         store = asker.first("govd_open_store", url=self.url, secret=self.secret)[1]
         if store is None:
-            raise Unsupported(f"the plugin {self.plugin.name} does not open {self.url} here")
+            raise Unsupported(
+                f"the plugin {self.plugin.name} does not open {self.url} here"
+            )
         return asker, store
 
 
@@ -89,12 +91,16 @@ class ModelAbroad:
             Unsupported: it cannot be opened here, for whatever reason.
         """
         asker = self.plugin.asker()
-        advice = "Keep its files at the same path on every node, as they were registered."
+        advice = (
+            "Keep its files at the same path on every node, as they were registered."
+        )
         try:
             model = asker.first("govd_open_model", reference=self.reference)[1]
         except GovdError as fault:
             raise Unsupported(
-                f"a worker cannot open the model: {fault.what}", where=fault.where, advice=advice
+                f"a worker cannot open the model: {fault.what}",
+                where=fault.where,
+                advice=advice,
             ) from None
         if model is None or model.facts.digest != self.digest:
             raise Unsupported(

@@ -73,7 +73,9 @@ class Asker:
             except PluginFault as fault:
                 answer = fault
             except GovdError as error:
-                answer = self._fault(name, hook, f"{type(error).__name__}: {error.message}", error)
+                answer = self._fault(
+                    name, hook, f"{type(error).__name__}: {error.message}", error
+                )
             if answer is not None:
                 answers.append((name, answer))
         return answers
@@ -94,7 +96,11 @@ class Asker:
         return "", None
 
     def call(
-        self, name: str, where: str, work: Callable[[], Any], seconds: float | None = None
+        self,
+        name: str,
+        where: str,
+        work: Callable[[], Any],
+        seconds: float | None = None,
     ) -> Any:
         """What a plugin brought, called for a limited time; `where` is what it was asked.
 
@@ -123,21 +129,26 @@ class Asker:
         if isinstance(call.error, GovdError):
             raise call.error
         if isinstance(call.error, Nonsense):
-            raise self._fault(name, where, f"it answered nonsense: {call.error}", call.error)
+            raise self._fault(
+                name, where, f"it answered nonsense: {call.error}", call.error
+            )
         raise self._fault(name, where, words(call.error), call.error)
 
     def hanging(self) -> dict[str, int]:
         """Plugins with calls that have not come back, and how many."""
         with self._lock:
             left = {
-                name: sum(call.hangs for call in calls) for name, calls in self._hanging.items()
+                name: sum(call.hangs for call in calls)
+                for name, calls in self._hanging.items()
             }
         return {name: count for name, count in left.items() if count}
 
     def _implementations(self, hook: str) -> list[Any]:
         return list(getattr(self.manager.hook, hook).get_hookimpls())
 
-    def _ask(self, name: str, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
+    def _ask(
+        self, name: str, hook: str, implementation: Any, arguments: Mapping[str, Any]
+    ) -> Any:
         given = [_given(arguments[argument]) for argument in implementation.argnames]
         check = CHECKS.get(hook, anything)
 
@@ -145,7 +156,9 @@ class Asker:
             answer = implementation.function(*given)
             return None if answer is None else check(answer, arguments)
 
-        return self.call(name, hook, work, self.seconds if hook in QUICK else self.work_seconds)
+        return self.call(
+            name, hook, work, self.seconds if hook in QUICK else self.work_seconds
+        )
 
     def _fault(
         self, name: str, where: str, what: str, cause: BaseException | None = None
@@ -156,7 +169,9 @@ class Asker:
         return fault
 
     def _version(self, name: str) -> str:
-        return next((plugin.version for plugin in self.plugins if plugin.name == name), "")
+        return next(
+            (plugin.version for plugin in self.plugins if plugin.name == name), ""
+        )
 
 
 def _given(value: Any) -> Any:

@@ -56,7 +56,9 @@ class InProcess:
 class Guided:
     """A plugin's runner: each answer is waited for as long as for any of that plugin."""
 
-    def __init__(self, inner: BatchRunner, ask: Callable[[str, Callable[[], Any]], Any]) -> None:
+    def __init__(
+        self, inner: BatchRunner, ask: Callable[[str, Callable[[], Any]], Any]
+    ) -> None:
         self.inner, self._ask = inner, ask
 
     def map_batches(
@@ -91,7 +93,9 @@ def batch_runner(plugins: Plugins) -> Iterator[BatchRunner]:
     if name == IN_PROCESS:
         yield InProcess()
         return
-    plugin, runner = plugins.asker.first("govd_batch_runner", name=name, address=address)
+    plugin, runner = plugins.asker.first(
+        "govd_batch_runner", name=name, address=address
+    )
     if runner is None:
         raise Unsupported(
             f"no plugin runs batches by {name!r}",

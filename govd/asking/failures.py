@@ -17,7 +17,14 @@ from govd.types import Json
 
 FILE: Final = "plugin-failures.json"
 SPEAKING: Final = frozenset(
-    {"govd_vote", "govd_gate", "govd_methods", "govd_on_entry", "govd_routes", "govd_commands"}
+    {
+        "govd_vote",
+        "govd_gate",
+        "govd_methods",
+        "govd_on_entry",
+        "govd_routes",
+        "govd_commands",
+    }
 )
 """Hooks that are given nothing private: of the others is kept that they failed, not with which
 words.
@@ -34,14 +41,20 @@ class Failures:
     def __init__(self, path: Path | None) -> None:
         self.path, self._lock = path, threading.Lock()
         self._known = (
-            {(str(row["plugin"]), str(row["hook"])): row for row in read(path)} if path else {}
+            {(str(row["plugin"]), str(row["hook"])): row for row in read(path)}
+            if path
+            else {}
         )
 
     def failed(self, plugin: str, version: str, hook: str, what: str) -> None:
         """It failed."""
         with self._lock:
             times = int(self._known.get((plugin, hook), {}).get("times", 0)) + 1
-            message = what if hook in SPEAKING or not what.count(":") else what.partition(":")[0]
+            message = (
+                what
+                if hook in SPEAKING or not what.count(":")
+                else what.partition(":")[0]
+            )
             row = {
                 "plugin": plugin,
                 "version": version,
@@ -71,10 +84,11 @@ class Failures:
 
     def _write(self) -> None:
         if self.path is not None and self.path.parent.is_dir():
-            with contextlib.suppress(
-                MachineFault
-            ):  # a full disk must not make a plugin's fault the request's
-                write_private(self.path, json.dumps(list(self._known.values()), indent=1) + "\n")
+            # a full disk must not make a plugin's fault the request's
+            with contextlib.suppress(MachineFault):
+                write_private(
+                    self.path, json.dumps(list(self._known.values()), indent=1) + "\n"
+                )
 
 
 def read(path: Path) -> list[dict[str, Json]]:

@@ -87,7 +87,11 @@ def _needs(needs: Any) -> Needs | None:
     if needs is None:
         return None
     check_kind(needs, Needs)
-    if isinstance(needs.n, bool) or not isinstance(needs.n, int) or not 1 <= needs.n <= PEOPLE:
+    if (
+        isinstance(needs.n, bool)
+        or not isinstance(needs.n, int)
+        or not 1 <= needs.n <= PEOPLE
+    ):
         raise Nonsense(f"a need of other than 1 to {PEOPLE} people")
     if not isinstance(needs.not_filer, bool):
         raise Nonsense("a need whose not_filer is neither true nor false")
@@ -129,7 +133,9 @@ def methods_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
             or not 0 < strongest < math.inf
         ):
             raise Nonsense(f"the max_strength of {name}, which is no number over 0")
-        if not all(callable(getattr(method, part, None)) for part in ("contribute", "compose")):
+        if not all(
+            callable(getattr(method, part, None)) for part in ("contribute", "compose")
+        ):
             raise Nonsense(f"the method {name}, which cannot contribute or compose")
         methods[str(name)] = method
     return methods
@@ -152,7 +158,9 @@ def model_of(answer: Any, arguments: Mapping[str, Any]) -> Model:
         raise Nonsense("a model whose digest is no SHA-256")
     if isinstance(facts.dim, bool) or not isinstance(facts.dim, int) or facts.dim < 0:
         raise Nonsense("a model whose dim is no number of dimensions")
-    if not isinstance(facts.logit_scale, int | float) or not math.isfinite(facts.logit_scale):
+    if not isinstance(facts.logit_scale, int | float) or not math.isfinite(
+        facts.logit_scale
+    ):
         raise Nonsense("a model whose logit_scale is no number")
     plain_json(
         {
@@ -288,7 +296,9 @@ def stamp_of(answer: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(answer.get("token"), bytes | bytearray):
         raise Nonsense("a time stamp without the bytes of a token")
     return {"token": bytes(answer["token"])} | {
-        name: plain_json(value, SMALL) for name, value in answer.items() if name != "token"
+        name: plain_json(value, SMALL)
+        for name, value in answer.items()
+        if name != "token"
     }
 
 
@@ -313,7 +323,9 @@ def _document(document: Any) -> Document:
     if not isinstance(document.data, bytes) or len(document.data) > DOCUMENT_BYTES:
         raise Nonsense(f"a document that is not at most {DOCUMENT_BYTES} bytes")
     if document.form not in get_args(RowForm):
-        raise Nonsense(f"a document whose form is none of {', '.join(get_args(RowForm))}")
+        raise Nonsense(
+            f"a document whose form is none of {', '.join(get_args(RowForm))}"
+        )
     name = plain_text(document.name, "a document's name", NAMED)
     delivery = plain_text(document.delivery, "a delivery", NAMED)
     return Document(name, bytes(document.data), document.form, delivery)

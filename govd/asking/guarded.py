@@ -40,14 +40,20 @@ class Guarded:
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """As `Model.encode_texts`."""
         rows: Floats = self._asked(
-            "encode_texts", partial(self.inner.encode_texts, texts, progress), len(texts)
+            "encode_texts",
+            partial(self.inner.encode_texts, texts, progress),
+            len(texts),
         )
         return rows
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         """As `Model.encode_images`."""
         rows: Floats = self._asked(
-            "encode_images", partial(self.inner.encode_images, images, progress), len(images)
+            "encode_images",
+            partial(self.inner.encode_images, images, progress),
+            len(images),
         )
         return rows
 
@@ -62,12 +68,22 @@ class Guarded:
         """As `Model.synthesise`."""
 
         def work() -> Prototypes:
-            drawn = self.inner.synthesise(prompts, seed=seed, steps=steps, progress=progress)
+            drawn = self.inner.synthesise(
+                prompts, seed=seed, steps=steps, progress=progress
+            )
             pictures = np.asarray(drawn.pictures)
-            if pictures.dtype != np.uint8 or pictures.ndim != 4 or len(pictures) != len(prompts):
-                raise Nonsense(f"prototypes of shape {pictures.shape}, {pictures.dtype}")
+            if (
+                pictures.dtype != np.uint8
+                or pictures.ndim != 4
+                or len(pictures) != len(prompts)
+            ):
+                raise Nonsense(
+                    f"prototypes of shape {pictures.shape}, {pictures.dtype}"
+                )
             return Prototypes(
-                tuple(drawn.prompts), self._rows(drawn.embeddings, len(prompts)), pictures
+                tuple(drawn.prompts),
+                self._rows(drawn.embeddings, len(prompts)),
+                pictures,
             )
 
         drawn: Prototypes = self._ask("synthesise", work)

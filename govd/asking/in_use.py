@@ -41,7 +41,12 @@ class Plugins:
             self.known,
             failures,
             settings.plugin_seconds,
-            max((settings.plugin_work_seconds, *(j.seconds + ENDING for j in settings.unlearning))),
+            max(
+                (
+                    settings.plugin_work_seconds,
+                    *(j.seconds + ENDING for j in settings.unlearning),
+                )
+            ),
         )
         self.notices = Notices(self.asker)
         self.methods = self._methods()
@@ -90,7 +95,9 @@ class Plugins:
 
     def versions(self) -> dict[str, str]:
         """The plugins that work, by name."""
-        return {plugin.name: plugin.version for plugin in self.known if not plugin.fault}
+        return {
+            plugin.name: plugin.version for plugin in self.known if not plugin.fault
+        }
 
     def guarded(self, name: str, where: str, work: Callable[[], Any]) -> Any:
         """Call what a plugin brought, under its name and for a limited time.
@@ -106,7 +113,9 @@ class Plugins:
         owner: dict[str, str] = {}
         for plugin, answer in self.asker.each("govd_methods"):
             if isinstance(answer, PluginFault):
-                log.warning("plugin %s: %s in govd_methods", plugin, answer.title.lower())
+                log.warning(
+                    "plugin %s: %s in govd_methods", plugin, answer.title.lower()
+                )
                 continue
             for name, method in answer.items():
                 if name in methods:

@@ -22,7 +22,9 @@ class Call:
     def begin(self, name: str) -> None:
         """Begin, in a thread of that name."""
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._run,), name=name, daemon=True).start()
+        threading.Thread(
+            target=context.run, args=(self._run,), name=name, daemon=True
+        ).start()
 
     def wait(self, seconds: float | None) -> bool:
         """Whether it comes back in time; None: wait as long as it takes."""

@@ -68,7 +68,9 @@ class _Listener:
                     partial(self.implementation.function, *given),
                     self.asker.seconds,
                 )
-            except GovdError as fault:  # its words may quote what somebody asked to forget
+            except (
+                GovdError
+            ) as fault:  # its words may quote what somebody asked to forget
                 log.warning(
                     "plugin %s: %s in %s, entry %s",
                     self.name,
@@ -90,7 +92,8 @@ class Notices:
         """Tell every plugin, without waiting for it."""
         with self._lock:
             implementations = {
-                id(i.plugin): i for i in self.asker.manager.hook.govd_on_entry.get_hookimpls()
+                id(i.plugin): i
+                for i in self.asker.manager.hook.govd_on_entry.get_hookimpls()
             }
             for key in set(self._listeners) - set(implementations):
                 self._end(self._listeners.pop(key))

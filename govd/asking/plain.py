@@ -31,7 +31,9 @@ def read_only(value: Any) -> Any:
     """
     if isinstance(value, Contribution):
         return replace(
-            value, tensors=MappingProxyType(dict(value.tensors)), facts=read_only(value.facts)
+            value,
+            tensors=MappingProxyType(dict(value.tensors)),
+            facts=read_only(value.facts),
         )
     if isinstance(value, Mapping):
         return MappingProxyType({key: read_only(item) for key, item in value.items()})
@@ -56,7 +58,9 @@ class _Plain:
     def of(self, value: Any, depth: int) -> Json:
         if isinstance(value, np.generic):
             value = value.item()
-        self.left -= len(value) + 1 if isinstance(value, str | Mapping | list | tuple) else 1
+        self.left -= (
+            len(value) + 1 if isinstance(value, str | Mapping | list | tuple) else 1
+        )
         if self.left < 0:
             raise Nonsense(f"more than {self.most} values and characters")
         if depth > DEPTH:
@@ -76,7 +80,9 @@ class _Plain:
         if isinstance(value, Mapping):
             if not all(isinstance(key, str) for key in value):
                 raise Nonsense("a mapping whose keys are no texts")
-            return {plain_text(key): self.of(item, depth + 1) for key, item in value.items()}
+            return {
+                plain_text(key): self.of(item, depth + 1) for key, item in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self.of(item, depth + 1) for item in value]
         raise Nonsense(f"a {type(value).__name__}, which JSON cannot say")
@@ -91,9 +97,8 @@ def plain_text(value: Any, what: str = "a text", most: int | None = None) -> str
     """
     if not isinstance(value, str):
         raise Nonsense(f"{what} that is a {type(value).__name__}")
-    text = (
-        str.__str__(value).encode("utf-8", "replace").decode("utf-8")
-    )  # no lone surrogates: no file could hold them
+    # no lone surrogates: no file could hold them
+    text = str.__str__(value).encode("utf-8", "replace").decode("utf-8")
     return text if most is None or len(text) <= most else text[: most - 1] + "…"
 
 

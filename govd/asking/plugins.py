@@ -47,7 +47,9 @@ def load(
         if point.name in disabled:
             continue
         version = point.dist.version if point.dist else ""
-        records.append(Plugin(point.name, point.value, version, _register(manager, point)))
+        records.append(
+            Plugin(point.name, point.value, version, _register(manager, point))
+        )
     return manager, records
 
 
@@ -63,7 +65,10 @@ def _register(manager: pluggy.PluginManager, point: EntryPoint) -> str:
     if manager.has_plugin(point.name):
         return f"the name {point.name!r} is taken by another plugin"
     registering = Call(lambda: _registered(manager, point.name, importing.answer))
-    if registering.start(f"plugin {point.name}", IMPORT_SECONDS) and registering.error is None:
+    if (
+        registering.start(f"plugin {point.name}", IMPORT_SECONDS)
+        and registering.error is None
+    ):
         return ""
     if manager.has_plugin(point.name):
         manager.unregister(name=point.name)

@@ -57,7 +57,9 @@ class BundleContents:
     def __init__(self, core: Core, checkpoints: LogCheckpoints) -> None:
         self.core, self.checkpoints = core, checkpoints
 
-    def gather(self, question: Question, since: int | None) -> tuple[dict[str, Content], int, str]:
+    def gather(
+        self, question: Question, since: int | None
+    ) -> tuple[dict[str, Content], int, str]:
         """The files that answer a `question`, how many entries they have, and the key that signs.
         `since`: the size of a log checkpoint that somebody kept.
 
@@ -82,12 +84,20 @@ class BundleContents:
             if lines:
                 cosigned = note + "".join(f"{line}\n" for line in lines)
                 contents[f"cosigned/{size}.note"] = Content.whole(cosigned.encode())
-        contents["entries.ndjson"] = Content.of(lambda: (body + b"\n" for _, body in bodies()))
-        proofs = b"" if frame.seqs is None else b"".join(self._proofs(frame, frame.seqs, since))
+        contents["entries.ndjson"] = Content.of(
+            lambda: (body + b"\n" for _, body in bodies())
+        )
+        proofs = (
+            b""
+            if frame.seqs is None
+            else b"".join(self._proofs(frame, frame.seqs, since))
+        )
         contents["proofs.ndjson"] = Content.whole(proofs)
         key = str(frame.signer.key)
         for (model, number), revision_claim in self._claims(question, bodies).items():
-            sealed = claim.sealed(revision_claim, frame.signer.key.id.hex(), frame.signer.raw)
+            sealed = claim.sealed(
+                revision_claim, frame.signer.key.id.hex(), frame.signer.raw
+            )
             contents[f"statements/{model}-{number}.dsse.json"] = Content.whole(sealed)
         readme = files("govd").joinpath("data/bundle.txt").read_bytes()
         contents["README.txt"] = Content.whole(readme)
@@ -116,7 +126,10 @@ class BundleContents:
             size = self._size(ledger.size() if seqs is None else max(seqs) + 1, since)
             signer = ledger.signer
         notes = {
-            shown: (self.checkpoints.of_size(shown), self.checkpoints.witnesses.lines(shown))
+            shown: (
+                self.checkpoints.of_size(shown),
+                self.checkpoints.witnesses.lines(shown),
+            )
             for shown in sorted({*sealed_sizes, size})
         }
         return Frame(size, seqs, notes, signer)
@@ -142,7 +155,9 @@ class BundleContents:
             )
         return size
 
-    def _bodies(self, seqs: Sequence[int] | None, size: int) -> Iterator[tuple[int, bytes]]:
+    def _bodies(
+        self, seqs: Sequence[int] | None, size: int
+    ) -> Iterator[tuple[int, bytes]]:
         if seqs is None:
             yield from self.core.desk.ledger.bodies(0, size)
             return
@@ -191,7 +206,9 @@ class BundleContents:
         pages = _pages(self.core.desk.views.records, "key")
         return [seq for page in pages for seq in page]
 
-    def _stamp(self, entry: Record, notes: Collection[int], contents: dict[str, Content]) -> None:
+    def _stamp(
+        self, entry: Record, notes: Collection[int], contents: dict[str, Content]
+    ) -> None:
         """The time stamp that an entry is about."""
         if entry["kind"] == "witness.stamp" and entry["payload"].get("size") in notes:
             # what an entry only claims to be a time stamp is for verification to tell
@@ -199,7 +216,9 @@ class BundleContents:
                 token = base64.b64decode(str(entry["payload"].get("token")))
                 contents[f"stamps/{entry['seq']}.tsr"] = Content.whole(token)
 
-    def _artifacts(self, entry: Record, whole: bool, contents: dict[str, Content]) -> None:
+    def _artifacts(
+        self, entry: Record, whole: bool, contents: dict[str, Content]
+    ) -> None:
         """The artifacts that an entry names; those of filings and registrations only where all is
         shown.
         """
@@ -226,7 +245,9 @@ class BundleContents:
             )
         return content
 
-    def _proofs(self, frame: Frame, seqs: Sequence[int], since: int | None) -> Iterator[bytes]:
+    def _proofs(
+        self, frame: Frame, seqs: Sequence[int], since: int | None
+    ) -> Iterator[bytes]:
         """Consistency from older sizes, then inclusion in the order of the entries: one proof for a
         run, else one for each.
         """
@@ -234,13 +255,18 @@ class BundleContents:
         older = {*frame.notes, *([since] if since else [])} - {size}
 
         def line(place: dict[str, Json], path: list[bytes]) -> bytes:
-            return canonical.encode({**place, "path": [step.hex() for step in path]}) + b"\n"
+            return (
+                canonical.encode({**place, "path": [step.hex() for step in path]})
+                + b"\n"
+            )
 
         for old in sorted(older):
             yield line({"from": old}, ledger.consistency(old, size))
         for start, stop in _runs(seqs):
             if stop - start >= LEAST:
-                yield line({"start": start, "stop": stop}, ledger.run(start, stop, size))
+                yield line(
+                    {"start": start, "stop": stop}, ledger.run(start, stop, size)
+                )
             else:
                 for seq in range(start, stop):
                     yield line({"entry": seq}, ledger.inclusion(seq, size))
@@ -274,7 +300,9 @@ def _runs(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
             start = following
 
 
-def _pages(records: Records, kind: str, after: int | None = None) -> Iterator[list[int]]:
+def _pages(
+    records: Records, kind: str, after: int | None = None
+) -> Iterator[list[int]]:
     while page := records.seqs(after, 1000, kind=kind):
         yield page
         after = page[-1]

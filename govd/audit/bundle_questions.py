@@ -66,7 +66,11 @@ class BundleQuestions:
         """
         request = self.core.desk.request(request_id)
         own_id, model = str(request["id"]), str(request["model"])
-        subjects = {own_id, model, *self.core.desk.views.records.keys("reverts", own_id, "request")}
+        subjects = {
+            own_id,
+            model,
+            *self.core.desk.views.records.keys("reverts", own_id, "request"),
+        }
         entries = self._closure(subjects, own_id, with_others)
         served = [
             e["payload"].get("revision")
@@ -75,7 +79,9 @@ class BundleQuestions:
         ]
         claims = [(model, int(n)) for n in served[:1] if n]
         if with_others:
-            return Question({"request": own_id}, {int(e["seq"]) for e in entries}, claims)
+            return Question(
+                {"request": own_id}, {int(e["seq"]) for e in entries}, claims
+            )
         excerpt = Excerpt.of(lambda: entries, own_id)
         seqs = {int(e["seq"]) for e in entries if excerpt.shows(e)}
         return Question({"request": own_id, OTHERS: DIGESTS}, seqs, claims, excerpt)
@@ -118,16 +124,22 @@ class BundleQuestions:
             )
         start = min(int(m.get("published_entry", m["entries"][0])) for m in registered)
         stop = int(then["tree_size"])
-        while stop < ledger.size() and next(ledger.entries(stop, stop + 1))["time"] <= at:
+        while (
+            stop < ledger.size() and next(ledger.entries(stop, stop + 1))["time"] <= at
+        ):
             stop += 1
         seqs = set(range(start, min(stop + 1, ledger.size())))
         subjects = {str(m["model"]) for m in registered} | {
             f"{m['model']}/{m['revision']}" for m in registered if m["revision"]
         }
         seqs |= {int(e["seq"]) for e in self._closure(subjects)}
-        claims = [(str(m["model"]), int(m["revision"])) for m in registered if m["revision"]]
+        claims = [
+            (str(m["model"]), int(m["revision"])) for m in registered if m["revision"]
+        ]
         return Question(
-            {"as_of": at, "from": start} | ({"model": model} if model else {}), seqs, claims
+            {"as_of": at, "from": start} | ({"model": model} if model else {}),
+            seqs,
+            claims,
         )
 
     def _closure(
@@ -151,7 +163,11 @@ class BundleQuestions:
                 for s in core.desk.views.records.seqs(limit=100_000, subject=subject)
             ]
             fresh = (
-                _leads(core.desk.ledger.some([s for s in seqs if s < size]), request, with_others)
+                _leads(
+                    core.desk.ledger.some([s for s in seqs if s < size]),
+                    request,
+                    with_others,
+                )
                 - subjects_seen
             )
             subjects_seen |= fresh
@@ -170,12 +186,16 @@ class BundleQuestions:
         """
         core, people = self.core, set[str]()
         for entry in entries:
-            people |= people_of(entry) if str(entry["kind"]).startswith("request.") else set()
+            people |= (
+                people_of(entry) if str(entry["kind"]).startswith("request.") else set()
+            )
         seqs = core.desk.views.records.seqs(limit=100_000, kind="principal")
         known = {int(entry["seq"]) for entry in entries}
         about = [
             entry
-            for entry in core.desk.ledger.some([s for s in seqs if s < size and s not in known])
+            for entry in core.desk.ledger.some(
+                [s for s in seqs if s < size and s not in known]
+            )
             if people_of(entry) & people
         ]
         return sorted([*entries, *about], key=lambda entry: int(entry["seq"]))
@@ -188,7 +208,11 @@ def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[st
     leads: set[str] = set()
     own_requests = {request}
     for entry in entries:
-        payload, kind, subject = entry["payload"], str(entry["kind"]), str(entry["subject"])
+        payload, kind, subject = (
+            entry["payload"],
+            str(entry["kind"]),
+            str(entry["subject"]),
+        )
         if kind == "revision.compose":
             subsumed = payload.get("subsumed") or {}
             leads |= (
@@ -210,6 +234,10 @@ def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[st
         elif kind == "request.revert" and subject == request:
             own_requests.add(str(payload["by"]))
             leads.add(str(payload["by"]))
-        elif kind == "request.publish" and subject in own_requests and payload.get("revision"):
+        elif (
+            kind == "request.publish"
+            and subject in own_requests
+            and payload.get("revision")
+        ):
             leads.add(f"{entry['model']}/{payload['revision']}")
     return leads

@@ -50,10 +50,14 @@ class Bundles:
         elif revision is not None:
             question = self.questions.of_revision(*revision)
         elif as_of is not None:
-            question = self.questions.as_of(as_of, model, self.audit.as_of(as_of, model))
+            question = self.questions.as_of(
+                as_of, model, self.audit.as_of(as_of, model)
+            )
         else:
             question = self.questions.everything()
-        return self.write(file, question, None if since is None else LogCheckpoint.read(since).size)
+        return self.write(
+            file, question, None if since is None else LogCheckpoint.read(since).size
+        )
 
     @bounded
     def bundle_to(
@@ -77,7 +81,9 @@ class Bundles:
             or (number is not None and model is None)
             or (model is not None and number is None and as_of is None)
         ):
-            raise Usage("say --request ID, or --revision MODEL N, or neither (everything)")
+            raise Usage(
+                "say --request ID, or --revision MODEL N, or neither (everything)"
+            )
         if with_others and request is None:
             raise Usage(
                 "--with-others goes with --request ID",
@@ -85,7 +91,13 @@ class Bundles:
             )
         revision = (model, number) if model is not None and number is not None else None
         return self.bundle(
-            file, request, revision, since, as_of, model if as_of is not None else None, with_others
+            file,
+            request,
+            revision,
+            since,
+            as_of,
+            model if as_of is not None else None,
+            with_others,
         )
 
     def write(self, file: Path, question: Question, since: int | None = None) -> Record:

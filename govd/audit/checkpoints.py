@@ -37,7 +37,8 @@ class LogCheckpoints:
             cosigned = [record for record in newest if record["kind"] == "cosign"]
             if not cosigned:
                 raise NotFound(
-                    "no witness has cosigned yet", advice="List some under witnesses in govd.toml."
+                    "no witness has cosigned yet",
+                    advice="List some under witnesses in govd.toml.",
                 )
             size = max(int(record["size"]) for record in cosigned)
         note = self.signed_now() if size is None else self.of_size(size)
@@ -58,12 +59,17 @@ class LogCheckpoints:
         note = self.core.desk.ledger.checkpoint_of(size)
         if note is None:
             advice = "`govd audit checkpoint` makes one of the ledger as it is."
-            raise NotFound(f"there is no log checkpoint of {size} entries", advice=advice)
+            raise NotFound(
+                f"there is no log checkpoint of {size} entries", advice=advice
+            )
         return note
 
     def sign(self) -> None:
         """Sign the ledger as it is, where there is news."""
-        last, size = self.core.desk.ledger.last_checkpoint(), self.core.desk.ledger.size()
+        last, size = (
+            self.core.desk.ledger.last_checkpoint(),
+            self.core.desk.ledger.size(),
+        )
         if size and (last is None or self.witnesses.news(last[0], size)):
             self.signed_now()
 
@@ -76,7 +82,8 @@ class LogCheckpoints:
         if last:
             signed_at = datetime.fromisoformat(last[1])
             age_seconds = (datetime.now(UTC) - signed_at).total_seconds()
-        if not 0 <= age_seconds < HOUR_SECONDS:  # below zero: the clock was set back since
+        # below zero: the clock was set back since
+        if not 0 <= age_seconds < HOUR_SECONDS:
             self.sign()
 
     def key(self) -> str:

@@ -46,13 +46,20 @@ class Deadlines:
             Usage: days out of range, or a time that is none. NotFound: a model that never was.
         """
         settings = self.core.home.settings
-        days, extended = days or settings.deadline_days, extended or settings.extended_days
+        days, extended = (
+            days or settings.deadline_days,
+            extended or settings.extended_days,
+        )
         if not 0 < days <= LONGEST_DAYS or not 0 < extended <= LONGEST_DAYS:
-            raise Usage(f"{days} and {extended} days", advice=f"From 1 to {LONGEST_DAYS}.")
+            raise Usage(
+                f"{days} and {extended} days", advice=f"From 1 to {LONGEST_DAYS}."
+            )
         check_filters(self.core, model)
         now = datetime.now(UTC)
         requests = self.core.desk.views.requests(
-            model=model, since=moment(since, "since"), until=moment(until, "until", end=True)
+            model=model,
+            since=moment(since, "since"),
+            until=moment(until, "until", end=True),
         )
         rows = [
             _due(request, now, days, extended)
@@ -60,7 +67,9 @@ class Deadlines:
             if request["kind"] == "forget"
         ]
         durations = sorted(row["days"] for row in rows if row["served_at"])
-        counts = {name: sum(row["status"] == name for row in rows) for name in DEADLINES}
+        counts = {
+            name: sum(row["status"] == name for row in rows) for name in DEADLINES
+        }
         summary: dict[str, Json] = {
             "deadline_days": days,
             "extended_days": extended,
@@ -74,7 +83,9 @@ class Deadlines:
                 "p90_days": durations[math.ceil(0.9 * len(durations)) - 1],
                 "longest_days": durations[-1],
             }
-        rows.sort(key=lambda row: (row["status"] not in ("late", "open"), row["due_at"]))
+        rows.sort(
+            key=lambda row: (row["status"] not in ("late", "open"), row["due_at"])
+        )
         return {"summary": summary, "requests": rows}
 
 
@@ -82,7 +93,11 @@ def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, 
     filed = datetime.fromisoformat(str(request["filed_at"]))
     due = due_date(request, days)
     end = datetime.fromisoformat(
-        str(request["served_at"] or request["ended_at"] or moment(now.isoformat(), "now"))
+        str(
+            request["served_at"]
+            or request["ended_at"]
+            or moment(now.isoformat(), "now")
+        )
     )
     if request["served_at"]:
         status = "met" if end <= due else "met late"
@@ -103,7 +118,9 @@ def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, 
         "served_at": request["served_at"],
         "days": round((end - filed).total_seconds() / 86400, 4),
         "left_days": (
-            round((due - now).total_seconds() / 86400, 1) if status in ("open", "late") else None
+            round((due - now).total_seconds() / 86400, 1)
+            if status in ("open", "late")
+            else None
         ),
         "expires_at": request["expires_at"],
         "expired": has_expired(request, now),

@@ -44,7 +44,11 @@ class KeyRotation:
             (folder / "next.key").unlink(missing_ok=True)
             new = Signer.at(folder / "next.key", old.key.name)
             text = rotation_text(core.desk.ledger.origin, old.key, new.key)
-            payload: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "reason": reason}
+            payload: dict[str, Json] = {
+                "old": str(old.key),
+                "new": str(new.key),
+                "reason": reason,
+            }
             payload |= {
                 f"signature_{n}": base64.b64encode(s.raw(text)).decode()
                 for n, s in (("old", old), ("new", new))
@@ -56,8 +60,15 @@ class KeyRotation:
             entry, *_ = core.desk.append(drafts, signer=new)
             self.finish()
             core.desk.ledger.checkpoint()
-        record: dict[str, Json] = {"old": str(old.key), "new": str(new.key), "entry": entry["seq"]}
-        return record | {"reason": reason, "model_key": models.key.id if models else None}
+        record: dict[str, Json] = {
+            "old": str(old.key),
+            "new": str(new.key),
+            "entry": entry["seq"],
+        }
+        return record | {
+            "reason": reason,
+            "model_key": models.key.id if models else None,
+        }
 
     def finish(self) -> None:
         """Put the next keys into place where their entries are in the ledger. Where one is not the

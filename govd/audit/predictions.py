@@ -12,7 +12,16 @@ from govd.records.limits import bounded
 from govd.records.revision import Revision
 from govd.types import Json, Record
 
-FIGURES: Final = ("metric", "predicted", "low", "high", "measured", "pictures", "error", "held")
+FIGURES: Final = (
+    "metric",
+    "predicted",
+    "low",
+    "high",
+    "measured",
+    "pictures",
+    "error",
+    "held",
+)
 
 
 class Predictions:

@@ -42,18 +42,23 @@ class Proofs:
         note = (
             self.checkpoints.of_size(size)
             if size is not None
-            else self.checkpoints.checkpoint(last[0] if last and last[0] > entry else None)
+            else self.checkpoints.checkpoint(
+                last[0] if last and last[0] > entry else None
+            )
         )
         log = LogCheckpoint.read(note)
         if log.size <= entry:
             raise NotFound(
-                f"entry {entry} is not among the first {log.size}", advice="Ask for a later size."
+                f"entry {entry} is not among the first {log.size}",
+                advice="Ask for a later size.",
             )
         steps = ledger.inclusion(entry, log.size)
         if not included(entry, log.size, leaf_hash(body), steps, log.root):
             advice = "Run `govd audit verify`: something was changed since."
             raise VerificationFailed(
-                f"entry {entry} is not in the log as it was signed", where="ledger", advice=advice
+                f"entry {entry} is not in the log as it was signed",
+                where="ledger",
+                advice=advice,
             )
         proof = {
             "size": log.size,
@@ -90,7 +95,10 @@ class Proofs:
                 advice="The old size is at least 1 and at most the new one.",
             )
         path = [step.hex() for step in self.core.desk.ledger.consistency(old, log.size)]
-        roots = {"old_root": self.core.desk.ledger.root(old).hex(), "new_root": log.root.hex()}
+        roots = {
+            "old_root": self.core.desk.ledger.root(old).hex(),
+            "new_root": log.root.hex(),
+        }
         return {"old": old, "new": log.size, **roots, "path": path, "checkpoint": note}
 
     @bounded
@@ -119,7 +127,9 @@ class Proofs:
             return record
         return {**record, "no_later_than": self.checked_bounds(record["no_later_than"])}
 
-    def checked_bounds(self, claimed: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
+    def checked_bounds(
+        self, claimed: Sequence[dict[str, Json]]
+    ) -> list[dict[str, Json]]:
         """Those of the `claimed` bounds whose cosignature or time stamp is of the log checkpoint
         that it names. `verified`: against a witness's key, or a root certificate that `govd.toml`
         named when the stamp came; without one, who signed the stamp is not known.

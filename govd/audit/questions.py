@@ -85,11 +85,15 @@ class Audit:
         if request["contribution"]:
             subjects.add(request["contribution"])
         subjects |= {
-            f"{model}/{wish['revision']}" for wish in (request, *reverts) if wish.get("revision")
+            f"{model}/{wish['revision']}"
+            for wish in (request, *reverts)
+            if wish.get("revision")
         }
         complete = True
         for wish in (request, *reverts):
-            attempts, are_all = self._attempts(wish, request["id"], undone=wish is not request)
+            attempts, are_all = self._attempts(
+                wish, request["id"], undone=wish is not request
+            )
             subjects |= attempts
             complete = complete and are_all
         seqs: set[int] = set()
@@ -111,10 +115,15 @@ class Audit:
     def _notices(self, subject: str) -> list[int]:
         """The entries that say who was told, or could not be, of entries about a subject."""
         records = self.core.desk.views.records
-        notices = (records.get("notice", key) for key in records.keys("about", subject, "notice"))
+        notices = (
+            records.get("notice", key)
+            for key in records.keys("about", subject, "notice")
+        )
         return sorted(int(notice["entry"]) for notice in notices if notice is not None)
 
-    def _attempts(self, wish: Record, forget: str, undone: bool) -> tuple[set[str], bool]:
+    def _attempts(
+        self, wish: Record, forget: str, undone: bool
+    ) -> tuple[set[str], bool]:
         """Revisions that were composed while a wish waited, with its forget (`undone`: without it);
         whether all were looked through.
         """
@@ -161,7 +170,9 @@ class Audit:
             "number": number,
             "state": revision["state"],
             "published_at": revision["published_at"],
-            "base": {name: registered[name] for name in ("reference", "digest", "files")},
+            "base": {
+                name: registered[name] for name in ("reference", "digest", "files")
+            },
             "edit": {
                 "digest": revision["edit_digest"],
                 "artifact": revision["edit"],
@@ -185,7 +196,9 @@ class Audit:
     def _why_request(self, request_id: str, covered_by: str | None) -> dict[str, Json]:
         """A request in a revision; `covered_by`: the one that covers it, where one does."""
         request = self.core.desk.request(request_id)
-        contribution: Record = self.core.desk.views.contribution(str(request["contribution"])) or {}
+        contribution: Record = (
+            self.core.desk.views.contribution(str(request["contribution"])) or {}
+        )
         return {
             **{name: request[name] for name in FILED},
             **{name: request.get(name, "") for name in ("reason", "basis", "ticket")},

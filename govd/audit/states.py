@@ -57,8 +57,15 @@ class States:
             return nothing
         if removed is not None and removed > added:
             record = views.records.get("model", model) or {}
-            retired = record.get("state") == "retired" and record["retired"]["entry"] == removed
-            return nothing | {"removed": True, "retired": retired, "entries": [added, removed]}
+            retired = (
+                record.get("state") == "retired"
+                and record["retired"]["entry"] == removed
+            )
+            return nothing | {
+                "removed": True,
+                "retired": retired,
+                "entries": [added, removed],
+            }
         nothing |= {"registered": True}
         published = views.records.published(model, seq)
         if published is None or published[1] <= added:
@@ -85,7 +92,9 @@ class States:
 
     def _stood(self, request_id: str, seq: int) -> dict[str, Json]:
         request = self.core.desk.request(request_id)
-        approvals = [approval for approval in request["approvals"] if approval["entry"] <= seq]
+        approvals = [
+            approval for approval in request["approvals"] if approval["entry"] <= seq
+        ]
         names = ("id", "concepts", "domains", "method", "filed_at", "filed_by")
         entries = [request["seq"], *(approval["entry"] for approval in approvals)]
         return {name: request[name] for name in names} | {
@@ -102,7 +111,9 @@ class States:
         for entry in self.core.desk.ledger.some(seqs):
             payload = entry["payload"]
             name, at = payload["name"], payload["at"]
-            if payload["size"] <= seq or (name in earliest and at >= earliest[name]["at"]):
+            if payload["size"] <= seq or (
+                name in earliest and at >= earliest[name]["at"]
+            ):
                 continue
             earliest[name] = {
                 "by": name,

@@ -100,11 +100,15 @@ class Verification:
             stored = ledger.stored().now()
         signed_note, unreadable = self._beside_the_key()
         workers: Any = (
-            ProcessPoolExecutor(mp_context=get_context("spawn")) if many else nullcontext()
+            ProcessPoolExecutor(mp_context=get_context("spawn"))
+            if many
+            else nullcontext()
         )
         with workers as pool:
             executor: Executor | None = pool
-            verdict = verify(stored, key, ledger.origin, executor, kept, trust, signed_note)
+            verdict = verify(
+                stored, key, ledger.origin, executor, kept, trust, signed_note
+            )
         for fault in unreadable:
             verdict.fault(fault)
         return verdict
@@ -184,10 +188,16 @@ class Verification:
         searched in the ledger.
         """
         ledger = self.core.desk.ledger
-        subjects = {name for model, number in revisions for name in (model, f"{model}/{number}")}
+        subjects = {
+            name for model, number in revisions for name in (model, f"{model}/{number}")
+        }
         entries = ledger.some(ledger.stored().about(subjects))
         composed = [entry for entry in entries if entry["kind"] == "revision.compose"]
-        requests = {str(request) for entry in composed for request in entry["payload"]["requests"]}
+        requests = {
+            str(request)
+            for entry in composed
+            for request in entry["payload"]["requests"]
+        }
         entries += ledger.some(ledger.stored().about(requests))
         claims = claim.claims_of(lambda: entries, revisions)
         return " ".join(honest(c) for c in claims.values()) or honest(None)
@@ -207,7 +217,8 @@ class Verification:
         # before the first log checkpoint nothing says what they were
         if not verdict.holds and desk.ledger.last_checkpoint() is not None:
             advice = (
-                "Run `govd audit verify`, and restore a backup. The views were left as they are."
+                "Run `govd audit verify`, and restore a "
+                "backup. The views were left as they are."
             )
             raise VerificationFailed(
                 f"the entries are not as they were signed: {verdict.faults[0]}",

@@ -56,7 +56,9 @@ class Witnesses:
         for setting in core.home.settings.witnesses:
             url, key = _witness(setting)
             before = self._size_witnessed(key.name)
-            if (before and not self.news(before, size)) or (patient and self._quiet(key.name)):
+            if (before and not self.news(before, size)) or (
+                patient and self._quiet(key.name)
+            ):
                 continue
             note = self._note(size)
             done.append(
@@ -73,11 +75,17 @@ class Witnesses:
         for setting in core.home.settings.timestamp_authorities:
             address = setting.strip().partition(" ")[0]
             before = self._size_witnessed(address)
-            if (before and not self.news(before, size)) or (patient and self._quiet(address)):
+            if (before and not self.news(before, size)) or (
+                patient and self._quiet(address)
+            ):
                 continue
             done.append(
                 self._ask(
-                    "govd_timestamp", address, size, url=setting, message=self._note(size).encode()
+                    "govd_timestamp",
+                    address,
+                    size,
+                    url=setting,
+                    message=self._note(size).encode(),
                 )
             )
         return done
@@ -99,13 +107,17 @@ class Witnesses:
             if hook == "govd_witness":
                 answer = core.plugins.first(
                     hook,
-                    prove=lambda old: core.desk.ledger.consistency(old, size) if old else [],
+                    prove=lambda old: (
+                        core.desk.ledger.consistency(old, size) if old else []
+                    ),
                     **arguments,
                 )
                 payload, event = _cosigned(answer, arguments, size), "witness.cosign"
             else:
                 payload, event = (
-                    _stamped(core.plugins.first(hook, **arguments), name, arguments, size),
+                    _stamped(
+                        core.plugins.first(hook, **arguments), name, arguments, size
+                    ),
                     "witness.stamp",
                 )
         except GovdError as error:
@@ -118,22 +130,28 @@ class Witnesses:
 def _cosigned(lines: Any, arguments: dict[str, Any], size: int) -> dict[str, Json]:
     key = Key.parse(arguments["key"])
     if lines is None:
-        raise PluginFault("no plugin speaks to witnesses at this address", where=arguments["url"])
+        raise PluginFault(
+            "no plugin speaks to witnesses at this address", where=arguments["url"]
+        )
     text, _ = split(arguments["checkpoint"])
     seconds = seen_at(text, lines, key)
     if seconds is None:
         raise VerificationFailed(
-            "the witness answered, but not with a cosignature of its key", where=arguments["url"]
+            "the witness answered, but not with a cosignature of its key",
+            where=arguments["url"],
         )
     (line,) = [line for line in lines if seen_at(text, [line], key) is not None][:1]
     at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {"name": key.name, "size": size, "at": at, "line": line, "key": str(key)}
 
 
-def _stamped(answer: Any, name: str, arguments: dict[str, Any], size: int) -> dict[str, Json]:
+def _stamped(
+    answer: Any, name: str, arguments: dict[str, Any], size: int
+) -> dict[str, Json]:
     if answer is None:
         raise PluginFault(
-            "no plugin speaks to time stamp authorities", advice="pip install 'govd[timestamp]'"
+            "no plugin speaks to time stamp authorities",
+            advice="pip install 'govd[timestamp]'",
         )
     token = bytes(answer["token"])
     stamp = stamps.read(token)
@@ -141,9 +159,8 @@ def _stamped(answer: Any, name: str, arguments: dict[str, Any], size: int) -> di
         raise VerificationFailed(
             "the time stamp is of something else than this log checkpoint", where=name
         )
-    verified = bool(
-        arguments["url"].strip().partition(" ")[2]
-    )  # the setting names a root certificate, and the plugin has checked it
+    # the setting names a root certificate, and the plugin has checked it
+    verified = bool(arguments["url"].strip().partition(" ")[2])
     return {
         "name": name,
         "size": size,

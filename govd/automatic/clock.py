@@ -27,7 +27,10 @@ def seconds_of(text: str, what: str) -> float:
     """
     seconds = interval_seconds(text) or 0
     if not 1 <= seconds <= LONGEST_SECONDS:
-        raise Usage(f"{what} is {text!r}", advice="Write 30s, 15m, 24h, 7d or 2w: from 1s to 366d.")
+        raise Usage(
+            f"{what} is {text!r}",
+            advice="Write 30s, 15m, 24h, 7d or 2w: from 1s to 366d.",
+        )
     return float(seconds)
 
 
@@ -43,7 +46,9 @@ class Timetable:
     def __init__(self) -> None:
         self._done: dict[str, float] = {}
 
-    def is_due(self, name: str, every_seconds: float, last_at: str | None, now: datetime) -> bool:
+    def is_due(
+        self, name: str, every_seconds: float, last_at: str | None, now: datetime
+    ) -> bool:
         """Whether it is time.
 
         Args:

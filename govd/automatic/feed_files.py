@@ -46,7 +46,8 @@ class FeedFiles:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
             raise MachineFault(
-                f"the feed's folder cannot be made ({fault.strerror})", where=str(self.folder)
+                f"the feed's folder cannot be made ({fault.strerror})",
+                where=str(self.folder),
             ) from None
 
     def secret(self) -> str:
@@ -85,7 +86,9 @@ class FeedFiles:
 
     def put_look(self, cursor: Mapping[str, Json], at: str | None) -> None:
         """Keep where a look ended; `at` None: it failed."""
-        write_private(self.folder / LOOK, json.dumps({"cursor": dict(cursor), "at": at}))
+        write_private(
+            self.folder / LOOK, json.dumps({"cursor": dict(cursor), "at": at})
+        )
 
     def forget_look(self) -> None:
         """Look at everything anew."""

@@ -95,7 +95,9 @@ class FeedRuns:
             if why:
                 self.files(feed).hold(number, document)
                 payload = {**about, "state": HELD, "reason": why}
-                drafts = [self._entry(feed, "run", feed.actor, payload, outcomes, missing)]
+                drafts = [
+                    self._entry(feed, "run", feed.actor, payload, outcomes, missing)
+                ]
             else:
                 payload = {**about, "state": DONE}
                 drafts = [
@@ -105,7 +107,9 @@ class FeedRuns:
             self.core.desk.append(drafts)
         return self.run(feed.name, number), True
 
-    def release(self, feed: FeedRecord, number: int, reason: str, actor: str) -> FeedRun:
+    def release(
+        self, feed: FeedRecord, number: int, reason: str, actor: str
+    ) -> FeedRun:
         """File the rows of a held run after all. Rows that disappeared count only where no later
         document came in its place.
 
@@ -126,7 +130,9 @@ class FeedRuns:
             self.check_held(feed, number)
             outcomes = self.together.looked_at(proposals, feed.actor)
             is_newest = feed.documents.get(document.name, {}).get("run") == number
-            missing = self.missings.of(feed, document.name, outcomes) if is_newest else ()
+            missing = (
+                self.missings.of(feed, document.name, outcomes) if is_newest else ()
+            )
             payload: dict[str, Json] = {"run": number, "reason": reason, "state": DONE}
             drafts = [
                 *self.missings.returned(feed, document.name, outcomes),
@@ -145,7 +151,9 @@ class FeedRuns:
             self.core.desk.refresh()
             self.check_held(self.core.desk.views.feeds[feed.name], number)
             payload = {"run": number, "reason": reason}
-            self.core.desk.append([Draft("feed.reject", feed.name, actor, feed.model, payload)])
+            self.core.desk.append(
+                [Draft("feed.reject", feed.name, actor, feed.model, payload)]
+            )
         return self.run(feed.name, number)
 
     def check_held(self, feed: FeedRecord, number: int) -> None:
@@ -205,20 +213,28 @@ class FeedRuns:
         digest = hashlib.sha256(document.data).hexdigest()
         where = document.name or "the document"
         try:
-            filings = tuple(rows_of(document.data, where, document.form, pictures=False))
+            filings = tuple(
+                rows_of(document.data, where, document.form, pictures=False)
+            )
         except Usage as fault:
             return Reading(document, (), digest, fault.message)
         if any(filing.options.get("private") for filing in filings):
-            digest = self.requests.privacy.keyed(digest)  # a guess of a name must not be confirmed
+            # a guess of a name must not be confirmed
+            digest = self.requests.privacy.keyed(digest)
         return Reading(document, filings, digest)
 
     def _proposals(self, feed: FeedRecord, reading: Reading) -> list[Understood]:
         """The rows as the feed proposes them, each understood: before the lock, since what is large
         may be read for it.
         """
-        source = {"feed": feed.name, "document": reading.document.name, "digest": reading.digest}
+        source = {
+            "feed": feed.name,
+            "document": reading.document.name,
+            "digest": reading.digest,
+        }
         return [
-            self.together.understood(_proposed(feed, filing, source)) for filing in reading.filings
+            self.together.understood(_proposed(feed, filing, source))
+            for filing in reading.filings
         ]
 
     def _held_for(
@@ -235,7 +251,9 @@ class FeedRuns:
                 f"it asks for {asked} forgets at once, {SUDDEN} times the usual {feed.usual:g} or"
                 " more"
             )
-        return self.missings.held_for(feed, reading.document.name, bool(reading.filings), missing)
+        return self.missings.held_for(
+            feed, reading.document.name, bool(reading.filings), missing
+        )
 
     def _filed(
         self,
@@ -314,16 +332,22 @@ def _proposed(feed: FeedRecord, filing: Filing, source: Mapping[str, Json]) -> P
     model = str(options.pop("model", "") or feed.model)
     fault: GovdError | None = filing.fault
     if fault is None and not model:
-        fault = Usage("no model", advice="Give the feed a --model, or the rows a column model.")
+        fault = Usage(
+            "no model", advice="Give the feed a --model, or the rows a column model."
+        )
     elif fault is None and feed.model and model != feed.model:
-        fault = Usage(f"the feed is for the model {feed.model}", advice="Leave the column out.")
+        fault = Usage(
+            f"the feed is for the model {feed.model}", advice="Leave the column out."
+        )
     content = {"concepts": list(filing.concepts), "model": model, **_content(options)}
     own_key = options.get("idempotency_key")
     if own_key:
         content = {"idempotency_key": own_key}
     spelled = json.dumps(content, sort_keys=True, default=str).encode()
     key = f"{feed.actor}:{hashlib.sha256(spelled).hexdigest()[:32]}"
-    proposed = ForgetOptions(concepts=filing.concepts, **options) if fault is None else None
+    proposed = (
+        ForgetOptions(concepts=filing.concepts, **options) if fault is None else None
+    )
     row_source = {**source, "row": filing.line}
     if proposed is None:
         proposed = ForgetOptions(private=bool(options.get("private")))
@@ -332,5 +356,6 @@ def _proposed(feed: FeedRecord, filing: Filing, source: Mapping[str, Json]) -> P
 
 def _content(options: Mapping[str, Any]) -> dict[str, Json]:
     return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in options.items()
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in options.items()
     }

@@ -15,7 +15,14 @@ from govd.automatic.feed_runs import FeedRuns
 from govd.automatic.looks import Looks
 from govd.automatic.missing import KEEP, REVERT
 from govd.automatic.signatures import check_signed
-from govd.errors import Conflict, GovdError, NotFound, Unauthenticated, Unreachable, Usage
+from govd.errors import (
+    Conflict,
+    GovdError,
+    NotFound,
+    Unauthenticated,
+    Unreachable,
+    Usage,
+)
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.notices.signing import check_secret, new_secret
@@ -71,7 +78,9 @@ class Feeds:
 
     def all(self) -> list[Record]:
         """Every feed, by name."""
-        return [self._shown(feed) for _, feed in sorted(self.core.desk.views.feeds.items())]
+        return [
+            self._shown(feed) for _, feed in sorted(self.core.desk.views.feeds.items())
+        ]
 
     @bounded
     def show(self, name: str) -> Record:
@@ -87,7 +96,10 @@ class Feeds:
         """The runs of a feed, oldest first, without their rows."""
         feed = self.feed(name)
         runs = self.core.desk.views.records.find("feed_run", feed=feed.name)
-        return [{k: v for k, v in run.items() if k not in ("rows", "missing")} for run in runs]
+        return [
+            {k: v for k, v in run.items() if k not in ("rows", "missing")}
+            for run in runs
+        ]
 
     @bounded
     def run_of(self, name: str, run: int) -> Record:
@@ -104,13 +116,18 @@ class Feeds:
         self.core.desk.refresh()
         feed = self.core.desk.views.feeds.get(name)
         if feed is None:
-            known = ", ".join(sorted(self.core.desk.views.feeds)) or "none yet (govd feed add)"
+            known = (
+                ", ".join(sorted(self.core.desk.views.feeds))
+                or "none yet (govd feed add)"
+            )
             raise NotFound(f"no feed is called {name!r}", advice=f"Feeds: {known}.")
         return feed
 
     def _shown(self, feed: FeedRecord) -> dict[str, Json]:
         _, looked_at = self.runs.files(feed).look()
-        shown = {name: value for name, value in feed.as_json().items() if name not in HIDDEN}
+        shown = {
+            name: value for name, value in feed.as_json().items() if name not in HIDDEN
+        }
         return {
             **shown,
             "model": feed.model or None,
@@ -153,7 +170,9 @@ class Feeds:
         record = {**self.show(name), "waiting": list(waiting)}
         return record | ({"secret": shown_once} if shown_once else {})
 
-    def _record(self, payload: dict[str, Json], name: str, secret: str, actor: str) -> None:
+    def _record(
+        self, payload: dict[str, Json], name: str, secret: str, actor: str
+    ) -> None:
         files = FeedFiles(self.core.home.folder, name)
         with self.core.desk.lock:
             self.core.desk.refresh()
@@ -188,7 +207,10 @@ class Feeds:
         except Unreachable as fault:
             return (), fault.message
         documents = (document.name or "a document" for document in proposals.documents)
-        return (*(f"{name} is to be read" for name in documents), *proposals.waiting), ""
+        return (
+            *(f"{name} is to be read" for name in documents),
+            *proposals.waiting,
+        ), ""
 
     @bounded
     def enable(self, name: str, actor: str) -> Record:
@@ -228,7 +250,8 @@ class Feeds:
         feed = self.feed(name)
         if not feed.is_enabled:
             raise Conflict(
-                f"the feed {name} is disabled", advice=f"`govd feed enable {name}` first."
+                f"the feed {name} is disabled",
+                advice=f"`govd feed enable {name}` first.",
             )
         look = self.looks.look(name, now, by_hand=True)
         runs = [self._whole(run) for run in look.runs]
@@ -269,17 +292,23 @@ class Feeds:
         self._answered(feed, rejected, document)
         return self._whole(rejected)
 
-    def _answered(self, feed: FeedRecord, run: FeedRun, document: Document | None) -> None:
+    def _answered(
+        self, feed: FeedRecord, run: FeedRun, document: Document | None
+    ) -> None:
         """Tell whoever wrote a document what a person decided, and let go of it."""
         self.runs.files(feed).drop(run.number)
         if document is None:
             return
         try:
             self.looks.answer(feed, run, document)
-        except GovdError as fault:  # it is decided; that the result cannot be written is told
+        except (
+            GovdError
+        ) as fault:  # it is decided; that the result cannot be written is told
             self.looks.faults[feed.name] = fault.message
 
-    def receive(self, name: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Record:
+    def receive(
+        self, name: str, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> Record:
         """Take a document that is sent, signed, into the inbox of a feed.
 
         Args:
@@ -309,7 +338,8 @@ class Feeds:
         form = _form(headers.get("content-type", ""))
         if len(body) > DOCUMENT_BYTES:
             raise Usage(
-                "the document is too large", advice=f"At most {DOCUMENT_BYTES >> 20} MiB: split it."
+                "the document is too large",
+                advice=f"At most {DOCUMENT_BYTES >> 20} MiB: split it.",
             )
         with self.core.desk.lock:  # the same message may come twice at once
             records = self.core.desk.views.records
@@ -339,5 +369,7 @@ def _form(content_type: str) -> RowForm:
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in FORMS:
-        raise Usage(f"a document of the type {kind[:80]!r}", advice=f"Send {', '.join(FORMS)}.")
+        raise Usage(
+            f"a document of the type {kind[:80]!r}", advice=f"Send {', '.join(FORMS)}."
+        )
     return FORMS[kind]

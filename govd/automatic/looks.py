@@ -55,7 +55,9 @@ class Looks:
             if not feed.is_enabled or feed.name in self._running:
                 continue
             _, looked_at = self.runs.files(feed).look()
-            if not self._timetable.is_due(feed.name, feed.every_seconds, looked_at, now):
+            if not self._timetable.is_due(
+                feed.name, feed.every_seconds, looked_at, now
+            ):
                 continue
             self._timetable.note(feed.name)
             call = Call(partial(self.look, feed.name, now, False))
@@ -112,7 +114,9 @@ class Looks:
         anyhow.
         """
         failures = self._failures[feed.name] = self._failures.get(feed.name, 0) + 1
-        pause_seconds = min(feed.every_seconds, AGAIN_SECONDS * 2 ** min(failures - 1, 16))
+        pause_seconds = min(
+            feed.every_seconds, AGAIN_SECONDS * 2 ** min(failures - 1, 16)
+        )
         self._timetable.note(feed.name, feed.every_seconds - pause_seconds)
         files = self.runs.files(feed)
         files.put_look(files.look()[0], None)
@@ -140,17 +144,23 @@ class Looks:
             if self.core.ending:
                 return Look(tuple(runs), proposals.waiting)
             self.check_thawed()
-            run, is_new = self.runs.take(self.core.desk.views.feeds[feed.name], document)
+            run, is_new = self.runs.take(
+                self.core.desk.views.feeds[feed.name], document
+            )
             runs += [run] if is_new else []
             try:
                 self.answer(feed, run, document)
-            except GovdError as fault:  # the others are taken, and it is answered at the next look
+            except (
+                GovdError
+            ) as fault:  # the others are taken, and it is answered at the next look
                 faults.append(fault)
         if faults:
             raise faults[0]
         files.put_look(proposals.cursor, spelled(now))
         is_unfinished = bool(proposals.waiting)
-        self._timetable.note(feed.name, feed.every_seconds - SOON_SECONDS if is_unfinished else 0.0)
+        self._timetable.note(
+            feed.name, feed.every_seconds - SOON_SECONDS if is_unfinished else 0.0
+        )
         return Look(tuple(runs), proposals.waiting)
 
     def proposals(

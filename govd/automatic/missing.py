@@ -91,7 +91,9 @@ class Missings:
             and (request.source.get("feed"), request.source.get("document")) == place
         ]
 
-    def returned(self, feed: FeedRecord, document: str, outcomes: Sequence[Outcome]) -> list[Draft]:
+    def returned(
+        self, feed: FeedRecord, document: str, outcomes: Sequence[Outcome]
+    ) -> list[Draft]:
         """Entries that withdraw the reverts of rows that came back before they were approved.
         `desk.lock` is held.
         """
@@ -99,19 +101,32 @@ class Missings:
         reason = f"its row is in the feed {feed.name} again"
         drafts: list[Draft] = []
         for revert in list(self.core.desk.views.open.values()):
-            if revert.is_forget or revert.filed_by != feed.actor or revert.state not in UNDECIDED:
+            if (
+                revert.is_forget
+                or revert.filed_by != feed.actor
+                or revert.state not in UNDECIDED
+            ):
                 continue
             forget = self.core.desk.views.request(str(revert.reverts))
-            if forget is None or forget.source.get("document") != document or revert.hold:
+            if (
+                forget is None
+                or forget.source.get("document") != document
+                or revert.hold
+            ):
                 continue
             if (forget.model, self.requests.privacy.scope(forget)) in scopes:
-                payload = {**self.requests.privacy.reason(revert, reason), "by": feed.actor}
+                payload = {
+                    **self.requests.privacy.reason(revert, reason),
+                    "by": feed.actor,
+                }
                 drafts.append(request_draft(revert, "withdraw", feed.actor, payload))
         return drafts
 
     def _to_follow(self, feed: FeedRecord, request: Request) -> Missing:
         if request.shredded_at or self.requests.privacy.scope(request) is None:
-            return Missing(request, "kept", "its text was destroyed: nobody can compare it")
+            return Missing(
+                request, "kept", "its text was destroyed: nobody can compare it"
+            )
         if request.hold is not None:
             return Missing(request, "kept", "it is under a legal hold")
         if not request.stands:
@@ -126,7 +141,9 @@ class Missings:
             return Missing(request, "kept", reason, before.id)
         return Missing(request, "reverted")
 
-    def _next_key(self, feed: FeedRecord, request: Request) -> tuple[str, Request | None]:
+    def _next_key(
+        self, feed: FeedRecord, request: Request
+    ) -> tuple[str, Request | None]:
         """The key of the next revert of a forget by its feed, and the revert that has it already.
         One that the feed withdrew itself, as the row was back, does not count: the next has a
         number.
@@ -145,10 +162,17 @@ class Missings:
         if revert.state is not RequestState.WITHDRAWN:
             return False
         entries = self.core.desk.ledger.some(list(revert.entries))
-        return any(e["kind"] == "request.withdraw" and e["actor"] == feed.actor for e in entries)
+        return any(
+            e["kind"] == "request.withdraw" and e["actor"] == feed.actor
+            for e in entries
+        )
 
     def held_for(
-        self, feed: FeedRecord, document: str, has_rows: bool, missing: Sequence[Missing]
+        self,
+        feed: FeedRecord,
+        document: str,
+        has_rows: bool,
+        missing: Sequence[Missing],
     ) -> str:
         """Why a person must look before anything is taken back; empty where nobody must."""
         leaving = sum(one.answer != "kept" for one in missing)
@@ -179,7 +203,10 @@ class Missings:
                 drafts.append(draft)
                 one = replace(one, revert=draft.subject)
             elif one.answer == "withdrawn":
-                payload = {**self.requests.privacy.reason(request, reason), "by": feed.actor}
+                payload = {
+                    **self.requests.privacy.reason(request, reason),
+                    "by": feed.actor,
+                }
                 drafts.append(request_draft(request, "withdraw", feed.actor, payload))
             followed.append(one)
         return drafts, tuple(followed)

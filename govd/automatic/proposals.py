@@ -52,7 +52,8 @@ class PolicyProposals:
             return False
         judged = Judged(self.moment, request.id, request.model, seen, tuple(fresh))
         counting = [o for o in fresh if o.counts and self._files(o)]
-        asking = [o for o in counting if o.decision == "wait"]  # what lets it go overrules nobody
+        # what lets it go overrules nobody
+        asking = [o for o in counting if o.decision == "wait"]
         acting = next(iter([*asking, *counting]), None)
         denied = any(o.counts and o.decision == "deny" for o in outcomes)
         with self.core.desk.lock:
@@ -93,7 +94,13 @@ class PolicyProposals:
                 "now": at,
             }
         return gathering.of_request(
-            self.core, request, request.predicted, "govd", (), request.get("approvals", ()), at
+            self.core,
+            request,
+            request.predicted,
+            "govd",
+            (),
+            request.get("approvals", ()),
+            at,
         )
 
     @staticmethod
@@ -101,7 +108,11 @@ class PolicyProposals:
         """Whether what a policy came to is a revert: it proposes one, or lets an expired forget go
         (`allow`) or asks people to (`wait`).
         """
-        return outcome.effect is not None and outcome.effect.kind in ("propose", "allow", "wait")
+        return outcome.effect is not None and outcome.effect.kind in (
+            "propose",
+            "allow",
+            "wait",
+        )
 
     def is_fresh(self, request_id: str, outcome: Outcome) -> bool:
         """Whether this is another answer than the last that is recorded; that nothing follows is no
@@ -142,7 +153,11 @@ class PolicyProposals:
         self.requests.check_revert(request)
         reason = f"{outcome.name}: {outcome.reason}"
         body = {**revert_of(request, reason), **copied_from(request)}
-        body["source"] = {"policy": outcome.name, "digest": outcome.digest, "of": request.id}
+        body["source"] = {
+            "policy": outcome.name,
+            "digest": outcome.digest,
+            "of": request.id,
+        }
         private = request.private is not None
         draft = self.requests.filed_draft(body, None, outcome.actor, private)
         if outcome.effect is None or outcome.effect.kind != "wait":
@@ -156,4 +171,7 @@ class PolicyProposals:
             "reason": outcome.reason,
             "inputs": {},
         }
-        return [draft, Draft("request.vote", draft.subject, outcome.actor, request.model, vote)]
+        return [
+            draft,
+            Draft("request.vote", draft.subject, outcome.actor, request.model, vote),
+        ]

@@ -41,7 +41,9 @@ class Scheduled:
             except BadFile:
                 continue  # written for another version of govd: nothing is proposed
             last_at = self._asked_at.get(asked.digest)
-            if not self._timetable.is_due(asked.digest, document.every_seconds, last_at, now):
+            if not self._timetable.is_due(
+                asked.digest, document.every_seconds, last_at, now
+            ):
                 continue
             self._timetable.note(asked.digest)
             self._asked_at[asked.digest] = spelled(now)
@@ -73,7 +75,8 @@ class Scheduled:
         if outcome.result == "true" and asked.mode is Mode.ENFORCE:
             key = f"{outcome.actor}:forget"
             options = ForgetOptions(**forget, idempotency_key=key)
-            with suppress(Conflict):  # the same scope is wanted already: what it wants is so
+            # the same scope is wanted already: what it wants is so
+            with suppress(Conflict):
                 self.requests.forget(model, options, outcome.actor)
         self.core.desk.append([judged.draft()])
         self.proposals.note(document.name, outcome)

@@ -13,12 +13,18 @@ from govd.notices.signing import TOLERANCE_SECONDS, signature
 
 LONGEST_ID: Final = 255
 ADVICE: Final = (
-    "Send webhook-id, webhook-timestamp and webhook-signature (Standard Webhooks, HMAC-SHA256)."
+    "Send webhook-id, webhook-timestamp and "
+    "webhook-signature (Standard Webhooks, HMAC-SHA256)."
 )
 
 
 def check_signed(
-    secret: str, message_id: str, timestamp: str, signatures: str, body: bytes, now: datetime
+    secret: str,
+    message_id: str,
+    timestamp: str,
+    signatures: str,
+    body: bytes,
+    now: datetime,
 ) -> None:
     """Refuse a message that is not signed with this secret, or not about now.
 
@@ -43,7 +49,9 @@ def check_signed(
     # each is compared, so that the time tells nothing
     matching = [hmac.compare_digest(expected, signed) for signed in given]
     if not any(matching):
-        raise Unauthenticated("the signature is not of this feed's secret", advice=ADVICE)
+        raise Unauthenticated(
+            "the signature is not of this feed's secret", advice=ADVICE
+        )
     if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
         raise Unauthenticated(
             f"the message was signed more than {TOLERANCE_SECONDS} s before or after now",

@@ -24,7 +24,9 @@ class Thawing:
     def __init__(self, core: Core, freezing: Freezing) -> None:
         self.core, self.freezing = core, freezing
 
-    def unfreeze(self, actor: str, reason: str = "", now: datetime | None = None) -> Record:
+    def unfreeze(
+        self, actor: str, reason: str = "", now: datetime | None = None
+    ) -> Record:
         """End the freeze. `meanwhile` of the answer: what would have happened since it began, a
         line each, and happens now. `now`: another moment than this one.
 
@@ -40,7 +42,9 @@ class Thawing:
             )
         return {
             **freeze,
-            "meanwhile": self._meanwhile(str(freeze["at"]), waiting, now or datetime.now(UTC)),
+            "meanwhile": self._meanwhile(
+                str(freeze["at"]), waiting, now or datetime.now(UTC)
+            ),
         }
 
     def _waiting(self) -> list[Request]:
@@ -48,11 +52,16 @@ class Thawing:
         return [
             request
             for request in list(self.core.desk.views.open.values())
-            if request.state is RequestState.WAITING and request.state_reason.startswith(FROZEN)
+            if request.state is RequestState.WAITING
+            and request.state_reason.startswith(FROZEN)
         ]
 
-    def _meanwhile(self, since: str, waiting: Sequence[Request], now: datetime) -> list[str]:
-        lines = [f"{request.id} of {request.filed_by} is decided now" for request in waiting]
+    def _meanwhile(
+        self, since: str, waiting: Sequence[Request], now: datetime
+    ) -> list[str]:
+        lines = [
+            f"{request.id} of {request.filed_by} is decided now" for request in waiting
+        ]
         lines += [
             f"{request.id} expired on {str(request.expires_at)[:10]}"
             for request in list(self.core.desk.views.open.values())
@@ -66,5 +75,7 @@ class Thawing:
             for policy in list(self.core.desk.views.policies.values())
             if "propose" in policy.moments and policy.mode != "off"
         ]
-        lines.append(f"nothing acted by itself from {since[:16]} to {spelled(now)[:16]} (UTC)")
+        lines.append(
+            f"nothing acted by itself from {since[:16]} to {spelled(now)[:16]} (UTC)"
+        )
         return lines

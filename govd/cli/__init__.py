@@ -48,7 +48,14 @@ app = typer.Typer(
     help="CLIP-like models that can forget.",
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(homes.demo, homes.serve, homes.status, homes.reconcile, homes.doctor, homes.config),
+    *(
+        homes.demo,
+        homes.serve,
+        homes.status,
+        homes.reconcile,
+        homes.doctor,
+        homes.config,
+    ),
     *(forgetting.forget, forgetting.preview, forgetting.revert),
     *(revisions.export, revisions.classify, ranking.rank, revisions.evaluate),
     *(homes.backup, homes.restore),
@@ -69,7 +76,9 @@ app.add_typer(principals.app, name="principal")
 
 def _with_examples(group: typer.Typer, at: str = "") -> None:
     for command in group.registered_commands:
-        command.epilog = epilog(f"{at}{command.name or getattr(command.callback, '__name__', '')}")
+        command.epilog = epilog(
+            f"{at}{command.name or getattr(command.callback, '__name__', '')}"
+        )
     for inner in group.registered_groups:
         if inner.typer_instance is not None:
             _with_examples(inner.typer_instance, f"{at}{inner.name} ")
@@ -88,7 +97,9 @@ def _version(asked: bool) -> None:
 
 VersionOption = Annotated[
     bool,
-    typer.Option("--version", callback=_version, is_eager=True, help="Say which govd this is."),
+    typer.Option(
+        "--version", callback=_version, is_eager=True, help="Say which govd this is."
+    ),
 ]
 
 
@@ -150,9 +161,9 @@ def main() -> None:
     """The entry point: errors of govd become a message and their exit code; a bug is reported as
     one.
     """
-    commands = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands} | {
-        g.name for g in app.registered_groups
-    }
+    commands = {
+        c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands
+    } | {g.name for g in app.registered_groups}
     words = [w for w in sys.argv[1:] if not w.startswith("-")]
     if words and words[0] not in commands:
         _plugin_commands()  # only then: loading plugins costs time
@@ -167,10 +178,10 @@ def main() -> None:
         raise SystemExit(130) from None
     except Exception as fault:  # noqa: BLE001 - the last net: whatever else it is, it is a bug and is told as one
         if isinstance(fault, OSError) and fault.errno in (errno.EPIPE, *MACHINE):
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # what is still to be written has nowhere to go
-            if fault.errno == errno.EPIPE:  # whoever reads has seen enough: `govd audit log | head`
+            # what is still to be written has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # whoever reads has seen enough: `govd audit log | head`
+            if fault.errno == errno.EPIPE:
                 raise SystemExit(141) from None
             where = f"{fault.filename}: " if fault.filename else ""
             raise SystemExit(
@@ -184,7 +195,8 @@ def main() -> None:
         traceback.print_exc()
         raise SystemExit(
             _said(
-                f"this is a bug in govd. Please report it, with the lines above, to {REPORT}.", 70
+                f"this is a bug in govd. Please report it, with the lines above, to {REPORT}.",
+                70,
             )
         ) from None
 

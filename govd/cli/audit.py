@@ -26,15 +26,22 @@ from govd.service.rows import sql_rows
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z."),
+    typer.Option(
+        "--since", help="From this time on: 2027-01-31 or 2027-01-31T12:00:00Z."
+    ),
 ]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 
 
-ActorOption = Annotated[str | None, typer.Option("--actor", help="Made by this person or token.")]
-KindOption = Annotated[str | None, typer.Option("--kind", help="request.file, or a noun: request")]
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", help="Made by this person or token.")
+]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", help="request.file, or a noun: request")
+]
 SubjectOption = Annotated[
-    str | None, typer.Option("--subject", help="A request's id, model/number, a model's name.")
+    str | None,
+    typer.Option("--subject", help="A request's id, model/number, a model's name."),
 ]
 ConceptOption = Annotated[
     str | None, typer.Option("--concept", help="About requests that name this concept.")
@@ -43,11 +50,14 @@ DomainOption = Annotated[
     str | None, typer.Option("--domain", help="About requests that name this domain.")
 ]
 StateOption = Annotated[
-    str | None, typer.Option("--state", help="About requests that are in this state now.")
+    str | None,
+    typer.Option("--state", help="About requests that are in this state now."),
 ]
 AfterOption = Annotated[
     int | None,
-    typer.Option("--after", help="Entries after this number: the last one of the page before."),
+    typer.Option(
+        "--after", help="Entries after this number: the last one of the page before."
+    ),
 ]
 
 
@@ -62,8 +72,12 @@ def log(
     concept: ConceptOption = None,
     domain: DomainOption = None,
     state: StateOption = None,
-    policy: Annotated[str | None, typer.Option("--policy", help="Votes of this policy.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="Votes of this policy.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="At most so many.")
+    ] = 100,
     after: AfterOption = None,
     form: FormatOption = "table",
     home: HomeOption = None,
@@ -114,11 +128,14 @@ def as_of(
     time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
     model: OfModelOption = None,
     proof: Annotated[
-        bool, typer.Option("--proof", help="With the entries that say so and their proofs.")
+        bool,
+        typer.Option("--proof", help="With the entries that say so and their proofs."),
     ] = False,
     bundle: Annotated[
         Path | None,
-        typer.Option("--bundle", help="Evidence of it as a file, for `audit verify FILE`."),
+        typer.Option(
+            "--bundle", help="Evidence of it as a file, for `audit verify FILE`."
+        ),
     ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
@@ -164,15 +181,22 @@ def deadlines(
     days: Annotated[
         int | None,
         typer.Option(
-            "--days", min=1, help="Due after so many days (deadline_days in govd.toml: 30)."
+            "--days",
+            min=1,
+            help="Due after so many days (deadline_days in govd.toml: 30).",
         ),
     ] = None,
     extended: Annotated[
-        int | None, typer.Option("--extended", min=1, help="With an extension (extended_days: 45).")
+        int | None,
+        typer.Option(
+            "--extended", min=1, help="With an extension (extended_days: 45)."
+        ),
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", help="Only those that are: met, met late, open, late or closed."),
+        typer.Option(
+            "--status", help="Only those that are: met, met late, open, late or closed."
+        ),
     ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
@@ -184,11 +208,15 @@ def deadlines(
 
     with opened(home) as api:
         record = dict(
-            api.audit_deadlines(model=model, since=since, until=until, days=days, extended=extended)
+            api.audit_deadlines(
+                model=model, since=since, until=until, days=days, extended=extended
+            )
         )
     if status is not None:
         if status not in DEADLINES:
-            raise Usage(f"unknown status {status!r}", advice=f"One of {', '.join(DEADLINES)}.")
+            raise Usage(
+                f"unknown status {status!r}", advice=f"One of {', '.join(DEADLINES)}."
+            )
         record["requests"] = [r for r in record["requests"] if r["status"] == status]
     put_rows(record, form, as_json, show_deadlines, record["requests"])
 
@@ -240,7 +268,9 @@ def sql(
 
 @app.command()
 def answer(
-    key: Annotated[str, typer.Argument(metavar="ID", help="What the header `Govd-Answer` said.")],
+    key: Annotated[
+        str, typer.Argument(metavar="ID", help="What the header `Govd-Answer` said.")
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -271,7 +301,10 @@ def rebuild(home: HomeOption = None, as_json: JsonOption = False) -> None:
             f"{comparison['differences']} rows of the views were not what the entries say, and were"
             " replaced:"
         )
-        print("".join(f"  {safe(example)}\n" for example in comparison["examples"]), end="")
+        print(
+            "".join(f"  {safe(example)}\n" for example in comparison["examples"]),
+            end="",
+        )
     if not comparison["same"]:
         raise typer.Exit(1)
 

@@ -19,11 +19,13 @@ def checkpoint(
     size: Annotated[
         int | None,
         typer.Option(
-            "--size", help="That of so many entries (default: signs the ledger as it is)."
+            "--size",
+            help="That of so many entries (default: signs the ledger as it is).",
         ),
     ] = None,
     witnessed: Annotated[
-        bool, typer.Option("--witnessed", help="The newest that a witness has cosigned.")
+        bool,
+        typer.Option("--witnessed", help="The newest that a witness has cosigned."),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -89,20 +91,27 @@ def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def bundle(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")
+    ],
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="The revision's number, after --revision MODEL."),
+        typer.Argument(
+            metavar="[N]", help="The revision's number, after --revision MODEL."
+        ),
     ] = None,
     request: Annotated[
         str | None, typer.Option("--request", help="Evidence of one request.")
     ] = None,
     revision: Annotated[
-        str | None, typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision.")
+        str | None,
+        typer.Option("--revision", metavar="MODEL N", help="Evidence of one revision."),
     ] = None,
     since: Annotated[
         Path | None,
-        typer.Option("--since", help="A log checkpoint that was kept: with the proof from there."),
+        typer.Option(
+            "--since", help="A log checkpoint that was kept: with the proof from there."
+        ),
     ] = None,
     with_others: Annotated[
         bool,
@@ -125,7 +134,12 @@ def bundle(
     kept = None if since is None else _text(since)
     with opened(home) as api:
         bundled = api.audit_bundle(
-            str(file.absolute()), request, revision, number, kept, with_others=with_others
+            str(file.absolute()),
+            request,
+            revision,
+            number,
+            kept,
+            with_others=with_others,
         )
         put(bundled, as_json, show_record)
 
@@ -135,7 +149,8 @@ def proof(
     size: Annotated[
         int | None,
         typer.Option(
-            "--size", help="In the log of so many entries (default: the newest log checkpoint)."
+            "--size",
+            help="In the log of so many entries (default: the newest log checkpoint).",
         ),
     ] = None,
     home: HomeOption = None,
@@ -149,10 +164,14 @@ def proof(
 
 
 def consistency(
-    old: Annotated[int, typer.Argument(metavar="OLD", help="Entries of the older checkpoint.")],
+    old: Annotated[
+        int, typer.Argument(metavar="OLD", help="Entries of the older checkpoint.")
+    ],
     new: Annotated[
         int | None,
-        typer.Argument(metavar="[NEW]", help="Entries of the newer one (default: the newest)."),
+        typer.Argument(
+            metavar="[NEW]", help="Entries of the newer one (default: the newest)."
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -175,12 +194,15 @@ FileArgument = Annotated[
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option("--key", help="The log's public key, known from elsewhere, or a file with it."),
+    typer.Option(
+        "--key", help="The log's public key, known from elsewhere, or a file with it."
+    ),
 ]
 RecomputeOption = Annotated[
     bool,
     typer.Option(
-        "--recompute", help="Compose the edits again from their contributions and compare."
+        "--recompute",
+        help="Compose the edits again from their contributions and compare.",
     ),
 ]
 SinceOption = Annotated[
@@ -188,7 +210,8 @@ SinceOption = Annotated[
     typer.Option("--since", help="A log checkpoint that was kept (a file, or - )."),
 ]
 WitnessOption = Annotated[
-    list[str] | None, typer.Option("--witness", help="A witness's public key; may be repeated.")
+    list[str] | None,
+    typer.Option("--witness", help="A witness's public key; may be repeated."),
 ]
 TimestampRootOption = Annotated[
     list[Path] | None,
@@ -199,7 +222,9 @@ TimestampRootOption = Annotated[
 ]
 EverythingOption = Annotated[
     bool,
-    typer.Option("--all", help="Every line that is proven, recorded or open, page by page."),
+    typer.Option(
+        "--all", help="Every line that is proven, recorded or open, page by page."
+    ),
 ]
 
 
@@ -222,7 +247,9 @@ def verify(
     if file is not None and file.is_dir():
         if recompute or since or witness or timestamp_root:
             advice = "Of a signed checkpoint: govd audit verify DIR --key KEY."
-            raise Usage("a folder is checked by its key alone", where=str(file), advice=advice)
+            raise Usage(
+                "a folder is checked by its key alone", where=str(file), advice=advice
+            )
         _verify_folder(file, _key(key), everything, as_json)
         return
 
@@ -235,16 +262,22 @@ def verify(
     if file is not None:
         from govd.verify.offline import verify_offline
 
-        verdict = verify_offline(file, log_key, witnesses, recompute, checkpoints, roots)
+        verdict = verify_offline(
+            file, log_key, witnesses, recompute, checkpoints, roots
+        )
     else:
         with opened(home) as api:
-            verdict = api.audit_verify(checkpoints, log_key, recompute, witnesses, roots)
+            verdict = api.audit_verify(
+                checkpoints, log_key, recompute, witnesses, roots
+            )
     put(verdict, as_json, show_whole_verdict if everything else show_verdict)
     if not verdict["holds"]:
         raise typer.Exit(1)
 
 
-def _verify_folder(folder: Path, key: str | None, everything: bool, as_json: bool) -> None:
+def _verify_folder(
+    folder: Path, key: str | None, everything: bool, as_json: bool
+) -> None:
     from govd.cli.show_verdict import show_signed
     from govd.verify.signed_folder import verify_folder
 
@@ -256,7 +289,11 @@ def _verify_folder(folder: Path, key: str | None, everything: bool, as_json: boo
 
 def _text(path: Path) -> str:
     try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        return (
+            sys.stdin.read()
+            if str(path) == "-"
+            else path.read_text(encoding="utf-8-sig")
+        )
     except (OSError, UnicodeDecodeError) as fault:
         raise BadFile(f"cannot be read ({fault})", where=str(path)) from None
 

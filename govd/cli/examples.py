@@ -6,8 +6,14 @@ from typing import Final
 
 EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "demo": ("govd demo", "govd demo --home ~/govd-demo --report story.html"),
-    "serve": ("govd serve", "govd serve --host 0.0.0.0 --port 8765 --allow-host govd.example.org"),
-    "status": ("govd status", "GOVD_URL=http://127.0.0.1:8765 GOVD_TOKEN=… govd status --json"),
+    "serve": (
+        "govd serve",
+        "govd serve --host 0.0.0.0 --port 8765 --allow-host govd.example.org",
+    ),
+    "status": (
+        "govd status",
+        "GOVD_URL=http://127.0.0.1:8765 GOVD_TOKEN=… govd status --json",
+    ),
     "doctor": ("govd doctor", "govd doctor --home /var/lib/govd --json"),
     "forget": (
         'govd forget dog --model mini --alias puppy --reason "letter of 3 May" --ticket LEGAL-12',
@@ -21,7 +27,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd revert 3fa2 --reason "licence renewed"',
         'govd revert 3fa2 --reason "filed by mistake" --wait --json',
     ),
-    "export": ("govd export mini ./edited", "govd export mini ./edit --format edit --revision 3"),
+    "export": (
+        "govd export mini ./edited",
+        "govd export mini ./edit --format edit --revision 3",
+    ),
     "classify": (
         "govd classify mini photo.jpg",
         "govd classify mini *.png --labels dog,cat,house --base --json",
@@ -39,13 +48,19 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         "govd policy add --ready two-people --set cost=0.02 --set role=legal",
     ),
     "policy list": ("govd policy list", "govd policy list --ready"),
-    "policy show": ("govd policy show two-people", "govd policy show two-people --json"),
+    "policy show": (
+        "govd policy show two-people",
+        "govd policy show two-people --json",
+    ),
     "policy inputs": ("govd policy inputs filed", "govd policy inputs gate --json"),
     "policy test": (
         "govd policy test two-people --since 2027-01-01",
         "govd policy test drafts/two-people.yaml --format csv",
     ),
-    "policy report": ("govd policy report two-people", "govd policy report two-people --json"),
+    "policy report": (
+        "govd policy report two-people",
+        "govd policy report two-people --json",
+    ),
     "policy enforce": (
         "govd policy enforce two-people --report 5d0c2f1e9a7b",
         'govd policy enforce two-people --force --reason "court order of 3 May"',
@@ -58,13 +73,19 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd policy disable two-people --reason "superseded"',
         'govd policy disable two-people --reason "superseded" --json',
     ),
-    "policy replay": ("govd policy replay", "govd policy replay --since 2027-01-01 --json"),
+    "policy replay": (
+        "govd policy replay",
+        "govd policy replay --since 2027-01-01 --json",
+    ),
     "policy explain": ("govd policy explain 3fa2", "govd policy explain 3fa2 --json"),
     "policy freeze": (
         'govd policy freeze --reason "incident 7"',
         'govd policy freeze --reason "incident 7" --json',
     ),
-    "policy unfreeze": ("govd policy unfreeze", 'govd policy unfreeze --reason "all is well"'),
+    "policy unfreeze": (
+        "govd policy unfreeze",
+        'govd policy unfreeze --reason "all is well"',
+    ),
     "reconcile": ("govd reconcile", "govd reconcile --home /var/lib/govd --json"),
     "config": ("govd config", "govd config --home /var/lib/govd --json"),
     "backup": (
@@ -97,7 +118,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         "govd request list --state waiting",
         "govd request list --ticket LEGAL-12 --since 2027-01-01 --format csv",
     ),
-    "request show": ("govd request show 3fa2", "govd request show 3fa2 --pictures ./synthesised"),
+    "request show": (
+        "govd request show 3fa2",
+        "govd request show 3fa2 --pictures ./synthesised",
+    ),
     "request approve": (
         'govd request approve 3fa2 --reason "seen, cost accepted"',
         "govd request approve 3fa2 --json",
@@ -110,7 +134,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd request withdraw 3fa2 --reason "typo"',
         "govd request withdraw 3fa2 --json",
     ),
-    "request retry": ("govd request retry 3fa2", 'govd request retry 3fa2 --reason "disk freed"'),
+    "request retry": (
+        "govd request retry 3fa2",
+        'govd request retry 3fa2 --reason "disk freed"',
+    ),
     "request hold": (
         'govd request hold 3fa2 --reason "litigation 4 O 17/27"',
         'govd request hold 3fa2 --reason "audit" --json',
@@ -131,10 +158,22 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd request shred 3fa2 --reason "erasure request"',
         'govd request shred 3fa2 --reason "erasure request" --yes',
     ),
-    "revision list": ("govd revision list --model mini", "govd revision list --model mini --json"),
-    "revision show": ("govd revision show mini 3", "govd revision show --model mini 3 --all"),
-    "revision diff": ("govd revision diff mini 2 3", "govd revision diff mini 2 3 --json"),
-    "revision manifest": ("govd revision manifest mini", "govd revision manifest mini 3 --json"),
+    "revision list": (
+        "govd revision list --model mini",
+        "govd revision list --model mini --json",
+    ),
+    "revision show": (
+        "govd revision show mini 3",
+        "govd revision show --model mini 3 --all",
+    ),
+    "revision diff": (
+        "govd revision diff mini 2 3",
+        "govd revision diff mini 2 3 --json",
+    ),
+    "revision manifest": (
+        "govd revision manifest mini",
+        "govd revision manifest mini 3 --json",
+    ),
     "revision interference": (
         "govd revision interference mini",
         "govd revision interference mini 3 --json",
@@ -165,11 +204,20 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         'govd audit sql "SELECT * FROM revisions" --format csv',
     ),
     "audit answer": ("govd audit answer 9b1c0f", "govd audit answer 9b1c0f --json"),
-    "audit checkpoint": ("govd audit checkpoint > kept", "govd audit checkpoint --size 100"),
-    "audit consistency": ("govd audit consistency 40", "govd audit consistency 40 100 --json"),
+    "audit checkpoint": (
+        "govd audit checkpoint > kept",
+        "govd audit checkpoint --size 100",
+    ),
+    "audit consistency": (
+        "govd audit consistency 40",
+        "govd audit consistency 40 100 --json",
+    ),
     "audit proof": ("govd audit proof 12", "govd audit proof 12 --size 100 --json"),
     "audit key": ("govd audit key", "govd audit key --json"),
-    "audit model-key": ("govd audit model-key > models.pem", "govd audit model-key --json"),
+    "audit model-key": (
+        "govd audit model-key > models.pem",
+        "govd audit model-key --json",
+    ),
     "audit verify": (
         "govd audit verify evidence.zip --key KEY --recompute",
         "govd audit verify ./edited --key KEY",
@@ -193,7 +241,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     "feed run": ("govd feed run nightly", "govd feed run nightly --json"),
     "feed disable": ("govd feed disable nightly", "govd feed disable nightly --json"),
     "feed enable": ("govd feed enable nightly", "govd feed enable nightly --json"),
-    "feed history": ("govd feed history nightly", "govd feed history nightly 7 --format csv"),
+    "feed history": (
+        "govd feed history nightly",
+        "govd feed history nightly 7 --format csv",
+    ),
     "feed release": (
         'govd feed release nightly 7 --reason "a whole catalogue, as announced"',
         'govd feed release nightly 7 --reason "seen" --json',
@@ -262,7 +313,10 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
         "govd notice retry hooks.example.org",
         "govd notice retry msg_5d1e0c31f2a94e6b8c7d --json",
     ),
-    "notice test": ("govd notice test legal", "govd notice test hooks.example.org --json"),
+    "notice test": (
+        "govd notice test legal",
+        "govd notice test hooks.example.org --json",
+    ),
     "notice secret": (
         "govd notice secret hooks.example.org",
         "govd notice secret hooks.example.org --secret-file ./secret --json",

@@ -27,7 +27,9 @@ app = typer.Typer(
     ),
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The feed's name.")]
-RunArgument = Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")]
+RunArgument = Annotated[
+    int, typer.Argument(metavar="RUN", min=1, help="The run's number.")
+]
 UrlArgument = Annotated[
     str,
     typer.Argument(
@@ -75,7 +77,9 @@ def add(
     url: UrlArgument,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="The model of its rows; else a column model says it."),
+        typer.Option(
+            "--model", help="The model of its rows; else a column model says it."
+        ),
     ] = None,
     every: EveryOption = None,
     missing: MissingOption = "keep",
@@ -111,7 +115,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def show(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """One feed: how it is set, what it usually asks for, what of it is held, what is at fault."""
     from govd.cli.show_feeds import show_feed
 
@@ -123,7 +129,8 @@ def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fals
 def run(
     name: NameArgument,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Return when every row is decided and served.")
+        bool,
+        typer.Option("--wait", help="Return when every row is decided and served."),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -136,15 +143,24 @@ def run(
         if wait or not api.remote:
             look = {**look, "runs": _settled(api, look["runs"])}
     put(look, as_json, show_look)
-    if any(run["state"] == "held" or run["counts"].get("refused") for run in look["runs"]):
+    if any(
+        run["state"] == "held" or run["counts"].get("refused") for run in look["runs"]
+    ):
         raise typer.Exit(1)
 
 
 def _settled(api: Api, runs: Sequence[Record]) -> list[Record]:
     """Runs whose filed rows say what became of them: `state` of the request, and `reason`."""
-    filed = [row["request"] for run in runs for row in run["rows"] if row["answer"] == FILED]
-    requests = {request["id"]: request for request in api.settled(filed)} if filed else {}
-    return [{**run, "rows": [_with_state(row, requests) for row in run["rows"]]} for run in runs]
+    filed = [
+        row["request"] for run in runs for row in run["rows"] if row["answer"] == FILED
+    ]
+    requests = (
+        {request["id"]: request for request in api.settled(filed)} if filed else {}
+    )
+    return [
+        {**run, "rows": [_with_state(row, requests) for row in run["rows"]]}
+        for run in runs
+    ]
 
 
 def _with_state(row: Record, requests: Mapping[str, Record]) -> Record:
@@ -155,7 +171,9 @@ def _with_state(row: Record, requests: Mapping[str, Record]) -> Record:
 
 
 @app.command("enable")
-def enable(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def enable(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Look at a feed again."""
     from govd.cli.show_feeds import show_feed
 
@@ -164,7 +182,9 @@ def enable(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fa
 
 
 @app.command("disable")
-def disable(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def disable(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Look at a feed no more; what it filed stays."""
     from govd.cli.show_feeds import show_feed
 
@@ -177,7 +197,9 @@ def history(
     name: NameArgument,
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[RUN]", min=1, help="This run, with what became of each row."),
+        typer.Argument(
+            metavar="[RUN]", min=1, help="This run, with what became of each row."
+        ),
     ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,

@@ -50,13 +50,19 @@ def _data(path: Path) -> bytes:
         ) from None
     if len(data) > MAX_BYTES:
         raise Usage(
-            "the file is too large", where=str(path), advice=f"At most {MAX_BYTES >> 20} MiB."
+            "the file is too large",
+            where=str(path),
+            advice=f"At most {MAX_BYTES >> 20} MiB.",
         )
     return data
 
 
 def file_all(
-    api: Api, filings: Sequence[Filing], model: str | None, defaults: Mapping[str, Any], wait: bool
+    api: Api,
+    filings: Sequence[Filing],
+    model: str | None,
+    defaults: Mapping[str, Any],
+    wait: bool,
 ) -> list[Record]:
     """File every row; the answers in their order: `line`, `concepts`, `answer` (`filed`, `already`,
     `refused`), `id`, `state`, `reason`.
@@ -74,7 +80,9 @@ def file_all(
     return answers
 
 
-def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, Any]) -> Record:
+def _filed(
+    api: Api, filing: Filing, model: str | None, defaults: Mapping[str, Any]
+) -> Record:
     options = {**defaults, **filing.options}
     named = options.pop("model", None) or model
     answer: dict[str, Json] = {
@@ -86,7 +94,9 @@ def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, A
         if filing.fault is not None:
             raise filing.fault
         if not named:
-            raise Usage("no model", advice="Say --model NAME, or give the file a column model.")
+            raise Usage(
+                "no model", advice="Say --model NAME, or give the file a column model."
+            )
         record = api.forget(*filing.concepts, model=named, **options)
     except Conflict as error:
         taken = bool(error.details.get("taken"))
@@ -97,7 +107,12 @@ def _filed(api: Api, filing: Filing, model: str | None, defaults: Mapping[str, A
         )
         return answer | {"id": error.details.get("request"), "state": None} | what
     except GovdError as error:
-        return answer | {"answer": "refused", "id": None, "state": None, "reason": error.message}
+        return answer | {
+            "answer": "refused",
+            "id": None,
+            "state": None,
+            "reason": error.message,
+        }
     return _with_state(answer | {"answer": "filed", "id": record["id"]}, record)
 
 
@@ -123,7 +138,10 @@ def read_private_names() -> tuple[list[str], str | None]:
         reason = sys.stdin.readline().strip()
     else:
         head, _, tail = (
-            sys.stdin.read(MAX_BYTES).removeprefix("\ufeff").strip("\n").partition("\n\n")
+            sys.stdin.read(MAX_BYTES)
+            .removeprefix("\ufeff")
+            .strip("\n")
+            .partition("\n\n")
         )
         names, reason = (
             [line.strip() for line in head.splitlines() if line.strip()],

@@ -24,16 +24,22 @@ if TYPE_CHECKING:
 
 
 ConceptsArgument = Annotated[
-    list[str] | None, typer.Argument(help="Concepts: phrases, as a person would name them.")
+    list[str] | None,
+    typer.Argument(help="Concepts: phrases, as a person would name them."),
 ]
 DomainOption = Annotated[
-    list[str] | None, typer.Option("--domain", help="Only in this domain; may be repeated.")
+    list[str] | None,
+    typer.Option("--domain", help="Only in this domain; may be repeated."),
 ]
 AliasOption = Annotated[
     list[str] | None,
-    typer.Option("--alias", help="Another phrase for the single concept; may be repeated."),
+    typer.Option(
+        "--alias", help="Another phrase for the single concept; may be repeated."
+    ),
 ]
-AllOption = Annotated[bool, typer.Option("--all-concepts", help="Everything in the domains named.")]
+AllOption = Annotated[
+    bool, typer.Option("--all-concepts", help="Everything in the domains named.")
+]
 TargetOption = Annotated[
     str | None,
     typer.Option(
@@ -79,12 +85,16 @@ PrototypesOption = Annotated[
 
 ForgetModelOption = Annotated[
     str | None,
-    typer.Option("--model", help="The registered model; with --from a column may say it."),
+    typer.Option(
+        "--model", help="The registered model; with --from a column may say it."
+    ),
 ]
 ExpiresOption = Annotated[
     str | None, typer.Option("--expires", help="A date after which it may be reverted.")
 ]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Return when it is decided and served.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Return when it is decided and served.")
+]
 PrivateOption = Annotated[
     bool,
     typer.Option(
@@ -142,9 +152,15 @@ def forget(
     prototypes: PrototypesOption = 0,
     example: ExampleOption = None,
     reason: ReasonOption = "",
-    basis: Annotated[str, typer.Option("--basis", help="The legal or contractual basis.")] = "",
-    ticket: Annotated[str, typer.Option("--ticket", help="A reference elsewhere.")] = "",
-    due: Annotated[str | None, typer.Option("--due", help="Must be in force by this date.")] = None,
+    basis: Annotated[
+        str, typer.Option("--basis", help="The legal or contractual basis.")
+    ] = "",
+    ticket: Annotated[
+        str, typer.Option("--ticket", help="A reference elsewhere.")
+    ] = "",
+    due: Annotated[
+        str | None, typer.Option("--due", help="Must be in force by this date.")
+    ] = None,
     expires: ExpiresOption = None,
     criterion: CriterionOption = None,
     criterion_set: CriterionSetOption = None,
@@ -160,7 +176,9 @@ def forget(
     """
     from govd.cli.show_requests import show_request
 
-    options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
+    options = _scope(
+        domain, alias, all_concepts, target, strength, method, prototypes, example
+    )
     options |= {"reason": reason, "basis": basis, "ticket": ticket, "due": due}
     options |= {"expires": expires, "idempotency_key": key, "private": private}
     options |= {"criteria": criterion or [], "criterion_set": criterion_set}
@@ -168,14 +186,18 @@ def forget(
         _forget_rows(rows, concepts, model, options, wait, home, as_json)
         return
     if model is None:
-        raise Usage("no model", advice="Say --model NAME; `govd model list` shows them.")
+        raise Usage(
+            "no model", advice="Say --model NAME; `govd model list` shows them."
+        )
     if private and not concepts and not all_concepts:
         from govd.cli.filings import read_private_names
 
         concepts, typed_reason = read_private_names()
         options["reason"] = reason or typed_reason or ""
     with opened(home) as api:
-        request = api.forget(*(concepts or ()), model=model, wait=wait or not api.remote, **options)
+        request = api.forget(
+            *(concepts or ()), model=model, wait=wait or not api.remote, **options
+        )
     put(request, as_json, show_request)
     if request["state"] in ("denied", "failed"):
         raise typer.Exit(1)
@@ -196,7 +218,8 @@ def _forget_rows(
 
     if concepts or options["idempotency_key"]:
         raise Usage(
-            "--from files each row", advice="Put concepts and idempotency keys into the file."
+            "--from files each row",
+            advice="Put concepts and idempotency keys into the file.",
         )
     filings = read_filings(path)
     with opened(home) as api:
@@ -214,7 +237,11 @@ PreviewModelOption = Annotated[
 ]
 RevertOption = Annotated[
     str | None,
-    typer.Option("--revert", metavar="ID", help="What the revert of this forget would bring back."),
+    typer.Option(
+        "--revert",
+        metavar="ID",
+        help="What the revert of this forget would bring back.",
+    ),
 ]
 
 
@@ -242,16 +269,26 @@ def preview(
 
     if revert is not None:
         if concepts or domain or all_concepts:
-            raise Usage("--revert says what it is about", advice="Name no concepts beside it.")
+            raise Usage(
+                "--revert says what it is about", advice="Name no concepts beside it."
+            )
         with opened(home) as api:
             put(api.preview_revert(revert), as_json, show_revert_preview)
         return
     if model is None:
-        raise Usage("no model", advice="Say --model NAME; `govd model list` shows them.")
-    options = _scope(domain, alias, all_concepts, target, strength, method, prototypes, example)
+        raise Usage(
+            "no model", advice="Say --model NAME; `govd model list` shows them."
+        )
+    options = _scope(
+        domain, alias, all_concepts, target, strength, method, prototypes, example
+    )
     options["criteria"] = criterion or []
     with opened(home) as api:
-        put(api.preview(*(concepts or ()), model=model, **options), as_json, show_preview)
+        put(
+            api.preview(*(concepts or ()), model=model, **options),
+            as_json,
+            show_preview,
+        )
 
 
 def _scope(
@@ -283,14 +320,18 @@ def _picture(path: Path) -> bytes:
     try:
         return read_regular(path, PICTURE_BYTES)
     except OSError as fault:
-        raise Usage(f"the example cannot be read ({fault.strerror})", where=str(path)) from None
+        raise Usage(
+            f"the example cannot be read ({fault.strerror})", where=str(path)
+        ) from None
 
 
 def revert(
     request_id: RequestArgument,
     reason: ReasonOption = "",
     key: KeyOption = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when it is served.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when it is served.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -304,7 +345,12 @@ def revert(
         )
     with opened(home) as api:
         put(
-            api.revert(request_id, reason=reason, idempotency_key=key, wait=wait or not api.remote),
+            api.revert(
+                request_id,
+                reason=reason,
+                idempotency_key=key,
+                wait=wait or not api.remote,
+            ),
             as_json,
             show_request,
         )

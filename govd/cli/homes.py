@@ -16,11 +16,12 @@ from govd.cli.output import put
 
 def demo(
     home: Annotated[
-        Path | None, typer.Option("--home", help="Work in this home instead of a temporary one.")
+        Path | None,
+        typer.Option("--home", help="Work in this home instead of a temporary one."),
     ] = None,
-    report: Annotated[Path, typer.Option("--report", help="Where the HTML report goes.")] = Path(
-        "govd-demo.html"
-    ),
+    report: Annotated[
+        Path, typer.Option("--report", help="Where the HTML report goes.")
+    ] = Path("govd-demo.html"),
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Encode everything anew and compare.")
     ] = False,
@@ -34,9 +35,14 @@ def demo(
 def serve(
     home: HomeOption = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for every one of this machine.")
+        str,
+        typer.Option(
+            help="Address to listen on; 0.0.0.0 or :: for every one of this machine."
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8765,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,14 +113,20 @@ def config(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     path = (home or default_home()) / "govd.toml"
     put(
-        {"file": str(path), "exists": path.exists(), "settings": Settings.read(path).as_rows()},
+        {
+            "file": str(path),
+            "exists": path.exists(),
+            "settings": Settings.read(path).as_rows(),
+        },
         as_json,
         show_settings,
     )
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +139,9 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `govd backup` wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that `govd backup` wrote.")
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

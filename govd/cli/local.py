@@ -79,13 +79,17 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
 
     def _go_on(self, lines: Sequence[str]) -> None:
         print(
-            f"govd: going on with what was cut off: {safe('; '.join(lines), 500)}", file=sys.stderr
+            f"govd: going on with what was cut off: {safe('; '.join(lines), 500)}",
+            file=sys.stderr,
         )
         try:
             self._reconcile()
             self.service.checkpoints.sign()
         except GovdError as error:
-            print(f"govd: it could not go on: {safe(error.message, 1000)}", file=sys.stderr)
+            print(
+                f"govd: it could not go on: {safe(error.message, 1000)}",
+                file=sys.stderr,
+            )
 
     def _went_on(self, record: Record) -> Record:
         """A decision that is taken; what was cut off before it goes on after it."""
@@ -123,11 +127,17 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
     def add_model(self, name: str, reference: str, **options: Any) -> Record:
         return self.service.add_model(name, reference, Given(**options), self.actor)
 
-    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+    def update_model(
+        self, name: str, reference: str | None = None, **options: Any
+    ) -> Record:
         return self.service.update_model(name, Given(**options), self.actor, reference)
 
-    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
-        return self._went_on(self.service.models.remove(name, self.actor, reason, delete_published))
+    def remove_model(
+        self, name: str, reason: str = "", delete_published: bool = False
+    ) -> Record:
+        return self._went_on(
+            self.service.models.remove(name, self.actor, reason, delete_published)
+        )
 
     def interference(self, model: str, number: int | None = None) -> Record:
         return self.resumed.interference(model, number)
@@ -145,7 +155,11 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         )
 
     def embeddings(
-        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+        self,
+        model: str,
+        texts: Sequence[str] = (),
+        images: Sequence[str] = (),
+        base: bool = False,
     ) -> Floats:
         return self.resumed.embeddings(
             model, texts=texts, images=[Path(i) for i in images], base=base
@@ -174,18 +188,31 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         disclose: bool = False,
         words: Mapping[str, Any] | None = None,
     ) -> Record:
-        return self.resumed.evaluate(model, images, revision, base, report, disclose, words)
+        return self.resumed.evaluate(
+            model, images, revision, base, report, disclose, words
+        )
 
     def export(
-        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+        self,
+        model: str,
+        folder: str,
+        revision: int | None = None,
+        format: str = "hf",
+        **how: Any,
     ) -> Record:
-        return self.resumed.export(model, Path(folder), self.actor, revision, format, **how)
+        return self.resumed.export(
+            model, Path(folder), self.actor, revision, format, **how
+        )
 
     # -- requests
 
-    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+    def forget(
+        self, *concepts: str, model: str, wait: bool = False, **options: Any
+    ) -> Record:
         return self._done(
-            self.service.forget(model, ForgetOptions(concepts=concepts, **options), self.actor),
+            self.service.forget(
+                model, ForgetOptions(concepts=concepts, **options), self.actor
+            ),
             wait,
         )
 
@@ -194,7 +221,9 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         return [self.service.requests.show(request_id) for request_id in request_ids]
 
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
-        return self.resumed.preview(model, ForgetOptions(concepts=concepts, **options), self.actor)
+        return self.resumed.preview(
+            model, ForgetOptions(concepts=concepts, **options), self.actor
+        )
 
     def preview_revert(self, request_id: str) -> Record:
         return self.resumed.requests.preview_revert(request_id, self.actor)
@@ -209,10 +238,15 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
     def pictures(self, request_id: str) -> list[tuple[str, bytes]]:
         core = self.resumed.core
         pictures = pictures_of(core, self.service.requests.show(request_id))
-        return [(picture["prompt"], core.artifacts.get(picture["png"])) for picture in pictures]
+        return [
+            (picture["prompt"], core.artifacts.get(picture["png"]))
+            for picture in pictures
+        ]
 
     def _decide(self, request_id: str, event: str, reason: str) -> Record:
-        return self._done(self.service.requests.decide(request_id, event, reason, self.actor))
+        return self._done(
+            self.service.requests.decide(request_id, event, reason, self.actor)
+        )
 
     def approve(self, request_id: str, reason: str = "") -> Record:
         return self._decide(request_id, "approve", reason)
@@ -241,10 +275,14 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         return self._went_on(self.service.requests.hold(request_id, reason, self.actor))
 
     def release(self, request_id: str, reason: str) -> Record:
-        return self._went_on(self.service.requests.release(request_id, reason, self.actor))
+        return self._went_on(
+            self.service.requests.release(request_id, reason, self.actor)
+        )
 
     def extend(self, request_id: str, due: str, reason: str) -> Record:
-        return self._went_on(self.service.requests.extend(request_id, due, reason, self.actor))
+        return self._went_on(
+            self.service.requests.extend(request_id, due, reason, self.actor)
+        )
 
     def criteria(
         self,
@@ -255,13 +293,17 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         criterion_set: str | None = None,
     ) -> Record:
         changed = self.service.requests.criteria
-        return self._done(changed(request_id, criteria, drop, reason, self.actor, criterion_set))
+        return self._done(
+            changed(request_id, criteria, drop, reason, self.actor, criterion_set)
+        )
 
     def reveal(self, request_id: str) -> Record:
         return self._went_on(self.service.requests.reveal(request_id, self.actor))
 
     def shred(self, request_id: str, reason: str) -> Record:
-        return self._went_on(self.service.requests.shred(request_id, reason, self.actor))
+        return self._went_on(
+            self.service.requests.shred(request_id, reason, self.actor)
+        )
 
     # -- the ledger
 

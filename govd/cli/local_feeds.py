@@ -33,7 +33,9 @@ class LocalFeeds(Feeds):
         secret: str = "",
     ) -> Record:
         settings = FeedSettings(name, url, model, every, missing, secret)
-        return self._went_on(self.service.feeds.add(settings, self.actor, datetime.now(UTC)))
+        return self._went_on(
+            self.service.feeds.add(settings, self.actor, datetime.now(UTC))
+        )
 
     def run_feed(self, name: str) -> Record:
         return self._moved(self.service.feeds.run(name, datetime.now(UTC)))

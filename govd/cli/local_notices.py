@@ -20,7 +20,9 @@ class LocalNotices(Notices):
     actor: str
 
     def add_notice(self, address: str, on: Sequence[str], **options: Any) -> Record:
-        return self.service.notices.add(ReceiverOptions(address, on, **options), self.actor)
+        return self.service.notices.add(
+            ReceiverOptions(address, on, **options), self.actor
+        )
 
     def remove_notice(self, name: str) -> Record:
         return self.service.notices.remove(name, self.actor)

@@ -18,10 +18,14 @@ class LocalPeople(Tokens, People):
     service: Service
     actor: str
 
-    def add_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
+    def add_principal(
+        self, name: str, roles: Sequence[str], reason: str = ""
+    ) -> Record:
         return self.service.principals.add(name, roles, reason, self.actor)
 
-    def update_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
+    def update_principal(
+        self, name: str, roles: Sequence[str], reason: str = ""
+    ) -> Record:
         return self.service.principals.update(name, roles, reason, self.actor)
 
     def remove_principal(self, name: str, reason: str = "") -> Record:

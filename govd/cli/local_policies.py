@@ -15,7 +15,9 @@ class LocalPolicies(Policies):
     service: Service
     actor: str
 
-    def test_policy(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+    def test_policy(
+        self, text: str, where: str = "policy", since: str | None = None
+    ) -> Record:
         return self.service.policies.reports.test_text(text, where, since)
 
     def add_policy(
@@ -24,12 +26,20 @@ class LocalPolicies(Policies):
         return self.service.policies.add(text, self.actor, where, force, reason)
 
     def add_ready_policy(
-        self, ready: str, values: Mapping[str, str], force: bool = False, reason: str = ""
+        self,
+        ready: str,
+        values: Mapping[str, str],
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
         return self.service.policies.add_ready(ready, values, self.actor, force, reason)
 
     def enforce_policy(
-        self, name: str, report: str | None = None, force: bool = False, reason: str = ""
+        self,
+        name: str,
+        report: str | None = None,
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
         return self.service.policies.enforce(name, self.actor, report, force, reason)
 

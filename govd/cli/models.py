@@ -29,12 +29,15 @@ app = typer.Typer(
 ReferenceArgument = Annotated[
     str,
     typer.Argument(
-        metavar="REFERENCE", help="A folder, or a Hugging Face id; `mini` comes with govd."
+        metavar="REFERENCE",
+        help="A folder, or a Hugging Face id; `mini` comes with govd.",
     ),
 ]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option("--labels", help="The label set, one a line: what pictures are told apart by."),
+    typer.Option(
+        "--labels", help="The label set, one a line: what pictures are told apart by."
+    ),
 ]
 AnchorsOption = Annotated[
     Path | None, typer.Option("--anchors", help="More words to keep, one a line.")
@@ -100,7 +103,9 @@ PublishBaseOption = Annotated[
 CommitOption = Annotated[
     str | None, typer.Option("--hf-revision", help="Commit of a Hub repository.")
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the model is called here.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="What the model is called here.")
+]
 
 
 def _given(
@@ -146,7 +151,9 @@ def _given(
 
 PrototypesOption = Annotated[
     int,
-    typer.Option(help="Without a pool: synthesise one, N pictures for each label (and domain)."),
+    typer.Option(
+        help="Without a pool: synthesise one, N pictures for each label (and domain)."
+    ),
 ]
 SideOption = Annotated[
     str,
@@ -160,7 +167,9 @@ SideOption = Annotated[
 ]
 FromScratchOption = Annotated[
     bool,
-    typer.Option("--from-scratch", help="Do not use embeddings that come with the checkpoint."),
+    typer.Option(
+        "--from-scratch", help="Do not use embeddings that come with the checkpoint."
+    ),
 ]
 
 
@@ -220,7 +229,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: ModelArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def show(
+    name: ModelArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """One model, with everything that it was registered with."""
     from govd.cli.tables import show_record
 
@@ -302,7 +313,9 @@ def rebase(
     )
     with opened(home) as api:
         put(
-            api.update_model(name, reference, **given, hf_revision=hf_revision), as_json, show_model
+            api.update_model(name, reference, **given, hf_revision=hf_revision),
+            as_json,
+            show_model,
         )
 
 

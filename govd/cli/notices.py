@@ -52,17 +52,21 @@ def add(
     body: Annotated[
         str,
         typer.Option(
-            "--format", help="What a webhook is sent: json, or cloudevents (1.0, structured)."
+            "--format",
+            help="What a webhook is sent: json, or cloudevents (1.0, structured).",
         ),
     ] = "json",
     days: Annotated[
         str | None,
-        typer.Option("--days", help="Days before a date, when it is told (by itself 7,1)."),
+        typer.Option(
+            "--days", help="Days before a date, when it is told (by itself 7,1)."
+        ),
     ] = None,
     plain_http: Annotated[
         bool,
         typer.Option(
-            "--plain-http", help="Also http:// to another machine: all on the way can read it."
+            "--plain-http",
+            help="Also http:// to another machine: all on the way can read it.",
         ),
     ] = False,
     home: HomeOption = None,
@@ -76,7 +80,9 @@ def add(
     options = {"format": body, "days": _days(days), "plain_http": plain_http}
     with opened(home) as api:
         options["secret"] = _secret(secret_file)
-        put(api.add_notice(address, kinds, name=name, **options), as_json, show_receiver)
+        put(
+            api.add_notice(address, kinds, name=name, **options), as_json, show_receiver
+        )
 
 
 @app.command("list")
@@ -95,7 +101,8 @@ def list_(
 @app.command("history")
 def history(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only what this receiver was sent.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Only what this receiver was sent."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
     form: FormatOption = "table",
@@ -115,7 +122,9 @@ def history(
 def retry(
     notice: Annotated[
         str,
-        typer.Argument(metavar="ID", help="A notice's id, or a receiver's name: all due to it."),
+        typer.Argument(
+            metavar="ID", help="A notice's id, or a receiver's name: all due to it."
+        ),
     ],
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -133,7 +142,9 @@ def retry(
 
 
 @app.command("test")
-def send_test(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def send_test(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Send one notice that is about nothing. Exit 1 where it is not taken."""
     from govd.cli.show_notices import show_test
 
@@ -159,7 +170,9 @@ def secret(
 
 
 @app.command("remove")
-def remove(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def remove(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Tell a receiver nothing more, and forget its secret."""
     from govd.cli.show_notices import show_receiver
 

@@ -13,12 +13,18 @@ from govd.models.phrases import Listing, listing, text_of
 
 TOLD = 20
 """Lines that were left out of a file and are told one by one."""
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document on standard output.")
+]
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="The home (default: $GOVD_HOME, else the user's data folder)."),
+    typer.Option(
+        "--home", help="The home (default: $GOVD_HOME, else the user's data folder)."
+    ),
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the ledger.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why; it is kept in the ledger.")
+]
 FormatOption = Annotated[
     str,
     typer.Option(
@@ -30,24 +36,39 @@ FormatOption = Annotated[
     ),
 ]
 ModelOption = Annotated[str, typer.Option("--model", help="The registered model.")]
-OfModelOption = Annotated[str | None, typer.Option("--model", help="Only of this model.")]
+OfModelOption = Annotated[
+    str | None, typer.Option("--model", help="Only of this model.")
+]
 RevisionOption = Annotated[
-    int | None, typer.Option("--revision", help="This revision instead of the published one.")
+    int | None,
+    typer.Option("--revision", help="This revision instead of the published one."),
 ]
 BaseOption = Annotated[bool, typer.Option("--base", help="Ask the unedited model.")]
 KeyOption = Annotated[
-    str | None, typer.Option("--idempotency-key", help="The same key files the same request once.")
+    str | None,
+    typer.Option("--idempotency-key", help="The same key files the same request once."),
 ]
 RequestArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="A request's id, or an unambiguous beginning of it.")
+    str,
+    typer.Argument(
+        metavar="ID", help="A request's id, or an unambiguous beginning of it."
+    ),
 ]
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model.")]
-NumberArgument = Annotated[int, typer.Argument(metavar="N", help="A revision's number.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="The registered model.")
+]
+NumberArgument = Annotated[
+    int, typer.Argument(metavar="N", help="A revision's number.")
+]
 
 
 def split(text: str | None) -> list[str] | None:
     """`a,b` as a list."""
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    return (
+        None
+        if text is None
+        else [part.strip() for part in text.split(",") if part.strip()]
+    )
 
 
 def names_of(path: Path | None, what: str) -> Listing | None:
@@ -62,13 +83,20 @@ def names_of(path: Path | None, what: str) -> Listing | None:
         names = listing(path)
     except BadFile as fault:
         wrong = BadFile if path.is_file() else Usage
-        raise wrong(f"the {what} {fault.what}", where=fault.where, advice=fault.advice) from None
+        raise wrong(
+            f"the {what} {fault.what}", where=fault.where, advice=fault.advice
+        ) from None
     left_out = [
-        f"line {number} is a comment ({text[:40]})" for number, text in names.comments[:TOLD]
+        f"line {number} is a comment ({text[:40]})"
+        for number, text in names.comments[:TOLD]
     ]
     more = len(names.comments) - TOLD
     left_out += [f"{more} more comments"] if more > 0 else []
-    left_out += [f"{names.blank} blank line{'s' if names.blank > 1 else ''}"] if names.blank else []
+    left_out += (
+        [f"{names.blank} blank line{'s' if names.blank > 1 else ''}"]
+        if names.blank
+        else []
+    )
     if left_out:
         typer.echo(f"{path}: left out: {'; '.join(left_out)}", err=True)
     return names
@@ -95,9 +123,14 @@ def other_words(path: Path | None) -> dict[str, Any]:
     except ValueError as fault:
         raise BadFile(f"no JSON ({fault})", where=str(path), advice=advice) from None
     lists = list(words.values()) if isinstance(words, dict) else [None]
-    flat = [some for one in lists for some in (one.values() if isinstance(one, dict) else [one])]
+    flat = [
+        some
+        for one in lists
+        for some in (one.values() if isinstance(one, dict) else [one])
+    ]
     if not all(
-        isinstance(some, list) and all(isinstance(word, str) for word in some) for some in flat
+        isinstance(some, list) and all(isinstance(word, str) for word in some)
+        for some in flat
     ):
         raise BadFile("no lists of words by label", where=str(path), advice=advice)
     return words  # type: ignore[no-any-return]

@@ -35,11 +35,17 @@ def check_format(form: str) -> None:
         Usage: there is no such format.
     """
     if form not in FORMATS:
-        raise Usage(f"unknown format {form!r}", advice=f"Formats: {', '.join(FORMATS)}.")
+        raise Usage(
+            f"unknown format {form!r}", advice=f"Formats: {', '.join(FORMATS)}."
+        )
 
 
 def put_rows(
-    found: Json, form: str, as_json: bool, human: Callable[[Any], None], listed: Sequence[Record]
+    found: Json,
+    form: str,
+    as_json: bool,
+    human: Callable[[Any], None],
+    listed: Sequence[Record],
 ) -> None:
     """Print in the format asked for; `listed` are the rows of CSV and NDJSON."""
     check_format(form)

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from govd.cli.access import opened
-from govd.cli.options import FormatOption, HomeOption, JsonOption, ReasonOption, RequestArgument
+from govd.cli.options import (
+    FormatOption,
+    HomeOption,
+    JsonOption,
+    ReasonOption,
+    RequestArgument,
+)
 from govd.cli.output import check_format, put, put_rows
 from govd.errors import BadFile, Usage
 
@@ -18,9 +24,12 @@ app = typer.Typer(
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The policy's name.")]
 SinceOption = Annotated[
-    str | None, typer.Option("--since", help="Only what was decided or filed since this time.")
+    str | None,
+    typer.Option("--since", help="Only what was decided or filed since this time."),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Enforce it untried; needs --reason.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Enforce it untried; needs --reason.")
+]
 LARGEST_BYTES = 65_536
 
 
@@ -30,11 +39,14 @@ def add(
         Path | None, typer.Argument(metavar="[FILE]", help="The policy's YAML file.")
     ] = None,
     ready: Annotated[
-        str | None, typer.Option("--ready", help="One that comes with a plugin, by its name.")
+        str | None,
+        typer.Option("--ready", help="One that comes with a plugin, by its name."),
     ] = None,
     values: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="K=V", help="A parameter of the ready one; repeat it."),
+        typer.Option(
+            "--set", metavar="K=V", help="A parameter of the ready one; repeat it."
+        ),
     ] = None,
     force: ForceOption = False,
     reason: ReasonOption = "",
@@ -47,15 +59,21 @@ def add(
     from govd.cli.show_policies import show_added
 
     if (file is None) == (ready is None):
-        raise Usage("a policy is a file or a ready one", advice="Say FILE, or --ready NAME.")
+        raise Usage(
+            "a policy is a file or a ready one", advice="Say FILE, or --ready NAME."
+        )
     if values and ready is None:
-        raise Usage("--set is for ready policies", advice="Write the values into the file.")
+        raise Usage(
+            "--set is for ready policies", advice="Write the values into the file."
+        )
     text = None if file is None else _text(file)
     with opened(home) as api:
         if text is not None:
             policy = api.add_policy(text, str(file), force, reason)
         else:
-            policy = api.add_ready_policy(str(ready), _values(values or []), force, reason)
+            policy = api.add_ready_policy(
+                str(ready), _values(values or []), force, reason
+            )
     put(policy, as_json, show_added)
 
 
@@ -65,7 +83,9 @@ def _text(file: Path) -> str:
     except OSError as fault:
         raise Usage(f"cannot be read ({fault.strerror})", where=str(file)) from None
     if len(data) > LARGEST_BYTES:
-        raise BadFile("longer than a policy may be", where=str(file), advice="At most 64 KiB.")
+        raise BadFile(
+            "longer than a policy may be", where=str(file), advice="At most 64 KiB."
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -87,7 +107,8 @@ def _values(given: list[str]) -> dict[str, str]:
 @app.command("list")
 def list_(
     ready: Annotated[
-        bool, typer.Option("--ready", help="Those that come with plugins, with parameters.")
+        bool,
+        typer.Option("--ready", help="Those that come with plugins, with parameters."),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -103,7 +124,9 @@ def list_(
 
 
 @app.command("show")
-def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def show(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """The newest text of a policy, and the others of its name."""
     from govd.cli.show_policies import show_policy
 
@@ -134,7 +157,9 @@ def inputs(
 def past(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME|FILE", help="A policy, or a YAML file that was not added."),
+        typer.Argument(
+            metavar="NAME|FILE", help="A policy, or a YAML file that was not added."
+        ),
     ],
     since: SinceOption = None,
     form: FormatOption = "table",
@@ -181,7 +206,11 @@ def enforce(
     name: NameArgument,
     report: Annotated[
         str | None,
-        typer.Option("--report", metavar="DIGEST", help="The digest that `policy report` printed."),
+        typer.Option(
+            "--report",
+            metavar="DIGEST",
+            help="The digest that `policy report` printed.",
+        ),
     ] = None,
     force: ForceOption = False,
     reason: ReasonOption = "",
@@ -253,7 +282,9 @@ def explain(
 
 
 @app.command("freeze")
-def freeze(reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
+def freeze(
+    reason: ReasonOption = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Stop everything that acts by itself: feeds, expiries, policies that propose or approve."""
     from govd.cli.show_policies import show_freeze
 

@@ -11,9 +11,12 @@ from govd.cli.options import HomeOption, JsonOption, ReasonOption
 from govd.cli.output import put
 
 app = typer.Typer(
-    no_args_is_help=True, help="People: principals with their roles, and who acts for whom."
+    no_args_is_help=True,
+    help="People: principals with their roles, and who acts for whom.",
 )
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The principal's name.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The principal's name.")
+]
 RolesOption = Annotated[
     list[str],
     typer.Option(
@@ -54,7 +57,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def show(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """One principal with his roles, delegations in force and tokens in use."""
     from govd.cli.show_principals import show_principal
 
@@ -97,7 +102,9 @@ def remove(
 def delegate(
     name: NameArgument,
     to: ToOption,
-    until: Annotated[str, typer.Option("--until", help="The last day, like 2027-01-31.")],
+    until: Annotated[
+        str, typer.Option("--until", help="The last day, like 2027-01-31.")
+    ],
     reason: ReasonOption = "",
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from govd.cli.access import opened
-from govd.cli.options import BaseOption, HomeOption, JsonOption, ModelArgument, RevisionOption
+from govd.cli.options import (
+    BaseOption,
+    HomeOption,
+    JsonOption,
+    ModelArgument,
+    RevisionOption,
+)
 from govd.cli.output import put
 
 if TYPE_CHECKING:
@@ -21,17 +27,23 @@ def rank(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGE…", help="Picture files, or .npy of unedited image vectors (n, d)."
+            metavar="IMAGE…",
+            help="Picture files, or .npy of unedited image vectors (n, d).",
         ),
     ],
     texts: Annotated[
-        list[str], typer.Option("--text", help="A text, as it is; may be said several times.")
+        list[str],
+        typer.Option("--text", help="A text, as it is; may be said several times."),
     ],
     by: Annotated[
         str,
-        typer.Option(help="text: each text ranks the pictures; image: each picture the texts."),
+        typer.Option(
+            help="text: each text ranks the pictures; image: each picture the texts."
+        ),
     ] = "text",
-    top: Annotated[int | None, typer.Option(min=1, help="So many of each ranking.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="So many of each ranking.")
+    ] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
     home: HomeOption = None,
@@ -39,7 +51,9 @@ def rank(
 ) -> None:
     """What fits best, by the published revision. Exit 1 where a picture cannot be read."""
     with opened(home) as api:
-        ranked = api.rank(model, texts, [str(i) for i in images], by, top, revision, base)
+        ranked = api.rank(
+            model, texts, [str(i) for i in images], by, top, revision, base
+        )
     put(ranked, as_json, show_rankings)
     if ranked["unread"]:
         raise typer.Exit(1)
@@ -57,4 +71,6 @@ def show_rankings(ranked: Mapping[str, Json]) -> None:
             name = place.get("path") or place.get("text")
             out.print(f"  {place['score']:.3f}  {escape(str(name))}")
     for picture in ranked["unread"]:
-        out.print(f"{escape(picture['path'])}  [red]not read: {escape(picture['error'])}[/]")
+        out.print(
+            f"{escape(picture['path'])}  [red]not read: {escape(picture['error'])}[/]"
+        )

@@ -65,7 +65,10 @@ ListReasonOption = Annotated[
 ]
 AfterOption = Annotated[
     int | None,
-    typer.Option("--after", help="Those after this entry: seq of the last one of the page before."),
+    typer.Option(
+        "--after",
+        help="Those after this entry: seq of the last one of the page before.",
+    ),
 ]
 
 
@@ -74,15 +77,25 @@ def list_(
     state: StateOption = None,
     model: OfModelOption = None,
     concept: ConceptOption = None,
-    domain: Annotated[str | None, typer.Option("--domain", help="That name this domain.")] = None,
-    policy: Annotated[str | None, typer.Option("--policy", help="Voted on by this policy.")] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", help="That name this domain.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="Voted on by this policy.")
+    ] = None,
     filed_by: FiledByOption = None,
     ticket: TicketOption = None,
     reason: ListReasonOption = None,
-    since: Annotated[str | None, typer.Option("--since", help="Filed from this time on.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Filed before this time.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Filed from this time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Filed before this time.")
+    ] = None,
     after: AfterOption = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many.")
+    ] = None,
     form: FormatOption = "table",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -103,7 +116,9 @@ def list_(
     }
     filters |= {"ticket": ticket, "reason": reason}
     with opened(home) as api:
-        requests = api.requests(since=since, until=until, after=after, limit=limit, **filters)
+        requests = api.requests(
+            since=since, until=until, after=after, limit=limit, **filters
+        )
     put_rows(requests, form, as_json, show_requests, requests)
 
 
@@ -113,12 +128,15 @@ def show(
     reveal: Annotated[
         bool,
         typer.Option(
-            "--reveal", help="With the text of a private request; the reading is recorded."
+            "--reveal",
+            help="With the text of a private request; the reading is recorded.",
         ),
     ] = False,
     pictures: Annotated[
         Path | None,
-        typer.Option("--pictures", help="Write the pictures synthesised for it into this folder."),
+        typer.Option(
+            "--pictures", help="Write the pictures synthesised for it into this folder."
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -129,7 +147,10 @@ def show(
     with opened(home) as api:
         request = api.reveal(request_id) if reveal else api.request(request_id)
         if pictures is not None:
-            request = {**request, "pictures": _write_pictures(api, str(request["id"]), pictures)}
+            request = {
+                **request,
+                "pictures": _write_pictures(api, str(request["id"]), pictures),
+            }
     put(request, as_json, show_request)
 
 
@@ -142,7 +163,8 @@ def _write_pictures(api: Api, request_id: str, folder: Path) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         for number, (prompt, data) in enumerate(api.pictures(request_id), 1):
             path = (
-                folder / f"{number:03}-{re.sub(r'[^A-Za-z0-9]+', '-', prompt).strip('-')[:60]}.png"
+                folder
+                / f"{number:03}-{re.sub(r'[^A-Za-z0-9]+', '-', prompt).strip('-')[:60]}.png"
             )
             if not path.exists() or path.read_bytes() != data:
                 with path.open("xb") as file:
@@ -245,15 +267,23 @@ def criteria(
     request_id: RequestArgument,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="METRIC<=X", help="A criterion, in the place of that on it."),
+        typer.Option(
+            "--set",
+            metavar="METRIC<=X",
+            help="A criterion, in the place of that on it.",
+        ),
     ] = None,
     drop: Annotated[
         list[str] | None,
-        typer.Option("--drop", metavar="METRIC", help="A metric that is bounded no more."),
+        typer.Option(
+            "--drop", metavar="METRIC", help="A metric that is bounded no more."
+        ),
     ] = None,
     criterion_set: Annotated[
         str | None,
-        typer.Option("--criterion-set", metavar="DIGEST", help="Judge them on this set."),
+        typer.Option(
+            "--criterion-set", metavar="DIGEST", help="Judge them on this set."
+        ),
     ] = None,
     reason: ReasonOption = "",
     home: HomeOption = None,
@@ -263,7 +293,9 @@ def criteria(
     from govd.cli.show_requests import show_request
 
     with opened(home) as api:
-        changed = api.criteria(request_id, set_ or (), drop or (), reason, criterion_set)
+        changed = api.criteria(
+            request_id, set_ or (), drop or (), reason, criterion_set
+        )
     put(changed, as_json, show_request)
 
 

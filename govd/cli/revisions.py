@@ -25,12 +25,15 @@ from govd.cli.output import put
 from govd.errors import Usage
 
 app = typer.Typer(
-    no_args_is_help=True, help="Revisions of a model: list, show, diff, interference, manifest."
+    no_args_is_help=True,
+    help="Revisions of a model: list, show, diff, interference, manifest.",
 )
 
 
 @app.command("list")
-def list_(model: ModelOption, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def list_(
+    model: ModelOption, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """A model's revisions, oldest first."""
     from govd.cli.show_revisions import show_revisions
 
@@ -42,7 +45,9 @@ def list_(model: ModelOption, home: HomeOption = None, as_json: JsonOption = Fal
 def show(
     model: ModelArgument,
     number: NumberArgument,
-    everything: Annotated[bool, typer.Option("--all", help="Every field, page by page.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every field, page by page.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +66,9 @@ def show(
 def diff(
     model: ModelArgument,
     first: NumberArgument,
-    second: Annotated[int, typer.Argument(metavar="M", help="Another revision's number.")],
+    second: Annotated[
+        int, typer.Argument(metavar="M", help="Another revision's number.")
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +84,9 @@ def interference(
     model: ModelArgument,
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="A revision's number (default: the published one)."),
+        typer.Argument(
+            metavar="[N]", help="A revision's number (default: the published one)."
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -96,7 +105,9 @@ def manifest(
     model: ModelArgument,
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="A revision's number (default: the published one)."),
+        typer.Argument(
+            metavar="[N]", help="A revision's number (default: the published one)."
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -113,7 +124,8 @@ def manifest(
 def export(
     model: ModelArgument,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")
+        Path,
+        typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty."),
     ],
     revision: RevisionOption = None,
     format: Annotated[
@@ -138,7 +150,10 @@ def export(
         bool, typer.Option("--disclose", help="Also with private forgets in it.")
     ] = False,
     recipient: Annotated[
-        str, typer.Option("--recipient", help="Who gets it: recorded, to be told of later changes.")
+        str,
+        typer.Option(
+            "--recipient", help="Who gets it: recorded, to be told of later changes."
+        ),
     ] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -149,7 +164,9 @@ def export(
     with opened(home) as api:
         how = {"side": side, "disclose": disclose, "recipient": recipient}
         put(
-            api.export(model, str(absolute(folder)), revision=revision, format=format, **how),
+            api.export(
+                model, str(absolute(folder)), revision=revision, format=format, **how
+            ),
             as_json,
             show_record,
         )
@@ -160,14 +177,17 @@ def classify(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGE…", help="Picture files, or .npy of unedited image vectors (n, d)."
+            metavar="IMAGE…",
+            help="Picture files, or .npy of unedited image vectors (n, d).",
         ),
     ],
     labels: Annotated[
-        str | None, typer.Option("--labels", help="a,b,c (default: the model's label set).")
+        str | None,
+        typer.Option("--labels", help="a,b,c (default: the model's label set)."),
     ] = None,
     labels_file: Annotated[
-        Path | None, typer.Option("--labels-file", help="The same from a text file, one a line.")
+        Path | None,
+        typer.Option("--labels-file", help="The same from a text file, one a line."),
     ] = None,
     revision: RevisionOption = None,
     base: BaseOption = False,
@@ -193,15 +213,22 @@ def classify(
 
 ImagesOption = Annotated[
     Path | None,
-    typer.Option("--images", help="DIR/<domain>/<class>/*.png (default: the model's own)."),
+    typer.Option(
+        "--images", help="DIR/<domain>/<class>/*.png (default: the model's own)."
+    ),
 ]
 VectorsOption = Annotated[
     Path | None,
-    typer.Option("--vectors", help="A .npz in their place: vectors, labels, perhaps domains."),
+    typer.Option(
+        "--vectors", help="A .npz in their place: vectors, labels, perhaps domains."
+    ),
 ]
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", help="Also an HTML report, with pictures and curves, into this file."),
+    typer.Option(
+        "--report",
+        help="Also an HTML report, with pictures and curves, into this file.",
+    ),
 ]
 DiscloseOption = Annotated[
     bool, typer.Option("--disclose", help="A report also with private forgets in it.")

@@ -23,5 +23,7 @@ def secret_in(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as fault:
         raise Usage(f"the secret cannot be read ({fault})", where=str(path)) from None
     if not secret or not secret.isprintable():
-        raise Usage("this is no secret", where=str(path), advice="Write it alone, on one line.")
+        raise Usage(
+            "this is no secret", where=str(path), advice="Write it alone, on one line."
+        )
     return secret

@@ -38,7 +38,10 @@ def print_attacks(leaks: Sequence[Record]) -> None:
                 )
             )
     for leak in graded:
-        out.print(f"  [bold]{scope(leak['scope'])}[/], {escape(claim_of(leak))}", soft_wrap=True)
+        out.print(
+            f"  [bold]{scope(leak['scope'])}[/], {escape(claim_of(leak))}",
+            soft_wrap=True,
+        )
 
 
 def rows(attacks: Sequence[Record]) -> list[tuple[str, ...]]:

@@ -103,17 +103,23 @@ def show_as_of(found: Mapping[str, Json]) -> None:
         )
         for bound in model["no_later_than"]:
             checked = (
-                "checked when it came" if bound["verified"] else "who signed it was never checked"
+                "checked when it came"
+                if bound["verified"]
+                else "who signed it was never checked"
             )
             about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
-            out.print(f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})")
+            out.print(
+                f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})"
+            )
         if not model["no_later_than"]:
             out.print("  [dim]no witness or time stamp bounds that time[/]")
         rows = []
         for forget in model["forgets"]:
             by = "; ".join(f"{approver(a)} {a['at'][:10]}" for a in forget["approvals"])
             outer = forget.get("covered_by")
-            covered = "in the edit" if outer is None else f"covered by {outer or 'another'}"
+            covered = (
+                "in the edit" if outer is None else f"covered by {outer or 'another'}"
+            )
             rows.append(
                 (
                     forget["id"],
@@ -155,8 +161,14 @@ def _made_of(revision: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     yield "basis", revision["basis"]
     yield "base model", f"{base['reference']}, {base['digest']}"
     yield "composed by", f"{by['composed_by']} on {by['machine']}"
-    yield "software", ", ".join(f"{name} {version}" for name, version in by["software"].items())
-    yield "plugins", ", ".join(f"{name} {version}" for name, version in by["plugins"].items())
+    yield (
+        "software",
+        ", ".join(f"{name} {version}" for name, version in by["software"].items()),
+    )
+    yield (
+        "plugins",
+        ", ".join(f"{name} {version}" for name, version in by["plugins"].items()),
+    )
     yield "published files", ", ".join(files) or "–"
     yield "exported to", ", ".join(exports) or "–"
     counts = revision["manifest"]["counts"]
@@ -188,24 +200,41 @@ def _request(request: Mapping[str, Json]) -> Iterator[str]:
 def show_deadlines(found: Mapping[str, Json]) -> None:
     """What is due."""
     out, summary = console(), found["summary"]
-    colours = {"late": "red", "met late": "red", "met": "green", "open": "yellow", "closed": "dim"}
+    colours = {
+        "late": "red",
+        "met late": "red",
+        "met": "green",
+        "open": "yellow",
+        "closed": "dim",
+    }
     rows = [
         (
             r["id"],
-            scope({"concepts": [{"name": c} for c in r["concepts"]], "domains": r["domains"]})
+            scope(
+                {
+                    "concepts": [{"name": c} for c in r["concepts"]],
+                    "domains": r["domains"],
+                }
+            )
             + f" · {escape(r['model'])}",
             f"[{colours[r['status']]}]{r['status']}[/]",
             r["filed_at"][:10],
             r["due_at"][:10],
             (r["served_at"] or "–")[:10],
-            f"{r['days']:.1f}" if r["left_days"] is None else f"{r['left_days']:.0f} left",
+            f"{r['days']:.1f}"
+            if r["left_days"] is None
+            else f"{r['left_days']:.0f} left",
         )
         for r in found["requests"]
     ]
-    out.print(table("id", "what", "status", "filed", "due", "in force", "days", rows=rows))
+    out.print(
+        table("id", "what", "status", "filed", "due", "in force", "days", rows=rows)
+    )
     for r in found["requests"]:
         if r.get("expired"):
-            out.print(f"{r['id']} [yellow]expired[/] on {r['expires_at'][:10]} and still in force")
+            out.print(
+                f"{r['id']} [yellow]expired[/] on {r['expires_at'][:10]} and still in force"
+            )
         for extension in r["extensions"]:
             out.print(
                 f"{r['id']} extended to {extension['due_at'][:10]} by"

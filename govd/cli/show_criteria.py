@@ -30,14 +30,20 @@ def criteria_lines(request: Mapping[str, Json]) -> Iterator[str]:
     unmet = {breach["metric"] for breach in judged.get("unmet", ())}
     bound = request.get("criteria_set")
     if criteria:
-        where = f"the evaluation set {bound['digest'][:16]}…" if bound else "what the model has"
+        where = (
+            f"the evaluation set {bound['digest'][:16]}…"
+            if bound
+            else "what the model has"
+        )
         yield f"must keep, on {where}:"
     for criterion in criteria:
         metric = criterion["metric"]
         text = f"  {metric}<={criterion['at_most']:g}"
         if metric not in figures:
             yield text + (
-                "  [dim]not judged in what is published[/]" if "judged" in request else ""
+                "  [dim]not judged in what is published[/]"
+                if "judged" in request
+                else ""
             )
         else:
             kept = "[red]not kept[/]" if metric in unmet else "kept"
@@ -86,7 +92,9 @@ def foreseen_lines(rows: Sequence[Mapping[str, Json]]) -> Iterator[str]:
 def prediction_lines(prediction: Mapping[str, Json]) -> Iterator[str]:
     """Each figure of a prediction, and what was measured of it."""
     on = prediction["on"]
-    which = f" in revision {prediction['revision']}," if prediction.get("revision") else ""
+    which = (
+        f" in revision {prediction['revision']}," if prediction.get("revision") else ""
+    )
     if not on:
         yield f"not measured: {escape(prediction['why'])}"
         return
@@ -111,7 +119,11 @@ def compared(row: Mapping[str, Json]) -> str:
     if row["measured"] is None:
         outcome = "not measured"
     else:
-        held = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[row["held"]]
-        outcome = f"{share(row['measured'])} of {count(row['pictures'], 'picture')}: {held}"
+        held = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[
+            row["held"]
+        ]
+        outcome = (
+            f"{share(row['measured'])} of {count(row['pictures'], 'picture')}: {held}"
+        )
     words = WORDS.get(row["metric"], row["metric"])
     return f"{words}: predicted {share(row['predicted'])}{ends}, measured {outcome}"

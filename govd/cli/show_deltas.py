@@ -28,7 +28,9 @@ def figures(external: Mapping[str, Json]) -> list[tuple[str, str]]:
     """The figures of an evaluation, with what they were before where it says so."""
     rows = []
     for name, value in external.items():
-        if name == "on" or (name.endswith(BEFORE) and name.removesuffix(BEFORE) in external):
+        if name == "on" or (
+            name.endswith(BEFORE) and name.removesuffix(BEFORE) in external
+        ):
             continue
         before = external.get(name + BEFORE)
         words = said(value) if before is None else f"{said(before)} → {said(value)}"
@@ -36,7 +38,9 @@ def figures(external: Mapping[str, Json]) -> list[tuple[str, str]]:
     return rows
 
 
-def external_lines(metrics: Mapping[str, Json], facts: Mapping[str, Json]) -> Iterator[str]:
+def external_lines(
+    metrics: Mapping[str, Json], facts: Mapping[str, Json]
+) -> Iterator[str]:
     """A revision of such a model: extent, figures, bounds, and forgets that change the same."""
     yield f"changes {extent_line(metrics['extent'])}"
     external = metrics.get("external")
@@ -72,7 +76,9 @@ def overlap_lines(facts: Mapping[str, Json]) -> Iterator[str]:
 def print_external(evaluation: Mapping[str, Json]) -> None:
     """What `govd evaluate` prints of such a model."""
     out, metrics = console(), evaluation["metrics"]
-    title = f"{escape(evaluation['model'])}, revision {evaluation['revision'] or 'base'}"
+    title = (
+        f"{escape(evaluation['model'])}, revision {evaluation['revision'] or 'base'}"
+    )
     rows = [("measured on", escape(said(metrics.get("on"))))]
     rows += [("changes", extent_line(metrics["extent"]))]
     out.print(table("", title, rows=[*rows, *figures(metrics.get("external") or {})]))

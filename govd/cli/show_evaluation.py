@@ -62,11 +62,16 @@ def _shares(m: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             if abstain["forgotten"] is not None
             else ""
         )
-        yield "answers that abstain", f"of what stays {share(abstain['retained'])}{of_forgotten}"
+        yield (
+            "answers that abstain",
+            f"of what stays {share(abstain['retained'])}{of_forgotten}",
+        )
 
 
 def _changed(m: Mapping[str, Json], name: str) -> str:
-    return f"{share(m.get(f'{name}_before'))} → {share(m.get(name))}{_interval(m, name)}"
+    return (
+        f"{share(m.get(f'{name}_before'))} → {share(m.get(name))}{_interval(m, name)}"
+    )
 
 
 def _interval(m: Mapping[str, Json], name: str) -> str:
@@ -76,10 +81,14 @@ def _interval(m: Mapping[str, Json], name: str) -> str:
 
 def _print_lost_cells(m: Mapping[str, Json]) -> None:
     """The retained cells that lost most."""
-    lost = [c for c in m.get("cells", ()) if not c["forgotten"] and c["after"] < c["before"]]
+    lost = [
+        c for c in m.get("cells", ()) if not c["forgotten"] and c["after"] < c["before"]
+    ]
     if not lost:
         return
-    worst = sorted(lost, key=lambda c: (c["after"] - c["before"], c["class"], c["domain"]))[:WORST]
+    worst = sorted(
+        lost, key=lambda c: (c["after"] - c["before"], c["class"], c["domain"])
+    )[:WORST]
     rows = []
     for c in worst:
         low, high = c.get("interval", (c["after"], c["after"]))
@@ -91,14 +100,17 @@ def _print_lost_cells(m: Mapping[str, Json]) -> None:
                 f"{share(c['before'])} → {share(c['after'])} ({100 * low:.0f} to {100 * high:.0f})",
             )
         )
-    console().print(table("retained cells that lost most", "images", "right", rows=rows))
+    console().print(
+        table("retained cells that lost most", "images", "right", rows=rows)
+    )
 
 
 def _print_redirects(m: Mapping[str, Json]) -> None:
     for concept in m.get("concepts", ()):
         if concept.get("redirects"):
             words = ", ".join(
-                f"{escape(r['label'])} {share(r['share'])}" for r in concept["redirects"][:WORST]
+                f"{escape(r['label'])} {share(r['share'])}"
+                for r in concept["redirects"][:WORST]
             )
             console().print(f"  {escape(concept['scope'])} is called instead: {words}")
 
@@ -130,7 +142,9 @@ def _scores(scores: Mapping[str, Json]) -> Iterator[str]:
         f"H-mean as ADU (arXiv 2510.08132): {share(h['h'])} of went {share(h['for'])} and stayed"
         f" {share(h['mem'])}"
     )
-    forget, retain = (scores["cliperase"][group]["accuracy"] for group in ("forget", "retain"))
+    forget, retain = (
+        scores["cliperase"][group]["accuracy"] for group in ("forget", "retain")
+    )
     yield f"CLIPErase (arXiv 2410.23330): forget set {share(forget)}, retain set {share(retain)}"
     if five["score"] is not None:
         yield (

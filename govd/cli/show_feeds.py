@@ -12,7 +12,15 @@ from govd.records.actors import spoken
 if TYPE_CHECKING:
     from govd.types import Json
 
-COUNTED: Final = ("filed", "already", "ended", "refused", "kept", "reverted", "withdrawn")
+COUNTED: Final = (
+    "filed",
+    "already",
+    "ended",
+    "refused",
+    "kept",
+    "reverted",
+    "withdrawn",
+)
 FILED: Final = ("done", "released")
 """States of runs whose rows were filed."""
 SERVED: Final = ("in_force", "subsumed")
@@ -50,7 +58,9 @@ def show_feed(feed: Mapping[str, Json]) -> None:
     out = console()
     head = f"[bold]{escape(feed['name'])}[/] is {feed['state']}: {escape(feed['url'])}"
     out.print(head, soft_wrap=True)
-    whose = f"for {escape(feed['model'])}" if feed["model"] else "each row says its model"
+    whose = (
+        f"for {escape(feed['model'])}" if feed["model"] else "each row says its model"
+    )
     out.print(f"  {whose}; looked at every {interval(feed['every_seconds'])}")
     follows = {"keep": "are kept", "revert": "get a revert, which policies decide on"}
     out.print(f"  rows that disappear {follows[feed['missing']]}")
@@ -59,7 +69,11 @@ def show_feed(feed: Mapping[str, Json]) -> None:
         f"  files as feed:{escape(feed['name'])}; added by {by} on {minute(feed['added_at'])}"
     )
     if feed["runs"]:
-        usual = "" if feed["usual"] is None else f"; usually {feed['usual']:g} new rows a run"
+        usual = (
+            ""
+            if feed["usual"] is None
+            else f"; usually {feed['usual']:g} new rows a run"
+        )
         out.print(
             f"  {count(feed['runs'], 'run')}, the last on {minute(feed['last_run_at'])}{usual}"
         )
@@ -121,12 +135,16 @@ def show_run(run: Mapping[str, Json]) -> None:
     head = f"run {run['run']} of {escape(run['feed'])}{document}"
     if run["state"] == "held":
         name = escape(run["feed"])
-        out.print(f"{head} is [yellow]held[/], nothing is filed: {escape(run['reason'])}")
+        out.print(
+            f"{head} is [yellow]held[/], nothing is filed: {escape(run['reason'])}"
+        )
         for event in ("release", "reject"):
             out.print(f"  govd feed {event} {name} {run['run']} --reason …")
         return
     told = counted(run["counts"]) if run["state"] in FILED else "nothing filed"
-    out.print(f"{head}: {count(run['counts']['rows'], 'row')}{': ' if told else ''}{told}")
+    out.print(
+        f"{head}: {count(run['counts']['rows'], 'row')}{': ' if told else ''}{told}"
+    )
     if run.get("decided"):
         decided = run["decided"]
         by = escape(spoken(decided["by"]))
@@ -137,7 +155,9 @@ def show_run(run: Mapping[str, Json]) -> None:
     _states([row for row in run["rows"] if row.get("state")])
     for missing in run.get("missing", ()):
         why = f" ({escape(missing['reason'])})" if missing.get("reason") else ""
-        out.print(f"  {missing['request']} disappeared from it: {missing['answer']}{why}")
+        out.print(
+            f"  {missing['request']} disappeared from it: {missing['answer']}{why}"
+        )
 
 
 def _states(rows: Sequence[Mapping[str, Json]]) -> None:
@@ -148,14 +168,18 @@ def _states(rows: Sequence[Mapping[str, Json]]) -> None:
     if rows:
         states = Counter(str(row["state"]) for row in rows)
         told = ", ".join(
-            f"{number} {state.replace('_', ' ')}" for state, number in states.most_common()
+            f"{number} {state.replace('_', ' ')}"
+            for state, number in states.most_common()
         )
         out.print(f"  now {told}")
     unserved = [row for row in rows if row["state"] not in SERVED]
     for row in unserved[:TOLD]:
         reason = escape(row.get("reason", ""))
         state = str(row["state"]).replace("_", " ")
-        out.print(f"  row {row['row']}, {row['request']}, is {state}: {reason}", soft_wrap=True)
+        out.print(
+            f"  row {row['row']}, {row['request']}, is {state}: {reason}",
+            soft_wrap=True,
+        )
     if len(unserved) > TOLD:
         out.print(f"  … and {len(unserved) - TOLD} more: govd request list")
 
@@ -166,7 +190,9 @@ def _rows(rows: Sequence[Mapping[str, Json]]) -> None:
         reason = escape(row.get("reason", ""))
         out.print(f"  row {row['row']} {row['answer']}: {reason}", soft_wrap=True)
     if len(rows) > TOLD:
-        out.print(f"  … and {len(rows) - TOLD} more: govd feed history NAME RUN --format csv")
+        out.print(
+            f"  … and {len(rows) - TOLD} more: govd feed history NAME RUN --format csv"
+        )
 
 
 def counted(counts: Mapping[str, Json]) -> str:

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 def show_doctor(found: Mapping[str, Json]) -> None:
     """What `doctor` found, and what to do about it."""
     out = console()
-    versions = Table(title="This machine", title_justify="left", show_header=False, box=None)
+    versions = Table(
+        title="This machine", title_justify="left", show_header=False, box=None
+    )
     versions.add_column(no_wrap=True)
     versions.add_column(overflow="fold")
     for name, version in found["versions"].items():
-        versions.add_row(name, escape(version) if version else "[yellow]not installed[/]")
+        versions.add_row(
+            name, escape(version) if version else "[yellow]not installed[/]"
+        )
     rows = [
         (
             escape(p["name"]),
@@ -67,7 +71,9 @@ def show_settings(found: Mapping[str, Json]) -> None:
         + ("" if found["exists"] else " (not there: every setting has its default)")
     )
     for row in found["settings"]:
-        value, default = (escape(json.dumps(row[name])) for name in ("value", "default"))
+        value, default = (
+            escape(json.dumps(row[name])) for name in ("value", "default")
+        )
         out.print(
             f"[bold]{row['name']}[/] = {value}"
             + (f"  [dim](default {default})[/]" if value != default else "")
@@ -82,7 +88,9 @@ def show_backup(found: Mapping[str, Json]) -> None:
         f"{escape(found['file'])}: {count(found['entries'], 'entry')} of {escape(found['origin'])}"
     )
     for why, names in _by_reason(found["left_out"]).items():
-        some = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        some = ", ".join(names[:4]) + (
+            f" and {len(names) - 4} more" if len(names) > 4 else ""
+        )
         out.print(f"[dim]left out: {escape(some)} ({escape(why)})[/]", soft_wrap=True)
     out.print("It holds the signing key: keep it as safe as the home.")
 

@@ -42,7 +42,9 @@ def show_removed(model: Mapping[str, Json]) -> None:
         )
     if model["published"]:
         kept = ", ".join(model["published"][:10])
-        left = f"revisions {kept} are" if model["published"][1:] else f"revision {kept} is"
+        left = (
+            f"revisions {kept} are" if model["published"][1:] else f"revision {kept} is"
+        )
         out.print(
             f"  {escape(model['publish_to'])}: {left} left (with --delete-published nothing would"
             " be)."
@@ -84,7 +86,9 @@ def show_models(models: Sequence[Mapping[str, Json]]) -> None:
         for m in models
     ]
     console().print(
-        table("model", "reference", "width", "use", "side", "pool", "revision", rows=rows)
+        table(
+            "model", "reference", "width", "use", "side", "pool", "revision", rows=rows
+        )
     )
 
 
@@ -94,15 +98,21 @@ def show_model(model: Mapping[str, Json]) -> None:
     name = escape(model["name"])
     kind = escape(model.get("architecture") or "model")
     if not model["dim"]:
-        out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {kind} without a joint space")
+        out.print(
+            f"[bold]{name}[/]: {escape(model['reference'])}, {kind} without a joint space"
+        )
         _print_external(model)
         return
-    out.print(f"[bold]{name}[/]: {escape(model['reference'])}, {kind} of {model['dim']} dimensions")
+    out.print(
+        f"[bold]{name}[/]: {escape(model['reference'])}, {kind} of {model['dim']} dimensions"
+    )
     backend, device, side, use = (
         escape(said(model.get(key))) for key in ("backend", "device", "side", "use")
     )
     asks = ", edits conditional on domains" if model.get("conditional") else ""
-    out.print(f"  opened by the plugin {backend} on {device}; side {side}, use {use}{asks}")
+    out.print(
+        f"  opened by the plugin {backend} on {device}; side {side}, use {use}{asks}"
+    )
     out.print(
         f"  {count(model.get('labels', 0), 'label')}, {count(model.get('anchors', 0), 'anchor')},"
         f" {_pool(model)}"
@@ -118,7 +128,9 @@ def show_model(model: Mapping[str, Json]) -> None:
 def _print_external(model: Mapping[str, Json]) -> None:
     """One whose forgets are computed by an external job."""
     out, job = console(), escape(str(model["reference"]).rpartition("#")[2])
-    out.print(f"  {count(len(model['files']), 'file')}, edited by the external job {job}")
+    out.print(
+        f"  {count(len(model['files']), 'file')}, edited by the external job {job}"
+    )
     out.print(f"  [dim]its limits: \\[unlearning.{job}] in govd.toml[/]")
     for key in ("domains", "publish_to"):
         if model.get(key):
@@ -132,7 +144,9 @@ def _pool(model: Mapping[str, Json]) -> str:
         return "no pool"
     total = model.get("pool_total", model["pool"])
     of = f" of {total}, taken evenly" if total > model["pool"] else ""
-    return f"{escape(model['pool'])} {escape(model.get('pool_kind', ''))} embeddings{of}"
+    return (
+        f"{escape(model['pool'])} {escape(model.get('pool_kind', ''))} embeddings{of}"
+    )
 
 
 def _given(model: Mapping[str, Json]) -> Iterator[str]:
@@ -146,7 +160,9 @@ def _given(model: Mapping[str, Json]) -> Iterator[str]:
     for what in ("pool", "images"):
         left_out = model.get(f"{what}_left_out")
         if left_out:
-            reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(left_out.items()))
+            reasons = ", ".join(
+                f"{number} {reason}" for reason, number in sorted(left_out.items())
+            )
             yield (
                 "[yellow]left out of"
                 f" {'the pool' if what == 'pool' else 'the evaluation pictures'}:"

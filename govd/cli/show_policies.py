@@ -58,15 +58,23 @@ def show_ready(ready: Sequence[Record]) -> None:
     for place, policy in enumerate(ready):
         if place:
             console().print()
-        console().print(f"[bold]{escape(policy['name'])}[/]  {escape(policy['description'])}")
+        console().print(
+            f"[bold]{escape(policy['name'])}[/]  {escape(policy['description'])}"
+        )
         for parameter in policy["parameters"]:
             default = parameter["default"]
-            needed = "must be set" if default is None else f"default {escape(default or 'empty')}"
+            needed = (
+                "must be set"
+                if default is None
+                else f"default {escape(default or 'empty')}"
+            )
             meaning = escape(parameter["meaning"])
             choices = parameter["choices"]
             if 0 < len(choices) < MOST_CHOICES:
                 meaning += f"; {', '.join(choices)}"
-            console().print(f"    --set {escape(parameter['name'])}=…  {meaning} ({needed})")
+            console().print(
+                f"    --set {escape(parameter['name'])}=…  {meaning} ({needed})"
+            )
 
 
 def show_policy(policy: Record) -> None:
@@ -86,7 +94,9 @@ def show_policy(policy: Record) -> None:
         )
     say(f"  from {_origin(policy)}")
     for other in policy["versions"][1:]:
-        say(f"  another text of it, {other['digest'][:SHOWN_DIGITS]}: {_mode(other['mode'])}")
+        say(
+            f"  another text of it, {other['digest'][:SHOWN_DIGITS]}: {_mode(other['mode'])}"
+        )
     for line in policy["text"].rstrip().splitlines():
         say(f"    {escape(line)}")
 
@@ -155,7 +165,9 @@ def show_test(test: Record) -> None:
 def show_report(report: Record) -> None:
     """What a policy decided, or would have, and the digest that enforcing wants."""
     say = console().print
-    counts = ", ".join(f"{count} × {effect}" for effect, count in report["counts"].items())
+    counts = ", ".join(
+        f"{count} × {effect}" for effect, count in report["counts"].items()
+    )
     say(
         f"{escape(report['policy'])} ({_mode(report['mode'])}): {report['decisions']} decisions"
         f"{f' ({counts})' if counts else ''}; people decided otherwise in {report['otherwise']}"
@@ -211,9 +223,13 @@ def show_replay(replay: Record) -> None:
 def show_explained(explained: Record) -> None:
     """Why a request waits or was decided so."""
     say = console().print
-    say(f"{explained['request']} is {explained['state']}: {escape(explained['state_reason'])}")
+    say(
+        f"{explained['request']} is {explained['state']}: {escape(explained['state_reason'])}"
+    )
     for vote in explained["votes"]:
-        say(f"  {escape(vote['policy'])} (plugin): {vote['decision']}, {escape(vote['reason'])}")
+        say(
+            f"  {escape(vote['policy'])} (plugin): {vote['decision']}, {escape(vote['reason'])}"
+        )
     for row in explained["policies"]:
         counted = "" if row["mode"] == "enforce" else " (shadow: counts for nothing)"
         effect = row["effect"] or "nothing to say"

@@ -38,7 +38,11 @@ def show_predictions(report: Mapping[str, Json]) -> None:
         if not line["measured"]:
             out.print(f"{words}: {line['figures']} predicted, none measured")
             continue
-        held = f", {line['held']} of {line['interval']} intervals held" if line["interval"] else ""
+        held = (
+            f", {line['held']} of {line['interval']} intervals held"
+            if line["interval"]
+            else ""
+        )
         out.print(
             f"{words}: {line['measured']} measured, off by {_points(line['mean_error'])} on"
             f" average, by {_points(line['worst_error'])} at worst{held}"

@@ -20,7 +20,9 @@ COSTS: Final = {
     "worst_cell": "the worst label in one domain",
     "elsewhere": "the same in other domains",
 }
-NOT_MEASURED: Final = "not measured: no pool of pictures (govd model update NAME --pool FILE)"
+NOT_MEASURED: Final = (
+    "not measured: no pool of pictures (govd model update NAME --pool FILE)"
+)
 
 
 def show_preview(preview: Mapping[str, Json]) -> None:
@@ -79,7 +81,10 @@ def predicted_lines(predicted: Mapping[str, Json]) -> Iterator[str]:
 
 def in_force(predicted: Mapping[str, Json]) -> Iterator[str]:
     """What is in force without it and with it, and what it covers; nothing of older entries."""
-    forgets, total = predicted.get("forgets"), predicted.get("total_disagreement_before")
+    forgets, total = (
+        predicted.get("forgets"),
+        predicted.get("total_disagreement_before"),
+    )
     if forgets is not None and total is not None:
         yield (
             f"{count(forgets, 'forget')} in force → then {predicted['forgets_after']}; other"
@@ -127,7 +132,9 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
             f"[bold]before {effect['before']} → after {effect['after']}[/]{ends}"
             f" {named}{by_prompt(effect)}"
         )
-        which = "in it" if effect["what"] == "domains" else "that look like it to the model"
+        which = (
+            "in it" if effect["what"] == "domains" else "that look like it to the model"
+        )
         yield f"of {count(effect['pictures'], 'picture')} {which}, among {escape(effect['on'])}"
     if labelled:
         change = f"before {labelled['before']} → after {labelled['after']}"
@@ -207,8 +214,12 @@ def at_most(figure: Mapping[str, Json]) -> str:
 
 
 def whose(figure: Mapping[str, Json]) -> str:
-    where = " in ".join(escape(figure[name]) for name in ("label", "domain") if figure.get(name))
-    return f" of {count(figure['pictures'], 'picture')}" + (f": {where}" if where else "")
+    where = " in ".join(
+        escape(figure[name]) for name in ("label", "domain") if figure.get(name)
+    )
+    return f" of {count(figure['pictures'], 'picture')}" + (
+        f": {where}" if where else ""
+    )
 
 
 def decision_lines(preview: Mapping[str, Json]) -> Iterator[str]:
@@ -244,7 +255,9 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
             continue
         cost = row["costs"]
         left = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
-        figures = (at_most(cost[k]) if k in cost else "–" for k in ("all", "worst_label"))
+        figures = (
+            at_most(cost[k]) if k in cost else "–" for k in ("all", "worst_label")
+        )
         shown.append((*name, left, *figures, mark))
     return table(
         "target",
@@ -264,7 +277,9 @@ def _near(rows: Sequence[Mapping[str, Json]]) -> object:
             escape(row["name"]),
             row["what"],
             f"{row['cosine']:.2f}",
-            "–" if row.get("involved") is None else f"{row['involved']:.2f} of {row['pictures']}",
+            "–"
+            if row.get("involved") is None
+            else f"{row['involved']:.2f} of {row['pictures']}",
         )
         for row in rows
     ]

@@ -36,7 +36,9 @@ def show_principal(principal: Mapping[str, Json]) -> None:
     """One principal."""
     out = console()
     roles = escape(", ".join(principal["roles"]))
-    out.print(f"[bold]{escape(principal['name'])}[/] ({escape(principal['actor'])}): {roles}")
+    out.print(
+        f"[bold]{escape(principal['name'])}[/] ({escape(principal['actor'])}): {roles}"
+    )
     out.print(
         f"  added by {escape(spoken(principal['added_by']))} on {minute(principal['added_at'])}"
     )
@@ -59,4 +61,6 @@ def show_principal(principal: Mapping[str, Json]) -> None:
 
 def _delegates(principal: Mapping[str, Json]) -> str:
     """Who acts for a principal, and until when."""
-    return ", ".join(f"{d['to']} until {d['until'][:10]}" for d in principal["delegations"])
+    return ", ".join(
+        f"{d['to']} until {d['until'][:10]}" for d in principal["delegations"]
+    )

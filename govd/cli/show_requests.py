@@ -9,7 +9,17 @@ from govd.cli.show_criteria import criteria_lines, prediction_lines
 from govd.cli.show_deltas import extent_line
 from govd.cli.show_preview import in_force, predicted_lines
 from govd.cli.show_returning import returning_lines
-from govd.cli.tables import console, count, escape, minute, said, scope, share, state, table
+from govd.cli.tables import (
+    console,
+    count,
+    escape,
+    minute,
+    said,
+    scope,
+    share,
+    state,
+    table,
+)
 from govd.records.actors import spoken
 from govd.records.lifecycle import has_expired
 
@@ -35,7 +45,10 @@ def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
             if r["kind"] == "revert"
             else f"{scope(r)} · {escape(r['model'])}"
         )
-        more = {"ticket": escape(r.get("ticket") or ""), "due": (r.get("due_at") or "")[:10]}
+        more = {
+            "ticket": escape(r.get("ticket") or ""),
+            "due": (r.get("due_at") or "")[:10],
+        }
         rows.append(
             (
                 r["id"],
@@ -46,7 +59,9 @@ def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
                 r["filed_at"][:10],
             )
         )
-    console().print(table("id", "what", "state", *optional, "filed by", "filed", rows=rows))
+    console().print(
+        table("id", "what", "state", *optional, "filed by", "filed", rows=rows)
+    )
 
 
 def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
@@ -55,7 +70,9 @@ def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
     for answer in answers:
         what = ", ".join(answer["concepts"]) or "everything"
         where = ", ".join(answer["domains"]) or "everywhere"
-        outcome = state(answer["state"]) if answer["answer"] == "filed" else answer["answer"]
+        outcome = (
+            state(answer["state"]) if answer["answer"] == "filed" else answer["answer"]
+        )
         rows.append(
             (
                 answer["line"],
@@ -80,7 +97,9 @@ def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
 def show_request(request: Mapping[str, Json]) -> None:
     """One request, with what it was predicted to do and how it was decided."""
     out = console()
-    verb = f"revert of {request['reverts']}" if request["kind"] == "revert" else "forget"
+    verb = (
+        f"revert of {request['reverts']}" if request["kind"] == "revert" else "forget"
+    )
     out.print(
         f"[bold]{request['id']}[/] {verb}: {scope(request)} · {escape(request['model'])} ·"
         f" {state(request['state'])}"
@@ -93,12 +112,16 @@ def show_request(request: Mapping[str, Json]) -> None:
         out.print(f"  {line}")
     if request["kind"] == "forget":
         target = f", target {request['target']}" if request["target"] else ""
-        out.print(f"  method {escape(request['method'])}{target}, strength {request['strength']:g}")
+        out.print(
+            f"  method {escape(request['method'])}{target}, strength {request['strength']:g}"
+        )
     if request["predicted"]:
         _predicted(request)
     for line in returning_lines(request["returns"]) if request.get("returns") else ():
         out.print(f"  {line}")
-    for line in prediction_lines(request["prediction"]) if request.get("prediction") else ():
+    for line in (
+        prediction_lines(request["prediction"]) if request.get("prediction") else ()
+    ):
         out.print(f"  {line}")
     for line in criteria_lines(request):
         out.print(f"  {line}")
@@ -145,11 +168,19 @@ def _next(request: Mapping[str, Json]) -> str:
 
 def _needed(need: Mapping[str, Json]) -> str:
     """What is still missing for an act, whose word there is, and who could give his."""
-    what = {"approve": "to be approved", "release": "to be released", "extend": "to have more time"}
+    what = {
+        "approve": "to be approved",
+        "release": "to be released",
+        "extend": "to have more time",
+    }
     approved = ", ".join(spoken(actor) for actor in need["approved"]) or "nobody so far"
     could = ", ".join(spoken(actor) for actor in need["could"])
     counts = f"{len(need['approved'])} of {need['n']}"
-    others = f"could: {could}" if could else "nobody else could: govd principal add, token create"
+    others = (
+        f"could: {could}"
+        if could
+        else "nobody else could: govd principal add, token create"
+    )
     people = escape(str(_people(need)))
     return (
         f"{what[need['act']]} it needs {people} ({escape(need['policy'])}): {counts}"
@@ -188,12 +219,16 @@ def _source(source: Mapping[str, Json]) -> Iterator[str]:
     if source.get("row"):
         document = f"{source['document']}, " if source["document"] else ""
         digest = str(source["digest"]).removeprefix("private:")[:12]
-        yield escape(f"row {source['row']} of {document}sha256 {digest}… ({source['feed']})")
+        yield escape(
+            f"row {source['row']} of {document}sha256 {digest}… ({source['feed']})"
+        )
 
 
 def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     """Who asked, why, by when; who approved; what holds it."""
-    hidden = "" if not request.get("private") else " (a commitment: --reveal shows the text)"
+    hidden = (
+        "" if not request.get("private") else " (a commitment: --reveal shows the text)"
+    )
     if request.get("shredded_at"):
         hidden = (
             f" (its text was destroyed on {request['shredded_at'][:10]}; a backup made before may"
@@ -207,7 +242,10 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     aliases = [a for c in request["concepts"] for a in c["aliases"]]
     if aliases:
         yield f"also as {escape(', '.join(aliases))}"
-    for name, text in (("due", request.get("due_at")), ("expires", request.get("expires_at"))):
+    for name, text in (
+        ("due", request.get("due_at")),
+        ("expires", request.get("expires_at")),
+    ):
         if text:
             passed = name == "expires" and has_expired(request)
             yield (
@@ -241,7 +279,11 @@ def _approvals(request: Mapping[str, Json]) -> Iterator[str]:
             f" ({escape(approval['reason'])}), and more was needed"
         )
     for wish in request.get("wanted", []):
-        what = "end the hold" if wish["act"] == "release" else f"extend to {wish['due_at'][:10]}"
+        what = (
+            "end the hold"
+            if wish["act"] == "release"
+            else f"extend to {wish['due_at'][:10]}"
+        )
         yield (
             f"{approver(wish)} asked to {what} on {minute(wish['at'])}: {escape(wish['reason'])}"
         )
@@ -251,17 +293,23 @@ def _predicted(request: Mapping[str, Json]) -> None:
     """What it was predicted to do: while somebody must decide, all that a preview says of it."""
     out, predicted = console(), request["predicted"]
     if "weights" in predicted and "entries" in predicted:
-        out.print(f"  changes {extent_line(predicted)}; what that costs its evaluation tells")
+        out.print(
+            f"  changes {extent_line(predicted)}; what that costs its evaluation tells"
+        )
         for line in in_force(predicted):
             out.print(f"    {line}")
         return
-    out.print(f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}")
+    out.print(
+        f"  predicted on {escape(said(predicted.get('on')))}: {_changes(predicted)}"
+    )
     if request["state"] in UNDECIDED and predicted.get("measured") is not None:
         for line in predicted_lines(predicted):
             out.print(f"    {line}")
     for target in predicted.get("targets", ()):
         if target.get("warning"):
-            out.print(f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]")
+            out.print(
+                f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]"
+            )
 
 
 def _changes(predicted: Mapping[str, Json]) -> str:
@@ -271,7 +319,11 @@ def _changes(predicted: Mapping[str, Json]) -> str:
     if predicted.get("subsumed_by"):
         return f"it adds nothing while {escape(predicted['subsumed_by'])} stands"
     added = share(predicted.get("disagreement"))
-    total = share(predicted["total_disagreement"]) if "total_disagreement" in predicted else added
+    total = (
+        share(predicted["total_disagreement"])
+        if "total_disagreement" in predicted
+        else added
+    )
     return f"{added} of the other answers change by it" + (
         f", {total} with all that is in force" if total != added else ""
     )

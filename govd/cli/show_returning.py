@@ -22,7 +22,9 @@ def show_revert_preview(preview: Mapping[str, Json]) -> None:
     )
     filed = preview.get("filed")
     if filed:
-        out.print(f"  [yellow]it is filed already, as {filed['id']}: {filed['state']}[/]")
+        out.print(
+            f"  [yellow]it is filed already, as {filed['id']}: {filed['state']}[/]"
+        )
     for line in returning_lines(preview):
         out.print(line)
     if preview.get("capacity"):
@@ -58,7 +60,9 @@ def _effects(returns: Mapping[str, Json]) -> Iterator[str]:
     if effect is not None and not effect["pictures"]:
         yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
     elif effect is not None:
-        which = "in it" if effect["what"] == "domains" else "that look like it to the model"
+        which = (
+            "in it" if effect["what"] == "domains" else "that look like it to the model"
+        )
         yield from _of(effect, f"{which}, among {escape(effect['on'])}")
     if labelled is not None:
         yield from _of(labelled, "that show it, by the labels of the evaluation set")

@@ -34,21 +34,31 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     """What it is made of, what it does, and where the rest is."""
     out = console()
     name, number = escape(revision["model"]), revision["number"]
-    published = f" {minute(revision['published_at'])} UTC" if revision.get("published_at") else ""
-    out.print(f"[bold]{name}, revision {number}[/]: {state(revision['state'])}{published}")
+    published = (
+        f" {minute(revision['published_at'])} UTC"
+        if revision.get("published_at")
+        else ""
+    )
+    out.print(
+        f"[bold]{name}, revision {number}[/]: {state(revision['state'])}{published}"
+    )
     if revision.get("state_reason"):
         out.print(f"  {escape(revision['state_reason'])}")
     requests = list(revision["requests"])
     listed = " ".join(requests[:LISTED]) + (
         f" … and {len(requests) - LISTED} more" if len(requests) > LISTED else ""
     )
-    out.print(f"  {count(len(requests), 'forget')} in force{f': {listed}' if requests else ''}")
+    out.print(
+        f"  {count(len(requests), 'forget')} in force{f': {listed}' if requests else ''}"
+    )
     for covered, by in (revision.get("subsumed") or {}).items():
         out.print(f"  {escape(covered)} adds nothing while {escape(said(by))} stands")
     facts = revision.get("facts") or {}
     metrics = revision.get("metrics") or {}
     if revision["side"] == "weights":
-        lines = external_lines(metrics, facts) if metrics else iter(["not evaluated yet"])
+        lines = (
+            external_lines(metrics, facts) if metrics else iter(["not evaluated yet"])
+        )
         what = f"of {count(revision['rank'], 'weight')}"
     else:
         lines = _figures(metrics)
@@ -144,7 +154,15 @@ def show_interference(found: Mapping[str, Json]) -> None:
         for row in forgets
     ]
     out.print(
-        table("id", "forget", "its pictures", "still named", "costs", "others named", rows=rows)
+        table(
+            "id",
+            "forget",
+            "its pictures",
+            "still named",
+            "costs",
+            "others named",
+            rows=rows,
+        )
     )
     for row in forgets:
         for other in row["others"][:NAMED]:

@@ -26,7 +26,16 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
         for r in revisions
     ]
     console().print(
-        table("no.", "state", "edit", "rank", "forgotten", "retained", "published", rows=rows)
+        table(
+            "no.",
+            "state",
+            "edit",
+            "rank",
+            "forgotten",
+            "retained",
+            "published",
+            rows=rows,
+        )
     )
 
 
@@ -35,7 +44,9 @@ def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:
     out = console()
     for answer in answers:
         if answer["label"] is None:
-            out.print(f"{escape(answer['path'])}  [red]not read: {escape(answer['error'])}[/]")
+            out.print(
+                f"{escape(answer['path'])}  [red]not read: {escape(answer['error'])}[/]"
+            )
             continue
         best = ", ".join(
             f"{name} {score:.3f}" for name, score in list(answer["scores"].items())[:3]

@@ -21,7 +21,13 @@ def show_status(found: Mapping[str, Json]) -> None:
     """What serves, what waits, how large the ledger is."""
     out = console()
     rows = [
-        (escape(m["name"]), m["revision"] or "base", m["rank"], m["in_force"], m["subsumed"])
+        (
+            escape(m["name"]),
+            m["revision"] or "base",
+            m["rank"],
+            m["in_force"],
+            m["subsumed"],
+        )
         for m in found["models"]
     ]
     if rows:
@@ -47,7 +53,9 @@ def show_status(found: Mapping[str, Json]) -> None:
             f" {escape(frozen['reason'])} (govd policy unfreeze)"
         )
     for mode in ("enforce", "shadow"):
-        names = [escape(p["name"]) for p in found.get("policies", ()) if p["mode"] == mode]
+        names = [
+            escape(p["name"]) for p in found.get("policies", ()) if p["mode"] == mode
+        ]
         if names:
             how = "enforced" if mode == "enforce" else "in shadow"
             out.print(f"policies {how}: {', '.join(names)}")
@@ -79,9 +87,13 @@ def _show_requests(found: Mapping[str, Json]) -> None:
     """The requests that somebody should look at."""
     out = console()
     for waiting in found["waiting"]:
-        out.print(f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}")
+        out.print(
+            f"{waiting['id']} {state(waiting['state'])} {escape(waiting['reason'])}"
+        )
     for breach in found.get("recognised", ()):
-        out.print(f"{breach['id']} [red]is recognised again[/]: {escape(breach['reason'])}")
+        out.print(
+            f"{breach['id']} [red]is recognised again[/]: {escape(breach['reason'])}"
+        )
     for expired in found.get("expired", ()):
         identifier, day = expired["id"], expired["expires_at"][:10]
         out.print(
@@ -95,9 +107,13 @@ def show_reconciled(record: Mapping[str, Json]) -> None:
     """What was still to do, and what is left of it."""
     out = console()
     if record["daemon"]:
-        out.print("A daemon runs on this home: it does by itself what is to do (govd status).")
+        out.print(
+            "A daemon runs on this home: it does by itself what is to do (govd status)."
+        )
         return
     for what, lines in (("was", record["done"]), ("is left", record["left"])):
         for line in lines:
             out.print(f"{what}: {escape(line)}", soft_wrap=True)
-    out.print("[red]Something is left.[/]" if record["left"] else "Nothing is left to do.")
+    out.print(
+        "[red]Something is left.[/]" if record["left"] else "Nothing is left to do."
+    )

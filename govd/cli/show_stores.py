@@ -36,7 +36,9 @@ def show_stores(stores: Sequence[Mapping[str, Json]]) -> None:
         )
         for store in stores
     ]
-    console().print(table("store", "state", "model", "kind", "rows", "vectors of", "at", rows=rows))
+    console().print(
+        table("store", "state", "model", "kind", "rows", "vectors of", "at", rows=rows)
+    )
     for store in stores:
         _faults(store)
 
@@ -56,20 +58,28 @@ def revision(number: int) -> str:
 
 def _faults(store: Mapping[str, Json]) -> None:
     for fault in store["faults"]:
-        console().print(f"[red]{escape(store['name'])}: {escape(fault)}[/]", soft_wrap=True)
+        console().print(
+            f"[red]{escape(store['name'])}: {escape(fault)}[/]", soft_wrap=True
+        )
 
 
 def show_store(store: Mapping[str, Json]) -> None:
     """One store."""
     out = console()
     facts = store["facts"]
-    head = f"[bold]{escape(store['name'])}[/] is {store['state']}: {escape(store['url'])}"
+    head = (
+        f"[bold]{escape(store['name'])}[/] is {store['state']}: {escape(store['url'])}"
+    )
     out.print(head, soft_wrap=True)
     rows = count(store["stamp"]["rows"], "vector")
-    out.print(f"  {rows} of {escape(store['model'])}, {facts['dim']} wide, {facts['dtype']}")
+    out.print(
+        f"  {rows} of {escape(store['model'])}, {facts['dim']} wide, {facts['dtype']}"
+    )
     out.print(f"  vectors of {_of(store)}")
     claimed = " (as was said when it was added)" if store["claimed"] else ""
-    added = f"added by {escape(spoken(store['added_by']))} on {minute(store['added_at'])}"
+    added = (
+        f"added by {escape(spoken(store['added_by']))} on {minute(store['added_at'])}"
+    )
     out.print(f"  {added}{claimed}")
     out.print(f"  keeps {escape(facts['keeps'])}; {_index(facts)}")
     if store["follow"]:
@@ -82,7 +92,11 @@ def show_store(store: Mapping[str, Json]) -> None:
 
 
 def _index(facts: Mapping[str, Json]) -> str:
-    index = f"searched through {facts['index']}" if facts["index"] else "each vector is searched"
+    index = (
+        f"searched through {facts['index']}"
+        if facts["index"]
+        else "each vector is searched"
+    )
     return escape(index) + ("" if facts["at_once"] else "; a switch is not one step")
 
 
@@ -99,7 +113,9 @@ def _last(last: Mapping[str, Json]) -> None:
     skipped = f", {last['skipped']:,} left as they were" if last["skipped"] else ""
     late = f", {last['late']:,} of them came in meanwhile" if last["late"] else ""
     taken = duration(last["seconds"])
-    out.print(f"  last patch {minute(last['at'])}: {patched}{skipped}{late}, in {taken}")
+    out.print(
+        f"  last patch {minute(last['at'])}: {patched}{skipped}{late}, in {taken}"
+    )
     if last["skipped_list"]:
         out.print(f"  the rows that were left: artifact {last['skipped_list'][:12]}")
     seen = last["searched"]
@@ -142,7 +158,9 @@ def show_hits(answer: Mapping[str, Json]) -> None:
     out = console()
     out.print(table("key", "cosine", "recognised", rows=rows))
     if answer["named"] is not None:
-        out.print(f"{answer['named']:,} of {answer['rows']:,} vectors are recognised as it")
+        out.print(
+            f"{answer['named']:,} of {answer['rows']:,} vectors are recognised as it"
+        )
     out.print(f"These are vectors of {revision(answer['revision'])}.")
 
 
@@ -151,7 +169,9 @@ def show_verdict(store: Mapping[str, Json]) -> None:
     verdict = store["verdict"]
     rows = count(verdict["counts"]["rows"], "row")
     what = f"{escape(store['name'])}: {rows}, vectors of {revision(store['revision'])}"
-    console().print(f"{what}: {'as the stamp says' if verdict['well'] else '[red]not so[/]'}")
+    console().print(
+        f"{what}: {'as the stamp says' if verdict['well'] else '[red]not so[/]'}"
+    )
     for fault in verdict["faults"]:
         console().print(f"  [red]{escape(fault)}[/]", soft_wrap=True)
 
@@ -198,7 +218,9 @@ STATES: Final = {
 def show_manifest(manifest: Mapping[str, Json]) -> None:
     """Every copy of a model."""
     out = console()
-    out.print(f"Copies of {escape(manifest['model'])}, as {revision(manifest['revision'])} has it")
+    out.print(
+        f"Copies of {escape(manifest['model'])}, as {revision(manifest['revision'])} has it"
+    )
     rows = [
         (
             STATES[copy["state"]],
@@ -218,8 +240,13 @@ def show_manifest(manifest: Mapping[str, Json]) -> None:
                 soft_wrap=True,
             )
     for person in manifest["to_tell"]:
-        lacks, keeps = (", ".join(i[:12] for i in person[what]) for what in ("lacks", "keeps"))
-        words = [f"lacks {lacks}" if lacks else "", f"still leaves out {keeps}" if keeps else ""]
+        lacks, keeps = (
+            ", ".join(i[:12] for i in person[what]) for what in ("lacks", "keeps")
+        )
+        words = [
+            f"lacks {lacks}" if lacks else "",
+            f"still leaves out {keeps}" if keeps else "",
+        ]
         out.print(
             f"to be told: {escape(person['recipient'])}, who has {revision(person['has'])}:"
             f" it {' and '.join(word for word in words if word)}",

@@ -24,7 +24,9 @@ def show_tokens(tokens: Sequence[Mapping[str, Json]]) -> None:
         )
         for t in tokens
     ]
-    console().print(table("id", "principal", "role", "models", "created", "ends", rows=rows))
+    console().print(
+        table("id", "principal", "role", "models", "created", "ends", rows=rows)
+    )
 
 
 def _holder(token: Mapping[str, Json]) -> str:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 SHOWN = 6
 """Lines of each kind that a screen shows."""
-HEADINGS = (("Proven", "proven"), ("Recorded", "recorded"), ("Not proven", "not_proven"))
+HEADINGS = (
+    ("Proven", "proven"),
+    ("Recorded", "recorded"),
+    ("Not proven", "not_proven"),
+)
 
 
 def show_verdict(verdict: Mapping[str, Json]) -> None:
@@ -56,9 +60,10 @@ def _show(verdict: Mapping[str, Json], most: int | None) -> None:
     out, what = console(), "bundle" if "file" in verdict else "ledger"
     out.print(f"This {what}: {_size(verdict)}")
     if verdict["keys"]:
+        # whole on a line: it is copied
         out.print(
             f"  signed by {escape(', then '.join(verdict['keys']))}", soft_wrap=True
-        )  # whole on a line: it is copied
+        )
     for line in _lines(verdict, most):
         out.print(f"  {line}")
     for note in verdict.get("notes", ()):

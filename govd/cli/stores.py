@@ -46,7 +46,9 @@ LossyOption = Annotated[
 ]
 AnyLengthOption = Annotated[
     bool,
-    typer.Option("--any-length", help="Rows need not be of unit length, and keep theirs."),
+    typer.Option(
+        "--any-length", help="Rows need not be of unit length, and keep theirs."
+    ),
 ]
 UnmarkedOption = Annotated[
     str,
@@ -57,7 +59,8 @@ UnmarkedOption = Annotated[
     ),
 ]
 FollowOption = Annotated[
-    bool, typer.Option("--follow", help="Patch it whenever another revision is published.")
+    bool,
+    typer.Option("--follow", help="Patch it whenever another revision is published."),
 ]
 InsteadOption = Annotated[
     bool,
@@ -86,7 +89,9 @@ def add(
     follow: FollowOption = False,
     secret_file: Annotated[
         Path | None,
-        typer.Option("--secret-file", metavar="FILE", help="A file with its password or token."),
+        typer.Option(
+            "--secret-file", metavar="FILE", help="A file with its password or token."
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -106,7 +111,9 @@ def address(url: str) -> str:
     """A path, also one with `?column=…`, as the address of its file."""
     if "://" in url:
         return url
-    path, mark, query = url.partition("?") if not Path(url).expanduser().exists() else (url, "", "")
+    path, mark, query = (
+        url.partition("?") if not Path(url).expanduser().exists() else (url, "", "")
+    )
     return Path(path).expanduser().absolute().as_uri() + mark + query
 
 
@@ -120,7 +127,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def show(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """One store: its stamp, how far its patch is, what the last one came to."""
     from govd.cli.show_stores import show_store
 
@@ -130,15 +139,22 @@ def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fals
 
 @app.command("find")
 def find(
-    concept: Annotated[str, typer.Argument(metavar="CONCEPT", help="What to look for.")],
+    concept: Annotated[
+        str, typer.Argument(metavar="CONCEPT", help="What to look for.")
+    ],
     name: NameArgument,
     example: Annotated[
         list[Path] | None,
-        typer.Option("--example", metavar="IMAGE", help="A picture of it; repeat it for several."),
+        typer.Option(
+            "--example", metavar="IMAGE", help="A picture of it; repeat it for several."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Hits at most.")] = 20,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Look at every vector and count those recognised as it.")
+        bool,
+        typer.Option(
+            "--whole", help="Look at every vector and count those recognised as it."
+        ),
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -150,7 +166,9 @@ def find(
 
     examples = [str(path) for path in example or []]
     with opened(home) as api:
-        put(api.find_in_store(name, concept, examples, limit, whole), as_json, show_hits)
+        put(
+            api.find_in_store(name, concept, examples, limit, whole), as_json, show_hits
+        )
 
 
 @app.command("patch")
@@ -182,7 +200,11 @@ def patch(
         raise Usage("--base and --revision", advice="Say one of them.")
     if unmarked not in ("skip", "base"):
         raise Usage(f"--unmarked {unmarked!r}", advice="Say skip or base.")
-    how: dict[str, Any] = {"lossy": lossy, "any_length": any_length, "unmarked": unmarked}
+    how: dict[str, Any] = {
+        "lossy": lossy,
+        "any_length": any_length,
+        "unmarked": unmarked,
+    }
     how |= {"follow": follow, "instead_of_queries": instead_of_queries}
     with opened(home) as api:
         number = 0 if base else revision
@@ -214,7 +236,9 @@ def _ended(api: Api, store: Record) -> Record:
 
 
 @app.command("verify")
-def verify(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def verify(
+    name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Whether a store is what its stamp says, vector by vector. Exit 1 where it is not."""
     from govd.cli.show_stores import show_verdict
 

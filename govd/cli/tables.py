@@ -100,7 +100,12 @@ def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
         rows.append((*row, *lost, f"{step['others_moved']:.3f}"))
     last = ("lost in other domains",) if elsewhere else ()
     return table(
-        "tried: β, w", "still named", "others changed", *last, "others moved by", rows=rows
+        "tried: β, w",
+        "still named",
+        "others changed",
+        *last,
+        "others moved by",
+        rows=rows,
     )
 
 
@@ -147,7 +152,8 @@ def said(value: Json) -> str:
     if isinstance(value, list | tuple):
         return (
             ", ".join(
-                f"({said(item)})" if isinstance(item, Mapping) else said(item) for item in value
+                f"({said(item)})" if isinstance(item, Mapping) else said(item)
+                for item in value
             )
             or "–"
         )

@@ -89,7 +89,9 @@ def _tell_whose(token: Record, principals: Sequence[Record]) -> None:
     from govd.records.actors import OWNER, person_named, person_of
     from govd.verify.safe_text import safe
 
-    people = {person_named(p["name"]) for p in principals if p["removed_at"] is None} - {OWNER}
+    people = {
+        person_named(p["name"]) for p in principals if p["removed_at"] is None
+    } - {OWNER}
     if people and person_of(token["actor"]) not in people:
         message = (
             f"govd: with this acts {token['actor']}, who is no principal and is counted as a person"

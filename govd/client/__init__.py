@@ -15,7 +15,9 @@ from govd.errors import Unreachable
 __all__ = ["Daemon", "Follower", "connect"]
 
 
-def connect(url: str | None = None, token: str | None = None, timeout: float = 600.0) -> Daemon:
+def connect(
+    url: str | None = None, token: str | None = None, timeout: float = 600.0
+) -> Daemon:
     """A daemon by its address; without one, the daemon that runs on the default home. `timeout`:
     seconds for an answer, or for a decision.
 

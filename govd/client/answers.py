@@ -46,19 +46,32 @@ class AnswerCalls(Models):
         base: bool = False,
     ) -> list[Record]:
         sent, unread = _read(images)
-        options = {"labels": labels and list(labels), "revision": revision, "base": base}
-        labelled: list[Record] = self._answer(model, "classify", options, list(sent.values()))
+        options = {
+            "labels": labels and list(labels),
+            "revision": revision,
+            "base": base,
+        }
+        labelled: list[Record] = self._answer(
+            model, "classify", options, list(sent.values())
+        )
         number, rest = labelled[0]["revision"], iter(labelled)
         answers: list[Record] = []
         for i, path in enumerate(images):
             if i in sent:
-                answers += islice(rest, rows_of(sent[i][1]))  # of a .npy one for each row
+                # of a .npy one for each row
+                answers += islice(rest, rows_of(sent[i][1]))
             else:
-                answers.append({"path": str(path), "label": None, "scores": {}, "error": unread[i]})
+                answers.append(
+                    {"path": str(path), "label": None, "scores": {}, "error": unread[i]}
+                )
         return [{**answer, "revision": number} for answer in answers]
 
     def embeddings(
-        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+        self,
+        model: str,
+        texts: Sequence[str] = (),
+        images: Sequence[str] = (),
+        base: bool = False,
     ) -> Floats:
         files = [(str(path), picture_file(path)) for path in images]
         options = {"texts": list(texts), "base": base}
@@ -76,9 +89,17 @@ class AnswerCalls(Models):
         base: bool = False,
     ) -> Record:
         sent, unread = _read(images)
-        options = {"texts": list(texts), "by": by, "top": top, "revision": revision, "base": base}
+        options = {
+            "texts": list(texts),
+            "by": by,
+            "top": top,
+            "revision": revision,
+            "base": base,
+        }
         ranked: Json = self._answer(model, "rank", options, list(sent.values()))
-        faults = [{"path": str(images[i]), "error": words} for i, words in unread.items()]
+        faults = [
+            {"path": str(images[i]), "error": words} for i, words in unread.items()
+        ]
         return {**ranked, "unread": [*faults, *ranked["unread"]]}
 
 

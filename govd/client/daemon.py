@@ -20,7 +20,9 @@ from govd.service.api import Api, Question
 from govd.types import Json, Record
 
 
-class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api):
+class Daemon(
+    AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api
+):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """
@@ -74,20 +76,30 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
     def add_model(self, name: str, reference: str, **options: Any) -> Record:
         return self._post("models", {"name": name, "reference": reference, **options})
 
-    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+    def update_model(
+        self, name: str, reference: str | None = None, **options: Any
+    ) -> Record:
         model: Record = self._http.json(
             "PATCH", f"models/{part_of_path(name)}", {"reference": reference, **options}
         )
         return model
 
-    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
+    def remove_model(
+        self, name: str, reason: str = "", delete_published: bool = False
+    ) -> Record:
         query = {"reason": reason or None, "delete_published": delete_published or None}
-        model: Record = self._http.json("DELETE", f"models/{part_of_path(name)}", **query)
+        model: Record = self._http.json(
+            "DELETE", f"models/{part_of_path(name)}", **query
+        )
         return model
 
     def interference(self, model: str, number: int | None = None) -> Record:
-        revision = number if number is not None else int(self.model(model)["revision"] or 0)
-        return self._get(f"models/{part_of_path(model)}/revisions/{revision}/interference")
+        revision = (
+            number if number is not None else int(self.model(model)["revision"] or 0)
+        )
+        return self._get(
+            f"models/{part_of_path(model)}/revisions/{revision}/interference"
+        )
 
     def evaluate(
         self,
@@ -110,7 +122,12 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
         return self._post(f"models/{part_of_path(model)}/evaluate", body)
 
     def export(
-        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+        self,
+        model: str,
+        folder: str,
+        revision: int | None = None,
+        format: str = "hf",
+        **how: Any,
     ) -> Record:
         return self._post(
             f"models/{part_of_path(model)}/export",
@@ -119,7 +136,9 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
 
     # -- requests
 
-    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+    def forget(
+        self, *concepts: str, model: str, wait: bool = False, **options: Any
+    ) -> Record:
         request = self._post(
             "requests",
             {"model": model, "concepts": list(concepts), **as_body(options)},
@@ -161,7 +180,9 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
         ]
 
     def _decide(self, request_id: str, event: str, reason: str) -> Record:
-        return self._post(f"requests/{part_of_path(request_id)}/{event}", {"reason": reason})
+        return self._post(
+            f"requests/{part_of_path(request_id)}/{event}", {"reason": reason}
+        )
 
     def approve(self, request_id: str, reason: str = "") -> Record:
         return self._settled(self._decide(request_id, "approve", reason))
@@ -183,7 +204,9 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
         wait: bool = False,
     ) -> Record:
         body = {"reason": reason, "idempotency_key": idempotency_key}
-        request = self._post(f"requests/{part_of_path(request_id)}/revert", body, wait=wait or None)
+        request = self._post(
+            f"requests/{part_of_path(request_id)}/revert", body, wait=wait or None
+        )
         return self._settled(request) if wait else request
 
     def hold(self, request_id: str, reason: str) -> Record:
@@ -194,7 +217,8 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
 
     def extend(self, request_id: str, due: str, reason: str) -> Record:
         return self._post(
-            f"requests/{part_of_path(request_id)}/extend", {"due": due, "reason": reason}
+            f"requests/{part_of_path(request_id)}/extend",
+            {"due": due, "reason": reason},
         )
 
     def criteria(
@@ -213,7 +237,9 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
         return self._post(f"requests/{part_of_path(request_id)}/reveal", {})
 
     def shred(self, request_id: str, reason: str) -> Record:
-        return self._post(f"requests/{part_of_path(request_id)}/shred", {"reason": reason})
+        return self._post(
+            f"requests/{part_of_path(request_id)}/shred", {"reason": reason}
+        )
 
     # -- the ledger
 
@@ -224,7 +250,9 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
         return self._http.events(after)
 
     def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
-        return self._post("audit/sql", {"query": query, "seconds": seconds, "limit": limit})
+        return self._post(
+            "audit/sql", {"query": query, "seconds": seconds, "limit": limit}
+        )
 
     def audit_verify(
         self,
@@ -264,7 +292,9 @@ class Daemon(AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, Peopl
             "since": since,
             "as_of": as_of,
         }
-        answer = self._http.ask("GET", "audit/bundle", **about, with_others=with_others or None)
+        answer = self._http.ask(
+            "GET", "audit/bundle", **about, with_others=with_others or None
+        )
         save(path, answer.content)
         kept = {k: v for k, v in about.items() if v is not None and k != "since"}
         kept |= {"others": "digests"} if request is not None and not with_others else {}

@@ -42,7 +42,9 @@ def save(path: Path, content: bytes) -> None:
     except OSError as fault:
         part.unlink(missing_ok=True)
         raise MachineFault(
-            f"cannot be written ({fault.strerror})", where=str(path), advice="Nothing was written."
+            f"cannot be written ({fault.strerror})",
+            where=str(path),
+            advice="Nothing was written.",
         ) from None
 
 
@@ -53,7 +55,9 @@ def part_of_path(name: str) -> str:
         Usage: it is no name.
     """
     if not name.strip("."):
-        raise Usage(f"{name!r} is no name", advice="Say the name or id as it was printed.")
+        raise Usage(
+            f"{name!r} is no name", advice="Say the name or id as it was printed."
+        )
     check_text(name, "name")
     return quote(name, safe="")
 
@@ -62,7 +66,9 @@ def as_body(options: dict[str, Any]) -> dict[str, Any]:
     """Options of a forget as JSON can say them: pictures in Base64."""
     body = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
     if body.get("examples"):
-        body["examples"] = [base64.b64encode(data).decode() for data in body["examples"]]
+        body["examples"] = [
+            base64.b64encode(data).decode() for data in body["examples"]
+        ]
     return body
 
 

@@ -26,7 +26,9 @@ class Follower:
     follower.check(daemon.audit_checkpoint(size=follower.size))
     """
 
-    def __init__(self, key: str, since: str | None = None, prove: Prove | None = None) -> None:
+    def __init__(
+        self, key: str, since: str | None = None, prove: Prove | None = None
+    ) -> None:
         self.key, self._tree, self._prove = Key.parse(key), merkle.Growing(), prove
         self._kept = LogCheckpoint.open(since, self.key) if since else None
         self._roots: dict[int, bytes] = {}
@@ -46,7 +48,9 @@ class Follower:
             not lead to the kept checkpoint.
         """
         if entry["seq"] != self.size:
-            raise VerificationFailed(f"entry {self.size} should be next, not {entry['seq']}")
+            raise VerificationFailed(
+                f"entry {self.size} should be next, not {entry['seq']}"
+            )
         if self._kept is not None and self._tree.size < self._kept.size:
             self._tree = self._from(self._kept)
         self._tree.add(merkle.leaf_hash(canonical.encode(entry)))
@@ -71,7 +75,9 @@ class Follower:
                 advice="Take a later checkpoint.",
             )
         if self._roots[log_checkpoint.size] != log_checkpoint.root:
-            raise VerificationFailed("the entries that were read are not those that were signed")
+            raise VerificationFailed(
+                "the entries that were read are not those that were signed"
+            )
         return log_checkpoint.size
 
     def _from(self, kept: LogCheckpoint) -> merkle.Growing:

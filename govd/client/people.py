@@ -21,11 +21,15 @@ class PeopleCalls(Tokens, People):
         record: Record = self._http.json(verb, path, body, **query)
         return record
 
-    def add_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
+    def add_principal(
+        self, name: str, roles: Sequence[str], reason: str = ""
+    ) -> Record:
         body = {"name": name, "roles": list(roles), "reason": reason}
         return self._call("POST", "principals", body)
 
-    def update_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
+    def update_principal(
+        self, name: str, roles: Sequence[str], reason: str = ""
+    ) -> Record:
         body = {"roles": list(roles), "reason": reason}
         return self._call("PATCH", f"principals/{part_of_path(name)}", body)
 
@@ -52,7 +56,12 @@ class PeopleCalls(Tokens, People):
         models: Sequence[str] = (),
         expires: str | None = None,
     ) -> Record:
-        body = {"role": role, "name": name, "principal": principal, "models": list(models)}
+        body = {
+            "role": role,
+            "name": name,
+            "principal": principal,
+            "models": list(models),
+        }
         return self._call("POST", "tokens", {**body, "expires": expires})
 
     def revoke_token(self, token_id: str) -> Record:

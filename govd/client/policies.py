@@ -19,8 +19,12 @@ class PolicyCalls(Policies):
         record: Record = self._http.json("POST", path, body)
         return record
 
-    def test_policy(self, text: str, where: str = "policy", since: str | None = None) -> Record:
-        return self._policy("policy/test", {"text": text, "where": where, "since": since})
+    def test_policy(
+        self, text: str, where: str = "policy", since: str | None = None
+    ) -> Record:
+        return self._policy(
+            "policy/test", {"text": text, "where": where, "since": since}
+        )
 
     def add_policy(
         self, text: str, where: str = "policy", force: bool = False, reason: str = ""
@@ -29,13 +33,26 @@ class PolicyCalls(Policies):
         return self._policy("policies", body)
 
     def add_ready_policy(
-        self, ready: str, values: Mapping[str, str], force: bool = False, reason: str = ""
+        self,
+        ready: str,
+        values: Mapping[str, str],
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
-        body = {"ready": ready, "values": dict(values), "force": force, "reason": reason}
+        body = {
+            "ready": ready,
+            "values": dict(values),
+            "force": force,
+            "reason": reason,
+        }
         return self._policy("policies", body)
 
     def enforce_policy(
-        self, name: str, report: str | None = None, force: bool = False, reason: str = ""
+        self,
+        name: str,
+        report: str | None = None,
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
         body = {"report": report, "force": force, "reason": reason}
         return self._policy(f"policies/{part_of_path(name)}/enforce", body)
@@ -44,7 +61,9 @@ class PolicyCalls(Policies):
         return self._policy(f"policies/{part_of_path(name)}/shadow", {"reason": reason})
 
     def disable_policy(self, name: str, reason: str = "") -> Record:
-        return self._policy(f"policies/{part_of_path(name)}/disable", {"reason": reason})
+        return self._policy(
+            f"policies/{part_of_path(name)}/disable", {"reason": reason}
+        )
 
     def freeze(self, reason: str) -> Record:
         return self._policy("policy/freeze", {"reason": reason})

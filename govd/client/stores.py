@@ -38,7 +38,12 @@ class StoreCalls(Stores):
         whole: bool = False,
     ) -> Record:
         pictures = [picture_file(example) for example in examples]
-        body = {"concept": concept, "examples": pictures, "limit": limit, "whole": whole}
+        body = {
+            "concept": concept,
+            "examples": pictures,
+            "limit": limit,
+            "whole": whole,
+        }
         return self._of_store(name, "find", body)
 
     def patch_store(
@@ -52,7 +57,12 @@ class StoreCalls(Stores):
         follow: bool = False,
         instead_of_queries: bool = False,
     ) -> Record:
-        body = {"revision": revision, "dry_run": dry_run, "lossy": lossy, "follow": follow}
+        body = {
+            "revision": revision,
+            "dry_run": dry_run,
+            "lossy": lossy,
+            "follow": follow,
+        }
         body["instead_of_queries"] = instead_of_queries
         return self._of_store(
             name, "patch", {**body, "any_length": any_length, "unmarked": unmarked}

@@ -65,7 +65,9 @@ class Transport:
             cannot be sent as JSON.
         """
         check_document(options, "what is sent")
-        form: list[Any] = [("options", (None, json.dumps(options).encode(), "application/json"))]
+        form: list[Any] = [
+            ("options", (None, json.dumps(options).encode(), "application/json"))
+        ]
         form += [("images", (str(i), file)) for i, file in enumerate(files)]
         return _document(self._asked("POST", path, files=form))
 
@@ -139,7 +141,8 @@ def problem(answer: httpx.Response) -> GovdError:
     """The daemon's problem details (RFC 9457) as the error that it was."""
     document = _document(answer)
     name = "".join(
-        part.title() for part in str(document.get("type", "")).rpartition(":")[2].split("-")
+        part.title()
+        for part in str(document.get("type", "")).rpartition(":")[2].split("-")
     )
     named_error = getattr(errors, name, None)
     error_class = (

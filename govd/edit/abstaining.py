@@ -68,12 +68,16 @@ def calibrated(
         return None
     below = float(np.quantile(scores(edit, kept, texts).max(1), QUANTILE))
     return Calibrated(
-        below, forgotten_names(names, [c.spec.scope for c in contributions], basis.domains)
+        below,
+        forgotten_names(names, [c.spec.scope for c in contributions], basis.domains),
     )
 
 
 def abstaining(
-    basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+    basis: Basis,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
 ) -> dict[str, Json] | None:
     """How often answers with the label set abstain: `below` which score, and the shares of the
     `retained` pictures, of those among them that are answered rightly (`right`), and of the
@@ -91,12 +95,20 @@ def abstaining(
         return None
     scored = scores(edit, data.vectors, texts)
     silent = abstains(basis, known, data.vectors, scored)
-    gone = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]
-    right = scored.argmax(1) == np.array([names.index(c) for c in data.classes])[data.class_of]
+    gone = cells([c.spec.scope for c in contributions], data)[
+        data.class_of, data.domain_of
+    ]
+    right = (
+        scored.argmax(1)
+        == np.array([names.index(c) for c in data.classes])[data.class_of]
+    )
     groups = {"retained": ~gone, "right": ~gone & right, "forgotten": gone}
     return {
         "below": known.below,
-        **{name: float(silent[of].mean()) if of.any() else None for name, of in groups.items()},
+        **{
+            name: float(silent[of].mean()) if of.any() else None
+            for name, of in groups.items()
+        },
     }
 
 
@@ -113,5 +125,7 @@ def abstains(basis: Basis, known: Calibrated, images: Floats, scored: Floats) ->
     """
     domain = np.full(len(images), -1)
     if "selectors" in basis.tensors and len(basis.domains) > 1:
-        domain = (np.asarray(images, np.float64) @ basis.tensors["selectors"].T).argmax(1)
+        domain = (np.asarray(images, np.float64) @ basis.tensors["selectors"].T).argmax(
+            1
+        )
     return (scored.max(1) < known.below) | known.forgotten[scored.argmax(1), domain]

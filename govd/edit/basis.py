@@ -129,7 +129,9 @@ class Basis:
         images, anchors = self.images, self.anchors[1]
         top = np.zeros(len(images), np.int64)
         for start in range(0, len(images), ROWS):
-            top[start : start + ROWS] = (images[start : start + ROWS] @ anchors.T).argmax(1)
+            top[start : start + ROWS] = (
+                images[start : start + ROWS] @ anchors.T
+            ).argmax(1)
         return top
 
     @cached_property
@@ -150,7 +152,9 @@ class Basis:
             )
         return best
 
-    def pool_best(self, which: Literal["labels", "vocabulary"], without: Collection[str]) -> Floats:
+    def pool_best(
+        self, which: Literal["labels", "vocabulary"], without: Collection[str]
+    ) -> Floats:
         """The highest score `(n,)` of each thinned pool image with a label (or word) but those that
         are named; −∞ where none is left.
         """
@@ -201,7 +205,8 @@ class Basis:
     def to_bytes(self) -> bytes:
         """One safetensors file."""
         return tensors_to_bytes(
-            self.tensors, {"basis": json.dumps(self.as_json(), sort_keys=True, ensure_ascii=False)}
+            self.tensors,
+            {"basis": json.dumps(self.as_json(), sort_keys=True, ensure_ascii=False)},
         )
 
     @staticmethod

@@ -29,7 +29,16 @@ from govd.edit.prediction import Costs, Watch, costs, watch_for
 from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
 from govd.errors import BadFile, OverCapacity, Unsupported
-from govd.types import Contribution, Figure, Floats, Json, Places, Progress, Scope, silent
+from govd.types import (
+    Contribution,
+    Figure,
+    Floats,
+    Json,
+    Places,
+    Progress,
+    Scope,
+    silent,
+)
 
 FORMAT: Final = "govd-prediction-1"
 COVERED: Final = 0.9
@@ -76,14 +85,20 @@ class Calibration:
         unit = spread(figure.share, figure.pictures * self.pictures)
         low, high = (figure.share + end * unit for end in ends)
         return replace(
-            figure, low=max(0.0, min(figure.share, low)), high=min(1.0, max(figure.share, high))
+            figure,
+            low=max(0.0, min(figure.share, low)),
+            high=min(1.0, max(figure.share, high)),
         )
 
     def to_bytes(self) -> bytes:
         """As an artifact."""
-        known = {"format": FORMAT, "errors": {name: list(e) for name, e in self.errors.items()}}
+        known = {
+            "format": FORMAT,
+            "errors": {name: list(e) for name, e in self.errors.items()},
+        }
         return json.dumps(
-            {**known, "pictures": self.pictures, "facts": dict(self.facts)}, sort_keys=True
+            {**known, "pictures": self.pictures, "facts": dict(self.facts)},
+            sort_keys=True,
         ).encode()
 
     @staticmethod
@@ -97,10 +112,12 @@ class Calibration:
             known = json.loads(data)
             if known["format"] != FORMAT:
                 raise BadFile(
-                    "errors of predictions in a format that this version does not read", where=where
+                    "errors of predictions in a format that this version does not read",
+                    where=where,
                 )
             errors = {
-                str(name): [float(e) for e in listed] for name, listed in known["errors"].items()
+                str(name): [float(e) for e in listed]
+                for name, listed in known["errors"].items()
             }
             return Calibration(errors, float(known["pictures"]), known["facts"])
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
@@ -127,7 +144,9 @@ def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
     below = math.floor((len(ordered) + 1) * tail + ROUNDING)
     above = math.ceil((len(ordered) + 1) * (1 - tail) - ROUNDING)
     return (
-        (ordered[below - 1], ordered[above - 1]) if below >= 1 and above <= len(ordered) else None
+        (ordered[below - 1], ordered[above - 1])
+        if below >= 1 and above <= len(ordered)
+        else None
     )
 
 
@@ -185,7 +204,9 @@ def calibrated(
         "covered": COVERED,
         "loads": [load.as_row() for load in sorted(loads)],
     }
-    kept = {name: [round(e, 6) for e in sorted(listed)] for name, listed in errors.items()}
+    kept = {
+        name: [round(e, 6) for e in sorted(listed)] for name, listed in errors.items()
+    }
     return Calibration(kept, _share_watched(fitted, basis), facts)
 
 
@@ -216,10 +237,15 @@ def of_rows(basis: Basis, rows: Any) -> Basis:
     tensors: dict[str, Floats] = {**part.tensors, "pool": pool, "pool_mean": mean}
     tensors["pool_inverse"] = exact.inverse(covariance + ridge(covariance, POOL_RIDGE))
     if "pool_domains" in basis.tensors:
-        texts = np.stack([exact.mean(prompts) for prompts in basis.tensors["domain_prompts"]])
+        texts = np.stack(
+            [exact.mean(prompts) for prompts in basis.tensors["domain_prompts"]]
+        )
         plain = exact.mean(basis.anchors[1])
         tensors |= select_domains(
-            exact.unit(texts), exact.unit(plain[None]), pool, basis.tensors["metric_inverse"]
+            exact.unit(texts),
+            exact.unit(plain[None]),
+            pool,
+            basis.tensors["metric_inverse"],
         )
         tensors["pool_domains"] = part.tensors["pool_domains"]
     return replace(basis, tensors=tensors)
@@ -245,8 +271,13 @@ def _outcome(
     """What a request was predicted to do on the pictures that were fitted on, beside what it does
     to unseen ones.
     """
-    own, beside = ([made[scope] for scope in scopes] for scopes in (request.own, request.beside))
-    before, after = compose(fitted, beside, methods), compose(fitted, [*beside, *own], methods)
+    own, beside = (
+        [made[scope] for scope in scopes] for scopes in (request.own, request.beside)
+    )
+    before, after = (
+        compose(fitted, beside, methods),
+        compose(fitted, [*beside, *own], methods),
+    )
     watch, other = watch_for(fitted, [*own, *beside]), Watch.of(unseen)
     assert watch is not None
     assert other is not None
@@ -265,7 +296,10 @@ def _outcome(
     mask = np.zeros(len(other.at), bool) if inside is None else inside[other.at]
     total = costs(other, other.top, other.answers(after), mask).get("all")
     return Outcome(
-        errors, None if total is None else Load(len(own) + len(beside), total.share, total.pictures)
+        errors,
+        None
+        if total is None
+        else Load(len(own) + len(beside), total.share, total.pictures),
     )
 
 
@@ -296,15 +330,21 @@ def figures(
     inside = own_pictures[watch.at]
     if inside.any():
         labels = np.flatnonzero(
-            np.logical_or.reduce([own_anchors(basis, contribution) for contribution in own])
+            np.logical_or.reduce(
+                [own_anchors(basis, contribution) for contribution in own]
+            )
         )
         whole = all(not contribution.spec.scope.concepts for contribution in own)
-        left = now[inside] == watch.top[inside] if whole else np.isin(now[inside], labels)
+        left = (
+            now[inside] == watch.top[inside] if whole else np.isin(now[inside], labels)
+        )
         known["named"] = Figure(float(left.mean()), int(inside.sum()))
     return known
 
 
-def cell_of(basis: Basis, contribution: Contribution) -> tuple[list[int], list[int]] | None:
+def cell_of(
+    basis: Basis, contribution: Contribution
+) -> tuple[list[int], list[int]] | None:
     """The anchors that a contribution takes away in some domains, by their texts, and those
     domains; None where it is about all domains, or about all concepts.
     """
@@ -313,7 +353,9 @@ def cell_of(basis: Basis, contribution: Contribution) -> tuple[list[int], list[i
         return None
     labels = [int(i) for i in np.flatnonzero(own_anchors(basis, contribution))]
     return labels, [
-        basis.domains.index(domain) for domain in scope.domains if domain in basis.domains
+        basis.domains.index(domain)
+        for domain in scope.domains
+        if domain in basis.domains
     ]
 
 
@@ -325,6 +367,7 @@ def own_anchors(basis: Basis, contribution: Contribution) -> Any:
         "targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))
     )
     own = {
-        basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "") for column in columns.T
+        basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "")
+        for column in columns.T
     }
     return np.array([name in own for name in basis.anchors[0]], bool)

@@ -53,6 +53,12 @@ def curve(loads: Iterable[Load]) -> list[dict[str, Json]]:
         forgets = round(float(np.mean([load.forgets for load in group])), 1)
         low, middle, high = (float(np.quantile(changed, q)) for q in (0.0, 0.5, 1.0))
         points.append(
-            {"forgets": forgets, "changed": middle, "low": low, "high": high, "draws": len(group)}
+            {
+                "forgets": forgets,
+                "changed": middle,
+                "low": low,
+                "high": high,
+                "draws": len(group),
+            }
         )
     return points

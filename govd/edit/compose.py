@@ -27,7 +27,16 @@ from govd.edit.basis import Basis
 from govd.edit.conditional import Cells, conditional
 from govd.edit.factors import Edit
 from govd.errors import Unsupported
-from govd.types import PRIVATE, Concept, Contribution, Floats, ForgetSpec, Json, Progress, silent
+from govd.types import (
+    PRIVATE,
+    Concept,
+    Contribution,
+    Floats,
+    ForgetSpec,
+    Json,
+    Progress,
+    silent,
+)
 
 Array = Any
 
@@ -75,7 +84,9 @@ class Method(Protocol):
     family: str
     max_strength: float
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Tensors (float64) and facts of one forget, whatever else is in force.
 
         Raises:
@@ -146,12 +157,17 @@ def compose(
 
 
 def _linear(
-    basis: Basis, ordered: Sequence[Contribution], methods: Mapping[str, Method], algebra: Algebra
+    basis: Basis,
+    ordered: Sequence[Contribution],
+    methods: Mapping[str, Method],
+    algebra: Algebra,
 ) -> Edit:
     """The edit that weights can carry."""
     if not ordered:
         return Edit.nothing(basis.dim, basis.side)
-    left, right, facts = methods[ordered[0].spec.method].compose(basis, ordered, algebra)
+    left, right, facts = methods[ordered[0].spec.method].compose(
+        basis, ordered, algebra
+    )
     return Edit(
         np.asarray(algebra.host(left)),
         np.asarray(algebra.host(right)),
@@ -170,11 +186,15 @@ def recognised(basis: Basis, contribution: Contribution) -> Contribution:
     columns = contribution.tensors.get(
         "targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))
     ).T
-    names = [basis.anchor_names.get(np.ascontiguousarray(column).tobytes()) for column in columns]
+    names = [
+        basis.anchor_names.get(np.ascontiguousarray(column).tobytes())
+        for column in columns
+    ]
     concepts = tuple(sorted({Concept(name) for name in names if name}))
     return (
         replace(
-            contribution, spec=replace(contribution.spec, scope=replace(scope, concepts=concepts))
+            contribution,
+            spec=replace(contribution.spec, scope=replace(scope, concepts=concepts)),
         )
         if concepts
         else contribution

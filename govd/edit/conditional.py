@@ -58,7 +58,9 @@ def conditional(
     """
     conditions = []
     for domain in range(len(basis.domains)):
-        concerned = [c for c in contributions if basis.domains[domain] in c.spec.scope.domains]
+        concerned = [
+            c for c in contributions if basis.domains[domain] in c.spec.scope.domains
+        ]
         if not concerned:
             continue
         whole = [c for c in concerned if c.spec.scope.paradigm == "domains"]
@@ -71,11 +73,18 @@ def conditional(
     facts = {
         **linear.facts,
         "conditional": [
-            basis.domains[i] for i in range(len(basis.domains)) if _named(basis, contributions, i)
+            basis.domains[i]
+            for i in range(len(basis.domains))
+            if _named(basis, contributions, i)
         ],
     }
     return Edit(
-        everywhere.L, everywhere.B, basis.side, facts, tuple(conditions), (linear.L, linear.B)
+        everywhere.L,
+        everywhere.B,
+        basis.side,
+        facts,
+        tuple(conditions),
+        (linear.L, linear.B),
     )
 
 
@@ -119,7 +128,9 @@ def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floa
     names, anchors = basis.anchors
     centred = anchors - exact.mean(anchors)
     # (n, r)
-    signs = np.stack([_signs(basis, domain, name, min(basis.dim, len(names))) for name in names])
+    signs = np.stack(
+        [_signs(basis, domain, name, min(basis.dim, len(names))) for name in names]
+    )
     rank = max(1, int(HALF * (min(basis.dim, len(names)) - 1)))
     while True:
         mixed = exact.matmul(centred.T, signs[:, :rank])
@@ -137,9 +148,9 @@ def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floa
 def _signs(basis: Basis, domain: int, name: str, count: int) -> Floats:
     """A row `(count,)` of ±1, drawn by model, domain and name."""
     seed = f"{basis.model}\0{basis.domains[domain]}\0{name}".encode()
-    bits = np.unpackbits(np.frombuffer(hashlib.shake_256(seed).digest(-(-count // 8)), np.uint8))[
-        :count
-    ]
+    bits = np.unpackbits(
+        np.frombuffer(hashlib.shake_256(seed).digest(-(-count // 8)), np.uint8)
+    )[:count]
     signs: Floats = 2.0 * bits - 1.0
     return signs
 
@@ -166,21 +177,31 @@ class Cells:
         return self._levelled(together, contributions, False)
 
     def _levelled(
-        self, together: Sequence[Contribution], contributions: Sequence[Contribution], hard: bool
+        self,
+        together: Sequence[Contribution],
+        contributions: Sequence[Contribution],
+        hard: bool,
     ) -> tuple[Floats, Floats]:
         targets, own = targets_of(self.basis, together)
-        columns = sorted({column for places in own[len(self.everywhere) :] for column in places})
+        columns = sorted(
+            {column for places in own[len(self.everywhere) :] for column in places}
+        )
         strength = {
             c: k.spec.strength
-            for k, places in zip(contributions, own[len(self.everywhere) :], strict=True)
+            for k, places in zip(
+                contributions, own[len(self.everywhere) :], strict=True
+            )
             for c in places
         }
         names = self.basis.anchor_names
         inside = {
-            names.get(np.ascontiguousarray(targets.vectors[:, c]).tobytes(), "") for c in columns
+            names.get(np.ascontiguousarray(targets.vectors[:, c]).tobytes(), "")
+            for c in columns
         }
         mean = retained_mean(self.basis, targets.everywhere | frozenset(inside))
-        removals = np.asarray(self.algebra.host(duals(self.basis, targets, hard, self.algebra)))
+        removals = np.asarray(
+            self.algebra.host(duals(self.basis, targets, hard, self.algebra))
+        )
         left = (targets.vectors[:, columns] - mean[:, None]) * np.array(
             [strength[c] for c in columns]
         )

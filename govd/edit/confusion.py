@@ -31,7 +31,9 @@ def confusion(basis: Basis, edit: Edit, data: EvaluationData) -> list[dict[str, 
     for place, domain, was, is_ in zip(
         np.asarray(data.class_of), np.asarray(data.domain_of), first, now, strict=True
     ):
-        before, after = counts.setdefault((int(place), int(domain)), (Counter(), Counter()))
+        before, after = counts.setdefault(
+            (int(place), int(domain)), (Counter(), Counter())
+        )
         before[names[was]] += 1
         after[names[is_]] += 1
     return [

@@ -52,13 +52,17 @@ def sealed(
 
 def _of_kind(tensor: Any) -> Any:
     array = np.asarray(tensor)
-    return array.astype(np.int32) if array.dtype.kind == "i" else array.astype(np.float64)
+    return (
+        array.astype(np.int32) if array.dtype.kind == "i" else array.astype(np.float64)
+    )
 
 
 def spec_from(said: Mapping[str, Any]) -> ForgetSpec:
     """Read `ForgetSpec.as_json`."""
     scope = Scope(
-        tuple(Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]),
+        tuple(
+            Concept(c["name"], tuple(c["aliases"])) for c in said["scope"]["concepts"]
+        ),
         tuple(said["scope"]["domains"]),
     )
     examples = tuple(said.get("examples", ()))
@@ -77,9 +81,13 @@ def contribution_to_bytes(contribution: Contribution) -> bytes:
     """A safetensors file: the tensors, and as metadata the digest, the spec and the facts."""
     metadata = {
         "digest": contribution.digest,
-        "spec": json.dumps(contribution.spec.as_json(), sort_keys=True, ensure_ascii=False),
+        "spec": json.dumps(
+            contribution.spec.as_json(), sort_keys=True, ensure_ascii=False
+        ),
     }
-    metadata["facts"] = json.dumps(dict(contribution.facts), sort_keys=True, ensure_ascii=False)
+    metadata["facts"] = json.dumps(
+        dict(contribution.facts), sort_keys=True, ensure_ascii=False
+    )
     return tensors_to_bytes(contribution.tensors, metadata)
 
 
@@ -92,7 +100,10 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
     """
     tensors, metadata = tensors_from_bytes(data, where)
     try:
-        spec, facts = spec_from(json.loads(metadata["spec"])), json.loads(metadata["facts"])
+        spec, facts = (
+            spec_from(json.loads(metadata["spec"])),
+            json.loads(metadata["facts"]),
+        )
         named = [
             spec.method,
             *spec.scope.domains,
@@ -100,17 +111,23 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
             *(p for c in spec.scope.concepts for p in c.phrases),
         ]
         whole = all(
-            isinstance(n, int) and not isinstance(n, bool) for n in (spec.prototypes, spec.seed)
+            isinstance(n, int) and not isinstance(n, bool)
+            for n in (spec.prototypes, spec.seed)
         )
         fine = (
             all(isinstance(name, str) for name in named)
             and isinstance(spec.target, str | None)
             and whole
         )
-        if not fine or not isinstance(facts, dict) or not isinstance(spec.strength, int | float):
+        if (
+            not fine
+            or not isinstance(facts, dict)
+            or not isinstance(spec.strength, int | float)
+        ):
             raise ValueError("its metadata is not of a contribution")
         return Contribution(spec, tensors, facts, metadata["digest"])
     except MALFORMED as error:
         raise BadFile(
-            f"this is no contribution ({type(error).__name__}: {error})"[:300], where=where
+            f"this is no contribution ({type(error).__name__}: {error})"[:300],
+            where=where,
         ) from None

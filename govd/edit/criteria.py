@@ -57,7 +57,9 @@ class Sight:
         places = [known.index(name) if name in known else -1 for name in data.domains]
         domain = np.array([*places, -1])[data.domain_of]
         rows = np.arange(len(data.vectors))
-        watch = Watch(data.vectors, rows, tuple(names), texts, true, domain, tuple(known))
+        watch = Watch(
+            data.vectors, rows, tuple(names), texts, true, domain, tuple(known)
+        )
         before = (data.vectors @ texts.T).argmax(1)
         return Sight(basis, f"{len(rows)} labelled images", watch, before, data)
 
@@ -120,7 +122,9 @@ class State:
         of pictures whose domain is not known.
         """
         watch = self.sight.watch
-        scopes = [recognised(self.sight.basis, c).spec.scope for c in self.contributions]
+        scopes = [
+            recognised(self.sight.basis, c).spec.scope for c in self.contributions
+        ]
         gone = forgotten_names(watch.names, scopes, watch.domains)
         spare = int(watch.domain.max(initial=-1)) + 1 - len(watch.domains)
         if spare > 0:  # pseudo-domains that are none of the model's
@@ -129,7 +133,9 @@ class State:
         return gone
 
 
-def changed(state: State, before: Any, contribution: Contribution | None = None) -> Costs:
+def changed(
+    state: State, before: Any, contribution: Contribution | None = None
+) -> Costs:
     """What changes for pictures that no forget of the state is about, from `before` `(n,)`.
     `contribution`: of which the figure `elsewhere` is; None: of none. Empty where it cannot be
     told which pictures those are.
@@ -153,7 +159,9 @@ class Named:
     pictures: int
 
 
-def named(state: State, contribution: Contribution, prompts: Mapping[str, Floats]) -> Named | None:
+def named(
+    state: State, contribution: Contribution, prompts: Mapping[str, Floats]
+) -> Named | None:
     """How many pictures of a forget are still named. `prompts`: rows of the anchors `(m, d)` in
     each single prompt, beside all together. None where there are no pictures of it.
     """
@@ -189,7 +197,10 @@ def _unlisted(basis: Basis, contribution: Contribution) -> Floats:
     if texts is None:
         return np.zeros((basis.dim, 0))
     anchors = set(basis.anchors[0])
-    names = [basis.anchor_names.get(np.ascontiguousarray(text).tobytes(), "") for text in texts.T]
+    names = [
+        basis.anchor_names.get(np.ascontiguousarray(text).tobytes(), "")
+        for text in texts.T
+    ]
     return texts[:, [place for place, name in enumerate(names) if name not in anchors]]
 
 

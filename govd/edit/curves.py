@@ -21,7 +21,9 @@ POINTS: Final = 12
 """Numbers of forgets that a capacity curve is taken at, up to where we are."""
 
 
-def about(basis: Basis, contributions: Sequence[Contribution], data: EvaluationData) -> Mask:
+def about(
+    basis: Basis, contributions: Sequence[Contribution], data: EvaluationData
+) -> Mask:
     """Which labelled pictures `(n,)` one of these forgets is about: those of its classes and
     domains, and those that the unedited model mistakes for them, whose answers are to change.
 
@@ -71,7 +73,9 @@ def steps(count: int, points: int = POINTS) -> list[int]:
     """Numbers from 0 to `count`, both among them, at most `points` + 1 and as even as whole numbers
     are.
     """
-    return sorted({round(count * i / points) for i in range(points + 1)}) if count else [0]
+    return (
+        sorted({round(count * i / points) for i in range(points + 1)}) if count else [0]
+    )
 
 
 def differs(

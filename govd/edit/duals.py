@@ -51,16 +51,25 @@ def targets_of(
     for contribution in contributions:
         own_places = []
         for column, high in zip(
-            contribution.tensors["targets"].T, contribution.tensors["lifted"].T, strict=True
+            contribution.tensors["targets"].T,
+            contribution.tensors["lifted"].T,
+            strict=True,
         ):
             key = np.ascontiguousarray(column).tobytes()
             name = basis.anchor_names.get(key, "")
             if key not in place:
                 total = float(exact.row_sum(np.ascontiguousarray(column)[None])[0])
                 # equal vectors have equal sums
-                near = np.flatnonzero(np.abs(sums[: len(columns)] - total) < basis.dim * SAME)
+                near = np.flatnonzero(
+                    np.abs(sums[: len(columns)] - total) < basis.dim * SAME
+                )
                 twin = next(
-                    (int(i) for i in near if float(np.abs(columns[i] - column).max()) < SAME), None
+                    (
+                        int(i)
+                        for i in near
+                        if float(np.abs(columns[i] - column).max()) < SAME
+                    ),
+                    None,
                 )
                 place[key] = len(columns) if twin is None else twin
             if place[key] == len(columns):
@@ -74,10 +83,16 @@ def targets_of(
         own.append(own_places)
     position = {name: i for i, name in enumerate(basis.labels)}
     vectors, above = (
-        np.stack(c, axis=1) if c else np.zeros((basis.dim, 0)) for c in (columns, lifted)
+        np.stack(c, axis=1) if c else np.zeros((basis.dim, 0))
+        for c in (columns, lifted)
     )
     return (
-        Targets(vectors, above, tuple(position.get(n, -1) for n in names), frozenset(everywhere)),
+        Targets(
+            vectors,
+            above,
+            tuple(position.get(n, -1) for n in names),
+            frozenset(everywhere),
+        ),
         own,
     )
 
@@ -105,10 +120,13 @@ def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array
     out = algebra.array(targets.vectors[:, outside])
     lifted = algebra.matmul(algebra.array(basis.tensors["free_inverse"]), out)
     lifted = lifted - algebra.matmul(
-        algebra.array(all_duals), algebra.matmul(algebra.array(basis.tensors["labels"]), lifted)
+        algebra.array(all_duals),
+        algebra.matmul(algebra.array(basis.tensors["labels"]), lifted),
     )
     beyond = algebra.solve(algebra.matmul(out.T, lifted), lifted.T).T
-    listed_duals = listed_duals - algebra.matmul(beyond, algebra.matmul(out.T, listed_duals))
+    listed_duals = listed_duals - algebra.matmul(
+        beyond, algebra.matmul(out.T, listed_duals)
+    )
     order = np.argsort([*listed, *outside])
     return algebra.concat([listed_duals, beyond])[:, order]
 
@@ -124,9 +142,13 @@ def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:
     gone = [i for i, name in enumerate(names) if name in everywhere]
     left = len(names) - len(gone)
     if left <= len(gone):
-        return exact.mean(vectors[[i for i, name in enumerate(names) if name not in everywhere]])
+        return exact.mean(
+            vectors[[i for i, name in enumerate(names) if name not in everywhere]]
+        )
     total = basis.anchor_total
-    return (total - exact.row_sum(vectors[gone].T.copy())) / left if gone else total / left
+    return (
+        (total - exact.row_sum(vectors[gone].T.copy())) / left if gone else total / left
+    )
 
 
 def check_room(basis: Basis, everywhere: Collection[str]) -> None:

@@ -75,7 +75,9 @@ def edited_file(
 def _checked(path: Path, wanted: StoreStamp, unstamped_is_base: bool) -> StoreStamp:
     """The stamp of a file that can be edited so."""
     stamp = stamp_in(Path(f"{path}.govd.json"))
-    base = StoreStamp(wanted.origin, wanted.model, wanted.model_digest, 0, "", "image", 0)
+    base = StoreStamp(
+        wanted.origin, wanted.model, wanted.model_digest, 0, "", "image", 0
+    )
     if stamp is None and not unstamped_is_base:
         raise Conflict(
             "its vectors have no stamp: nothing says which model made them",
@@ -96,7 +98,10 @@ def _checked(path: Path, wanted: StoreStamp, unstamped_is_base: bool) -> StoreSt
 
 
 def _edited(
-    path: Path, apply: Callable[[Floats], Floats], before: StoreStamp, wanted: StoreStamp
+    path: Path,
+    apply: Callable[[Floats], Floats],
+    before: StoreStamp,
+    wanted: StoreStamp,
 ) -> StoreStamp:
     try:
         rows: Any = np.load(path, mmap_mode="r")
@@ -118,7 +123,9 @@ def _edited(
             digest.update(np.ascontiguousarray(vectors).tobytes())
     following.flush()
     base, edited = (
-        StoreStamp(**{**stamp.as_json(), "rows": len(rows), "sha256": digest.hexdigest()})
+        StoreStamp(
+            **{**stamp.as_json(), "rows": len(rows), "sha256": digest.hexdigest()}
+        )
         for stamp, digest in zip((before, wanted), digests, strict=True)
     )
     (folder / "base.npy").unlink(missing_ok=True)

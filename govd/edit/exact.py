@@ -45,7 +45,9 @@ def _cut(a: Matrix, bits: int, axis: int, into: Iterable[Matrix]) -> None:
     Adding and taking off `1.5 · 2^52` units rounds to a multiple of the unit, and the rest is
     exact.
     """
-    largest = np.maximum(a.max(axis=axis, keepdims=True), -a.min(axis=axis, keepdims=True))
+    largest = np.maximum(
+        a.max(axis=axis, keepdims=True), -a.min(axis=axis, keepdims=True)
+    )
     # largest < 2^exponent; the unit is 2^(exponent − bits)
     round_off = np.ldexp(1.5, np.frexp(largest)[1] + (52 - bits))
     rest = a
@@ -71,7 +73,9 @@ def matmul(a: Any, b: Any) -> Matrix:
     if k > DEPTH:
         total = np.zeros((a.shape[0], b.shape[1]))
         for start in range(0, k, DEPTH):
-            total = total + matmul(a[:, start : start + DEPTH], b[start : start + DEPTH])
+            total = total + matmul(
+                a[:, start : start + DEPTH], b[start : start + DEPTH]
+            )
         return total
     if not a.size or not b.size:
         return np.zeros((a.shape[0], b.shape[1]))
@@ -125,9 +129,14 @@ class Factor:
     def __init__(self, a: Any, tolerance: float = 1e-13) -> None:
         a = np.asarray(a, np.float64)
         n = a.shape[0]
-        self.n, self.blocks = n, [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+        self.n, self.blocks = (
+            n,
+            [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)],
+        )
         self.lower, self.pivots = np.zeros((n, n)), np.zeros(n)
-        self.corners: list[Matrix] = []  # inverses of the unit triangles on the diagonal
+        self.corners: list[
+            Matrix
+        ] = []  # inverses of the unit triangles on the diagonal
         limit = tolerance * float(np.max(np.abs(np.diagonal(a)))) if n else 0.0
         for start, end in self.blocks:
             panel = a[start:, start:end].copy()
@@ -168,7 +177,9 @@ class Factor:
             if end < self.n:
                 x[end:] -= matmul(self.lower[end:, start:end], x[start:end])
         x /= self.pivots[:, None]
-        for (start, end), corner in zip(reversed(self.blocks), reversed(self.corners), strict=True):
+        for (start, end), corner in zip(
+            reversed(self.blocks), reversed(self.corners), strict=True
+        ):
             x[start:end] = matmul(corner.T, x[start:end])
             if start:
                 x[:start] -= matmul(self.lower[start:end, :start].T, x[start:end])

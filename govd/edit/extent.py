@@ -67,7 +67,9 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
     inside = np.ones(len(images), bool)
     if scope.domains:
         places = [
-            basis.domains.index(domain) for domain in scope.domains if domain in basis.domains
+            basis.domains.index(domain)
+            for domain in scope.domains
+            if domain in basis.domains
         ]
         inside &= np.isin(basis.tensors["pool_domains"][at], places)
     targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
@@ -81,7 +83,8 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
             inside &= _at_least(images, targets, others)
         else:
             inside &= np.isin(
-                basis.base_answers, [i for i, name in enumerate(basis.anchors[0]) if name in names]
+                basis.base_answers,
+                [i for i, name in enumerate(basis.anchors[0]) if name in names],
             )
     return inside
 
@@ -98,7 +101,9 @@ def _at_least(images: Floats, texts: Floats, others: Floats) -> Mask:
     return reached
 
 
-def labelled_in_scope(basis: Basis, contribution: Contribution, data: EvaluationData) -> Mask:
+def labelled_in_scope(
+    basis: Basis, contribution: Contribution, data: EvaluationData
+) -> Mask:
     """Which labelled pictures `(n,)` a forget is about, by their class and domain.
 
     Args:
@@ -115,7 +120,8 @@ def labelled_in_scope(basis: Basis, contribution: Contribution, data: Evaluation
         )
     if scope.domains:
         inside &= np.isin(
-            data.domain_of, [i for i, name in enumerate(data.domains) if name in scope.domains]
+            data.domain_of,
+            [i for i, name in enumerate(data.domains) if name in scope.domains],
         )
     return inside
 

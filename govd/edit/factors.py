@@ -39,7 +39,9 @@ class Condition:
 
     def holds(self, vectors: Floats) -> Any:
         """For which of the unedited vectors `(n, d)`, a mask `(n,)`."""
-        return vectors @ self.selector > self.threshold * np.linalg.norm(vectors, axis=1)
+        return vectors @ self.selector > self.threshold * np.linalg.norm(
+            vectors, axis=1
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ class Edit:
                 condition.selector.shape != (len(self.L),)
                 or not np.isfinite([*condition.selector, condition.threshold]).all()
             ):
-                raise Usage("a condition of another width, or with values that are not finite")
+                raise Usage(
+                    "a condition of another width, or with values that are not finite"
+                )
 
     @staticmethod
     def nothing(dim: int, side: Side = "image") -> Edit:
@@ -133,7 +137,8 @@ class Edit:
         if self.plain is None:
             return hashlib.sha256(head + _raw(self.L) + _raw(self.B)).hexdigest()
         ranks = " ".join(
-            str(f.shape[1]) for f in (self.L, self.plain[0], *(c.L for c in self.conditions))
+            str(f.shape[1])
+            for f in (self.L, self.plain[0], *(c.L for c in self.conditions))
         )
         whole = hashlib.sha256(f"govd-edit-2 {self.side} {self.dim} {ranks}\n".encode())
         for part in (self.L, self.B, *self.plain):
@@ -172,7 +177,9 @@ class Edit:
                 f"vectors of shape {vectors.shape}",
                 advice=f"This edit is for vectors (n, {self.dim}).",
             )
-        out = np.empty(vectors.shape, vectors.dtype if vectors.dtype.kind == "f" else np.float32)
+        out = np.empty(
+            vectors.shape, vectors.dtype if vectors.dtype.kind == "f" else np.float32
+        )
         for start in range(0, len(vectors), ROWS):
             part = vectors[start : start + ROWS]
             if not np.isfinite(part).all():
@@ -212,7 +219,8 @@ class Edit:
         queries = np.asarray(queries)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise Usage(
-                f"queries of shape {queries.shape}", advice=f"This edit is for (n, {self.dim})."
+                f"queries of shape {queries.shape}",
+                advice=f"This edit is for (n, {self.dim}).",
             )
         t, linear = np.asarray(queries, np.float64), self.linear
         kind = queries.dtype if queries.dtype.kind == "f" else np.dtype(np.float32)
@@ -233,8 +241,12 @@ class Edit:
             `govd.edit.edited_files.edited_file`.
         """
         if self.side != "image":
-            raise Usage("an edit of texts for stored pictures", advice="Use apply_to_queries.")
-        return edited_file(Path(path), self.apply, self.facts, self.digest, unstamped_is_base)
+            raise Usage(
+                "an edit of texts for stored pictures", advice="Use apply_to_queries."
+            )
+        return edited_file(
+            Path(path), self.apply, self.facts, self.digest, unstamped_is_base
+        )
 
     def fold(self, weight: Floats) -> Floats:
         """The projection `(d, h)` of this edit's side after the (linear) edit, in float64."""
@@ -260,7 +272,11 @@ class Edit:
             tensors |= {f"condition.{i}.{name}": part for name, part in parts.items()}
         return tensors_to_bytes(
             tensors,
-            {"format": FORMATS[bool(self.conditions)], "side": self.side, **_texts(self.facts)},
+            {
+                "format": FORMATS[bool(self.conditions)],
+                "side": self.side,
+                **_texts(self.facts),
+            },
         )
 
     @staticmethod
@@ -288,7 +304,9 @@ class Edit:
                 where=where,
                 advice="`govd export MODEL DIR --format edit` writes one.",
             )
-        facts = {k: json.loads(v) for k, v in metadata.items() if k not in ("format", "side")}
+        facts = {
+            k: json.loads(v) for k, v in metadata.items() if k not in ("format", "side")
+        }
         plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
         try:
             conditions = tuple(_condition(tensors, i) for i in range(count))
@@ -317,10 +335,13 @@ def load_edit(path: str | PathLike[str]) -> Edit:
 
 def _condition(tensors: Mapping[str, Floats], at: int) -> Condition:
     selector, threshold, left, right = (
-        tensors[f"condition.{at}.{part}"] for part in ("selector", "threshold", "L", "B")
+        tensors[f"condition.{at}.{part}"]
+        for part in ("selector", "threshold", "L", "B")
     )
     if threshold.shape != (1,):
-        raise Usage(f"a threshold of shape {threshold.shape}", advice="It is one number.")
+        raise Usage(
+            f"a threshold of shape {threshold.shape}", advice="It is one number."
+        )
     return Condition(selector, float(threshold[0]), left, right)
 
 
@@ -329,4 +350,6 @@ def _raw(a: Floats) -> bytes:
 
 
 def _texts(facts: Mapping[str, Json]) -> dict[str, str]:
-    return {k: json.dumps(v, sort_keys=True, ensure_ascii=False) for k, v in facts.items()}
+    return {
+        k: json.dumps(v, sort_keys=True, ensure_ascii=False) for k, v in facts.items()
+    }

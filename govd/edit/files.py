@@ -25,14 +25,22 @@ def tensors_to_bytes(tensors: Mapping[str, Any], said: Mapping[str, str]) -> byt
             "data_offsets": [at, at + array.nbytes],
         }
         at += array.nbytes
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
+    text = json.dumps(
+        header, separators=(",", ":"), ensure_ascii=False, sort_keys=True
+    ).encode()
     text += b" " * (-len(text) % 8)
     return b"".join(
-        [len(text).to_bytes(8, "little"), text, *(array.tobytes() for array in arrays.values())]
+        [
+            len(text).to_bytes(8, "little"),
+            text,
+            *(array.tobytes() for array in arrays.values()),
+        ]
     )
 
 
-def tensors_from_bytes(data: bytes, where: str = "") -> tuple[dict[str, Any], dict[str, str]]:
+def tensors_from_bytes(
+    data: bytes, where: str = ""
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Tensors and metadata of a safetensors file.
 
     Raises:
@@ -46,11 +54,20 @@ def tensors_from_bytes(data: bytes, where: str = "") -> tuple[dict[str, Any], di
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     except (SafetensorError, ValueError, KeyError) as error:
-        raise BadFile(f"no safetensors file, or a truncated one ({error})", where=where) from None
+        raise BadFile(
+            f"no safetensors file, or a truncated one ({error})", where=where
+        ) from None
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise BadFile(f"{name} has values that are not finite", where=where)
     return tensors, metadata
 
 
-_CODES = {"<f8": "F64", "<f4": "F32", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8"}
+_CODES = {
+    "<f8": "F64",
+    "<f4": "F32",
+    "<f2": "F16",
+    "<i8": "I64",
+    "<i4": "I32",
+    "|u1": "U8",
+}

@@ -75,13 +75,22 @@ def build(of: Ingredients) -> Basis:
         )
     if of.use == "labels" and len(of.labels) < 2:
         raise Usage(
-            f"{len(of.labels)} labels", advice="With --use labels at least two labels are needed."
+            f"{len(of.labels)} labels",
+            advice="With --use labels at least two labels are needed.",
         )
-    dim = int(np.asarray(of.label_vectors if len(of.labels) else of.vocabulary_vectors).shape[1])
-    labels, vocabulary = (_rows(v, dim) for v in (of.label_vectors, of.vocabulary_vectors))
+    dim = int(
+        np.asarray(of.label_vectors if len(of.labels) else of.vocabulary_vectors).shape[
+            1
+        ]
+    )
+    labels, vocabulary = (
+        _rows(v, dim) for v in (of.label_vectors, of.vocabulary_vectors)
+    )
     tensors: dict[str, Any] = {"labels": labels, "vocabulary": vocabulary}
     if of.label_prompts is not None and len(labels):
-        tensors["label_prompts"] = np.stack([_rows(rows, dim) for rows in of.label_prompts])
+        tensors["label_prompts"] = np.stack(
+            [_rows(rows, dim) for rows in of.label_prompts]
+        )
     general = second_moment(vocabulary, dim)
     listed = second_moment(labels, dim)
     weight = LABEL_WEIGHT if of.use == "labels" else 1.0
@@ -89,7 +98,9 @@ def build(of: Ingredients) -> Basis:
     tensors["metric_inverse"] = exact.inverse(metric + ridge(metric, RIDGE[of.use]))
     facts: dict[str, Json] = {"hard": False}
     if of.use == "labels":
-        facts["hard_reason"] = _hard(tensors, general if len(vocabulary) else listed, labels, dim)
+        facts["hard_reason"] = _hard(
+            tensors, general if len(vocabulary) else listed, labels, dim
+        )
         facts["hard"] = "duals" in tensors
     pool = _add_pool(tensors, facts, of, dim)
     if len(of.domains):
@@ -128,7 +139,9 @@ def _add_pool(
     return pool
 
 
-def _add_domains(tensors: dict[str, Any], of: Ingredients, dim: int, pool: Floats | None) -> None:
+def _add_domains(
+    tensors: dict[str, Any], of: Ingredients, dim: int, pool: Floats | None
+) -> None:
     """Prompts of the domains and their selectors, by the pool where there is one."""
     assert of.domain_vectors is not None
     assert of.plain_vector is not None
@@ -136,7 +149,10 @@ def _add_domains(tensors: dict[str, Any], of: Ingredients, dim: int, pool: Float
     texts = np.stack([exact.mean(rows) for rows in prompts])
     tensors["domain_prompts"] = prompts
     tensors |= select_domains(
-        exact.unit(texts), exact.unit(of.plain_vector[None]), pool, tensors["metric_inverse"]
+        exact.unit(texts),
+        exact.unit(of.plain_vector[None]),
+        pool,
+        tensors["metric_inverse"],
     )
 
 
@@ -168,7 +184,12 @@ def _rows(vectors: Any, dim: int) -> Floats:
     if not rows.size:
         return np.zeros((0, dim))
     if rows.ndim != 2 or rows.shape[1] != dim:
-        raise Usage(f"embeddings of shape {rows.shape}", advice=f"This model's have {dim} columns.")
+        raise Usage(
+            f"embeddings of shape {rows.shape}",
+            advice=f"This model's have {dim} columns.",
+        )
     if not np.isfinite(rows).all() or not (np.abs(rows).max(1) > 0).all():
-        raise Usage("embeddings that are zero or not finite", advice="Take those rows out.")
+        raise Usage(
+            "embeddings that are zero or not finite", advice="Take those rows out."
+        )
     return exact.unit(rows)

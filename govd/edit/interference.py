@@ -55,7 +55,9 @@ def pictures_of(basis: Basis, data: EvaluationData | None) -> Pictures:
         vectors, base = basis.images, basis.base_answers
         domain_of = np.full(len(vectors), -1)
         if basis.has_pool and "pool_domains" in basis.tensors:
-            domain_of = np.asarray(basis.tensors["pool_domains"][basis.thinned_pool()[1]], np.int64)
+            domain_of = np.asarray(
+                basis.tensors["pool_domains"][basis.thinned_pool()[1]], np.int64
+            )
             domain_of = np.where(domain_of < len(basis.domains), domain_of, -1)
         what = (
             f"{len(vectors)} {basis.pool_kind} embeddings"
@@ -64,12 +66,17 @@ def pictures_of(basis: Basis, data: EvaluationData | None) -> Pictures:
         )
         return Pictures(vectors, base, domain_of, what)
     places = np.array(
-        [basis.domains.index(d) if d in basis.domains else -1 for d in data.domains] + [-1]
+        [basis.domains.index(d) if d in basis.domains else -1 for d in data.domains]
+        + [-1]
     )
     nothing = Edit.nothing(basis.dim, basis.side)
     base = best_anchors(basis, nothing, data.vectors)
     return Pictures(
-        data.vectors, base, places[data.domain_of], f"{len(data.vectors)} labelled images", data
+        data.vectors,
+        base,
+        places[data.domain_of],
+        f"{len(data.vectors)} labelled images",
+        data,
     )
 
 
@@ -105,8 +112,11 @@ def best_anchors(basis: Basis, edit: Edit, vectors: Floats) -> Any:
     moved = anchors if edit.side == "image" else edit.move(anchors)
     best = [np.zeros(0, np.int64)]
     for start in range(0, len(vectors), ROWS):
-        rows = vectors[start : start + ROWS]  # their lengths change no order among anchors
-        best.append(((edit.move(rows) if edit.side == "image" else rows) @ moved.T).argmax(1))
+        # their lengths change no order among anchors
+        rows = vectors[start : start + ROWS]
+        best.append(
+            ((edit.move(rows) if edit.side == "image" else rows) @ moved.T).argmax(1)
+        )
     return np.concatenate(best)
 
 
@@ -128,7 +138,9 @@ def answered(
     for contribution in contributions:
         scope = contribution.spec.scope
         rows = [
-            position[name] for name in _forgotten_names(basis, contribution) if name in position
+            position[name]
+            for name in _forgotten_names(basis, contribution)
+            if name in position
         ]
         columns = (
             [basis.domains.index(d) for d in scope.domains if d in basis.domains]
@@ -138,7 +150,9 @@ def answered(
         forgotten[np.ix_(rows, columns)] = True
     places = best_anchors(basis, edit, pictures.vectors)
     return Answered(
-        places, forgotten[places, pictures.domain_of], forgotten[pictures.base, pictures.domain_of]
+        places,
+        forgotten[places, pictures.domain_of],
+        forgotten[pictures.base, pictures.domain_of],
     )
 
 
@@ -155,7 +169,9 @@ def named_share(
     """
     if not about.any():
         return None
-    still = now.named if contribution.spec.scope.concepts else now.places == pictures.base
+    still = (
+        now.named if contribution.spec.scope.concepts else now.places == pictures.base
+    )
     return float(still[about].mean())
 
 

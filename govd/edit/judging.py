@@ -57,7 +57,9 @@ class Answers:
                 else ()
             ),
         ]
-        return Answers(tuple(np.concatenate([rows, extra]) for rows in sets), tuple(places))
+        return Answers(
+            tuple(np.concatenate([rows, extra]) for rows in sets), tuple(places)
+        )
 
     def mask(self, columns: Sequence[int]) -> Any:
         """Which texts `(m,)` are the targets of these columns."""
@@ -86,17 +88,25 @@ class Held:
             everything: what each contribution levels.
             answers: what competes for a picture.
         """
-        everywhere = {column for one in everything if not one.domains for column in one.columns}
+        everywhere = {
+            column for one in everything if not one.domains for column in one.columns
+        }
         images: list[Floats] = []
         masks: list[Any] = []
         for domains in sorted({one.domains for one in everything}):
             members = [one for one in everything if one.domains == domains]
             rows = [own[pool.held[own]] for one in members for own in one.own]
-            held = pool.images[np.unique(np.concatenate(rows))] if rows else pool.images[:0]
+            held = (
+                pool.images[np.unique(np.concatenate(rows))]
+                if rows
+                else pool.images[:0]
+            )
             columns = everywhere | {column for one in members for column in one.columns}
             images.append(held)
             masks.append(
-                np.broadcast_to(answers.mask(sorted(columns)), (len(held), len(answers.texts[0])))
+                np.broadcast_to(
+                    answers.mask(sorted(columns)), (len(held), len(answers.texts[0]))
+                )
             )
         return Held(answers, np.concatenate(images), np.concatenate(masks))
 
@@ -147,7 +157,9 @@ def enough(count: int, total: int) -> bool:
     return count <= int(GOAL * total + 0.5)
 
 
-def named(images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats) -> Any:
+def named(
+    images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats
+) -> Any:
     """Which pictures `(n,)` of `images` `(n, d)` score a forgotten text above all others after an
     edit `(left, right)`.
 
@@ -162,7 +174,12 @@ def named(images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Fl
 
 
 def _decided(
-    scores: Floats, images: Floats, texts: Floats, forgotten: Any, left: Floats, right: Floats
+    scores: Floats,
+    images: Floats,
+    texts: Floats,
+    forgotten: Any,
+    left: Floats,
+    right: Floats,
 ) -> Any:
     """The same from scores `(n, m)` of the machine's own products."""
     margin = _margin(scores, forgotten)

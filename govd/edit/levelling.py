@@ -88,7 +88,9 @@ class Levelled:
     strength: float
 
     @staticmethod
-    def of(basis: Basis, contribution: Contribution, columns: Sequence[int]) -> Levelled:
+    def of(
+        basis: Basis, contribution: Contribution, columns: Sequence[int]
+    ) -> Levelled:
         """Read from a contribution's tensors.
 
         Args:
@@ -99,7 +101,8 @@ class Levelled:
         count = tensors["guess"].shape[1]
         own, elsewhere = (
             tuple(
-                tensors[name][tensors[f"{name}_of"] == i].astype(np.int64) // basis.thinning
+                tensors[name][tensors[f"{name}_of"] == i].astype(np.int64)
+                // basis.thinning
                 for i in range(count)
             )
             for name in ("rows", "elsewhere")
@@ -125,7 +128,9 @@ class Levelled:
         )
 
 
-def class_rows(pool: PoolFit, levelled: Levelled, seen: Any) -> tuple[Floats, Floats, Floats]:
+def class_rows(
+    pool: PoolFit, levelled: Levelled, seen: Any
+) -> tuple[Floats, Floats, Floats]:
     """Rows `(m, d)` in units of the grid that `C_F` is made of and their weights `(m,)`; and the
     pool's own among them, `(n, d)`.
 
@@ -136,12 +141,16 @@ def class_rows(pool: PoolFit, levelled: Levelled, seen: Any) -> tuple[Floats, Fl
     rows: list[Floats] = []
     weights: list[Floats] = []
     pictures: list[Floats] = []
-    for own, given, guess in zip(levelled.own, levelled.given, levelled.guess, strict=True):
+    for own, given, guess in zip(
+        levelled.own, levelled.given, levelled.guess, strict=True
+    ):
         fitted = pool.grid[own[seen[own]]]
         count = len(fitted) + len(given)
         rows += [fitted, on_grid(given), on_grid(np.sqrt(float(LEAN)) * guess[None])]
         pictures.append(fitted)
-        weights.append(np.full(count + 1, np.rint(np.ldexp(1.0, WEIGHT) / (count + LEAN))))
+        weights.append(
+            np.full(count + 1, np.rint(np.ldexp(1.0, WEIGHT) / (count + LEAN)))
+        )
     return np.concatenate(rows), np.concatenate(weights), np.concatenate(pictures)
 
 
@@ -162,7 +171,9 @@ class Fits:
     @cached_property
     def levelled(self) -> tuple[int, ...]:
         """The columns that any of the forgets levels."""
-        return tuple(sorted({column for one in self.everything for column in one.columns}))
+        return tuple(
+            sorted({column for one in self.everything for column in one.columns})
+        )
 
     def columns(self, extra: int) -> Floats:
         """Detectors `(d, p)`, one for each target, all `extra` steps down the list. They must not
@@ -173,7 +184,8 @@ class Fits:
             for domains in sorted({one.domains for one in self.everything})
         ]
         key = tuple(tuple(step.items()) for _, step, _ in groups)
-        if key not in self._known:  # at the end of the lists one step is as the one before
+        # at the end of the lists one step is as the one before
+        if key not in self._known:
             self._known.clear()
             total = np.zeros(self.aims.shape)
             for domains, step, strength in groups:
@@ -195,14 +207,22 @@ class Fits:
             if one.domains != domains:
                 continue
             for column, own_step in zip(one.columns, one.steps, strict=True):
-                place[column] = max(place.get(column, 0), min(own_step + extra, len(listed) - 1))
+                place[column] = max(
+                    place.get(column, 0), min(own_step + extra, len(listed) - 1)
+                )
                 strength[column] = max(strength.get(column, 0.0), one.strength)
-        return domains, {column: listed[place[column]] for column in sorted(place)}, strength
+        return (
+            domains,
+            {column: listed[place[column]] for column in sorted(place)},
+            strength,
+        )
 
     def _group(self, domains: tuple[int, ...]) -> Group:
         if domains not in self._groups:
             members = [one for one in self.everything if one.domains == domains]
-            self._groups[domains] = Group.of(self.pool, members, self.everything, self.algebra)
+            self._groups[domains] = Group.of(
+                self.pool, members, self.everything, self.algebra
+            )
         return self._groups[domains]
 
 
@@ -244,8 +264,13 @@ class Group:
             half: of the pool, 0 or 1; None: all of it.
         """
         everywhere, seen = not members[0].domains, pool.seen(half)
-        parts = [class_rows(pool, one, seen) for one in (everything if everywhere else members)]
-        rows, weights, pictures = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        parts = [
+            class_rows(pool, one, seen)
+            for one in (everything if everywhere else members)
+        ]
+        rows, weights, pictures = (
+            np.concatenate([part[i] for part in parts]) for i in range(3)
+        )
         own = weighted_moment(pictures) / int(np.count_nonzero(seen))
         retained: Floats = pool.moment(half) - own
         if not everywhere:
@@ -256,10 +281,14 @@ class Group:
         """Columns `(d,)` of `aims` `(d, p)`, the same `aims` in every call, each at its step."""
         for w in sorted({step.w for step in steps.values() if step.beta < 1.0}):
             self._solve(
-                aims, w, [i for i, step in steps.items() if step.w == w and step.beta < 1.0]
+                aims,
+                w,
+                [i for i, step in steps.items() if step.w == w and step.beta < 1.0],
             )
         return {
-            i: aims[:, i] if beta == 1.0 else (1.0 - beta) * self._solved[w, i] + beta * aims[:, i]
+            i: aims[:, i]
+            if beta == 1.0
+            else (1.0 - beta) * self._solved[w, i] + beta * aims[:, i]
             for i, (beta, w) in steps.items()
         }
 
@@ -271,13 +300,18 @@ class Group:
         if not new:
             return
         if w not in self._factors:
-            system = self.forgotten + w * self.own + w * self.retained + ridge(len(aims), w)
+            system = (
+                self.forgotten + w * self.own + w * self.retained + ridge(len(aims), w)
+            )
             self._factors[w] = self.algebra.factor(self.algebra.array(system))
         wanted = self.algebra.matmul(
-            self.algebra.array(self.forgotten + w * self.own), self.algebra.array(aims[:, new])
+            self.algebra.array(self.forgotten + w * self.own),
+            self.algebra.array(aims[:, new]),
         )
         solved = np.asarray(self.algebra.host(self._factors[w].solve(wanted)))
-        self._solved.update(((w, i), column) for i, column in zip(new, solved.T, strict=True))
+        self._solved.update(
+            ((w, i), column) for i, column in zip(new, solved.T, strict=True)
+        )
 
 
 def _with_elsewhere(
@@ -293,14 +327,18 @@ def _with_elsewhere(
             fitted = pool.grid[elsewhere[seen[elsewhere]]]
             if len(fitted):
                 rows.append(fitted)
-                weights.append(np.full(len(fitted), np.rint(np.ldexp(1.0, WEIGHT) / len(fitted))))
+                weights.append(
+                    np.full(len(fitted), np.rint(np.ldexp(1.0, WEIGHT) / len(fitted)))
+                )
     if not rows:
         return retained
     same = weighted_moment(np.concatenate(rows), np.concatenate(weights)) / len(rows)
     return (1.0 - ELSEWHERE) * retained + ELSEWHERE * same
 
 
-def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int) -> Floats:
+def alone(
+    pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
+) -> Floats:
     """Columns `(d, p)` of one forget, fitted on a half of the pool; by Woodbury's identity where
     its pictures are fewer than dimensions.
 
@@ -312,7 +350,8 @@ def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
     if step.beta == 1.0:
         return aims
     own_rows = sum(
-        len(own) + len(given) + 1 for own, given in zip(levelled.own, levelled.given, strict=True)
+        len(own) + len(given) + 1
+        for own, given in zip(levelled.own, levelled.given, strict=True)
     )
     if levelled.domains or own_rows > len(aims):
         fitted = Group.of(pool, [levelled], [levelled], Host(), half).columns(
@@ -323,7 +362,8 @@ def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
     rows, weights, pictures = class_rows(pool, levelled, seen)
     forgotten = weighted_moment(rows, weights)
     wanted = exact.matmul(
-        forgotten + step.w * (weighted_moment(pictures) / int(np.count_nonzero(seen))), aims
+        forgotten + step.w * (weighted_moment(pictures) / int(np.count_nonzero(seen))),
+        aims,
     )
     # C_F is scaledᵀ scaled
     scaled = np.ldexp(rows, -GRID) * np.sqrt(np.ldexp(weights, -WEIGHT))[:, None]
@@ -333,6 +373,8 @@ def alone(pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
     lifted, solved = both[:, : len(scaled)], both[:, len(scaled) :]
     inner = exact.matmul(scaled, lifted)
     inner = (inner + inner.T) / 2 + np.eye(len(scaled))
-    solved = solved - exact.matmul(lifted, exact.Factor(inner).solve(exact.matmul(scaled, solved)))
+    solved = solved - exact.matmul(
+        lifted, exact.Factor(inner).solve(exact.matmul(scaled, solved))
+    )
     columns: Floats = (1.0 - step.beta) * solved + step.beta * aims
     return columns

@@ -54,7 +54,10 @@ def scores(edit: Edit, images: Floats, texts: Floats) -> Floats:
 
 
 def on_images(
-    basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+    basis: Basis,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
 ) -> dict[str, Json]:
     """What an answer with the label set is worth now, cell by cell.
 
@@ -73,7 +76,13 @@ def on_images(
     before, after = data.vectors @ texts.T, scores(edit, data.vectors, texts)
     first, now = before.argmax(1), after.argmax(1)
     right_before, right = first == true, now == true
-    whole = {p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases}
+    whole = {
+        p
+        for s in scopes
+        if s.paradigm == "concepts"
+        for c in s.concepts
+        for p in c.phrases
+    }
     kept = np.array([name not in whole for name in names])
     same = after[:, kept].argmax(1) == before[:, kept].argmax(1)
     figures: dict[str, Json] = {
@@ -98,7 +107,8 @@ def on_images(
             names, data, inside, right_before, right, first, now, true, kept, after
         )
         figures["concepts"] = [
-            _concept(basis, edit, scope, data, texts, names, before, after) for scope in scopes
+            _concept(basis, edit, scope, data, texts, names, before, after)
+            for scope in scopes
         ]
         figures["h_mean"] = _harmonic(figures)
         figures["paraphrase_leak"] = _paraphrase(edit, data, names, texts, inside, true)
@@ -120,7 +130,9 @@ def cells(scopes: Sequence[Scope], data: EvaluationData) -> Any:
     out = np.zeros((len(data.classes), len(data.domains) + 1), bool)
     for scope in scopes:
         phrases = {p for c in scope.concepts for p in c.phrases}
-        rows = [i for i, name in enumerate(data.classes) if not phrases or name in phrases]
+        rows = [
+            i for i, name in enumerate(data.classes) if not phrases or name in phrases
+        ]
         columns = (
             [i for i, name in enumerate(data.domains) if name in scope.domains]
             if scope.domains
@@ -142,10 +154,12 @@ def label_set(basis: Basis, data: EvaluationData) -> tuple[list[str], Floats]:
         from govd.errors import Usage
 
         advice = (
-            "Name the folders as the labels, or register the model with --labels that contain them."
+            "Name the folders as the labels, or register "
+            "the model with --labels that contain them."
         )
         raise Usage(
-            f"evaluation classes that are no labels: {', '.join(missing[:5])}", advice=advice
+            f"evaluation classes that are no labels: {', '.join(missing[:5])}",
+            advice=advice,
         )
     return list(names), vectors
 
@@ -177,7 +191,9 @@ def _overlap(before: Floats, after: Floats, kept: Any, where: Any) -> float:
     return float(shared / (10 * labels))
 
 
-def _table(data: EvaluationData, before: Any, after: Any, forgotten: Any) -> list[dict[str, Json]]:
+def _table(
+    data: EvaluationData, before: Any, after: Any, forgotten: Any
+) -> list[dict[str, Json]]:
     wide = len(data.domains) + 1
     domain = np.where(data.domain_of < 0, wide - 1, data.domain_of)
     cell = np.asarray(data.class_of) * wide + domain
@@ -198,10 +214,14 @@ def _table(data: EvaluationData, before: Any, after: Any, forgotten: Any) -> lis
 
 def _sums(group: Any, groups: int, before: Any, after: Any) -> tuple[Any, Any, Any]:
     """Images of each group, and how many of them were right before and are right after."""
-    return tuple(np.bincount(group, weights, groups) for weights in (None, before, after))  # type: ignore[return-value]
+    return tuple(
+        np.bincount(group, weights, groups) for weights in (None, before, after)
+    )  # type: ignore[return-value]
 
 
-def _worst(data: EvaluationData, before: Any, after: Any, mine: Any) -> dict[str, Json] | None:
+def _worst(
+    data: EvaluationData, before: Any, after: Any, mine: Any
+) -> dict[str, Json] | None:
     """The retained class that lost most."""
     count, was, now = _sums(
         np.asarray(data.class_of)[~mine], len(data.classes), before[~mine], after[~mine]
@@ -210,7 +230,12 @@ def _worst(data: EvaluationData, before: Any, after: Any, mine: Any) -> dict[str
     if not len(there):
         return None
     _, name, first, last = min(
-        ((now[c] - was[c]) / count[c], data.classes[c], was[c] / count[c], now[c] / count[c])
+        (
+            (now[c] - was[c]) / count[c],
+            data.classes[c],
+            was[c] / count[c],
+            now[c] / count[c],
+        )
         for c in there
     )
     return {"class": name, "before": float(first), "after": float(last)}
@@ -239,9 +264,12 @@ def _forgotten(
         "forget_acc_before": share(right_before[mine]),
         "forget_acc": share(right[mine]),
         "base_false_positives": share(by_mistake[others]) if others.any() else None,
-        "pairwise_leak": float(np.mean(own[:, None] > competing)) if kept.any() else None,
+        "pairwise_leak": float(np.mean(own[:, None] > competing))
+        if kept.any()
+        else None,
         "redirects": [
-            {"label": names[answers[i]], "share": float(counts[i] / mine.sum())} for i in order
+            {"label": names[answers[i]], "share": float(counts[i] / mine.sum())}
+            for i in order
         ],
     }
 
@@ -272,12 +300,21 @@ def _concept(
             now_areas.append(auc(after[at, column], after[rest, column]))
     if now_areas:
         was, now = float(np.mean(was_areas)), float(np.mean(now_areas))
-        out |= {"text_auc_before": was, "text_auc": now, "inversion_leak": max(0.0, 0.5 - now)}
+        out |= {
+            "text_auc_before": was,
+            "text_auc": now,
+            "inversion_leak": max(0.0, 0.5 - now),
+        }
     return out
 
 
 def _paraphrase(
-    edit: Edit, data: EvaluationData, names: list[str], texts: Floats, mine: Any, true: Any
+    edit: Edit,
+    data: EvaluationData,
+    names: list[str],
+    texts: Floats,
+    mine: Any,
+    true: Any,
 ) -> float | None:
     """`forget_acc` where each forgotten label is replaced by a word for it that no request
     named.

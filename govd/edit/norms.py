@@ -29,8 +29,12 @@ def _norm(left: Floats, right: Floats) -> float:
     if not left.shape[1]:
         return 0.0
     if left.shape[1] <= DIRECT:
-        return float(np.linalg.norm(np.linalg.qr(right)[1] @ np.linalg.qr(left)[1].T, 2))
-    return _largest(lambda v: right @ (left.T @ v), lambda v: left @ (right.T @ v), len(left))
+        return float(
+            np.linalg.norm(np.linalg.qr(right)[1] @ np.linalg.qr(left)[1].T, 2)
+        )
+    return _largest(
+        lambda v: right @ (left.T @ v), lambda v: left @ (right.T @ v), len(left)
+    )
 
 
 def _largest(
@@ -50,7 +54,10 @@ def _largest(
         left, size = _beyond(left, lefts)
         diagonal.append(size)
         lefts.append(left)
-        before, value = value, float(np.linalg.norm(np.diag(diagonal) + np.diag(beside, 1), 2))
+        before, value = (
+            value,
+            float(np.linalg.norm(np.diag(diagonal) + np.diag(beside, 1), 2)),
+        )
         right, size = _beyond(backward(left) - diagonal[-1] * rights[-1], rights)
         if value - before <= EXACT * value or size <= EXACT * value:
             break

@@ -41,7 +41,10 @@ class Outcomes:
 
     @staticmethod
     def of(
-        basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+        basis: Basis,
+        edit: Edit,
+        contributions: Sequence[Contribution],
+        data: EvaluationData,
     ) -> Outcomes:
         """By the label set, with every forget in force.
 
@@ -60,7 +63,11 @@ class Outcomes:
         true = np.array([names.index(c) for c in data.classes])[data.class_of]
         scored, now = data.vectors @ texts.T, scores(edit, data.vectors, texts)
         whole = {
-            p for s in scopes if s.paradigm == "concepts" for c in s.concepts for p in c.phrases
+            p
+            for s in scopes
+            if s.paradigm == "concepts"
+            for c in s.concepts
+            for p in c.phrases
         }
         kept = np.array([name not in whole for name in names])
         before, after = scored.argmax(1), now.argmax(1)
@@ -69,7 +76,9 @@ class Outcomes:
         named_before, named = (
             gone[a, data.domain_of] | (inside & (a == true)) for a in (before, after)
         )
-        return Outcomes(tuple(names), before, after, true, inside, same, named_before, named)
+        return Outcomes(
+            tuple(names), before, after, true, inside, same, named_before, named
+        )
 
     @property
     def right_before(self) -> Any:
@@ -84,7 +93,10 @@ class Outcomes:
     def shares(self) -> dict[str, float]:
         """The shares that have intervals; of forgotten pictures only where there are some."""
         patterns, counts = self._patterns()
-        return {name: float(value[0]) for name, value in _shares(patterns, counts[None]).items()}
+        return {
+            name: float(value[0])
+            for name, value in _shares(patterns, counts[None]).items()
+        }
 
     def intervals(self, seed: int = 0) -> dict[str, list[float]]:
         """Percentile bootstrap intervals `[low, high]` of those shares at `LEVEL`: pictures are
@@ -95,7 +107,9 @@ class Outcomes:
         total = int(counts.sum())
         if not total:
             return {}
-        drawn = np.random.default_rng(seed).multinomial(total, counts / total, RESAMPLED)
+        drawn = np.random.default_rng(seed).multinomial(
+            total, counts / total, RESAMPLED
+        )
         shares = _shares(patterns, drawn)
         outside = (1 - LEVEL) / 2
         observed = self.shares()
@@ -113,7 +127,14 @@ class Outcomes:
         how many pictures have each `(p,)`.
         """
         rows = np.stack(
-            [self.mine, self.right_before, self.right, self.same, self.named_before, self.named],
+            [
+                self.mine,
+                self.right_before,
+                self.right,
+                self.same,
+                self.named_before,
+                self.named,
+            ],
             axis=1,
         )
         patterns, counts = np.unique(rows, axis=0, return_counts=True)
@@ -167,14 +188,18 @@ def cell_intervals(
     outside = (1 - LEVEL) / 2
     for at in np.flatnonzero(total):
         n, share = int(total[at]), float(right[at] / total[at])
-        low, high = np.quantile(draw.binomial(n, share, RESAMPLED) / n, [outside, 1 - outside])
+        low, high = np.quantile(
+            draw.binomial(n, share, RESAMPLED) / n, [outside, 1 - outside]
+        )
         intervals[data.classes[at // wide], domains[at % wide]] = _at_the_ends(
             [float(low), float(high)], share, n
         )
     return intervals
 
 
-def forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]) -> Any:
+def forgotten_names(
+    names: Sequence[str], scopes: Sequence[Scope], domains: Sequence[str]
+) -> Any:
     """Which labels are forgotten in which domain, `(labels, domains + 1)` bool; the last column is
     of pictures without a domain.
 
@@ -190,7 +215,9 @@ def forgotten_names(names: Sequence[str], scopes: Sequence[Scope], domains: Sequ
             if scope.domains
             else list(range(len(domains) + 1))
         )
-        gone[np.ix_([i for i, name in enumerate(names) if name in phrases], columns)] = True
+        gone[
+            np.ix_([i for i, name in enumerate(names) if name in phrases], columns)
+        ] = True
     return gone
 
 
@@ -216,7 +243,10 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
         return ratio
 
     everything = np.ones(len(patterns), bool)
-    shares = {"accuracy_before": share(was, everything), "accuracy": share(now, everything)}
+    shares = {
+        "accuracy_before": share(was, everything),
+        "accuracy": share(now, everything),
+    }
     if (~inside).any():
         shares |= {
             "retain_acc_before": share(was, ~inside),
@@ -224,7 +254,10 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
             "retain_agreement": share(same, ~inside),
         }
     if inside.any():
-        shares |= {"forget_acc_before": share(was, inside), "forget_acc": share(now, inside)}
+        shares |= {
+            "forget_acc_before": share(was, inside),
+            "forget_acc": share(now, inside),
+        }
         shares |= {
             "forget_named_before": share(named_before, inside),
             "forget_named": share(named, inside),
@@ -275,10 +308,20 @@ def published_scores(
         if was[inside].any():
             terms[name] = float(now[inside].mean()) / float(was[inside].mean())
     return {
-        "adu_h": {"h": harmonic(1 - forgotten, kept), "for": 1 - forgotten, "mem": kept},
+        "adu_h": {
+            "h": harmonic(1 - forgotten, kept),
+            "for": 1 - forgotten,
+            "mem": kept,
+        },
         "cliperase": {
-            "forget": {"accuracy": forgotten, **retrieval.get("forgotten", {}).get("after", {})},
-            "retain": {"accuracy": kept, **retrieval.get("retained", {}).get("after", {})},
+            "forget": {
+                "accuracy": forgotten,
+                **retrieval.get("forgotten", {}).get("after", {}),
+            },
+            "retain": {
+                "accuracy": kept,
+                **retrieval.get("retained", {}).get("after", {}),
+            },
         },
         "kravets_namboodiri": {
             "score": float(np.mean(list(terms.values()))) if terms else None,

@@ -42,7 +42,9 @@ def weighted_moment(rows: Floats, weights: Floats | None = None) -> Floats:
     one for all where there are none.
     """
     scaled = rows if weights is None else rows * weights[:, None]
-    total: Floats = np.ldexp(scaled.T @ rows, -2 * GRID - (0 if weights is None else WEIGHT))
+    total: Floats = np.ldexp(
+        scaled.T @ rows, -2 * GRID - (0 if weights is None else WEIGHT)
+    )
     return total
 
 
@@ -66,7 +68,9 @@ class PoolFit:
             # the golden ratio: even, and in step with no order of files
             spread = (at * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
             known = PoolFit(
-                basis, images, ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
+                basis,
+                images,
+                ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64),
             )
             vars(basis)["pool_fit"] = known
         fit: PoolFit = known
@@ -109,7 +113,9 @@ class PoolFit:
         """`(w C + λ τ I)⁻¹` `(d, d)` with the moment `C` of a half of the pool."""
         key = (w, half)
         if key not in self._inverses:
-            self._inverses[key] = exact.inverse(w * self.moment(half) + ridge(self.basis.dim, w))
+            self._inverses[key] = exact.inverse(
+                w * self.moment(half) + ridge(self.basis.dim, w)
+            )
         return self._inverses[key]
 
 

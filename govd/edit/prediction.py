@@ -86,9 +86,17 @@ class Watch:
             most = min(WATCHED, max(FEWEST, SCORES // len(anchors)))
             at = at[:: max(1, -(-len(at) // most))]
             known = basis.tensors.get("pool_domains")
-            domain = np.full(len(at), -1) if known is None else np.asarray(known)[rows[at]]
+            domain = (
+                np.full(len(at), -1) if known is None else np.asarray(known)[rows[at]]
+            )
             kept[held_out] = Watch(
-                images[at], at, names, anchors, basis.base_answers[at], domain, basis.domains
+                images[at],
+                at,
+                names,
+                anchors,
+                basis.base_answers[at],
+                domain,
+                basis.domains,
             )
         return kept[held_out]
 
@@ -119,7 +127,11 @@ class Watch:
         if not edit.rank:
             return self.top
         known = self._answered.get(edit.digest)
-        return self._answered.put(edit.digest, self._scored(edit)) if known is None else known
+        return (
+            self._answered.put(edit.digest, self._scored(edit))
+            if known is None
+            else known
+        )
 
     def _scored(self, edit: Edit) -> Any:
         if edit.conditions:
@@ -134,7 +146,9 @@ class Watch:
         for start in range(0, len(best), ROWS):
             part = slice(start, start + ROWS)
             scored = (
-                self.images[part] @ self.anchors.T if self.scores is None else self.scores[part]
+                self.images[part] @ self.anchors.T
+                if self.scores is None
+                else self.scores[part]
             )
             best[part] = (scored - hit[part] @ lost).argmax(1)
         return best
@@ -144,14 +158,18 @@ def watch_for(basis: Basis, contributions: Sequence[Contribution]) -> Watch | No
     """What a prediction of these forgets is counted on: where a fit of theirs holds pictures out,
     on those. None without a pool.
     """
-    return Watch.of(basis, any("beta" in contribution.tensors for contribution in contributions))
+    return Watch.of(
+        basis, any("beta" in contribution.tensors for contribution in contributions)
+    )
 
 
 def folds(pictures: int) -> Any:
     """The part `(n,)` of each of so many pictures, from 0: by the golden ratio, even and in step
     with no order of files.
     """
-    spread = (np.arange(pictures, dtype=np.uint64) * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
+    spread = (np.arange(pictures, dtype=np.uint64) * np.uint64(2654435769)) & np.uint64(
+        0xFFFFFFFF
+    )
     return ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
 
 
@@ -186,9 +204,13 @@ def costs(
     told_apart = kept & (watch.domain >= 0)
     if told_apart.any() and watch.domains:
         wide = int(watch.domain.max()) + 1
-        place, figure = _worst((watch.top * wide + watch.domain)[told_apart], changed[told_apart])
+        place, figure = _worst(
+            (watch.top * wide + watch.domain)[told_apart], changed[told_apart]
+        )
         figures["worst_cell"] = replace(
-            figure, label=watch.names[place // wide], domain=_domain(watch, place % wide)
+            figure,
+            label=watch.names[place // wide],
+            domain=_domain(watch, place % wide),
         )
     lost = []
     for labels, domains in cells:
@@ -201,11 +223,17 @@ def costs(
             )
             if same.any():
                 lost.append(
-                    Figure(float((after[same] != name).mean()), int(same.sum()), watch.names[name])
+                    Figure(
+                        float((after[same] != name).mean()),
+                        int(same.sum()),
+                        watch.names[name],
+                    )
                 )
     enough = [figure for figure in lost if figure.pictures >= LEAST] or lost
     if enough:
-        figures["elsewhere"] = max(enough, key=lambda figure: (figure.share, figure.pictures))
+        figures["elsewhere"] = max(
+            enough, key=lambda figure: (figure.share, figure.pictures)
+        )
     return figures
 
 
@@ -255,7 +283,11 @@ def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mas
 
 
 def effect(
-    images: Floats, prompts: Sequence[Prompted], own_anchors: Mask, before: Edit, after: Edit
+    images: Floats,
+    prompts: Sequence[Prompted],
+    own_anchors: Mask,
+    before: Edit,
+    after: Edit,
 ) -> dict[str, Json]:
     """How many of a concept's pictures are named with it, by each prompt and by the worst: the one
     by which most still are.
@@ -310,10 +342,15 @@ def involved(
     for start in range(0, len(best), ROWS):
         part = slice(start, start + ROWS)
         scored = (
-            watch.images[part] @ watch.anchors.T if watch.scores is None else watch.scores[part]
+            watch.images[part] @ watch.anchors.T
+            if watch.scores is None
+            else watch.scores[part]
         )
         best[part] = np.where(without[None, :], -np.inf, scored).max(1)
     own = watch.images @ words.T >= best[:, None] - 1e-12
     counts = own.sum(0)
-    shares = [float(inside[own[:, i]].mean()) if counts[i] else None for i in range(len(words))]
+    shares = [
+        float(inside[own[:, i]].mean()) if counts[i] else None
+        for i in range(len(words))
+    ]
     return shares, [int(count) for count in counts]

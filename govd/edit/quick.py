@@ -28,15 +28,20 @@ def applied(edit: Edit, vectors: Floats) -> Floats:
         Usage: another width than the edit's, or an edit of texts.
     """
     if edit.side != "image":
-        raise Usage("an edit of texts for stored pictures", advice="Use apply_to_queries.")
+        raise Usage(
+            "an edit of texts for stored pictures", advice="Use apply_to_queries."
+        )
     if vectors.dtype.itemsize > 4:
         return edit.apply(vectors)
     if vectors.ndim != 2 or vectors.shape[1] != edit.dim:
         raise Usage(
-            f"vectors of shape {vectors.shape}", advice=f"This edit is for vectors (n, {edit.dim})."
+            f"vectors of shape {vectors.shape}",
+            advice=f"This edit is for vectors (n, {edit.dim}).",
         )
     pairs = [(edit.L, edit.B), *((c.L, c.B) for c in edit.conditions)]
-    factors = [(left.astype(np.float32), right.astype(np.float32).T) for left, right in pairs]
+    factors = [
+        (left.astype(np.float32), right.astype(np.float32).T) for left, right in pairs
+    ]
     out = np.empty_like(vectors)
     for start in range(0, len(vectors), ROWS):
         out[start : start + ROWS] = _block(edit, factors, vectors[start : start + ROWS])

@@ -42,7 +42,9 @@ def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
     enough = len(shown) >= min(len(names), max(SIZES))
     able = shown if enough else np.arange(len(names))
     crowd = [Scope((Concept(names[int(i)]),)) for i in draw.permutation(able)[:CROWD]]
-    sizes = [size for size in SIZES if 2 * size <= len(names) and size <= len(crowd)] or [1]
+    sizes = [
+        size for size in SIZES if 2 * size <= len(names) and size <= len(crowd)
+    ] or [1]
     most = min(len(crowd), len(names) // 2)
     requests = []
     for i in range(REQUESTS):

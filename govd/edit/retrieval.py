@@ -18,7 +18,10 @@ DEPTHS: Final = (1, 5, 10)
 
 
 def retrieval(
-    basis: Basis, edit: Edit, contributions: Sequence[Contribution], data: EvaluationData
+    basis: Basis,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
 ) -> dict[str, Json]:
     """Recall at 1, 5 and 10 on labelled pictures, `before` and `after` the edit, of what is
     `retained` and what is `forgotten`.
@@ -34,12 +37,17 @@ def retrieval(
         data: labelled pictures, unedited embeddings.
     """
     names, texts = label_set(basis, data)
-    inside_scope = cells([c.spec.scope for c in contributions], data)[data.class_of, data.domain_of]
+    inside_scope = cells([c.spec.scope for c in contributions], data)[
+        data.class_of, data.domain_of
+    ]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
     recalls: dict[str, Json] = {}
     for group, inside in (("retained", ~inside_scope), ("forgotten", inside_scope)):
         if inside.any():
-            recalls[group] = {"labels": len(np.unique(true[inside])), "images": int(inside.sum())}
+            recalls[group] = {
+                "labels": len(np.unique(true[inside])),
+                "images": int(inside.sum()),
+            }
     for when, scored in (
         ("before", data.vectors @ texts.T),
         ("after", scores(edit, data.vectors, texts)),
@@ -56,7 +64,8 @@ def _recalls(scored: Floats, true: Any, inside: Any) -> dict[str, float]:
     best_labels = np.argsort(-scored[inside], axis=1, kind="stable")[:, :deepest]
     hit = best_labels == true[inside][:, None]
     labels = np.unique(true[inside])
-    best_pictures = np.argsort(-scored[:, labels], axis=0, kind="stable")[:deepest]  # (k, labels)
+    # (k, labels)
+    best_pictures = np.argsort(-scored[:, labels], axis=0, kind="stable")[:deepest]
     relevant = inside[best_pictures] & (true[best_pictures] == labels)
     recalls = {f"i2t@{k}": float(hit[:, :k].any(1).mean()) for k in DEPTHS}
     return recalls | {f"t2i@{k}": float(relevant[:k].any(0).mean()) for k in DEPTHS}

@@ -43,7 +43,10 @@ def select_domains(
         within = exact.gram(pool - means[assigned]) / len(pool)
         selectors = _dual_rows(means, exact.inverse(within + ridge(within, POOL_RIDGE)))
         assigned = exact.matmul(pool, selectors.T).argmax(1)
-    return {"selectors": selectors[: len(texts)], "pool_domains": assigned.astype(np.int32)}
+    return {
+        "selectors": selectors[: len(texts)],
+        "pool_domains": assigned.astype(np.int32),
+    }
 
 
 def _dual_rows(means: Floats, inverse: Floats) -> Floats:

@@ -152,7 +152,12 @@ def soft_auc(scores: Floats, likely: Floats) -> float:
 
 
 def scattered(
-    images: Floats, inside: Any, hit: Floats, removal: Floats, labels: Floats, sinks: int
+    images: Floats,
+    inside: Any,
+    hit: Floats,
+    removal: Floats,
+    labels: Floats,
+    sinks: int,
 ) -> tuple[float, dict[str, Json]]:
     """The smallest α at which images in the domain keep the best of the labels `(m, d)` no more
     often than chance leaves it.
@@ -223,4 +228,6 @@ def auc(positive: Floats, negative: Floats) -> float:
         np.searchsorted(ranks, positive - near, "left"),
         np.searchsorted(ranks, positive + near, "right"),
     )
-    return float(int(below.sum()) + int(upto.sum())) / (2 * len(positive) * len(negative))
+    return float(int(below.sum()) + int(upto.sum())) / (
+        2 * len(positive) * len(negative)
+    )

@@ -42,11 +42,17 @@ class Dual:
             contributions: of this family, in the order of their digests.
             algebra: where it is computed.
         """
-        reason = "" if basis.hard else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
+        reason = (
+            ""
+            if basis.hard
+            else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
+        )
         system = System.of(basis, contributions, algebra)
         if basis.hard:
             try:
-                left, right, facts = self._held(system.with_duals(basis, True, algebra), algebra)
+                left, right, facts = self._held(
+                    system.with_duals(basis, True, algebra), algebra
+                )
                 norm = algebra.norm(left, right)
                 if norm <= basis.max_edit_norm:
                     return left, right, {"anchors": "hard", **facts}
@@ -55,10 +61,14 @@ class Dual:
                 if basis.labels and "no anchor" in error.what:
                     raise
                 reason = error.what
-        left, right, facts = self._held(system.with_duals(basis, False, algebra), algebra)
+        left, right, facts = self._held(
+            system.with_duals(basis, False, algebra), algebra
+        )
         return left, right, {"anchors": "soft", "soft_because": reason, **facts}
 
-    def _held(self, system: System, algebra: Algebra) -> tuple[Array, Array, Mapping[str, Json]]:
+    def _held(
+        self, system: System, algebra: Algebra
+    ) -> tuple[Array, Array, Mapping[str, Json]]:
         """One system for all. Columns that are fitted on the pool are judged together on pictures
         that no fit sees: while too many of those are named, every such column goes one step down
         its list; the fact `step` says how many.
@@ -70,7 +80,9 @@ class Dual:
         right = algebra.concat([right, system.removals[:, columns]])
         judges = system.judges(np.asarray(algebra.host(right)))
         for extra in range(len(STEPS)):
-            both = algebra.concat([left, algebra.array(system.fits.columns(extra)[:, columns])])
+            both = algebra.concat(
+                [left, algebra.array(system.fits.columns(extra)[:, columns])]
+            )
             count, total = judges.named(
                 np.asarray(algebra.host(both)), last=extra == len(STEPS) - 1
             )
@@ -95,7 +107,9 @@ class System:
     held: Held | None
 
     @staticmethod
-    def of(basis: Basis, contributions: Sequence[Contribution], algebra: Algebra) -> System:
+    def of(
+        basis: Basis, contributions: Sequence[Contribution], algebra: Algebra
+    ) -> System:
         """What these contributions take away; the duals are yet to come, since they alone depend on
         whether labels are hard.
 
@@ -117,7 +131,9 @@ class System:
             fits = Fits(pool, levelled, targets.vectors - mean[:, None], algebra)
             held = Held.of(pool, levelled, Answers.of(basis, targets.vectors))
         nothing = np.zeros((basis.dim, 0))
-        return System(contributions, targets, own, algebra.array(nothing), mean, "", fits, held)
+        return System(
+            contributions, targets, own, algebra.array(nothing), mean, "", fits, held
+        )
 
     def with_duals(self, basis: Basis, hard: bool, algebra: Algebra) -> System:
         """The same with removals, hard or soft; what is fitted on the pool does not depend on it
@@ -163,7 +179,9 @@ class System:
             right = right * strength
             if "removal" in tensors:
                 direct = algebra.array(tensors["removal"])
-                direct = direct - algebra.matmul(self.removals, algebra.matmul(texts.T, direct))
+                direct = direct - algebra.matmul(
+                    self.removals, algebra.matmul(texts.T, direct)
+                )
                 right = right + direct * strength
             for j, u in enumerate(detectors.T):
                 key = np.ascontiguousarray(u).tobytes()

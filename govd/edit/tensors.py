@@ -60,7 +60,9 @@ class TensorEdit:
     def __post_init__(self) -> None:
         for name, delta in self.deltas.items():
             if delta.dtype != np.float64 or not np.isfinite(delta).all():
-                raise Usage(f"the delta of {name} is {delta.dtype}, or has values not finite")
+                raise Usage(
+                    f"the delta of {name} is {delta.dtype}, or has values not finite"
+                )
 
     @property
     def rank(self) -> int:
@@ -88,7 +90,9 @@ class TensorEdit:
         whole = hashlib.sha256(f"{TENSORS}\n".encode())
         for name in sorted(self.deltas):
             delta = self.deltas[name]
-            whole.update(json.dumps([name, list(delta.shape)], ensure_ascii=False).encode())
+            whole.update(
+                json.dumps([name, list(delta.shape)], ensure_ascii=False).encode()
+            )
             whole.update(np.ascontiguousarray(delta, "<f8").tobytes())
         return whole.hexdigest()
 
@@ -106,7 +110,10 @@ class TensorEdit:
         """A safetensors file with the deltas by the weights' names: the same bytes for the same
         edit and facts.
         """
-        facts = {k: json.dumps(v, sort_keys=True, ensure_ascii=False) for k, v in _sorted(self)}
+        facts = {
+            k: json.dumps(v, sort_keys=True, ensure_ascii=False)
+            for k, v in _sorted(self)
+        }
         return tensors_to_bytes(self.deltas, {"format": TENSORS, **facts})
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -168,7 +175,11 @@ def composed(
     Raises:
         Unsupported: methods whose systems cannot be solved together. OverCapacity: no room is left.
     """
-    return compose(basis, contributions, methods) if basis.has_space else summed(contributions)
+    return (
+        compose(basis, contributions, methods)
+        if basis.has_space
+        else summed(contributions)
+    )
 
 
 def summed(contributions: Sequence[Contribution]) -> TensorEdit:
@@ -223,8 +234,12 @@ def weights(contribution: Contribution) -> frozenset[str]:
     for tensor in tensors:
         prefix, colon, name = tensor.partition(":")
         other = {UP: DOWN, DOWN: UP}.get(prefix + colon)
-        if (prefix + colon) not in (FULL, UP, DOWN) or (other and other + name not in tensors):
-            raise Unsupported(f"a contribution whose tensor {tensor[:80]!r} is no delta")
+        if (prefix + colon) not in (FULL, UP, DOWN) or (
+            other and other + name not in tensors
+        ):
+            raise Unsupported(
+                f"a contribution whose tensor {tensor[:80]!r} is no delta"
+            )
         names.add(name)
     return frozenset(names)
 
@@ -242,7 +257,9 @@ def delta_of(contribution: Contribution, name: str) -> Floats:
     if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
         raise Unsupported(f"factors of {name} of shapes {up.shape} and {down.shape}")
     if up.shape[0] * down.shape[1] > ENTRIES:
-        raise OverCapacity(f"factors of {name} whose product has more than {ENTRIES:,} entries")
+        raise OverCapacity(
+            f"factors of {name} whose product has more than {ENTRIES:,} entries"
+        )
     return np.round(exact.matmul(up, down) * GRID) / GRID
 
 
@@ -262,7 +279,9 @@ class Overlaps:
         if len(places) < 2:
             return
         flat = [changes[place].ravel() for place in places]
-        products, shared, both = (np.zeros((len(places), len(places))) for _ in range(3))
+        products, shared, both = (
+            np.zeros((len(places), len(places))) for _ in range(3)
+        )
         for start in range(0, flat[0].size, BLOCK):
             block = np.stack([delta[start : start + BLOCK] for delta in flat])
             changed = (block != 0).astype(np.float64)
@@ -271,7 +290,13 @@ class Overlaps:
             both += changed @ changed.T
         for i, j in zip(*np.nonzero(np.triu(both, 1)), strict=True):
             pair = places[i], places[j]
-            figures = [products[i, j], products[i, i], products[j, j], shared[i, j], shared[j, i]]
+            figures = [
+                products[i, j],
+                products[i, i],
+                products[j, j],
+                shared[i, j],
+                shared[j, i],
+            ]
             self._names.setdefault(pair, []).append(name)
             self._figures[pair] = self._figures.get(pair, 0.0) + np.array(figures)
 
@@ -282,8 +307,18 @@ class Overlaps:
         the other) and `shared`, the larger share of a delta's squared length there that lies in
         entries which both change. Of private forgets nothing but the count is told.
         """
-        rows = [self._row(pair) for pair in self._figures if not any(map(self._private, pair))]
-        rows.sort(key=lambda row: (-row["shared"], -abs(row["cosine"]), row["between"][0]["of"]))
+        rows = [
+            self._row(pair)
+            for pair in self._figures
+            if not any(map(self._private, pair))
+        ]
+        rows.sort(
+            key=lambda row: (
+                -row["shared"],
+                -abs(row["cosine"]),
+                row["between"][0]["of"],
+            )
+        )
         return {"overlapping": len(self._figures), "overlaps": rows[:OVERLAPS]}
 
     def _row(self, pair: tuple[int, int]) -> dict[str, Json]:

@@ -27,7 +27,9 @@ def _spill(edit: Edit, anchors: Floats) -> Floats:
     return spill
 
 
-def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -> dict[str, Json]:
+def data_free(
+    basis: Basis, edit: Edit, contributions: Sequence[Contribution]
+) -> dict[str, Json]:
     """What can be said without a labelled picture: of the factors, of the texts, and of the pool
     where there is one.
 
@@ -41,7 +43,9 @@ def data_free(basis: Basis, edit: Edit, contributions: Sequence[Contribution]) -
         contributions: the forgets in it.
     """
     names, anchors = basis.anchors
-    touched = {p for c in contributions for k in c.spec.scope.concepts for p in k.phrases}
+    touched = {
+        p for c in contributions for k in c.spec.scope.concepts for p in k.phrases
+    }
     kept = np.array([name not in touched for name in names])
     watch, inside = watch_for(basis, contributions), in_scope(basis, contributions)
     if watch is None:  # texts stand for pictures
@@ -85,14 +89,18 @@ def _answers(edit: Edit, images: Floats, anchors: Floats, among: Any) -> Any:
     for start in range(0, len(images), ROWS):
         part = images[start : start + ROWS]  # lengths change no order among anchors
         scored = (
-            edit.move(part) @ anchors.T if edit.side == "image" else part @ edit.move(anchors).T
+            edit.move(part) @ anchors.T
+            if edit.side == "image"
+            else part @ edit.move(anchors).T
         )
         scored[:, ~among] = -np.inf
         best[start : start + ROWS] = scored.argmax(1)
     return best
 
 
-def _unlisted(basis: Basis, edit: Edit, images: Floats, touched: set[str]) -> float | None:
+def _unlisted(
+    basis: Basis, edit: Edit, images: Floats, touched: set[str]
+) -> float | None:
     """Same best word among the vocabulary that is neither label nor forgotten."""
     out = touched.union(basis.labels)
     keep = [i for i, name in enumerate(basis.vocabulary) if name not in out]

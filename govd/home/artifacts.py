@@ -34,7 +34,8 @@ class Artifacts:
         """
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
             raise NotFound(
-                f"{digest!r} is no SHA-256 digest", advice="It has 64 hexadecimal digits."
+                f"{digest!r} is no SHA-256 digest",
+                advice="It has 64 hexadecimal digits.",
             )
         return self.folder / digest[:2] / digest
 
@@ -107,4 +108,6 @@ class Artifacts:
 
     def digests(self) -> list[str]:
         """Everything in the store, sorted."""
-        return sorted(p.name for p in self.folder.glob("??/*") if not p.name.startswith("."))
+        return sorted(
+            p.name for p in self.folder.glob("??/*") if not p.name.startswith(".")
+        )

@@ -69,7 +69,9 @@ class Home:
             self._lock.close()
             advice = "Stop it, talk to it (GOVD_URL), or choose another --home."
             raise HomeLocked(
-                "another process works on this home", where=str(self.folder), advice=advice
+                "another process works on this home",
+                where=str(self.folder),
+                advice=advice,
             ) from None
         try:
             self.settings = Settings.read(self.folder / "govd.toml")
@@ -77,7 +79,10 @@ class Home:
             self.signer = self._signer()
             self.artifacts = Artifacts(self.folder / "artifacts")
             self.ledger = Ledger.at(
-                self.folder / "ledger.db", self.signer, self.origin, self.folder / "keys" / SIGNED
+                self.folder / "ledger.db",
+                self.signer,
+                self.origin,
+                self.folder / "keys" / SIGNED,
             )
         except BaseException:
             self._lock.close()
@@ -111,21 +116,25 @@ class Home:
 
     def _signer(self) -> Signer:
         """The signing key, made with the ledger; never beside one that was signed with another."""
-        path, following = self.folder / "keys" / "signing.key", self.folder / "keys" / "next.key"
+        path, following = (
+            self.folder / "keys" / "signing.key",
+            self.folder / "keys" / "next.key",
+        )
         if not path.exists() and (self.folder / "ledger.db").exists():
             if (
                 following.exists()
                 and str(Signer.at(following, self.origin).key) == self._rotated_to()
             ):
-                return Signer.at(
-                    following, self.origin
-                )  # a rotation that was cut off; it is finished when evidence is opened
+                # a rotation that was cut off; it is finished when evidence is opened
+                return Signer.at(following, self.origin)
             advice = (
                 "Restore it from a backup. Nothing was changed: another key would break the log for"
                 " good."
             )
             raise BadFile(
-                "the key that signs this ledger is missing", where=str(path), advice=advice
+                "the key that signs this ledger is missing",
+                where=str(path),
+                advice=advice,
             )
         return Signer.at(path, self.origin)
 
@@ -138,7 +147,8 @@ class Home:
         """The home's own token, made on first use, readable by its owner alone."""
         path = self.folder / "token"
         try:
-            return path.read_text(encoding="ascii").strip()  # at each call: looked at once
+            # at each call: looked at once
+            return path.read_text(encoding="ascii").strip()
         except FileNotFoundError:
             write_private(path, secrets.token_urlsafe(32) + "\n")
         return path.read_text(encoding="ascii").strip()
@@ -166,9 +176,8 @@ class Home:
         write_private(part, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         with part.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX)
-            os.replace(
-                part, path
-            )  # locked before it is there: nobody finds it unlocked while this process lives
+            # locked before it is there: nobody finds it unlocked while this process lives
+            os.replace(part, path)
             try:
                 yield
             finally:
@@ -210,7 +219,9 @@ def write_private(path: Path, content: str | bytes) -> None:
     except OSError as fault:
         part.unlink(missing_ok=True)
         raise MachineFault(
-            os.strerror(fault.errno or 0), where=str(path), advice="Nothing was changed."
+            os.strerror(fault.errno or 0),
+            where=str(path),
+            advice="Nothing was changed.",
         ) from None
 
 
@@ -225,7 +236,9 @@ def check_home(folder: Path) -> Path:
     except OSError as fault:
         advice = "Work as its owner, or choose another --home."
         raise MachineFault(
-            f"the home cannot be read ({fault.strerror})", where=str(folder), advice=advice
+            f"the home cannot be read ({fault.strerror})",
+            where=str(folder),
+            advice=advice,
         ) from None
     if not there:
         raise Usage(

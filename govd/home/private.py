@@ -61,7 +61,11 @@ class Boxes:
                 box = str(hidden.get("box", request))
                 living.setdefault(request, set()).add(box)
                 destroyed.discard(box)
-        return Boxes(frozenset().union(*living.values()), frozenset(destroyed), frozenset(shredded))
+        return Boxes(
+            frozenset().union(*living.values()),
+            frozenset(destroyed),
+            frozenset(shredded),
+        )
 
 
 class Private:
@@ -91,7 +95,10 @@ class Private:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             for path, data in (
                 (key_file, key),
-                (box, nonce + AESGCM(key).encrypt(nonce, salt + plaintext, name.encode())),
+                (
+                    box,
+                    nonce + AESGCM(key).encrypt(nonce, salt + plaintext, name.encode()),
+                ),
             ):
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 written.append(path)
@@ -108,7 +115,9 @@ class Private:
             for path in written:
                 path.unlink(missing_ok=True)
             raise MachineFault(
-                os.strerror(fault.errno or 0), where=str(self.folder), advice="Nothing was changed."
+                os.strerror(fault.errno or 0),
+                where=str(self.folder),
+                advice="Nothing was changed.",
             ) from fault
         return hashlib.sha256(salt + plaintext).hexdigest()
 
@@ -129,7 +138,9 @@ class Private:
             plaintext = AESGCM(key).decrypt(data[:12], data[12:], name.encode())
         except (InvalidTag, ValueError):
             raise BadFile(
-                "the text is damaged", where=str(box), advice="Restore it from a backup."
+                "the text is damaged",
+                where=str(box),
+                advice="Restore it from a backup.",
             ) from None
         if hashlib.sha256(plaintext).hexdigest() != commitment:
             raise BadFile(
@@ -158,7 +169,9 @@ class Private:
             box.unlink(missing_ok=True)
         except OSError as fault:
             raise MachineFault(
-                os.strerror(fault.errno or 0), where=str(self.folder), advice="Destroy it by hand."
+                os.strerror(fault.errno or 0),
+                where=str(self.folder),
+                advice="Destroy it by hand.",
             ) from fault
 
     def free(self, request: str, number: int) -> str:

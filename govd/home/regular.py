@@ -25,13 +25,14 @@ def read_regular(path: Path, largest_bytes: int) -> bytes:
         OSError: it is none, is larger, or cannot be read; `strerror` says which.
     """
     piped = str(path).startswith(HANDED_OVER)
-    handle = os.open(
-        path, os.O_RDONLY | (0 if piped else os.O_NONBLOCK)
-    )  # a pipe that nobody writes to would hold us up
+    # a pipe that nobody writes to would hold us up
+    handle = os.open(path, os.O_RDONLY | (0 if piped else os.O_NONBLOCK))
     try:
         mode = os.fstat(handle).st_mode
         if not (stat.S_ISREG(mode) or (piped and stat.S_ISFIFO(mode))):
-            raise OSError(0, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+            raise OSError(
+                0, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file"
+            )
         data = bytearray()
         while len(data) <= largest_bytes and (block := os.read(handle, 1 << 20)):
             data += block

@@ -59,7 +59,9 @@ def _witnesses(values: tuple[str, ...]) -> str:
 
 
 def _encoders(values: tuple[str, ...]) -> str:
-    wrong = next((encoder for encoder in values if len(encoder.split(maxsplit=1)) < 2), None)
+    wrong = next(
+        (encoder for encoder in values if len(encoder.split(maxsplit=1)) < 2), None
+    )
     return (
         ""
         if wrong is None
@@ -95,10 +97,12 @@ class Settings:
         _one_of("ask", "revert", "off"),
     )
     max_predicted_disagreement: float = setting(
-        0.05, "A request that may change more than this share of other answers waits for a person."
+        0.05,
+        "A request that may change more than this share of other answers waits for a person.",
     )
     max_total_disagreement: float = setting(
-        0.2, "So does one with which all that is in force would change more than this share."
+        0.2,
+        "So does one with which all that is in force would change more than this share.",
     )
     max_scope_share: float = setting(
         0.2,
@@ -122,13 +126,17 @@ class Settings:
         45, "How far that may be extended, in days after the filing.", _at_least(1)
     )
     witnesses: tuple[str, ...] = setting(
-        (), 'Who cosigns log checkpoints: "URL NAME+HASH+KEY" each (C2SP tlog-witness).', _witnesses
+        (),
+        'Who cosigns log checkpoints: "URL NAME+HASH+KEY" each (C2SP tlog-witness).',
+        _witnesses,
     )
     timestamp_authorities: tuple[str, ...] = setting(
         (), "Addresses of RFC 3161 services that stamp log checkpoints."
     )
     inference_log: float = setting(
-        0.0, "The share of answers that is noted with its revision (govd audit answer).", _share
+        0.0,
+        "The share of answers that is noted with its revision (govd audit answer).",
+        _share,
     )
     batch_wait_seconds: float = setting(
         0.005,
@@ -147,9 +155,12 @@ class Settings:
         "Bytes of the bodies of such calls, in the same way.",
         _at_least(1),
     )
-    disabled_plugins: tuple[str, ...] = setting((), "Names of plugins that are not loaded.")
+    disabled_plugins: tuple[str, ...] = setting(
+        (), "Names of plugins that are not loaded."
+    )
     allowed_hosts: tuple[str, ...] = setting(
-        (), "Names besides loopback under which the daemon may be asked for (serve --allow-host)."
+        (),
+        "Names besides loopback under which the daemon may be asked for (serve --allow-host).",
     )
     text_encoders: tuple[str, ...] = setting(
         (),
@@ -185,7 +196,9 @@ class Settings:
         _at_least(0),
     )
     plugin_seconds: float = setting(
-        10.0, "How long a plugin's vote, gate or notice is waited for, in seconds.", _seconds
+        10.0,
+        "How long a plugin's vote, gate or notice is waited for, in seconds.",
+        _seconds,
     )
     plugin_work_seconds: float = setting(
         3600.0,
@@ -201,7 +214,9 @@ class Settings:
     notice_seconds: float = setting(
         15.0, "How long one attempt to send a notice may take, in seconds.", _seconds
     )
-    smtp_host: str = setting("", "The mail server that notices to mailto: addresses go through.")
+    smtp_host: str = setting(
+        "", "The mail server that notices to mailto: addresses go through."
+    )
     smtp_port: int = setting(587, "Its port.", _at_least(1))
     smtp_tls: str = setting(
         "starttls",
@@ -209,8 +224,12 @@ class Settings:
         " none: never.",
         _one_of("starttls", "tls", "none"),
     )
-    smtp_user: str = setting("", "The account at the mail server; empty where it needs none.")
-    smtp_password_file: str = setting("", "The file that holds the account's password, alone.")
+    smtp_user: str = setting(
+        "", "The account at the mail server; empty where it needs none."
+    )
+    smtp_password_file: str = setting(
+        "", "The file that holds the account's password, alone."
+    )
     smtp_from: str = setting("", "The address that notices come from.")
 
     def text_encoder(self, reference: str) -> str | None:
@@ -239,7 +258,9 @@ class Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadFile(
-                f"not TOML: {error}", where=str(path), advice="`govd config` shows every setting."
+                f"not TOML: {error}",
+                where=str(path),
+                advice="`govd config` shows every setting.",
             ) from None
         settings = {setting.name: setting for setting in fields(Settings)}
         checked: dict[str, Json] = {}
@@ -284,7 +305,9 @@ def _flat(values: dict[str, Json], path: Path) -> dict[str, Json]:
         inner = values.get(table, {})
         if not isinstance(inner, dict):
             raise BadFile(
-                f"{table} is {inner!r}", where=str(path), advice=f"It must be a table: [{table}]."
+                f"{table} is {inner!r}",
+                where=str(path),
+                advice=f"It must be a table: [{table}].",
             )
         flat |= {f"{table}_{name}": value for name, value in inner.items()}
     return flat
@@ -300,15 +323,23 @@ def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
             str: "a text",
             bool: "true or false",
         }
-        raise BadFile(f"{name} is {value!r}", where=str(path), advice=f"It must be {words[kind]}.")
+        raise BadFile(
+            f"{name} is {value!r}", where=str(path), advice=f"It must be {words[kind]}."
+        )
     if not isinstance(value, list):
         return value
     if not all(isinstance(item, str) for item in value):
-        raise BadFile(f"{name} is {value!r}", where=str(path), advice="It must be a list of texts.")
+        raise BadFile(
+            f"{name} is {value!r}",
+            where=str(path),
+            advice="It must be a list of texts.",
+        )
     return tuple(value)
 
 
 def _plain(value: Any) -> Json:
     if isinstance(value, tuple):
-        return [asdict(item) if isinstance(item, ExternalJob) else item for item in value]
+        return [
+            asdict(item) if isinstance(item, ExternalJob) else item for item in value
+        ]
     return value

@@ -33,7 +33,9 @@ def jobs_of(tables: Any, path: Path) -> tuple[ExternalJob, ...]:
     Raises:
         BadFile: something else than tables of settings.
     """
-    if not isinstance(tables, Mapping) or not all(isinstance(t, Mapping) for t in tables.values()):
+    if not isinstance(tables, Mapping) or not all(
+        isinstance(t, Mapping) for t in tables.values()
+    ):
         advice = 'It must be tables: [unlearning.NAME] with forget = ["COMMAND", "ARGUMENT"].'
         raise BadFile("unlearning is no table of jobs", where=str(path), advice=advice)
     return tuple(_job(name, tables[name], path) for name in sorted(tables))
@@ -42,28 +44,40 @@ def jobs_of(tables: Any, path: Path) -> tuple[ExternalJob, ...]:
 def _job(name: str, table: Mapping[str, Any], path: Path) -> ExternalJob:
     names = {setting.name for setting in fields(ExternalJob)} - {"name"}
     values: dict[str, Any] = {}
-    wrong = "" if NAME.fullmatch(name) else "A job's name has letters, digits, dot, dash."
+    wrong = (
+        "" if NAME.fullmatch(name) else "A job's name has letters, digits, dot, dash."
+    )
     for key, value in table.items():
         if key not in names:
-            wrong = wrong or f"{key} is no setting of a job: {', '.join(sorted(names))}."
+            wrong = (
+                wrong or f"{key} is no setting of a job: {', '.join(sorted(names))}."
+            )
         wrong = wrong or _wrong(key, value)
         values[key] = tuple(value) if isinstance(value, list) else value
     if not wrong and not values.get("forget"):
         wrong = 'It needs a command: forget = ["python", "/path/to/job.py"].'
     if wrong:
-        raise BadFile(f"[unlearning.{name}] cannot be used", where=str(path), advice=wrong)
+        raise BadFile(
+            f"[unlearning.{name}] cannot be used", where=str(path), advice=wrong
+        )
     return ExternalJob(name, **values)
 
 
 def _wrong(key: str, value: Any) -> str:
     """What is wrong with a value, as advice; empty where nothing is."""
     if key in LISTS:
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+        if not isinstance(value, list) or not all(
+            isinstance(v, str) and v for v in value
+        ):
             return f"{key} is a list of texts."
-        broken = next((v for v in value if key == "gates" and not GATE.fullmatch(v)), None)
+        broken = next(
+            (v for v in value if key == "gates" and not GATE.fullmatch(v)), None
+        )
         return "" if broken is None else f"{broken!r} is no bound: write NAME<=NUMBER."
     if key in NUMBERS:
-        whole = isinstance(value, int) or (key == "seconds" and isinstance(value, float))
+        whole = isinstance(value, int) or (
+            key == "seconds" and isinstance(value, float)
+        )
         fits = whole and not isinstance(value, bool) and 0 < value < NUMBERS[key]
         return "" if fits else f"{key} is a number over 0, under {NUMBERS[key]:.0f}."
     if key == "network":

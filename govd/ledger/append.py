@@ -32,11 +32,15 @@ class _Job:
 
     __slots__ = ("drafts", "error", "leads", "records", "then", "turn")
 
-    def __init__(self, drafts: Sequence[Draft], then: Callable[[], None] | None) -> None:
+    def __init__(
+        self, drafts: Sequence[Draft], then: Callable[[], None] | None
+    ) -> None:
         self.drafts, self.then = drafts, then
         self.records: list[Record] = []
         self.error: GovdError | None = None
-        self.turn: threading.Event | None = None  # only of who waits for another to write
+        self.turn: threading.Event | None = (
+            None  # only of who waits for another to write
+        )
         self.leads = False
 
     def bodies(self, size: int, last: str) -> list[bytes]:
@@ -132,7 +136,9 @@ class Appender:
             with self.lock:
                 self._write(jobs)
         except BaseException as error:  # it is raised here; who waits is told as well
-            fault = f"the entries could not be written ({type(error).__name__}: {error})"
+            fault = (
+                f"the entries could not be written ({type(error).__name__}: {error})"
+            )
             self._fail(
                 jobs,
                 MachineFault(
@@ -207,7 +213,12 @@ class Appender:
                 rows.append(
                     (
                         seq,
-                        b"".join([node for _, _, node in tree.add(merkle.leaf_hash(body))[1:]]),
+                        b"".join(
+                            [
+                                node
+                                for _, _, node in tree.add(merkle.leaf_hash(body))[1:]
+                            ]
+                        ),
                         body,
                     )
                 )
@@ -249,7 +260,9 @@ class Appender:
         if writer.execute(STORED, (rows[0][0], len(rows))).fetchall() == rows:
             return
         self.fault = BadFile(
-            "entries were not stored as they were written", where=self.url, advice=NOT_STORED
+            "entries were not stored as they were written",
+            where=self.url,
+            advice=NOT_STORED,
         )
         raise self.fault
 
@@ -259,7 +272,11 @@ class Appender:
 
         `lock` is held.
         """
-        return self._tree.root() if self._tree is not None and self._tree.size == size else None
+        return (
+            self._tree.root()
+            if self._tree is not None and self._tree.size == size
+            else None
+        )
 
     def _roll_back(self, writer: sqlite3.Connection) -> None:
         try:

@@ -15,7 +15,11 @@ from govd.errors import BadFile, Usage
 _SAFE: Final = 2**53 - 1
 _INFINITE: Final = float("inf")
 _plain = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
+    ensure_ascii=False,
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    check_circular=False,
 ).encode
 
 

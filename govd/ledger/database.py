@@ -45,14 +45,15 @@ def engine_of(url: str) -> sa.Engine:
     engine = sa.create_engine(url)
     if engine.dialect.name != "sqlite":
         raise MachineFault(
-            f"no ledger on {engine.dialect.name} yet", where=url, advice="Use sqlite:///PATH."
+            f"no ledger on {engine.dialect.name} yet",
+            where=url,
+            advice="Use sqlite:///PATH.",
         )
 
     @sa.event.listens_for(engine, "connect")
     def settings(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = (
-            None  # SQLAlchemy's pysqlite would begin transactions late; `begin` below does it
-        )
+        # SQLAlchemy's pysqlite would begin transactions late; `begin` below does it
+        connection.isolation_level = None
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -73,7 +74,9 @@ def prepare(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         has_version = sa.inspect(connection).has_table("alembic_version")
         revision = (
-            connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            connection.execute(
+                sa.text("SELECT version_num FROM alembic_version")
+            ).scalar()
             if has_version
             else None
         )
@@ -124,7 +127,9 @@ def foreign_fault(strange: Sequence[str], where: str) -> BadFile:
     """That a database is no ledger's alone."""
     more = f", and {len(strange) - 1} more" if strange[1:] else ""
     return BadFile(
-        f"the database has what no ledger has: {strange[0]}{more}", where=where, advice=FOREIGN
+        f"the database has what no ledger has: {strange[0]}{more}",
+        where=where,
+        advice=FOREIGN,
     )
 
 
@@ -146,7 +151,9 @@ def migrations_folder() -> Path:
     """Where the migrations are: in the wheel beside this file, in a checkout at its top."""
     here = Path(__file__).parent
     return (
-        here / "_migrations" if (here / "_migrations").is_dir() else here.parents[1] / "migrations"
+        here / "_migrations"
+        if (here / "_migrations").is_dir()
+        else here.parents[1] / "migrations"
     )
 
 
@@ -160,13 +167,17 @@ def peek(path: Path) -> dict[str, Json]:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         ) as connection:
-            (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            (schema,) = connection.execute(
+                "SELECT version_num FROM alembic_version"
+            ).fetchone()
             (last,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
             (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             strange = layout.foreign(connection)
     except sqlite3.OperationalError as error:
         raise MachineFault(
-            f"the ledger cannot be read ({error})", where=str(path), advice="Check its permissions."
+            f"the ledger cannot be read ({error})",
+            where=str(path),
+            advice="Check its permissions.",
         ) from error
     except sqlite3.DatabaseError as error:
         raise BadFile(
@@ -179,7 +190,9 @@ def peek(path: Path) -> dict[str, Json]:
             advice="Update govd.",
         )
     if check != "ok":
-        raise BadFile(f"the ledger is damaged ({check})", where=str(path), advice=RESTORE)
+        raise BadFile(
+            f"the ledger is damaged ({check})", where=str(path), advice=RESTORE
+        )
     if strange and schema == REVISION:
         raise foreign_fault(strange, str(path))
     return {"schema": schema, "size": 0 if last is None else last + 1}
@@ -194,7 +207,10 @@ def marked(path: Path, marks: Sequence[bytes]) -> list[Record]:
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     wanted = " OR ".join(["instr(body, ?)"] * len(marks))
-    with faults(str(path)), closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
+    with (
+        faults(str(path)),
+        closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection,
+    ):
         rows = connection.execute(
             f"SELECT body FROM entries WHERE {wanted} ORDER BY seq", tuple(marks)
         )
@@ -208,7 +224,9 @@ def rotations(path: Path) -> list[Record]:
         MachineFault: it cannot be read. BadFile: damaged.
     """
     return [
-        entry for entry in marked(path, [b'"kind":"key.rotate"']) if entry["kind"] == "key.rotate"
+        entry
+        for entry in marked(path, [b'"kind":"key.rotate"'])
+        if entry["kind"] == "key.rotate"
     ]
 
 
@@ -257,10 +275,11 @@ def fault_of(
     cause = error.orig if isinstance(error, DBAPIError) else error
     if APPEND_ONLY in str(cause):
         return Conflict(APPEND_ONLY, where=where)
+    # the latter: it is closed already
     machine = (
         sqlite3.OperationalError,
         sqlite3.ProgrammingError,
-    )  # the latter: it is closed already
+    )
     if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, machine):
         return BadFile(f"{what} is damaged ({cause})", where=where, advice=repair)
     text = str(cause)  # and what the toolkit itself raises: too many at once, say

@@ -62,11 +62,15 @@ def missing(connection: sqlite3.Connection) -> list[str]:
     """Triggers of a ledger that somebody took away, as the statements that make them again."""
     there = {
         name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        )
     }
     return [sql for name, sql in TRIGGERS.items() if name not in there]
 
 
 def _plain(sql: str) -> str:
     """A definition without what only spaces it."""
-    return " ".join(sql.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split())
+    return " ".join(
+        sql.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split()
+    )

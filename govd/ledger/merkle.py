@@ -81,8 +81,14 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
             return [] if whole else [_range(start, end, node)]
         split = 1 << ((end - start - 1).bit_length() - 1)
         if size <= split:
-            return [*proof(size, start, start + split, whole), _range(start + split, end, node)]
-        return [*proof(size - split, start + split, end, False), _range(start, start + split, node)]
+            return [
+                *proof(size, start, start + split, whole),
+                _range(start + split, end, node),
+            ]
+        return [
+            *proof(size - split, start + split, end, False),
+            _range(start, start + split, node),
+        ]
 
     return proof(old, 0, new, True)
 
@@ -113,7 +119,9 @@ class Run:
     and no others, are `[start, stop)`.
     """
 
-    def __init__(self, start: int, stop: int, size: int, proof: Sequence[bytes]) -> None:
+    def __init__(
+        self, start: int, stop: int, size: int, proof: Sequence[bytes]
+    ) -> None:
         self.start, self.stop, self.size, self.proof = start, stop, size, list(proof)
         self._parts: list[tuple[int, int]] = []
         if 0 <= start < stop <= size:
@@ -169,7 +177,9 @@ class Run:
             return False
 
 
-def included(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
+def included(
+    index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes
+) -> bool:
     """Whether the proof holds (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size or any(len(step) != len(EMPTY) for step in (leaf, *proof)):
         return False
@@ -202,7 +212,9 @@ def subtree_included(
     """Whether a leaf is in the subtree `[start, end)` with that root
     (draft-ietf-plants-merkle-tree-certs, section 4.3).
     """
-    return _is_subtree(start, end) and included(index - start, end - start, leaf, proof, root)
+    return _is_subtree(start, end) and included(
+        index - start, end - start, leaf, proof, root
+    )
 
 
 def subtree_consistent(
@@ -226,7 +238,10 @@ def subtree_consistent(
         if last == 0:
             return False
         if at & 1 or at == last:
-            inner, outer = node_hash(step, inner) if first < at else inner, node_hash(step, outer)
+            inner, outer = (
+                node_hash(step, inner) if first < at else inner,
+                node_hash(step, outer),
+            )
             while not at & 1 and at:
                 first, at, last = first >> 1, at >> 1, last >> 1
         else:

@@ -29,7 +29,14 @@ from govd.ledger.signing import base64_bytes, pre_authentication
 
 SIGNATURE: Final = "model.sig"
 """What model-signing calls the file unless it is told otherwise."""
-UNSIGNED: Final = (SIGNATURE, "revision.json", ".git", ".gitattributes", ".github", ".gitignore")
+UNSIGNED: Final = (
+    SIGNATURE,
+    "revision.json",
+    ".git",
+    ".gitattributes",
+    ".github",
+    ".gitignore",
+)
 """Names in a folder that its signature leaves out: itself, what delivery writes about it, and what
 Git keeps there.
 """
@@ -116,8 +123,13 @@ class ModelSigner:
             key = serialization.load_pem_private_key(data, None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             key = None
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            advice = "Restore it from a backup, or make a new one: govd audit rotate-key."
+        if (
+            not isinstance(key, ec.EllipticCurvePrivateKey)
+            or key.curve.name != "secp256r1"
+        ):
+            advice = (
+                "Restore it from a backup, or make a new one: govd audit rotate-key."
+            )
             raise BadFile("this is no P-256 key", where=where, advice=advice)
         return ModelSigner(key)
 
@@ -155,9 +167,14 @@ def signature(name: str, files: Mapping[str, str], signer: ModelSigner) -> bytes
         files: names in the folder with their SHA-256 (hex); those of `UNSIGNED` are left out.
         signer: whose signature it is.
     """
-    signed = sorted((file, digest) for file, digest in files.items() if file not in UNSIGNED)
+    signed = sorted(
+        (file, digest) for file, digest in files.items() if file not in UNSIGNED
+    )
     together = hashlib.sha256(b"".join(bytes.fromhex(digest) for _, digest in signed))
-    resources = [{"name": file, "algorithm": "sha256", "digest": digest} for file, digest in signed]
+    resources = [
+        {"name": file, "algorithm": "sha256", "digest": digest}
+        for file, digest in signed
+    ]
     serialized = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
     statement = {
         "_type": STATEMENT,
@@ -172,7 +189,10 @@ def signature(name: str, files: Mapping[str, str], signer: ModelSigner) -> bytes
     raw = signer.raw(pre_authentication(PAYLOAD, payload))
     bundle = {
         "mediaType": MEDIA_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": signer.key.id}, "tlogEntries": []},
+        "verificationMaterial": {
+            "publicKey": {"hint": signer.key.id},
+            "tlogEntries": [],
+        },
         "dsseEnvelope": {
             "payload": base64.b64encode(payload).decode(),
             "payloadType": PAYLOAD,
@@ -205,8 +225,17 @@ def signed_files(data: bytes, key: ModelKey) -> dict[str, str]:
         )
         files = {str(r["name"]): str(r["digest"]) for r in predicate["resources"]}
         is_known &= all(r["algorithm"] == "sha256" for r in predicate["resources"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise VerificationFailed(f"{SIGNATURE} is no signature of a model's files") from None
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        binascii.Error,
+    ):
+        raise VerificationFailed(
+            f"{SIGNATURE} is no signature of a model's files"
+        ) from None
     if not is_signed:
         raise VerificationFailed(f"{SIGNATURE} is not signed by the key {key.id[:16]}")
     if not is_known or len(files) != len(predicate["resources"]):

@@ -67,8 +67,12 @@ class LastSigned:
                 os.close(folder)
         except OSError as fault:
             part.unlink(missing_ok=True)
-            reason = f"the log checkpoint cannot be kept ({os.strerror(fault.errno or 0)})"
-            raise MachineFault(reason, where=str(self.path), advice="Nothing was signed.") from None
+            reason = (
+                f"the log checkpoint cannot be kept ({os.strerror(fault.errno or 0)})"
+            )
+            raise MachineFault(
+                reason, where=str(self.path), advice="Nothing was signed."
+            ) from None
 
     def _unreadable(self, why: str) -> BadFile:
         advice = "Restore it, or the whole home, from a backup."

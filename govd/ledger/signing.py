@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
 from govd.errors import BadFile, MachineFault, VerificationFailed
 
@@ -42,14 +45,13 @@ class Key:
     @property
     def id(self) -> bytes:
         """The first four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
-        return hashlib.sha256(self.name.encode() + b"\n" + self.algorithm + self.public).digest()[
-            :4
-        ]
+        return hashlib.sha256(
+            self.name.encode() + b"\n" + self.algorithm + self.public
+        ).digest()[:4]
 
     def __str__(self) -> str:
-        return (
-            f"{self.name}+{self.id.hex()}+{base64.b64encode(self.algorithm + self.public).decode()}"
-        )
+        public = base64.b64encode(self.algorithm + self.public).decode()
+        return f"{self.name}+{self.id.hex()}+{public}"
 
     def signed(self, message: bytes, signature: bytes) -> bool:
         """Whether the signature is this key's."""
@@ -72,7 +74,8 @@ class Key:
             key = Key(name, raw[1:], raw[:1])
         except (ValueError, binascii.Error):
             raise BadFile(
-                "this is no key", advice="A key reads NAME+HASH+BASE64; `govd audit key` prints it."
+                "this is no key",
+                advice="A key reads NAME+HASH+BASE64; `govd audit key` prints it.",
             ) from None
         plain = bool(name) and not any(c.isspace() or c == "+" for c in name)
         if (
@@ -81,7 +84,9 @@ class Key:
             or key.id.hex() != hashed
             or not plain
         ):
-            raise BadFile("this key is not an Ed25519 key, or its hash does not match", where=name)
+            raise BadFile(
+                "this key is not an Ed25519 key, or its hash does not match", where=name
+            )
         return key
 
 
@@ -148,7 +153,9 @@ def _read(path: Path) -> Ed25519PrivateKey:
         )
     except (ValueError, binascii.Error):
         raise BadFile(
-            "this is no signing key", where=str(path), advice="Restore it from a backup."
+            "this is no signing key",
+            where=str(path),
+            advice="Restore it from a backup.",
         ) from None
 
 
@@ -183,7 +190,9 @@ class LogCheckpoint:
                 or not origin
             ):
                 raise ValueError(size)
-            checkpoint = LogCheckpoint(origin, int(size), base64.b64decode(root, validate=True))
+            checkpoint = LogCheckpoint(
+                origin, int(size), base64.b64decode(root, validate=True)
+            )
         except (ValueError, binascii.Error):
             raise VerificationFailed("a note that is no log checkpoint") from None
         if len(checkpoint.root) != 32 or checkpoint.text != text:
@@ -198,8 +207,12 @@ class LogCheckpoint:
             VerificationFailed: it did not, or the note is no checkpoint.
         """
         text, lines = split(note)
-        if not any(key.signed(text.encode(), signature) for signature in signatures(lines, key)):
-            raise VerificationFailed("the log checkpoint is not signed by this key", where=key.name)
+        if not any(
+            key.signed(text.encode(), signature) for signature in signatures(lines, key)
+        ):
+            raise VerificationFailed(
+                "the log checkpoint is not signed by this key", where=key.name
+            )
         return LogCheckpoint.read(note)
 
 
@@ -278,4 +291,9 @@ def rotation_text(origin: str, old: Key, new: Key) -> bytes:
 
 def pre_authentication(kind: str, payload: bytes) -> bytes:
     """What DSSE signs: the type and the payload with their lengths."""
-    return b"DSSEv1 %d %b %d %b" % (len(kind.encode()), kind.encode(), len(payload), payload)
+    return b"DSSEv1 %d %b %d %b" % (
+        len(kind.encode()),
+        kind.encode(),
+        len(payload),
+        payload,
+    )

@@ -39,7 +39,9 @@ class Ledger:
     on from it is read, but neither continued nor signed.
     """
 
-    def __init__(self, url: str, signer: Signer, origin: str, signed: Path | None = None) -> None:
+    def __init__(
+        self, url: str, signer: Signer, origin: str, signed: Path | None = None
+    ) -> None:
         self.url, self.signer, self.origin = url, signer, origin
         self.signed = LastSigned(signed)
         self._where = str(sa.make_url(url).database or url)
@@ -53,7 +55,9 @@ class Ledger:
             log.warning("%s", self.fault.message)
 
     @staticmethod
-    def at(path: Path, signer: Signer, origin: str, signed: Path | None = None) -> Ledger:
+    def at(
+        path: Path, signer: Signer, origin: str, signed: Path | None = None
+    ) -> Ledger:
         """The ledger in an SQLite file, made on first use."""
         return Ledger(f"sqlite:///{path}", signer, origin, signed)
 
@@ -105,7 +109,9 @@ class Ledger:
                 " or an older file put there"
             )
             raise VerificationFailed(reason, where=self._where, advice=OTHER)
-        (root,) = stored_tree.proof(connection, lambda node: [merkle.root(kept.size, node)])
+        (root,) = stored_tree.proof(
+            connection, lambda node: [merkle.root(kept.size, node)]
+        )
         if root != kept.root:
             raise VerificationFailed(
                 f"the first {kept.size} entries are not those that were signed",
@@ -120,12 +126,16 @@ class Ledger:
         note = self.signed.note()
         if note is None:
             note = connection.execute(
-                sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
+                sa.select(checkpoints.c.note)
+                .order_by(checkpoints.c.size.desc())
+                .limit(1)
             ).scalar()
         return None if note is None else LogCheckpoint.read(note)
 
     def _put_checkpoint(self, connection: sa.Connection, size: int, note: str) -> None:
-        connection.execute(checkpoints.insert(), {"size": size, "time": now(), "note": note})
+        connection.execute(
+            checkpoints.insert(), {"size": size, "time": now(), "note": note}
+        )
         if (
             connection.execute(
                 sa.select(checkpoints.c.note).where(checkpoints.c.size == size)
@@ -174,7 +184,9 @@ class Ledger:
         for _, body in self.bodies(start, stop):
             yield json.loads(body)  # whether it is canonical is for verification to say
 
-    def bodies(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    def bodies(
+        self, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, bytes]]:
         """The same as stored: sequence number and canonical bytes."""
         while stop is None or start < stop:
             query = (
@@ -207,7 +219,8 @@ class Ledger:
                     entries.c.seq.in_(seqs[at : at + PAGE])
                 )
                 bodies |= {
-                    seq: stored_tree.as_bytes(body, seq) for seq, body in connection.execute(query)
+                    seq: stored_tree.as_bytes(body, seq)
+                    for seq, body in connection.execute(query)
                 }
         return {seq: bodies[seq] for seq in seqs if seq in bodies}
 
@@ -269,7 +282,11 @@ class Ledger:
         made before one was.
         """
         with faults(self.url), self._appender.lock, self._reads.connect() as connection:
-            query = sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
+            query = (
+                sa.select(checkpoints.c.note)
+                .order_by(checkpoints.c.size.desc())
+                .limit(1)
+            )
             note = connection.execute(query).scalar()
             if note is None or self.signed.note() is not None:
                 return
@@ -320,7 +337,9 @@ class Ledger:
         """All signed log checkpoints, by size."""
         with faults(self.url), self._reads.connect() as connection:
             rows = connection.execute(
-                sa.select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size)
+                sa.select(checkpoints.c.size, checkpoints.c.note).order_by(
+                    checkpoints.c.size
+                )
             )
             return [(size, note) for size, note in rows]
 

@@ -26,7 +26,10 @@ class Stored:
 
     def _opened(self) -> sqlite3.Connection:
         return sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None
+            f"{self.path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=10,
+            isolation_level=None,
         )
 
     def _ask(self, query: str, *values: int | bytes) -> Iterator[tuple[Any, ...]]:
@@ -43,9 +46,10 @@ class Stored:
         )
 
     def extent(self) -> tuple[int, int]:
+        # together they would scan
         ((first, last),) = self._ask(
             "SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)"
-        )  # together they would scan
+        )
         return int(first or 0), -1 if last is None else int(last)
 
     def about(self, subjects: Collection[str]) -> list[int]:
@@ -81,7 +85,9 @@ class Stored:
     def checkpoints(self) -> list[tuple[int, str]]:
         return [
             (int(size), str(note))
-            for size, note in self._ask("SELECT size, note FROM checkpoints ORDER BY size")
+            for size, note in self._ask(
+                "SELECT size, note FROM checkpoints ORDER BY size"
+            )
         ]
 
     def foreign(self) -> list[str]:

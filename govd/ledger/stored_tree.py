@@ -37,13 +37,17 @@ def node(connection: sa.Connection, level: int, number: int) -> bytes:
         BadFile: it is not there.
     """
     if level == 0:
-        body = connection.execute(sa.select(entries.c.body).where(entries.c.seq == number)).scalar()
+        body = connection.execute(
+            sa.select(entries.c.body).where(entries.c.seq == number)
+        ).scalar()
         if body is None:
             raise BadFile(f"entry {number} is missing", where="ledger", advice=_ADVICE)
         return merkle.leaf_hash(bytes(body))
     at = _last(level, number)
     return _picked(
-        connection.execute(sa.select(entries.c.nodes).where(entries.c.seq == at)).scalar(),
+        connection.execute(
+            sa.select(entries.c.nodes).where(entries.c.seq == at)
+        ).scalar(),
         level,
         number,
     )
@@ -53,7 +57,9 @@ def time_of(connection: sa.Connection, seq: int) -> str:
     """The time that an entry bears; empty where it cannot be read, which is for verification to
     tell.
     """
-    body = connection.execute(sa.select(entries.c.body).where(entries.c.seq == seq)).scalar()
+    body = connection.execute(
+        sa.select(entries.c.body).where(entries.c.seq == seq)
+    ).scalar()
     try:
         time = json.loads(body or b"")["time"]
     except (ValueError, TypeError, KeyError):
@@ -68,11 +74,15 @@ def as_bytes(body: object, seq: int) -> bytes:
         BadFile: somebody has put something else there.
     """
     if not isinstance(body, bytes):
-        raise BadFile(f"entry {seq} is not stored as bytes", where="ledger", advice=_ADVICE)
+        raise BadFile(
+            f"entry {seq} is not stored as bytes", where="ledger", advice=_ADVICE
+        )
     return body
 
 
-def proof(connection: sa.Connection, make: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
+def proof(
+    connection: sa.Connection, make: Callable[[merkle.Node], list[bytes]]
+) -> list[bytes]:
     """A proof with all of its nodes read at once.
 
     Raises:
@@ -109,5 +119,7 @@ def _last(level: int, number: int) -> int:
 def _picked(hashes: bytes | None, level: int, number: int) -> bytes:
     picked = bytes(hashes or b"")[WIDTH * (level - 1) : WIDTH * level]
     if len(picked) != WIDTH:
-        raise BadFile(f"Merkle node {level}/{number} is missing", where="ledger", advice=_ADVICE)
+        raise BadFile(
+            f"Merkle node {level}/{number} is missing", where="ledger", advice=_ADVICE
+        )
     return picked

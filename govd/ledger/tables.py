@@ -18,21 +18,25 @@ entries = Table(
     "entries",
     metadata,
     Column(
-        "seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
     ),
-    Column(
-        "nodes", LargeBinary, nullable=False
-    ),  # hashes of the subtrees that it completes, from level 1 on: a leaf's is that of its body
-    Column(
-        "body", LargeBinary, nullable=False
-    ),  # the canonical JSON that is hashed, once; what is asked of it is in the views
+    # hashes of the subtrees that it completes, from level 1 on: a leaf's is that of its body
+    Column("nodes", LargeBinary, nullable=False),
+    # the canonical JSON that is hashed, once; what is asked of it is in the views
+    Column("body", LargeBinary, nullable=False),
 )
 
 checkpoints = Table(
     "checkpoints",
     metadata,
     Column(
-        "size", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+        "size",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
     ),
     Column("time", Text, nullable=False),
     Column("note", Text, nullable=False),

@@ -37,13 +37,18 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
         if said == "now":
             return now()
         if _is_date(said):
-            found = datetime.combine(date.fromisoformat(said), time.max if end else time.min, UTC)
+            found = datetime.combine(
+                date.fromisoformat(said), time.max if end else time.min, UTC
+            )
         else:
             found = datetime.fromisoformat(said)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = (
+            found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        )
     except (ValueError, OverflowError):
         raise Usage(
-            f"{name} is {text!r}", advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z."
+            f"{name} is {text!r}",
+            advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.",
         ) from None
     return f"{found.isoformat(timespec='microseconds')[:-6]}Z"
 
@@ -69,7 +74,10 @@ def is_time(text: object) -> bool:
 def seconds_between(earlier: str, later: str) -> float:
     """Seconds from one time to a later one, both as entries spell them."""
     return round(
-        (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds(), 6
+        (
+            datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
+        ).total_seconds(),
+        6,
     )
 
 

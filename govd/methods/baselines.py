@@ -27,7 +27,9 @@ class NullSpace:
 
     name, family, max_strength = "nullspace", "projection", 1.0
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Directions `(d, m)` and a strength each.
 
         Raises:
@@ -40,7 +42,8 @@ class NullSpace:
         directions = np.ascontiguousarray(np.concatenate(rows).T)
         if not directions.shape[1]:
             raise Unsupported(
-                "nullspace has no direction for this scope", advice="Name a concept or a domain."
+                "nullspace has no direction for this scope",
+                advice="Name a concept or a domain.",
             )
         counts: dict[str, Json] = {
             "texts": len(rows[0]),
@@ -62,7 +65,9 @@ class NullSpace:
             contributions: of this method, in the order of their digests.
             algebra: where it is computed.
         """
-        directions = np.concatenate([c.tensors["directions"] for c in contributions], axis=1)
+        directions = np.concatenate(
+            [c.tensors["directions"] for c in contributions], axis=1
+        )
         strength = np.concatenate([c.tensors["strength"] for c in contributions])
         keep = _independent(directions)
         d = algebra.array(directions[:, keep])
@@ -103,10 +108,14 @@ class Ccup:
 
     name, family, max_strength = "ccup", "ccup", 1.0
 
-    def __init__(self, forget: float = 10.0, retain: float = 1.0, transposed: bool = True) -> None:
+    def __init__(
+        self, forget: float = 10.0, retain: float = 1.0, transposed: bool = True
+    ) -> None:
         self.forget, self.retain, self.transposed = forget, retain, transposed
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """The texts to forget `(d, m)` and a strength each.
 
         Raises:

@@ -53,7 +53,9 @@ class Bilateral(Dual):
     max_strength = 2.0
     learns_from_pictures = True
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Detectors `(d, m)` and strengths from images.
 
         Raises:
@@ -62,14 +64,18 @@ class Bilateral(Dual):
         basis, spec = problem.basis, problem.spec
         if not basis.has_pool and problem.material.prototypes is None:
             advice = "Add one (govd model add --pool), use --prototypes N, or use --method oblique."
-            raise Unsupported("bilateral needs images: the model has no pool", advice=advice)
+            raise Unsupported(
+                "bilateral needs images: the model has no pool", advice=advice
+            )
         if spec.target == "shift" and spec.scope.domains:
             raise Unsupported(
-                "target shift is for concepts in all domains", advice="Choose --target unnamed."
+                "target shift is for concepts in all domains",
+                advice="Choose --target unnamed.",
             )
         if spec.target == "shift" and basis.use == "labels":
             advice = (
-                "Register the model with --use open or search, or choose --target unnamed or level."
+                "Register the model with --use open or "
+                "search, or choose --target unnamed or level."
             )
             raise Unsupported(
                 "target shift keeps no label exactly, and this model is used with a label set",
@@ -77,10 +83,14 @@ class Bilateral(Dual):
             )
         if spec.scope.domains:
             return tensors_of(
-                problem, domain_terms(problem, _term if basis.has_pool else by_selector), False
+                problem,
+                domain_terms(problem, _term if basis.has_pool else by_selector),
+                False,
             )
         return tensors_of(
-            problem, [_term(problem, i, None) for i in range(len(spec.scope.concepts))], False
+            problem,
+            [_term(problem, i, None) for i in range(len(spec.scope.concepts))],
+            False,
         )
 
 
@@ -92,7 +102,9 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
     if domain is not None:
         inside = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
         # examples are of what is to go
-        chosen = named & np.concatenate([inside, np.ones(len(images) - len(inside), bool)])
+        chosen = named & np.concatenate(
+            [inside, np.ones(len(images) - len(inside), bool)]
+        )
     place, count = places_of(problem)[concept], int(np.count_nonzero(chosen))
     if count < FEWEST:
         return _few(problem, concept, domain, count)
@@ -156,8 +168,14 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
         centred = images - exact.mean(images)
         covariance = exact.gram(centred) / len(images)
         d = basis.dim
-        wide = np.eye(d) * (float(exact.row_sum(np.diagonal(covariance)[None].copy())[0]) / d)
-        return images, np.array(material.prototype_of) == concept, exact.inverse(covariance + wide)
+        wide = np.eye(d) * (
+            float(exact.row_sum(np.diagonal(covariance)[None].copy())[0]) / d
+        )
+        return (
+            images,
+            np.array(material.prototype_of) == concept,
+            exact.inverse(covariance + wide),
+        )
     images, _ = basis.thinned_pool()
     phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
     own_scores = exact.matmul(images, material.phrases[concept].T).max(1)
@@ -169,7 +187,9 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
     if basis.labels and len(basis.vocabulary):
         return (
             images,
-            _surest(own_scores - best, own_scores - basis.pool_best("vocabulary", phrases)),
+            _surest(
+                own_scores - best, own_scores - basis.pool_best("vocabulary", phrases)
+            ),
             basis.tensors["pool_inverse"],
         )
     return images, own_scores > best, basis.tensors["pool_inverse"]
@@ -186,7 +206,9 @@ def _surest(margin: Floats, beyond: Floats) -> Any:
     named = margin > 0
     sure = named & (beyond > 0)
     if np.count_nonzero(sure) < CONFIDENT:
-        sure[np.argsort(np.where(named, -margin, np.inf), kind="stable")[:CONFIDENT]] = True
+        sure[
+            np.argsort(np.where(named, -margin, np.inf), kind="stable")[:CONFIDENT]
+        ] = True
     return sure & named
 
 
@@ -202,7 +224,9 @@ def _discriminant(
     stacked = np.stack(points)
     lifted = exact.matmul(inverse, stacked.T)
     inner = exact.matmul(stacked, lifted)
-    return np.ascontiguousarray(exact.Factor((inner + inner.T) / 2).solve(lifted.T)[:1].T), points
+    return np.ascontiguousarray(
+        exact.Factor((inner + inner.T) / 2).solve(lifted.T)[:1].T
+    ), points
 
 
 def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Floats:
@@ -243,7 +267,9 @@ def _few(problem: Problem, concept: int, domain: int | None, images: int) -> Ter
             problem.basis, phrases
         )
         term = by_text(
-            detector, places_of(problem)[concept], problem.spec.scope.concepts[concept].name
+            detector,
+            places_of(problem)[concept],
+            problem.spec.scope.concepts[concept].name,
         )
     return replace(term, facts={**term.facts, "warning": warning, "images": images})
 
@@ -258,16 +284,23 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
         return term
     pool, at = basis.thinned_pool()
     hits = np.sort(
-        exact.matmul(pool[basis.tensors["pool_domains"][at] == domain], term.detectors)[:, 0]
+        exact.matmul(pool[basis.tensors["pool_domains"][at] == domain], term.detectors)[
+            :, 0
+        ]
     )
     if not len(hits):
         return term
-    hit, rest = np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))]), _others(problem)
+    hit, rest = (
+        np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))]),
+        _others(problem),
+    )
     facts = {k: v for k, v in term.facts.items() if k != "alpha"} | {
         "strength_from": f"{len(hit)} images in other domains"
     }
     return replace(
         term,
         facts=facts,
-        solve=lambda removal, own: strength.unnamed(images[named], hit, removal, own, rest),
+        solve=lambda removal, own: strength.unnamed(
+            images[named], hit, removal, own, rest
+        ),
     )

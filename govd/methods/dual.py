@@ -62,7 +62,11 @@ def tensors_of(
         if removing
         else []
     )
-    texts = np.concatenate(problem.material.phrases) if phrases else np.zeros((0, basis.dim))
+    texts = (
+        np.concatenate(problem.material.phrases)
+        if phrases
+        else np.zeros((0, basis.dim))
+    )
     widths = [t.detectors.shape[1] for t in terms]
     rows = [
         [float(i in t.removes) for i in range(len(phrases))]
@@ -82,11 +86,16 @@ def tensors_of(
             _strength_alone(term, facts, alone, texts, mode)
             for term, facts in zip(terms, facts_of, strict=True)
         ]
-        tensors[f"strength_{mode}"] = np.repeat(np.array(alphas), widths) * problem.spec.strength
+        tensors[f"strength_{mode}"] = (
+            np.repeat(np.array(alphas), widths) * problem.spec.strength
+        )
     if any(t.removal is not None for t in terms):
         nothing = [np.zeros((basis.dim, m)) for m in widths]
         tensors["removal"] = np.concatenate(
-            [n if t.removal is None else t.removal for t, n in zip(terms, nothing, strict=True)],
+            [
+                n if t.removal is None else t.removal
+                for t, n in zip(terms, nothing, strict=True)
+            ],
             axis=1,
         )
     return tensors, {"targets": phrases, "terms": facts_of, "minus_mean": minus_mean}
@@ -104,7 +113,9 @@ def _strength_alone(
     if removal is None:
         removal = exact.row_sum(alone[:, list(term.removes)].copy())[:, None]
     alpha, left = term.solve(removal, texts[list(term.removes)])
-    facts |= {f"{name}_{mode}": value for name, value in {"alpha": alpha, **left}.items()}
+    facts |= {
+        f"{name}_{mode}": value for name, value in {"alpha": alpha, **left}.items()
+    }
     return alpha
 
 
@@ -156,7 +167,9 @@ class Oblique(Dual):
     name = "oblique"
     max_strength = 1.5
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Detectors `(d, m)` from texts alone.
 
         Raises:
@@ -169,10 +182,18 @@ class Oblique(Dual):
                 advice="Add a pool to the model and use --method bilateral.",
             )
         if not scope.domains:
-            pairs = zip(problem.material.phrases, places_of(problem), scope.concepts, strict=True)
+            pairs = zip(
+                problem.material.phrases,
+                places_of(problem),
+                scope.concepts,
+                strict=True,
+            )
             return tensors_of(
                 problem,
-                [by_text(exact.mean(texts), place, c.name) for texts, place, c in pairs],
+                [
+                    by_text(exact.mean(texts), place, c.name)
+                    for texts, place, c in pairs
+                ],
                 True,
             )
         return tensors_of(problem, domain_terms(problem, by_selector), False)
@@ -194,7 +215,9 @@ def by_text(detector: Floats, place: tuple[int, ...], about: str) -> Term:
     return Term(np.ascontiguousarray(detector[:, None]), place, facts)
 
 
-def domain_terms(problem: Problem, cell: Callable[[Problem, int, int], Term]) -> list[Term]:
+def domain_terms(
+    problem: Problem, cell: Callable[[Problem, int, int], Term]
+) -> list[Term]:
     """A term for each cell, or for each whole domain."""
     concepts = range(len(problem.spec.scope.concepts))
     return [cell(problem, i, s) for s in problem.domains for i in concepts] or [
@@ -214,7 +237,8 @@ def by_selector(problem: Problem, concept: int, domain: int) -> Term:
     basis = problem.basis
     margin = 1.0 - float(
         exact.matmul(
-            problem.material.phrases[concept][:1], retained_mean(basis, frozenset())[:, None]
+            problem.material.phrases[concept][:1],
+            retained_mean(basis, frozenset())[:, None],
         )[0, 0]
     )
     facts: dict[str, Json] = {

@@ -21,7 +21,9 @@ class External:
     family = "external"
     max_strength = 10.0
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Nothing.
 
         Raises:

@@ -59,7 +59,9 @@ class Fitted(Dual):
     def __init__(self, floor: int = FLOOR) -> None:
         self.floor = floor
 
-    def contribute(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def contribute(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Pool rows and a step for each target; for `level` detectors and strengths.
 
         Raises:
@@ -77,18 +79,24 @@ class Fitted(Dual):
             if spec.scope.domains or problem.material.examples is not None:
                 return Bilateral().contribute(problem)
             return tensors_of(
-                problem, [_level(problem, i) for i in range(len(spec.scope.concepts))], True
+                problem,
+                [_level(problem, i) for i in range(len(spec.scope.concepts))],
+                True,
             )
         return self._levelled(problem)
 
-    def _levelled(self, problem: Problem) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+    def _levelled(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         basis, scope = problem.basis, problem.spec.scope
         pool = PoolFit.of(basis)
         shows = shown(problem, pool)
         texts = np.concatenate(problem.material.phrases)
         targets = np.ascontiguousarray(texts.T)
         lifted = exact.matmul(basis.tensors["metric_inverse"], targets)
-        concepts = [_Concept.of(problem, pool, i, shows) for i in range(len(scope.concepts))]
+        concepts = [
+            _Concept.of(problem, pool, i, shows) for i in range(len(scope.concepts))
+        ]
         tensors: dict[str, Any] = {
             "targets": targets,
             "lifted": lifted,
@@ -108,11 +116,15 @@ class Fitted(Dual):
         phrases = [phrase for concept in scope.concepts for phrase in concept.phrases]
         removals = removals_alone(basis, tensors, phrases, "soft")
         choices = []
-        for concept, place, facts in zip(concepts, places_of(problem), terms, strict=True):
+        for concept, place, facts in zip(
+            concepts, places_of(problem), terms, strict=True
+        ):
             step, tried = self._chosen(problem, pool, concept, removals[:, list(place)])
             facts |= {"beta": step.beta, "w": step.w, "tried": tried}
             choices += [step] * len(place)
-        tensors["beta"], tensors["w"] = (np.array([step[i] for step in choices]) for i in (0, 1))
+        tensors["beta"], tensors["w"] = (
+            np.array([step[i] for step in choices]) for i in (0, 1)
+        )
         return tensors, {"targets": phrases, "terms": terms, "minus_mean": True}
 
     def _chosen(
@@ -124,7 +136,9 @@ class Fitted(Dual):
         tried: list[dict[str, Json]] = []
         for step in steps_of(problem.domains)[self.floor :]:
             left, total, cost = concept.outcome(problem, pool, step, removals)
-            tried.append({"beta": step.beta, "w": step.w, "named": left, "of": total, **cost})
+            tried.append(
+                {"beta": step.beta, "w": step.w, "named": left, "of": total, **cost}
+            )
             if enough(left, total):
                 break
         return step, tried
@@ -211,7 +225,9 @@ class _Concept:
         share of the same concept's pictures in other domains that are no longer named with it.
         """
         basis, width = problem.basis, len(self.texts)
-        phrases = frozenset(phrase for phrase in problem.spec.scope.concepts[self.at].phrases)
+        phrases = frozenset(
+            phrase for phrase in problem.spec.scope.concepts[self.at].phrases
+        )
         aims = self.texts.T - retained_mean(basis, phrases)[:, None]
         levelled = self._levelled(problem, step)
         answers = Answers.of(basis, np.ascontiguousarray(self.texts.T))
@@ -224,11 +240,15 @@ class _Concept:
             total += len(judges)
             for i, texts in enumerate(answers.texts):
                 counts[i] += int(
-                    np.count_nonzero(named(pool.images[judges], texts, forgotten, left, removals))
+                    np.count_nonzero(
+                        named(pool.images[judges], texts, forgotten, left, removals)
+                    )
                 )
             same = pool.images[self.elsewhere[pool.seen(1 - half)[self.elsewhere]]]
             lost += len(same) - int(
-                np.count_nonzero(named(same, answers.texts[0], forgotten, left, removals))
+                np.count_nonzero(
+                    named(same, answers.texts[0], forgotten, left, removals)
+                )
             )
             sample = self.others(pool, half, answers)
             hit = pool.images[sample.positions] @ left
@@ -268,7 +288,9 @@ class _Sample:
         return _Sample(positions, scores, scores.argmax(1))
 
 
-def _cell_guess(pool: PoolFit, shows: Any, inside: Any, text: Floats, guess: Floats) -> Floats:
+def _cell_guess(
+    pool: PoolFit, shows: Any, inside: Any, text: Floats, guess: Floats
+) -> Floats:
     """Where a cell's pictures should lie: the concept's mean, or its text where no picture shows
     it, moved as the domain's mean is from the pool's.
     """
@@ -286,7 +308,9 @@ def shown(problem: Problem, pool: PoolFit) -> list[Any]:
     best text of, among the labels in use and the request's other concepts.
     """
     basis, material = problem.basis, problem.material
-    phrases = {phrase for concept in problem.spec.scope.concepts for phrase in concept.phrases}
+    phrases = {
+        phrase for concept in problem.spec.scope.concepts for phrase in concept.phrases
+    }
     rest = basis.pool_best("labels" if basis.labels else "vocabulary", phrases)
     scores = [exact.matmul(pool.images, texts.T).max(1) for texts in material.phrases]
     masks = []
@@ -309,12 +333,20 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
         pool: pictures that fits are made on.
         concept: its position in the scope.
     """
-    phrases = {phrase for each in problem.spec.scope.concepts for phrase in each.phrases}
-    scores = [exact.matmul(pool.images, texts.T).max(1) for texts in problem.material.phrases]
-    rivals = problem.basis.pool_rivals("labels" if problem.basis.labels else "vocabulary", phrases)
+    phrases = {
+        phrase for each in problem.spec.scope.concepts for phrase in each.phrases
+    }
+    scores = [
+        exact.matmul(pool.images, texts.T).max(1) for texts in problem.material.phrases
+    ]
+    rivals = problem.basis.pool_rivals(
+        "labels" if problem.basis.labels else "vocabulary", phrases
+    )
     others = [own for i, own in enumerate(scores) if i != concept]
     beside = np.concatenate([rivals, *(own[:, None] for own in others)], axis=1)
-    odds = np.exp(np.clip(TEMPERATURE * (beside - scores[concept][:, None]), -80.0, 80.0)).sum(1)
+    odds = np.exp(
+        np.clip(TEMPERATURE * (beside - scores[concept][:, None]), -80.0, 80.0)
+    ).sum(1)
     rounded: Floats = np.ldexp(np.rint(np.ldexp(1.0 / (1.0 + odds), 20)), -20)
     return rounded
 
@@ -342,5 +374,8 @@ def _level(problem: Problem, concept: int) -> Term:
         return strength.softly_level(pool.images, hit, soft, removal, own[0])
 
     return Term(
-        np.ascontiguousarray(text[:, None]), places_of(problem)[concept], facts, solve=solve
+        np.ascontiguousarray(text[:, None]),
+        places_of(problem)[concept],
+        facts,
+        solve=solve,
     )

@@ -90,7 +90,9 @@ class Changes:
         self.core, self.computing, self.criteria = core, computing, criteria
         self.contributions, self.calibrating = contributions, calibrating
 
-    def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> None:
+    def update(
+        self, name: str, given: Given, actor: str, reference: str | None = None
+    ) -> None:
         """Change what a model is registered with, or (`reference`: rebase) the checkpoint itself;
         what is not given stays.
 
@@ -121,9 +123,13 @@ class Changes:
         opened, payload = prepared(core, place, options, pool, None if rebased else old)
         same_basis = opened.basis.digest == basis.digest
         payload["calibration"] = (
-            old.get("calibration") if same_basis else self.calibrating.measured(opened, payload)
+            old.get("calibration")
+            if same_basis
+            else self.calibrating.measured(opened, payload)
         )
-        drafts = [Draft("model.update", name, actor, name, {**payload, "rebased": rebased})]
+        drafts = [
+            Draft("model.update", name, actor, name, {**payload, "rebased": rebased})
+        ]
         recomputed: dict[str, list[Draft]] = {}
         if not same_basis:
             for request in self._concerned(name):  # before the lock: this takes time
@@ -140,7 +146,9 @@ class Changes:
             core.desk.append(drafts)
         core.models.keep(opened)
 
-    def _check_pool(self, name: str, given: Given, basis: Basis, reference: str) -> None:
+    def _check_pool(
+        self, name: str, given: Given, basis: Basis, reference: str
+    ) -> None:
         """Refuse a rebase that would keep a pool of the checkpoint before it."""
         stays = basis.has_pool and basis.pool_kind == "pool" and given.pool is None
         if stays and not self.core.plugins.brings_default(reference, "pool"):
@@ -156,7 +164,9 @@ class Changes:
         return [
             request
             for request in requests
-            if request["model"] == name and request["kind"] == "forget" and request["contribution"]
+            if request["model"] == name
+            and request["kind"] == "forget"
+            and request["contribution"]
         ]
 
     def _judged(self, name: str) -> list[Request]:
@@ -173,7 +183,11 @@ class Changes:
         it.
         """
         name, request_id = str(request["model"]), str(request["id"])
-        domains = [domain for domain in request["domains"] if domain not in opened.basis.domains]
+        domains = [
+            domain
+            for domain in request["domains"]
+            if domain not in opened.basis.domains
+        ]
         if domains:
             raise Conflict(
                 f"it is about {', '.join(domains)}, which would be no domain any more",
@@ -251,7 +265,9 @@ def _kept_pool(basis: Basis, record: Record) -> Pool:
     """The pool that a model has, with what was said of it when it was read."""
     rows = basis.tensors["pool"]
     left_out = Counter[str](record.get("pool_left_out", {}))
-    return Pool(rows, basis.pool_kind, int(record.get("pool_total", len(rows))), left_out)
+    return Pool(
+        rows, basis.pool_kind, int(record.get("pool_total", len(rows))), left_out
+    )
 
 
 def _publish_base(given: Given, old: Record) -> bool | None:

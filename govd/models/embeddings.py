@@ -70,7 +70,10 @@ class Known:
                 where=str(path),
                 advice="Delete the file: they are computed anew then.",
             )
-        texts, images = json.loads(header["text_names"]), json.loads(header["image_names"])
+        texts, images = (
+            json.loads(header["text_names"]),
+            json.loads(header["image_names"]),
+        )
         return Known(
             dict(zip(texts, tensors["texts"], strict=True)),
             dict(zip(images, tensors["images"], strict=True)),
@@ -88,7 +91,11 @@ class Known:
             if self.images
             else np.zeros((0, facts.dim), np.float32)
         )
-        header = {"format": FORMAT, "model": facts.digest, "digest": _digest(texts, images)}
+        header = {
+            "format": FORMAT,
+            "model": facts.digest,
+            "digest": _digest(texts, images),
+        }
         header |= {
             "text_names": json.dumps(list(self.texts)),
             "image_names": json.dumps(list(self.images)),
@@ -129,7 +136,9 @@ class Encoder:
         self.model, self.known = model, known or Known.nothing()
         self.ahead, self.encoded = ahead, 0
 
-    def texts(self, texts: Sequence[str], progress: Progress = silent, keep: bool = True) -> Floats:
+    def texts(
+        self, texts: Sequence[str], progress: Progress = silent, keep: bool = True
+    ) -> Floats:
         """Unit embeddings `(n, d)`; `keep`: remember them for the next time (what users ask, and
         what is private, is not).
 
@@ -147,12 +156,20 @@ class Encoder:
         if keep:
             self.known.texts |= fresh
         rows = [fresh[t] if t in fresh else self.known.texts[t] for t in texts]
-        return np.stack(rows) if rows else np.zeros((0, self.model.facts.dim), np.float32)
+        return (
+            np.stack(rows) if rows else np.zeros((0, self.model.facts.dim), np.float32)
+        )
 
-    def files(self, paths: Sequence[Path], progress: Progress = silent) -> tuple[Floats, list[str]]:
+    def files(
+        self, paths: Sequence[Path], progress: Progress = silent
+    ) -> tuple[Floats, list[str]]:
         """Unit embeddings `(n, d)` of picture files, and the digests of the files."""
         digests = [file_digest(path) for path in paths]
-        missing = {d: p for d, p in zip(digests, paths, strict=True) if d not in self.known.images}
+        missing = {
+            d: p
+            for d, p in zip(digests, paths, strict=True)
+            if d not in self.known.images
+        }
         if missing:
             vectors = self.model.encode_images(list(missing.values()), progress)
             self.known.images |= dict(zip(missing, vectors, strict=True))
@@ -188,12 +205,16 @@ class Encoder:
             progress("pictures", part[-1] + 1, len(paths))
         return np.concatenate(vectors), kept
 
-    def _look_ahead(self, ahead: Ahead, paths: Sequence[Path], progress: Progress) -> None:
+    def _look_ahead(
+        self, ahead: Ahead, paths: Sequence[Path], progress: Progress
+    ) -> None:
         """Let files be encoded elsewhere. What comes back is known by the digest of the file that
         was read there: another file of the same path is not mistaken for one of these.
         """
         images = self.known.images
-        missing = [p for p in paths if file_digest(p) not in images] if images else paths
+        missing = (
+            [p for p in paths if file_digest(p) not in images] if images else paths
+        )
         done = 0
         for digests, vectors in ahead(missing):
             images |= dict(zip(digests, vectors, strict=True))
@@ -235,16 +256,22 @@ class Encoder:
         faults: dict[int, UnreadableImage] = {}
         for part in arrays(images, names):
             faults |= {
-                i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)
+                i: verdict
+                for i, verdict in part.items()
+                if isinstance(verdict, UnreadableImage)
             }
             readable = {
-                i: pixels for i, pixels in part.items() if not isinstance(pixels, UnreadableImage)
+                i: pixels
+                for i, pixels in part.items()
+                if not isinstance(pixels, UnreadableImage)
             }
             try:
                 if readable:
                     vectors |= dict(
                         zip(
-                            readable, self.model.encode_images(list(readable.values())), strict=True
+                            readable,
+                            self.model.encode_images(list(readable.values())),
+                            strict=True,
                         )
                     )
             except UnreadableImage as error:  # a model that takes no pictures at all
@@ -296,7 +323,11 @@ class Encoder:
 
         if not len(phrases):
             return np.zeros((0, self.model.facts.dim))
-        prompts = [template.replace("{}", phrase) for phrase in phrases for template in templates]
+        prompts = [
+            template.replace("{}", phrase)
+            for phrase in phrases
+            for template in templates
+        ]
         rows = np.asarray(self.texts(prompts, progress, keep), np.float64).reshape(
             len(phrases), len(templates), -1
         )

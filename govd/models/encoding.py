@@ -40,10 +40,14 @@ def ahead_of(plugins: Plugins, model: Model) -> Ahead | None:
 
     def ahead(paths: Sequence[Path]) -> Iterator[tuple[Sequence[str], Floats]]:
         absolute = [path.absolute() for path in paths]
-        batches = [absolute[start : start + PART] for start in range(0, len(paths), PART)]
+        batches = [
+            absolute[start : start + PART] for start in range(0, len(paths), PART)
+        ]
         with batch_runner(plugins) as runner:
             try:
-                yield from runner.map_batches(partial(encoded, model), batches, wants_gpu=True)
+                yield from runner.map_batches(
+                    partial(encoded, model), batches, wants_gpu=True
+                )
             except Unsupported as fault:
                 log.warning("pictures are encoded in this process: %s", fault.message)
 

@@ -44,8 +44,12 @@ def read_images(
     """
     spellings = spellings or {}
     if folder.is_file() or folder.suffix.lower() == ".npz":
-        return read_labelled_vectors(folder, encoder.model.facts.dim, domains, labels, spellings)
-    files = labelled(folder, [spelled(domain) for domain in domains], {*labels, *spellings})
+        return read_labelled_vectors(
+            folder, encoder.model.facts.dim, domains, labels, spellings
+        )
+    files = labelled(
+        folder, [spelled(domain) for domain in domains], {*labels, *spellings}
+    )
     names = _domain_names(files.domains, domains, folder)
     place_of = {spelled(domain): at for at, domain in enumerate(names)}
     vectors, places = encoder.readable(files.paths, progress)
@@ -59,7 +63,9 @@ def read_images(
     classes = sorted(set(class_names))
     place = {name: at for at, name in enumerate(classes)}
     class_of = np.array([place[name] for name in class_names])
-    domain_of = np.array([place_of[files.domains[i]] if files.domains[i] else -1 for i in places])
+    domain_of = np.array(
+        [place_of[files.domains[i]] if files.domains[i] else -1 for i in places]
+    )
     skipped = len(files.paths) - len(places)
     left_out = files.left_out + Counter({UNREADABLE: skipped})
     data = EvaluationData(
@@ -103,7 +109,9 @@ def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData |
     kept_rows = np.isin(np.array(data.classes)[data.class_of], classes)
     if not kept_rows.any():
         return None
-    class_of = np.array([classes.index(data.classes[c]) for c in data.class_of[kept_rows]])
+    class_of = np.array(
+        [classes.index(data.classes[c]) for c in data.class_of[kept_rows]]
+    )
     return EvaluationData(
         data.vectors[kept_rows],
         classes,
@@ -123,14 +131,18 @@ def evaluation_bytes(data: EvaluationData) -> bytes:
         "domains": json.dumps(data.domains),
         "skipped": str(data.skipped),
     }
-    header["paraphrases"] = json.dumps({name: len(rows) for name, rows in words.items()})
+    header["paraphrases"] = json.dumps(
+        {name: len(rows) for name, rows in words.items()}
+    )
     tensors: dict[str, Any] = {
         "vectors": data.vectors,
         "class_of": data.class_of,
         "domain_of": data.domain_of,
     }
     tensors["paraphrases"] = (
-        np.concatenate(list(words.values())) if words else np.zeros((0, data.vectors.shape[1]))
+        np.concatenate(list(words.values()))
+        if words
+        else np.zeros((0, data.vectors.shape[1]))
     )
     return tensors_to_bytes(tensors, header)
 

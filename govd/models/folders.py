@@ -67,7 +67,9 @@ def walk(folder: Path) -> Walk:
     return Walk(tuple(_below(folder, (_identity(folder),), left_out)), left_out)
 
 
-def labelled(folder: Path, domains: Collection[str] = (), labels: Collection[str] = ()) -> Labelled:
+def labelled(
+    folder: Path, domains: Collection[str] = (), labels: Collection[str] = ()
+) -> Labelled:
     """`DIR/<class>/…` or `DIR/<domain>/<class>/…`. Folders within a class belong to it: a first
     folder that is a label, and no domain, is a class whatever lies in it.
 
@@ -103,7 +105,9 @@ def labelled(folder: Path, domains: Collection[str] = (), labels: Collection[str
 
 def told(left_out: Counter[str] | dict[str, int], before: str = "") -> str:
     """What was left out, in words; nothing where nothing was."""
-    words = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()) if count)
+    words = ", ".join(
+        f"{count} {reason}" for reason, count in sorted(left_out.items()) if count
+    )
     return f"{before}{words}" if words else ""
 
 
@@ -133,7 +137,9 @@ def _below(
         elif path.suffix.lower() not in SUFFIXES:
             left_out[OTHER] += 1
         elif not path.is_file():
-            left_out["links to nothing" if path.is_symlink() else "no regular files"] += 1
+            left_out[
+                "links to nothing" if path.is_symlink() else "no regular files"
+            ] += 1
         elif not os.access(path, os.R_OK):
             left_out["files that cannot be opened"] += 1
         else:

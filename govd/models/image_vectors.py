@@ -70,10 +70,16 @@ def _array_bytes(image: Source) -> bytes | None:
     """The bytes of a `.npy`, by how it begins; None where it is no such file."""
     if isinstance(image, bytes):
         return image if image.startswith(MAGIC) else None
-    if not isinstance(image, Path) or image.suffix.lower() != ".npy" or not image.is_file():
+    if (
+        not isinstance(image, Path)
+        or image.suffix.lower() != ".npy"
+        or not image.is_file()
+    ):
         return None
     with image.open("rb") as file:
-        return file.read() if file.read(len(MAGIC)) == MAGIC and not file.seek(0) else None
+        return (
+            file.read() if file.read(len(MAGIC)) == MAGIC and not file.seek(0) else None
+        )
 
 
 def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
@@ -93,7 +99,9 @@ def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
         or rows.dtype.kind != "f"
         or not 0 < len(rows) <= MAX_ROWS
     ):
-        advice = f"This model's vectors are (n, {dim}), float, at most {MAX_ROWS} at once."
+        advice = (
+            f"This model's vectors are (n, {dim}), float, at most {MAX_ROWS} at once."
+        )
         raise UnreadableImage(
             f"the array is {array.dtype} of shape {array.shape}",
             where=name,
@@ -105,7 +113,10 @@ def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
     if not np.isfinite(length).all() or not (length > 0).all():
         bad = int(np.flatnonzero(~(np.isfinite(length[:, 0]) & (length[:, 0] > 0)))[0])
         raise UnreadableImage(
-            f"row {bad} is zero or not finite", where=name, advice="Take such rows out.", path=name
+            f"row {bad} is zero or not finite",
+            where=name,
+            advice="Take such rows out.",
+            path=name,
         )
     unit: Floats = (wide / length).astype(np.float32)
     return unit
@@ -130,10 +141,15 @@ def read_labelled_vectors(
     arrays = _arrays(path)
     rows = _labelled_rows(arrays, path, dim)
     label_of = {**{spelled(label): label for label in labels}, **(spellings or {})}
-    written = [spelled(text) for text in _texts(arrays["labels"], len(rows), "labels", path)]
+    written = [
+        spelled(text) for text in _texts(arrays["labels"], len(rows), "labels", path)
+    ]
     names = [label_of.get(text, text) for text in written]
     in_domain = (
-        [spelled(text) for text in _texts(arrays["domains"], len(rows), "domains", path)]
+        [
+            spelled(text)
+            for text in _texts(arrays["domains"], len(rows), "domains", path)
+        ]
         if "domains" in arrays
         else []
     )
@@ -157,9 +173,13 @@ def read_labelled_vectors(
     class_of = np.array([place[names[i]] for i in kept])
     domain_of = np.array([order.index(in_domain[i]) if in_domain else -1 for i in kept])
     vectors = rows[kept].astype(np.float64)
-    left_out = Counter({"of no label": len(rows) - len(kept)} if len(kept) < len(rows) else {})
+    left_out = Counter(
+        {"of no label": len(rows) - len(kept)} if len(kept) < len(rows) else {}
+    )
     order = list(domains or order)
-    return EvaluationData(vectors, tuple(classes), tuple(order), class_of, domain_of), left_out
+    return EvaluationData(
+        vectors, tuple(classes), tuple(order), class_of, domain_of
+    ), left_out
 
 
 def _labelled_rows(arrays: Mapping[str, Any], path: Path, dim: int) -> Floats:
@@ -185,9 +205,18 @@ def _arrays(path: Path) -> dict[str, Any]:
                 for name in opened.files
                 if name in (*ARRAYS, "labels", "domains")
             }
-    except (OSError, ValueError, EOFError, MemoryError, TypeError, AttributeError) as fault:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        TypeError,
+        AttributeError,
+    ) as fault:
         advice = "Give a folder of pictures, or a .npz with image_vectors and labels."
-        raise BadFile(f"no evaluation set ({fault})", where=str(path), advice=advice) from None
+        raise BadFile(
+            f"no evaluation set ({fault})", where=str(path), advice=advice
+        ) from None
 
 
 def _as_npy(array: Any) -> bytes:
@@ -200,6 +229,8 @@ def _texts(array: Any, count: int, what: str, path: Path) -> list[str]:
     if array.shape != (count,) or array.dtype.kind != "U":
         advice = f"It must be {count} texts, one for each vector."
         raise BadFile(
-            f"{what} is {array.dtype} of shape {array.shape}", where=str(path), advice=advice
+            f"{what} is {array.dtype} of shape {array.shape}",
+            where=str(path),
+            advice=advice,
         )
     return [str(text) for text in array]

@@ -55,10 +55,19 @@ def read_texts(core: Core, encoder: Encoder, given: Given) -> Texts:
         encoder, words.labels, words.label_places, words.templates, None, core.progress
     )
     anchors = read_apart(
-        encoder, words.vocabulary, words.anchor_places, words.templates, labels, core.progress
+        encoder,
+        words.vocabulary,
+        words.anchor_places,
+        words.templates,
+        labels,
+        core.progress,
     )
-    label_repeats = [repeat.as_json() for repeat in (*words.label_repeats, *labels.repeats)]
-    anchor_repeats = [repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)]
+    label_repeats = [
+        repeat.as_json() for repeat in (*words.label_repeats, *labels.repeats)
+    ]
+    anchor_repeats = [
+        repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)
+    ]
     return Texts(
         replace(words, labels=labels.names, vocabulary=anchors.names),
         labels.rows,
@@ -114,7 +123,11 @@ def ingredients_of(
 
 
 def pool_of(
-    core: Core, given: Given, defaults: Mapping[str, Path], encoder: Encoder, words: Words
+    core: Core,
+    given: Given,
+    defaults: Mapping[str, Path],
+    encoder: Encoder,
+    words: Words,
 ) -> Pool | None:
     """The pool that is given, synthesised or the checkpoint's own (`defaults`).
 
@@ -130,19 +143,28 @@ def pool_of(
         return read_pool(given.pool, encoder, core.progress)
     if given.prototypes:
         if not words.labels:
-            raise Usage("a synthesised pool needs a label set", advice="Give --labels or --pool.")
+            raise Usage(
+                "a synthesised pool needs a label set",
+                advice="Give --labels or --pool.",
+            )
         prompts = [
             phrases.prompt(domain, word)
             for domain in words.domains or [""]
             for word in words.labels
         ]
         draws = [
-            encoder.model.synthesise(prompts, seed=seed, progress=core.progress).embeddings
+            encoder.model.synthesise(
+                prompts, seed=seed, progress=core.progress
+            ).embeddings
             for seed in range(given.prototypes)
         ]
         rows = np.concatenate(draws)
         return Pool(rows, "prototype", len(rows))
-    return read_pool(str(defaults["pool"]), encoder, core.progress) if "pool" in defaults else None
+    return (
+        read_pool(str(defaults["pool"]), encoder, core.progress)
+        if "pool" in defaults
+        else None
+    )
 
 
 def _label_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None:
@@ -153,7 +175,10 @@ def _label_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None:
     if len(templates) < 2:
         return None
     return np.stack(
-        [encoder.averaged(words.labels, [template], core.progress) for template in templates]
+        [
+            encoder.averaged(words.labels, [template], core.progress)
+            for template in templates
+        ]
     )
 
 
@@ -162,7 +187,11 @@ def _domain_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None
     if not words.domains:
         return None
     concepts = (words.labels or words.vocabulary)[:MAX_PROMPTED]
-    prompts = [phrases.prompt(domain, concept) for domain in words.domains for concept in concepts]
+    prompts = [
+        phrases.prompt(domain, concept)
+        for domain in words.domains
+        for concept in concepts
+    ]
     rows: Floats = encoder.texts(prompts, core.progress).reshape(
         len(words.domains), -1, encoder.model.facts.dim
     )

@@ -41,9 +41,13 @@ class ModelKeys:
                 raise self._lost("the key that signs models is missing", path)
             signer = ModelSigner.at(path)
             if introduced is None:
-                self.core.desk.append([self.draft(signer, "to sign model checkpoints", GOVD)])
+                self.core.desk.append(
+                    [self.draft(signer, "to sign model checkpoints", GOVD)]
+                )
             elif signer.key != introduced:
-                raise self._lost("this is not the key that the ledger says signs models", path)
+                raise self._lost(
+                    "this is not the key that the ledger says signs models", path
+                )
             return signer
 
     def introduced(self) -> ModelKey | None:

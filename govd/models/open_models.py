@@ -33,9 +33,8 @@ class OpenModels:
     def __init__(self, desk: Desk, plugins: Plugins, artifacts: Artifacts) -> None:
         self.desk, self.plugins, self.artifacts = desk, plugins, artifacts
         self._opening = Locks()
-        self._memory = (
-            threading.RLock()
-        )  # held to change what is in memory, never while something is opened
+        # held to change what is in memory, never while something is opened
+        self._memory = threading.RLock()
         self._opened: dict[tuple[str, str], Opened] = {}
         self._bases: dict[str, Basis] = {}
 
@@ -54,14 +53,18 @@ class OpenModels:
         record = self.desk.model(name)
         if revision is None or not revision["contributions"]:
             return self._open(name, record)
-        return self._open(name, {**record, **revision["made_for"], "basis": revision["basis"]})
+        return self._open(
+            name, {**record, **revision["made_for"], "basis": revision["basis"]}
+        )
 
     def basis(self, record: Record) -> Basis:
         """A basis from the artifact that a model's or a revision's record names."""
         digest = str(record["basis"])
         basis = self._bases.get(digest)
         if basis is None:
-            basis = self._bases[digest] = Basis.from_bytes(self.artifacts.get(digest), digest)
+            basis = self._bases[digest] = Basis.from_bytes(
+                self.artifacts.get(digest), digest
+            )
         return basis
 
     def keep(self, opened: Opened) -> None:
@@ -76,13 +79,16 @@ class OpenModels:
         """Forget models and bases that are neither registered nor served."""
         with self._memory:
             used = {
-                (str(m["digest"]), str(m["basis"])) for m in list(self.desk.views.models.values())
+                (str(m["digest"]), str(m["basis"]))
+                for m in list(self.desk.views.models.values())
             }
             for name in list(self.desk.views.models):
                 served = self.desk.views.published(name)
                 if served and served["contributions"]:
                     used.add((str(served["made_for"]["digest"]), str(served["basis"])))
-            self._opened = {key: opened for key, opened in self._opened.items() if key in used}
+            self._opened = {
+                key: opened for key, opened in self._opened.items() if key in used
+            }
             self._bases = {
                 digest: basis
                 for digest, basis in self._bases.items()
@@ -98,7 +104,11 @@ class OpenModels:
             if (already_open := self._opened.get(key)) is not None:
                 return already_open
             same = next(
-                (o for (digest, _), o in list(self._opened.items()) if digest == record["digest"]),
+                (
+                    o
+                    for (digest, _), o in list(self._opened.items())
+                    if digest == record["digest"]
+                ),
                 None,
             )
             if same is not None:
@@ -106,7 +116,9 @@ class OpenModels:
             else:
                 model = self.plugins.open_model(
                     ModelReference(
-                        record["reference"], record["hf_revision"], files=record.get("files") or {}
+                        record["reference"],
+                        record["hf_revision"],
+                        files=record.get("files") or {},
                     )
                 )
                 if model.facts.digest != record["digest"]:

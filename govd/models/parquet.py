@@ -55,7 +55,8 @@ def open_parquet(path: Path, name: str, dim: int) -> Column:
     schema = file.schema_arrow
     lists = [column.name for column in schema if _width(column.type) is not None]
     widths = {
-        column: _width(schema.field(column).type) or _first_width(path, column) for column in lists
+        column: _width(schema.field(column).type) or _first_width(path, column)
+        for column in lists
     }
     fitting = [column for column in lists if widths[column] == dim]
     if lists and not fitting and not name:
@@ -69,7 +70,9 @@ def open_parquet(path: Path, name: str, dim: int) -> Column:
     if column not in lists:
         advice = "Name a column of lists of float16, float32 or float64."
         raise BadFile(
-            f"the column is {schema.field(column).type}", where=f"{path}::{column}", advice=advice
+            f"the column is {schema.field(column).type}",
+            where=f"{path}::{column}",
+            advice=advice,
         )
     return Column(path, column, dim, int(file.metadata.num_rows))
 
@@ -80,7 +83,9 @@ def _open(path: Path) -> Any:
         import pyarrow.parquet as pq
     except ImportError:
         raise BadFile(
-            "Parquet needs pyarrow", where=str(path), advice="pip install 'govd[parquet]'"
+            "Parquet needs pyarrow",
+            where=str(path),
+            advice="pip install 'govd[parquet]'",
         ) from None
     try:
         return pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
@@ -101,7 +106,9 @@ def _batches(path: Path, name: str, dim: int) -> Iterator[Any]:
     import pyarrow as pa
 
     batches = _open(path).iter_batches(
-        batch_size=max(1, PART_BYTES // (8 * max(1, dim))), columns=[name], use_threads=False
+        batch_size=max(1, PART_BYTES // (8 * max(1, dim))),
+        columns=[name],
+        use_threads=False,
     )
     while True:
         try:
@@ -150,17 +157,25 @@ def _matrix(part: Any, dim: int, start: int, where: str) -> Any:
     if isinstance(part, pa.ExtensionArray):
         part = part.storage
     if part.null_count:
-        first = start + int(np.flatnonzero(part.is_null().to_numpy(zero_copy_only=False))[0])
-        raise BadFile(f"row {first} is missing (null)", where=where, advice="Take such rows out.")
+        first = start + int(
+            np.flatnonzero(part.is_null().to_numpy(zero_copy_only=False))[0]
+        )
+        raise BadFile(
+            f"row {first} is missing (null)", where=where, advice="Take such rows out."
+        )
     if not pa.types.is_fixed_size_list(part.type):
         lengths = part.value_lengths().to_numpy(zero_copy_only=False)
         if (lengths != dim).any():
             at = int(np.flatnonzero(lengths != dim)[0])
             reason = f"row {start + at} has {lengths[at]} numbers"
-            raise BadFile(reason, where=where, advice=f"This model's embeddings have {dim}.")
+            raise BadFile(
+                reason, where=where, advice=f"This model's embeddings have {dim}."
+            )
     elif part.type.list_size != dim:
         reason = f"rows of {part.type.list_size} numbers"
-        raise BadFile(reason, where=where, advice=f"This model's embeddings have {dim}.")
+        raise BadFile(
+            reason, where=where, advice=f"This model's embeddings have {dim}."
+        )
     values = part.flatten()
     if values.null_count:
         raise BadFile(

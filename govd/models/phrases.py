@@ -70,7 +70,12 @@ class Repeat:
 
     def as_json(self) -> dict[str, object]:
         """As a model's entry says it; `why` is `repeated` or `read alike`."""
-        return {"name": self.name, "kept": self.kept, "lines": list(self.places), "why": self.why}
+        return {
+            "name": self.name,
+            "kept": self.kept,
+            "lines": list(self.places),
+            "why": self.why,
+        }
 
 
 def prompt(domain: str, word: str) -> str:
@@ -119,7 +124,9 @@ def text_of(path: Path) -> str:
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
         raise BadFile(
-            f"line {line} is not UTF-8", where=str(path), advice="Save the file as UTF-8 text."
+            f"line {line} is not UTF-8",
+            where=str(path),
+            advice="Save the file as UTF-8 text.",
         ) from None
 
 
@@ -192,7 +199,9 @@ def checked(given: Sequence[str], what: str) -> list[str]:
     phrases, _, repeats = once(given, what)
     if repeats:
         twice = sorted({repeat.name for repeat in repeats})
-        raise Usage(f"{what} given twice: {', '.join(twice[:5])}", advice="Name each once.")
+        raise Usage(
+            f"{what} given twice: {', '.join(twice[:5])}", advice="Name each once."
+        )
     return phrases
 
 

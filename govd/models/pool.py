@@ -51,7 +51,9 @@ def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
     if not path.is_dir():
         return _of_files([path], name, encoder.model.facts.dim, progress)
     files = sorted(
-        p for p in path.iterdir() if p.suffix.lower() in FILES and not p.name.startswith((".", "_"))
+        p
+        for p in path.iterdir()
+        if p.suffix.lower() in FILES and not p.name.startswith((".", "_"))
     )
     pictures = walk(path)
     if files and not pictures.paths:
@@ -59,7 +61,9 @@ def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
     if not pictures.paths:
         reason = f"no pictures in this folder{told(pictures.left_out, '; left out: ')}"
         raise BadFile(
-            reason, where=str(path), advice="Give a folder of pictures, or a file of vectors."
+            reason,
+            where=str(path),
+            advice="Give a folder of pictures, or a file of vectors.",
         )
     vectors, places = encoder.readable(pictures.paths, progress)
     if not places:
@@ -68,9 +72,13 @@ def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
             where=str(path),
             advice="Give a folder of PNG or JPEG files.",
         )
-    left_out = pictures.left_out + Counter({UNREADABLE: len(pictures.paths) - len(places)})
+    left_out = pictures.left_out + Counter(
+        {UNREADABLE: len(pictures.paths) - len(places)}
+    )
     positions = next(parts(len(vectors), [len(vectors)], KEPT))
-    return Pool(np.asarray(vectors, np.float64)[positions], "pool", len(vectors), left_out)
+    return Pool(
+        np.asarray(vectors, np.float64)[positions], "pool", len(vectors), left_out
+    )
 
 
 def _named(given: str) -> tuple[Path, str]:

@@ -54,7 +54,8 @@ def prepared(
     Raises:
         Usage, BadFile, BadCheckpoint, Unsupported: something that was given is wrong.
     """
-    names_anchors = given.anchors is not None  # the model's own need no account of repeats
+    # the model's own need no account of repeats
+    names_anchors = given.anchors is not None
     model, reference = _opened(core, reference, given, registered)
     facts = model.facts
     if not facts.dim:
@@ -67,7 +68,9 @@ def prepared(
     words = texts.words
     use: Use = chosen_use or ("labels" if words.labels else "open")
     pool = known_pool or pool_of(core, given, facts.defaults, encoder, words)
-    basis = build(ingredients_of(core, encoder, texts, pool, side, use, bool(given.conditional)))
+    basis = build(
+        ingredients_of(core, encoder, texts, pool, side, use, bool(given.conditional))
+    )
     if basis.facts.get("pool_reason"):
         log.warning("%s", basis.facts["pool_reason"])
     evaluation_facts = _evaluation_facts(core, given, encoder, texts)
@@ -80,7 +83,9 @@ def prepared(
         "labels": len(words.labels),
         "anchors": len(words.vocabulary),
         "labels_merged": list(texts.merged),
-        "anchors_merged": texts.anchors_merged[:MAX_MERGED_ANCHORS] if names_anchors else [],
+        "anchors_merged": texts.anchors_merged[:MAX_MERGED_ANCHORS]
+        if names_anchors
+        else [],
         "domains": words.domains,
         "templates": words.templates,
         **_pool_facts(basis, pool),
@@ -100,7 +105,9 @@ def _opened(
     if path.exists():  # whoever opens it again may be somewhere else
         reference = str(path.absolute())
     files = {} if registered is None else registered.get("files") or {}
-    model = core.plugins.open_model(ModelReference(reference, given.hf_revision, files=files))
+    model = core.plugins.open_model(
+        ModelReference(reference, given.hf_revision, files=files)
+    )
     if registered is not None and model.facts.digest != str(registered["digest"]):
         advice = (
             "Restore the files, or put what is there now in their place with `govd model rebase`."
@@ -149,7 +156,9 @@ def _pool_facts(basis: Basis, pool: Pool | None) -> dict[str, Json]:
     }
 
 
-def _evaluation_facts(core: Core, given: Given, encoder: Encoder, texts: Texts) -> dict[str, Json]:
+def _evaluation_facts(
+    core: Core, given: Given, encoder: Encoder, texts: Texts
+) -> dict[str, Json]:
     """The evaluation set that is given, or the checkpoint's own, kept as an artifact."""
     words, defaults = texts.words, encoder.model.facts.defaults
     own_images = defaults.get("images")
@@ -165,7 +174,9 @@ def _evaluation_facts(core: Core, given: Given, encoder: Encoder, texts: Texts) 
             core, images, given.images is None, encoder, words, defaults, others
         )
     return {
-        "evaluation": core.artifacts.put(evaluation_bytes(evaluation)) if evaluation else None,
+        "evaluation": core.artifacts.put(evaluation_bytes(evaluation))
+        if evaluation
+        else None,
         "images": images if evaluation else None,
         "images_unreadable": evaluation.skipped if evaluation else 0,
         "images_left_out": left_out,
@@ -184,7 +195,9 @@ def _with_words(given: Given, words: Mapping[str, tuple[str, ...]]) -> Given:
             if given.anchors is None and texts
             else given.anchors
         ),
-        templates=words.get("templates") if given.templates is None else given.templates,
+        templates=words.get("templates")
+        if given.templates is None
+        else given.templates,
         domains=given.domains or words.get("domains", ()),
     )
 

@@ -96,7 +96,10 @@ class PublishFolder:
 
     def unfinished(self, name: str) -> bool:
         """Whether a name is one of something that this model's delivery began."""
-        return re.fullmatch(rf"\.(?:[0-9]+|{CURRENT})\.{self.tag}\.[0-9a-f]{{8}}", name) is not None
+        return (
+            re.fullmatch(rf"\.(?:[0-9]+|{CURRENT})\.{self.tag}\.[0-9a-f]{{8}}", name)
+            is not None
+        )
 
     def mark(self, name: str) -> dict[str, Json] | None:
         """What `revision.json` in a folder here says, where that makes it this model's; else
@@ -136,7 +139,9 @@ class PublishFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as fault:
-            reason = f"the folder to publish to cannot be looked into ({fault.strerror})"
+            reason = (
+                f"the folder to publish to cannot be looked into ({fault.strerror})"
+            )
             advice = "Correct its permissions, or choose another --publish-to. Nothing was touched."
             raise MachineFault(reason, where=str(self.path), advice=advice) from None
 
@@ -160,13 +165,17 @@ class PublishFolder:
         if self.mark(name) is not None or self._missing(name):
             return name
         reason = f"leads to {target}" if target else "is no link"
-        raise Conflict(f"{CURRENT} {reason}: it is in the way", where=str(self.path), advice=ADVICE)
+        raise Conflict(
+            f"{CURRENT} {reason}: it is in the way", where=str(self.path), advice=ADVICE
+        )
 
     def _missing(self, name: str) -> bool:
         """Whether `current` leads to a folder that was delivered and is gone: the ledger knows that
         number.
         """
-        is_missing = NUMBER.fullmatch(name) is not None and not os.path.lexists(self.path / name)
+        is_missing = NUMBER.fullmatch(name) is not None and not os.path.lexists(
+            self.path / name
+        )
         return is_missing and self.ledger_facts(int(name)) is not None
 
     def check(self) -> None:
@@ -189,9 +198,14 @@ class PublishFolder:
             if NUMBER.fullmatch(name) and self.mark(name) is None
         ]
         if strangers:
-            more = f", and {len(strangers) - MAX_NAMED} more" if len(strangers) > MAX_NAMED else ""
+            more = (
+                f", and {len(strangers) - MAX_NAMED} more"
+                if len(strangers) > MAX_NAMED
+                else ""
+            )
             reason = (
-                f"{'; '.join(strangers[:MAX_NAMED])}{more}: in the way of revisions of {self.model}"
+                f"{'; '.join(strangers[:MAX_NAMED])}{more}: "
+                f"in the way of revisions of {self.model}"
             )
             raise Conflict(reason, where=str(self.path), advice=ADVICE)
         self.leads_to()
@@ -213,7 +227,10 @@ class PublishFolder:
         for link in links:
             if not link.is_symlink():
                 continue
-            for target in (Path(os.path.normpath(root / os.readlink(link))), real(link)):
+            for target in (
+                Path(os.path.normpath(root / os.readlink(link))),
+                real(link),
+            ):
                 if target.is_relative_to(root):
                     names.update(target.relative_to(root).parts[:1])
         return names
@@ -296,7 +313,9 @@ def read_mark(folder: Path) -> dict[str, Json] | None:
     """
     path = folder / MARK
     try:
-        if not stat.S_ISDIR(os.lstat(folder).st_mode) or not stat.S_ISREG(os.lstat(path).st_mode):
+        if not stat.S_ISDIR(os.lstat(folder).st_mode) or not stat.S_ISREG(
+            os.lstat(path).st_mode
+        ):
             return None
         if path.stat().st_size > MAX_MARK_BYTES:
             return None

@@ -45,7 +45,11 @@ def check_folder(core: Core, folder: str | None, name: str, reference: str) -> N
         and same(path, Path(str(registered.publish_to)))
     )
     place = folder_of(core, name, path, early)
-    others = [model for model in list(core.desk.views.models.values()) if model["name"] != name]
+    others = [
+        model
+        for model in list(core.desk.views.models.values())
+        if model["name"] != name
+    ]
     own = {"name": name, "publish_to": None, "reference": reference}
     check_place(place, core.home.folder, [*others, own])
     place.check()
@@ -82,7 +86,9 @@ def _check_place(folder: PublishFolder, home: Path, models: Collection[Record]) 
             relation = "is the home"
         elif within(path, home):
             relation = "lies in the home"
-        raise Conflict(f"the folder to publish to {relation}", where=str(path), advice=advice)
+        raise Conflict(
+            f"the folder to publish to {relation}", where=str(path), advice=advice
+        )
     for other in models:
         if other["publish_to"] and other["name"] != folder.model:
             other_path = Path(other["publish_to"])
@@ -134,4 +140,7 @@ def _is_published(folder: Path) -> bool:
         return False
     if len(names) > MAX_FOLDERS:
         return read_mark(real(folder / CURRENT)) is not None
-    return any(NUMBER.fullmatch(name) and read_mark(folder / name) is not None for name in names)
+    return any(
+        NUMBER.fullmatch(name) and read_mark(folder / name) is not None
+        for name in names
+    )

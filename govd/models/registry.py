@@ -43,7 +43,9 @@ class Models:
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""
-        retired = {str(record["name"]): record for record in self.core.desk.views.retired()}
+        retired = {
+            str(record["name"]): record for record in self.core.desk.views.retired()
+        }
         records = {**retired, **self.core.desk.views.models}
         return [self._shown(records[name]) for name in sorted(records)]
 
@@ -55,7 +57,9 @@ class Models:
     def spellings(self, name: str) -> dict[str, str]:
         """Labels of a model by other spellings of them, as folders may be called."""
         record = self.core.desk.model(name)
-        others = {spelled(label): label for label in self.core.models.basis(record).labels}
+        others = {
+            spelled(label): label for label in self.core.models.basis(record).labels
+        }
         return {**spellings(record.get("labels_merged", [])), **others}
 
     def _shown(self, record: Record) -> Record:
@@ -82,11 +86,15 @@ class Models:
         with core.working(name), core.desk.lock:
             record = core.desk.model(name)
             standing = self._standing(name)
-            payload: dict[str, Json] = {"retired": True, "requests": standing} if standing else {}
+            payload: dict[str, Json] = (
+                {"retired": True, "requests": standing} if standing else {}
+            )
             payload |= {"reason": reason} if reason.strip() else {}
             folder = None
             if record["publish_to"]:
-                folder = folder_of(core, name, Path(record["publish_to"]), is_early(record))
+                folder = folder_of(
+                    core, name, Path(record["publish_to"]), is_early(record)
+                )
             # before the entry: without it, it is put back
             withdrawn = folder is not None and folder.withdraw()
             last = core.desk.views.published(name)
@@ -101,7 +109,9 @@ class Models:
             "revision": last["number"] if last else None,
             "current_removed": withdrawn,
             "left": left,
-            "published": [] if folder is None else [str(number) for number in folder.numbers()],
+            "published": []
+            if folder is None
+            else [str(number) for number in folder.numbers()],
         }
 
     def _standing(self, name: str) -> list[str]:
@@ -134,7 +144,9 @@ class Models:
         return standing
 
     @bounded
-    def update(self, name: str, given: Given, actor: str, reference: str | None = None) -> Record:
+    def update(
+        self, name: str, given: Given, actor: str, reference: str | None = None
+    ) -> Record:
         """Change what a model is registered with (`Changes.update`), or rebase it on the checkpoint
         `reference`.
 

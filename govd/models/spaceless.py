@@ -79,7 +79,10 @@ def model_facts(facts: ModelFacts) -> dict[str, Json]:
 def publishing(given: Given) -> dict[str, Json]:
     """What an entry says of the folder that is published to."""
     base = {} if given.publish_base is None else {"publish_base": given.publish_base}
-    return {"publish_to": str(real(Path(given.publish_to))) if given.publish_to else None, **base}
+    return {
+        "publish_to": str(real(Path(given.publish_to))) if given.publish_to else None,
+        **base,
+    }
 
 
 def _check(given: Given) -> None:

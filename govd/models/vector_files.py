@@ -21,7 +21,8 @@ from govd.models.vector_rows import PART_BYTES, check_vectors, chosen, unusable
 from govd.types import Floats, Places
 
 KINDS: Final = (
-    "Give a .npy, a .npz, a Parquet file with a column of float lists, or a folder of pictures."
+    "Give a .npy, a .npz, a Parquet file with a "
+    "column of float lists, or a folder of pictures."
 )
 FOREIGN: Final = (
     (b"\x80", "a pickle"),
@@ -76,7 +77,8 @@ def open_vectors(path: Path, name: str, dim: int) -> Vectors:
     if begin.startswith(b"\x93NUMPY"):
         return _check_array(_Array.read(path, str(path), lambda: path.open("rb")), dim)
     kind = (
-        next((kind for magic, kind in FOREIGN if begin.startswith(magic)), "") or "of another kind"
+        next((kind for magic, kind in FOREIGN if begin.startswith(magic)), "")
+        or "of another kind"
     )
     raise BadFile(
         f"this is no file of vectors but {kind}" if begin else "this file is empty",
@@ -107,9 +109,17 @@ class _Array:
         try:
             with stream() as file:
                 shape, fortran, dtype = _header(file)
-        except (ValueError, EOFError, OSError, SyntaxError, zipfile.BadZipFile) as fault:
+        except (
+            ValueError,
+            EOFError,
+            OSError,
+            SyntaxError,
+            zipfile.BadZipFile,
+        ) as fault:
             raise BadFile(
-                f"this is no whole NumPy file ({fault})", where=str(path), advice="Copy it again."
+                f"this is no whole NumPy file ({fault})",
+                where=str(path),
+                advice="Copy it again.",
             ) from None
         return _Array(where, stream, shape, fortran, dtype)
 
@@ -124,7 +134,9 @@ class _Array:
             with self.stream() as file:
                 _header(file)
                 return (
-                    self._columns(file, positions) if self.fortran else self._rows(file, positions)
+                    self._columns(file, positions)
+                    if self.fortran
+                    else self._rows(file, positions)
                 )
         except (EOFError, OSError, zipfile.BadZipFile) as fault:
             raise BadFile(
@@ -138,7 +150,9 @@ class _Array:
         kept = np.empty((len(positions), width))
         step = max(1, PART_BYTES // (width * self.dtype.itemsize))
         for start in range(0, count, step):
-            part = self._values(file, min(step, count - start) * width).reshape(-1, width)
+            part = self._values(file, min(step, count - start) * width).reshape(
+                -1, width
+            )
             check_vectors(part, start, self.where)
             first, last = np.searchsorted(positions, (start, start + len(part)))
             kept[first:last] = part[positions[first:last] - start]
@@ -158,7 +172,9 @@ class _Array:
                 first, last = np.searchsorted(positions, (start, start + len(part)))
                 kept[first:last, column] = part[positions[first:last] - start]
         if empty.any():
-            raise unusable("zero", int(np.flatnonzero(empty)[0]), int(empty.sum()), self.where)
+            raise unusable(
+                "zero", int(np.flatnonzero(empty)[0]), int(empty.sum()), self.where
+            )
         return kept
 
     def _values(self, file: IO[bytes], count: int) -> Floats:
@@ -217,17 +233,25 @@ def _open_npz(path: Path, name: str, dim: int) -> _Array:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.namelist() if member.endswith(".npy")]
+            members = [
+                member for member in archive.namelist() if member.endswith(".npy")
+            ]
             pickled = any(member.endswith("data.pkl") for member in archive.namelist())
     except (zipfile.BadZipFile, OSError) as fault:
         raise BadFile(
-            f"this is no whole .npz file ({fault})", where=str(path), advice="Copy it again."
+            f"this is no whole .npz file ({fault})",
+            where=str(path),
+            advice="Copy it again.",
         ) from None
     if pickled:
         advice = "Save the tensor with numpy.save(file, tensor.float().cpu().numpy())."
-        raise BadFile("this is a PyTorch file, which is not read", where=str(path), advice=advice)
+        raise BadFile(
+            "this is a PyTorch file, which is not read", where=str(path), advice=advice
+        )
     if not members:
-        raise BadFile("this zip file holds no NumPy array", where=str(path), advice=KINDS)
+        raise BadFile(
+            "this zip file holds no NumPy array", where=str(path), advice=KINDS
+        )
     arrays = {member.removesuffix(".npy"): _member(path, member) for member in members}
     fitting = [key for key, array in arrays.items() if _fits(array, dim)]
     return _check_array(arrays[chosen(path, name, list(arrays), fitting, "array")], dim)

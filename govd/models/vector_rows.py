@@ -16,7 +16,9 @@ OURS: Final = ("image_vectors", "vectors")
 """Arrays and columns that are taken where there are several, the first that is there."""
 
 
-def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: str) -> str:
+def chosen(
+    path: Path, name: str, names: list[str], fitting: list[str], what: str
+) -> str:
     """Which of several arrays or columns is meant: the one named, the only one that fits, or one
     that govd itself calls so.
 
@@ -51,7 +53,9 @@ def chosen(path: Path, name: str, names: list[str], fitting: list[str], what: st
         )
     advice = f"Say which: --pool {path}::{fitting[0]}"
     raise BadFile(
-        f"several {what}s could be the pool: {', '.join(fitting)}", where=str(path), advice=advice
+        f"several {what}s could be the pool: {', '.join(fitting)}",
+        where=str(path),
+        advice=advice,
     )
 
 
@@ -68,9 +72,13 @@ def check_vectors(part: Floats, start: int, where: str, zeros: bool = False) -> 
     """
     if not np.isfinite(part).all():
         bad = ~np.isfinite(part).all(1)
-        raise unusable("not finite", start + int(np.flatnonzero(bad)[0]), int(bad.sum()), where)
+        raise unusable(
+            "not finite", start + int(np.flatnonzero(bad)[0]), int(bad.sum()), where
+        )
     if not zeros and not (bare := part.any(1)).all():
-        raise unusable("zero", start + int(np.flatnonzero(~bare)[0]), int((~bare).sum()), where)
+        raise unusable(
+            "zero", start + int(np.flatnonzero(~bare)[0]), int((~bare).sum()), where
+        )
 
 
 def unusable(what: str, first: int, count: int, where: str) -> BadFile:
@@ -84,5 +92,7 @@ def unusable(what: str, first: int, count: int, where: str) -> BadFile:
     """
     more = f" and {count - 1} more near it" if count > 1 else ""
     return BadFile(
-        f"row {first}{more} of the vectors is {what}", where=where, advice="Take such rows out."
+        f"row {first}{more} of the vectors is {what}",
+        where=where,
+        advice="Take such rows out.",
     )

@@ -70,7 +70,9 @@ def words_of(given: Given, defaults: Mapping[str, Path]) -> Words:
         names,
         [words[i] for i in free],
         phrases.templates(given.templates, defaults.get("templates")),
-        phrases.checked(given.domains or phrases.lines(defaults.get("domains")), "domain"),
+        phrases.checked(
+            given.domains or phrases.lines(defaults.get("domains")), "domain"
+        ),
         places,
         [word_places[i] for i in free],
         repeats,
@@ -156,7 +158,9 @@ def is_cut(encoder: Encoder, phrase: str, templates: Sequence[str]) -> bool:
         templates: in which it is read, with one `{}` each.
     """
     try:
-        plain, longer = encoder.averaged([phrase, f"{phrase} {MORE}"], templates, keep=False)
+        plain, longer = encoder.averaged(
+            [phrase, f"{phrase} {MORE}"], templates, keep=False
+        )
     except GovdError:  # a model that is a table of texts knows no other
         return False
     return float(np.abs(plain - longer).max()) < SAME

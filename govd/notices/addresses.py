@@ -48,7 +48,12 @@ def address_of(text: str, plain_http: bool = False) -> Address:
         Usage: it is no address that a notice may go to.
     """
     shown = text[:60]
-    if len(text) > LONGEST or not text.isascii() or not text.isprintable() or " " in text:
+    if (
+        len(text) > LONGEST
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
         advice = f"Visible ASCII without spaces, at most {LONGEST} characters. {FORMS}"
         raise Usage(f"{shown!r} is no address", advice=advice)
     if text.lower().startswith("mailto:"):

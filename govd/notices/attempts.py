@@ -37,7 +37,9 @@ class Attempts:
     people and for the next process.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path, self._clock = folder / FILE, clock
         self._lock = threading.Lock()
         self._heads: dict[str, dict[str, Any]] = self._read()
@@ -49,7 +51,11 @@ class Attempts:
         with contextlib.suppress(OSError, ValueError):
             heads = json.loads(self._path.read_text(encoding="utf-8"))
             if isinstance(heads, dict):
-                return {name: h for name, h in heads.items() if isinstance(h, dict) and "id" in h}
+                return {
+                    name: h
+                    for name, h in heads.items()
+                    if isinstance(h, dict) and "id" in h
+                }
         return {}
 
     def _left(self, head: Mapping[str, Any]) -> float:
@@ -118,4 +124,6 @@ class Attempts:
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
             write_private(self._path, json.dumps(self._heads) + "\n")
         except (MachineFault, OSError) as fault:  # the next process counts anew
-            log.warning("attempts to send notices are not noted: %s", type(fault).__name__)
+            log.warning(
+                "attempts to send notices are not noted: %s", type(fault).__name__
+            )

@@ -43,7 +43,12 @@ class Near:
         date is near, so that each attempt says the same.
         """
         request, date = self.request, _spelled(self.date)
-        about = {"kind": self.kind, "subject": request.id, "due_at": date, "days": self.days}
+        about = {
+            "kind": self.kind,
+            "subject": request.id,
+            "due_at": date,
+            "days": self.days,
+        }
         field = "due_at" if self.kind == DEADLINE else "expires_at"
         data = {
             "ledger": origin,
@@ -54,7 +59,9 @@ class Near:
         }
         since = _spelled(self.date - timedelta(days=self.days))
         identifier = message_id(origin, receiver.seq, self.key)
-        return Message(identifier, receiver.name, self.kind, request.id, since, about, data)
+        return Message(
+            identifier, receiver.name, self.kind, request.id, since, about, data
+        )
 
 
 def near(
@@ -87,7 +94,11 @@ def _dates(
             yield DEADLINE, request, due_date(request, deadline_days)
         expires = request.get("expires_at")
         if expires and request.state in STANDING:
-            yield EXPIRY, request, datetime.fromisoformat(moment(str(expires), "expires"))
+            yield (
+                EXPIRY,
+                request,
+                datetime.fromisoformat(moment(str(expires), "expires")),
+            )
 
 
 def _spelled(date: datetime) -> str:

@@ -49,7 +49,9 @@ class Due:
 
     def count(self, receiver: Receiver, now: datetime) -> int:
         """How many notices are due, `MOST` at most."""
-        after = max(receiver.position, self._looked.get((receiver.name, receiver.seq), -1))
+        after = max(
+            receiver.position, self._looked.get((receiver.name, receiver.seq), -1)
+        )
         entries = self.core.desk.views.records.of_kinds(kinds_of(receiver), after, MOST)
         dates = self._dates(receiver, now, True)
         return min(MOST, len(receiver.again) + len(dates) + len(entries))
@@ -68,7 +70,9 @@ class Due:
             request = views.request(str(about["subject"]))
             day, days = datetime.fromisoformat(str(about["due_at"])), int(about["days"])
             if request is not None:
-                message = Near(str(about["kind"]), request, day, days).message(origin, receiver)
+                message = Near(str(about["kind"]), request, day, days).message(
+                    origin, receiver
+                )
         return message if message is not None and message.id == notice_id else None
 
     def _dates(self, receiver: Receiver, now: datetime, fresh: bool) -> list[Near]:

@@ -21,10 +21,18 @@ def faults_of_receivers(folder: Path) -> list[str]:
     Raises:
         MachineFault: the ledger cannot be read. BadFile: it is damaged.
     """
-    entries = [e for e in marked(folder / "ledger.db", MARKS) if e["kind"].startswith("notice.")]
+    entries = [
+        e
+        for e in marked(folder / "ledger.db", MARKS)
+        if e["kind"].startswith("notice.")
+    ]
     records = folded(entries).values()
     receivers = [receiver for receiver in records if isinstance(receiver, Receiver)]
-    live = [receiver for receiver in receivers if receiver.state is not ReceiverState.REMOVED]
+    live = [
+        receiver
+        for receiver in receivers
+        if receiver.state is not ReceiverState.REMOVED
+    ]
     kept, faults = KeptFiles(folder), list[str]()
     for receiver in sorted(live, key=lambda receiver: receiver.name):
         name, failed = receiver.name, receiver.failed

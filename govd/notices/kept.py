@@ -41,7 +41,10 @@ class Kept:
     def replaced(self, secret: str, now: datetime) -> Kept:
         """The same with a new secret; the one before signs on for a while, older ones no more."""
         until = (now + OVERLAP).isoformat()
-        return Kept(self.address, ((secret, None), *((old, until) for old, _ in self.secrets[:1])))
+        return Kept(
+            self.address,
+            ((secret, None), *((old, until) for old, _ in self.secrets[:1])),
+        )
 
 
 class KeptFiles:

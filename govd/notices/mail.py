@@ -25,7 +25,9 @@ def check_mail(settings: Settings) -> None:
     Raises:
         Usage: `govd.toml` does not say how.
     """
-    lacking = [name for name in ("smtp_host", "smtp_from") if not getattr(settings, name)]
+    lacking = [
+        name for name in ("smtp_host", "smtp_from") if not getattr(settings, name)
+    ]
     if lacking:
         raise Usage(
             f"{' and '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} not set",
@@ -80,7 +82,8 @@ def _sent(mail: EmailMessage, settings: Settings, seconds: float, watch: Watch) 
         if settings.smtp_user:
             server.login(settings.smtp_user, _password(settings))
         server.send_message(mail)
-        with contextlib.suppress(OSError, smtplib.SMTPException):  # it is sent, whatever follows
+        # it is sent, whatever follows
+        with contextlib.suppress(OSError, smtplib.SMTPException):
             server.quit()
     finally:
         server.close()
@@ -123,7 +126,9 @@ def _password(settings: Settings) -> str:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         advice = "Write the password of smtp_user, alone, into the file that it names."
-        raise Usage("smtp_password_file cannot be read", where="govd.toml", advice=advice) from None
+        raise Usage(
+            "smtp_password_file cannot be read", where="govd.toml", advice=advice
+        ) from None
 
 
 def _refused(refusal: smtplib.SMTPResponseException) -> Outcome:
@@ -143,7 +148,9 @@ def _refused(refusal: smtplib.SMTPResponseException) -> Outcome:
 
 def _words(fault: Exception) -> str:
     if isinstance(fault, smtplib.SMTPNotSupportedError):
-        return "the mail server does not offer STARTTLS, or no login (smtp_tls, smtp_user)"
+        return (
+            "the mail server does not offer STARTTLS, or no login (smtp_tls, smtp_user)"
+        )
     if isinstance(fault, ssl.SSLCertVerificationError):
         return f"the mail server's certificate is not trusted ({fault.verify_message})"
     if isinstance(fault, ssl.SSLError):

@@ -94,4 +94,6 @@ def body_of(message: Message, origin: str, form: str) -> tuple[str, bytes]:
 
 
 def _encoded(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=dict).encode()
+    return json.dumps(
+        document, ensure_ascii=False, separators=(",", ":"), default=dict
+    ).encode()

@@ -36,7 +36,9 @@ class ReceiverOptions:
     plain_http: bool = False
 
 
-def payload_of(address: Address, options: ReceiverOptions, settings: Settings) -> dict[str, Json]:
+def payload_of(
+    address: Address, options: ReceiverOptions, settings: Settings
+) -> dict[str, Json]:
     """What the entry says of a new receiver. `settings`: of the home, for mail.
 
     Raises:
@@ -46,7 +48,9 @@ def payload_of(address: Address, options: ReceiverOptions, settings: Settings) -
     if any(fnmatchcase(kind, wanted) for kind in DATES for wanted in payload["on"]):
         payload["days"] = _days(options.days)
     elif options.days:
-        raise Usage("--days is about dates", advice=f"Say also --on {DATES[0]} or {DATES[1]}.")
+        raise Usage(
+            "--days is about dates", advice=f"Say also --on {DATES[0]} or {DATES[1]}."
+        )
     if address.is_mail:
         check_mail(settings)
         if options.secret or options.format != FORMATS[0]:
@@ -54,7 +58,10 @@ def payload_of(address: Address, options: ReceiverOptions, settings: Settings) -
             raise Usage("a mail is for people, and is not signed", advice=advice)
         return payload
     if options.format not in FORMATS:
-        raise Usage(f"unknown format {options.format!r}", advice=f"Formats: {', '.join(FORMATS)}.")
+        raise Usage(
+            f"unknown format {options.format!r}",
+            advice=f"Formats: {', '.join(FORMATS)}.",
+        )
     payload["format"] = options.format
     return payload | ({"plain_http": True} if address.shown.startswith("http:") else {})
 
@@ -85,9 +92,13 @@ def kinds_of(wanted: Sequence[str]) -> list[str]:
         advice = (
             f"Did you mean {' or '.join(near[:3])}? * stands for any part."
             if near
-            else (f"Kinds are, say, request.wait, request.*, revision.publish, {', '.join(DATES)}.")
+            else (
+                f"Kinds are, say, request.wait, request.*, revision.publish, {', '.join(DATES)}."
+            )
         )
-        raise Usage(f"there are no entries of the kind {kind!r}", where="--on", advice=advice)
+        raise Usage(
+            f"there are no entries of the kind {kind!r}", where="--on", advice=advice
+        )
     return kinds
 
 
@@ -99,5 +110,7 @@ def _days(days: Sequence[int]) -> list[int]:
     """
     wrong = next((day for day in days if not 1 <= day <= LONGEST_DAYS), None)
     if wrong is not None:
-        raise Usage(f"{wrong} days", where="--days", advice=f"From 1 to {LONGEST_DAYS}.")
+        raise Usage(
+            f"{wrong} days", where="--days", advice=f"From 1 to {LONGEST_DAYS}."
+        )
     return sorted(set(days or DAYS), reverse=True)

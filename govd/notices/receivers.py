@@ -48,7 +48,9 @@ class Receivers:
         """
         address = address_of(options.address, options.plain_http)
         payload = payload_of(address, options, self.core.home.settings)
-        secret = None if address.is_mail else check_secret(options.secret or new_secret())
+        secret = (
+            None if address.is_mail else check_secret(options.secret or new_secret())
+        )
         with self.core.desk.lock:
             name = self._free_name(address, options)
             if secret is not None:
@@ -60,7 +62,9 @@ class Receivers:
                 self.kept.remove(name)
                 raise
         shown = self.show(name)
-        return shown if options.secret or secret is None else {**shown, "secret": secret}
+        return (
+            shown if options.secret or secret is None else {**shown, "secret": secret}
+        )
 
     def all(self) -> list[Record]:
         """Receivers by name, with how far each was told."""
@@ -100,7 +104,11 @@ class Receivers:
         with self.core.desk.lock:
             receiver = self._receiver(name)
             if receiver.is_mail:
-                raise Usage("mail is not signed", where=name, advice="Only webhooks have a secret.")
+                raise Usage(
+                    "mail is not signed",
+                    where=name,
+                    advice="Only webhooks have a secret.",
+                )
             kept = self.kept.read(name)
             # the entry first: a secret that nobody was shown must not sign
             self.core.desk.append([Draft("notice.secret", name, actor, "", {})])
@@ -118,7 +126,12 @@ class Receivers:
         """
         outcome = self.sending.test(self._receiver(name), datetime.now(UTC), actor)
         sent = outcome.verdict is Verdict.SENT
-        return {"receiver": name, "sent": sent, "status": outcome.status, "reason": outcome.reason}
+        return {
+            "receiver": name,
+            "sent": sent,
+            "status": outcome.status,
+            "reason": outcome.reason,
+        }
 
     @bounded
     def retry(self, notice: str, actor: str) -> Record:
@@ -161,7 +174,9 @@ class Receivers:
     def failing(self) -> list[Record]:
         """The receivers that are not told what they should be, with the reason."""
         heads = self.sending.attempts
-        troubled = (r for r in self._live() if r.failed or heads.head(r.name) is not None)
+        troubled = (
+            r for r in self._live() if r.failed or heads.head(r.name) is not None
+        )
         return [self._shown(receiver) for receiver in troubled]
 
     def send_due(self, now: datetime) -> tuple[list[str], list[str]]:
@@ -186,7 +201,11 @@ class Receivers:
 
     def _live(self) -> list[Receiver]:
         receivers = list(self.core.desk.views.receivers.values())
-        live = [receiver for receiver in receivers if receiver.state is not ReceiverState.REMOVED]
+        live = [
+            receiver
+            for receiver in receivers
+            if receiver.state is not ReceiverState.REMOVED
+        ]
         return sorted(live, key=lambda receiver: receiver.name)
 
     def _receiver(self, name: str) -> Receiver:
@@ -211,7 +230,9 @@ class Receivers:
             trouble += f": govd notice retry {receiver.name}"
         elif head is not None:
             again = str(head["next_at"])[:19].replace("T", " ")
-            tries = "1 attempt" if head["attempts"] == 1 else f"{head['attempts']} attempts"
+            tries = (
+                "1 attempt" if head["attempts"] == 1 else f"{head['attempts']} attempts"
+            )
             trouble = f"{head['reason']}; {tries}, again at {again}"
         return {
             "name": receiver.name,
@@ -239,7 +260,11 @@ class Receivers:
         """
         views = self.core.desk.views
         stored = views.notice(notice)
-        near = views.records.starting("notice", notice) if notice.startswith(PREFIX) else []
+        near = (
+            views.records.starting("notice", notice)
+            if notice.startswith(PREFIX)
+            else []
+        )
         if stored is None and len(near) == 1:
             stored = views.notice(near[0])
         if stored is None:
@@ -259,7 +284,9 @@ class Receivers:
                 advice=f"The {receiver.name} of today was added after it.",
             )
         if stored.is_settled and self.sending.due.again(receiver, stored.id) is None:
-            raise Conflict(f"nobody can make {stored.id} once more: what it told is gone")
+            raise Conflict(
+                f"nobody can make {stored.id} once more: what it told is gone"
+            )
         return receiver.name, _named(stored)
 
     # -- adding
@@ -287,7 +314,9 @@ class Receivers:
         for other in live.values():
             if sorted(other.kinds) == kinds and self._is_at(other, address):
                 advice = "To tell it twice, give the second one a name: govd notice add NAME …"
-                raise Conflict(f"{other.name} is told of the same at this address", advice=advice)
+                raise Conflict(
+                    f"{other.name} is told of the same at this address", advice=advice
+                )
         numbered = (f"{address.name}-{n}" for n in range(2, MOST + 2))
         return next(name for name in (address.name, *numbered) if name not in live)
 

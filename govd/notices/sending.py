@@ -93,7 +93,9 @@ class Sending:
         """
         origin = self.core.home.origin
         identifier = message_id(origin, receiver.seq, f"test {secrets.token_hex(8)}")
-        time_of_test = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        time_of_test = (
+            now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        )
         message = Message(
             identifier,
             receiver.name,
@@ -124,14 +126,19 @@ class Sending:
         message: Message | None = None
         try:
             message = self.due.next(name, now)
-            while message is not None and not self._is_ending and self._send(name, message):
+            while (
+                message is not None
+                and not self._is_ending
+                and self._send(name, message)
+            ):
                 message = self.due.next(name, now)
         except Exception as fault:  # noqa: BLE001 - told, and tried again after a pause
             self._pause(name, message, fault)
 
     def _pause(self, name: str, message: Message | None, fault: Exception) -> None:
         """What was sent without its entry (a full disk, say) is not sent again at once."""
-        if self._is_ending:  # the ledger is closed: it is sent again after the next start
+        # the ledger is closed: it is sent again after the next start
+        if self._is_ending:
             return
         if isinstance(fault, GovdError):
             log.error("notices to %s: %s", name, fault.title)
@@ -160,7 +167,13 @@ class Sending:
             most = min(most, REFUSALS)
         if count < most and outcome.verdict is not Verdict.GONE:
             self.attempts.failed(name, message.id, outcome)
-            log.info("notice %s to %s: %s; attempt %d", message.id, name, outcome.reason, count)
+            log.info(
+                "notice %s to %s: %s; attempt %d",
+                message.id,
+                name,
+                outcome.reason,
+                count,
+            )
             return False
         log.warning("notice %s to %s is given up: %s", message.id, name, outcome.reason)
         given_up = {**payload, "reason": outcome.reason, "stops": not is_refused}
@@ -171,7 +184,11 @@ class Sending:
     def _attempt(self, receiver: Receiver, message: Message) -> tuple[Outcome, str]:
         """What came of one attempt, and the SHA-256 of what was sent."""
         home = self.core.home
-        seconds, origin, now = home.settings.notice_seconds, home.origin, datetime.now(UTC)
+        seconds, origin, now = (
+            home.settings.notice_seconds,
+            home.origin,
+            datetime.now(UTC),
+        )
         if receiver.is_mail:
             mailbox = mailbox_of(receiver.to)
             letter = mail_of(message, origin, home.settings.smtp_from, mailbox, now)
@@ -200,6 +217,10 @@ class Sending:
         whole = {"id": message.id, "about": dict(message.about), **payload}
         with self.core.desk.lock:
             now = self.core.desk.views.receivers.get(receiver.name)
-            if now is None or now.seq != receiver.seq or now.state is ReceiverState.REMOVED:
+            if (
+                now is None
+                or now.seq != receiver.seq
+                or now.state is ReceiverState.REMOVED
+            ):
                 return
             self.core.desk.append([Draft(kind, receiver.name, actor, "", whole)])

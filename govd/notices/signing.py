@@ -93,11 +93,16 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now: float) -> st
     Raises:
         VerificationFailed: it is not signed with this secret, or too old.
     """
-    message_id, timestamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
+    message_id, timestamp = (
+        given.get("webhook-id", ""),
+        given.get("webhook-timestamp", ""),
+    )
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
         raise VerificationFailed("the webhook has no timestamp")
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        raise VerificationFailed("the webhook is too old, or of the future: it may be a replay")
+        raise VerificationFailed(
+            "the webhook is too old, or of the future: it may be a replay"
+        )
     expected = signature(secret, message_id, int(timestamp), body).encode()
     signatures = given.get("webhook-signature", "").encode().split()
     if not any(hmac.compare_digest(expected, signed) for signed in signatures):

@@ -62,7 +62,12 @@ def _posted(
         connection = http.client.HTTPConnection(host, port, timeout=seconds)
         connection.sock = stream
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        fields = {"Host": parts.netloc, "User-Agent": "govd", "Connection": "close", **headers}
+        fields = {
+            "Host": parts.netloc,
+            "User-Agent": "govd",
+            "Connection": "close",
+            **headers,
+        }
         connection.request("POST", path, body, fields)
         answer = connection.getresponse()
         return answer.status, answer.headers.get("Retry-After", "")
@@ -75,7 +80,9 @@ def _of_status(status: int, patience: str) -> Outcome:
         return Outcome(Verdict.SENT, status)
     reason = f"HTTP {status}"
     if status == GONE:
-        return Outcome(Verdict.GONE, status, f"{reason}: the receiver wants no notices any more")
+        return Outcome(
+            Verdict.GONE, status, f"{reason}: the receiver wants no notices any more"
+        )
     if status in REFUSED:
         return Outcome(Verdict.REFUSED, status, reason)
     if 300 <= status < 400:

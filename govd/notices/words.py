@@ -39,7 +39,9 @@ def mail_of(
     mail["Message-ID"] = f"<{message.id}@{origin.rpartition('/')[2]}>"  # in one line
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
     is_kind = sentence.startswith(message.kind)
-    first = safe(sentence if is_kind else sentence[:1].upper() + sentence[1:], LINE_CHARACTERS)
+    first = safe(
+        sentence if is_kind else sentence[:1].upper() + sentence[1:], LINE_CHARACTERS
+    )
     lines = [f"{first}.", "", *_facts(message), "", *_advice(message)]
     lines += ["", "-- ", f"Sent by govd for the ledger {origin}, notice {message.id}."]
     mail.set_content("\n".join(lines) + "\n")
@@ -59,8 +61,17 @@ def _sentence(message: Message) -> str:
     sentence = sentence_of(entry)
     noun, _, event = message.kind.partition(".")
     if not sentence:
-        return f"{message.kind} of {message.subject}" if message.subject else message.kind
-    if noun == "request" and event in ("wait", "approve", "deny", "reject", "withdraw", "fail"):
+        return (
+            f"{message.kind} of {message.subject}" if message.subject else message.kind
+        )
+    if noun == "request" and event in (
+        "wait",
+        "approve",
+        "deny",
+        "reject",
+        "withdraw",
+        "fail",
+    ):
         return f"request {sentence}"
     return sentence
 
@@ -69,14 +80,22 @@ def _facts(message: Message) -> list[str]:
     """What there is to know, a line each."""
     is_date = message.kind in DATES
     when = str(message.about["due_at"]) if is_date else message.time
-    facts = {"kind": message.kind, "about": message.subject, "on" if is_date else "at": when}
+    facts = {
+        "kind": message.kind,
+        "about": message.subject,
+        "on" if is_date else "at": when,
+    }
     entry = message.data.get("entry")
     if entry is not None:
         facts |= {"model": entry.get("model", ""), "by": spoken(str(entry["actor"]))}
         facts["entry"] = str(entry["seq"])
     else:
         facts |= {"model": str(message.data.get("model") or "")}
-    return [f"{name + ':':8}{safe(text, LINE_CHARACTERS)}" for name, text in facts.items() if text]
+    return [
+        f"{name + ':':8}{safe(text, LINE_CHARACTERS)}"
+        for name, text in facts.items()
+        if text
+    ]
 
 
 def _advice(message: Message) -> list[str]:

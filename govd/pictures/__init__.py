@@ -128,7 +128,9 @@ def unreadable(sources: Sequence[Path]) -> dict[int, UnreadableImage]:
     faults: dict[int, UnreadableImage] = {}
     for part in arrays(sources, [str(path) for path in sources]):
         faults |= {
-            i: verdict for i, verdict in part.items() if isinstance(verdict, UnreadableImage)
+            i: verdict
+            for i, verdict in part.items()
+            if isinstance(verdict, UnreadableImage)
         }
     return faults
 
@@ -164,7 +166,11 @@ def _parts(sources: Sequence[Source]) -> Iterator[list[int]]:
 
 def _verdict(source: Source, name: str) -> Bytes | UnreadableImage:
     try:
-        return _checked_array(source) if isinstance(source, np.ndarray) else decoded(source, name)
+        return (
+            _checked_array(source)
+            if isinstance(source, np.ndarray)
+            else decoded(source, name)
+        )
     except UnreadableImage as error:
         return error
 

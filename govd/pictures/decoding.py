@@ -31,7 +31,9 @@ from govd.pictures.limits import (
 T = TypeVar("T")
 
 
-def open_picture(source: Path | bytes, name: str, function: Callable[[Image.Image], T]) -> T:
+def open_picture(
+    source: Path | bytes, name: str, function: Callable[[Image.Image], T]
+) -> T:
     """What `function` makes of a picture whose header was checked; whatever a damaged file makes
     Pillow raise is told as one error. `source`: its file or bytes; `name`: what errors call it.
 
@@ -49,7 +51,9 @@ def open_picture(source: Path | bytes, name: str, function: Callable[[Image.Imag
         except UnreadableImage:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise unreadable_image(f"has more than {PIXELS:,} pixels", where, SMALLER) from None
+            raise unreadable_image(
+                f"has more than {PIXELS:,} pixels", where, SMALLER
+            ) from None
         except Image.UnidentifiedImageError:
             raise unreadable_image(kind_of(file), where) from None
         # Pillow's decoders raise anything: struct.error, KeyError, SyntaxError, MemoryError, ...
@@ -68,10 +72,14 @@ def rgb(image: Image.Image) -> Image.Image:
     image.load()
     turned = _TURNS[_orientation(image)]
     upright = image if turned is None else image.transpose(turned)
-    if upright.mode.startswith("I;16") or (upright.mode == "I" and image.format == "PPM"):
+    if upright.mode.startswith("I;16") or (
+        upright.mode == "I" and image.format == "PPM"
+    ):
         return _from_grey(upright, _white(image))
     if upright.mode in ("I", "F"):
-        kind = "32-bit whole numbers" if upright.mode == "I" else "floating-point values"
+        kind = (
+            "32-bit whole numbers" if upright.mode == "I" else "floating-point values"
+        )
         raise ValueError(
             f"its pixels are {kind}, whose white is not known: save it with 8 or 16 bits"
         )

@@ -40,7 +40,10 @@ _KINDS = (
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (b"version https://git-lfs", "Git LFS pointer (the file itself was not downloaded)"),
+    (
+        b"version https://git-lfs",
+        "Git LFS pointer (the file itself was not downloaded)",
+    ),
 )
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
@@ -109,8 +112,14 @@ def kind_of(file: BinaryIO) -> str:
         return "is empty"
     if begin[4:8] == b"ftyp" and begin[8:12] in _HEIF:
         return f"is HEIF, which is not read; {', '.join(FORMATS)} are"
-    kind = next((kind for mark, kind in _KINDS if begin.lstrip().startswith(mark)), None)
-    return f"is no picture but {kind}" if kind else f"is no picture: none of {', '.join(FORMATS)}"
+    kind = next(
+        (kind for mark, kind in _KINDS if begin.lstrip().startswith(mark)), None
+    )
+    return (
+        f"is no picture but {kind}"
+        if kind
+        else f"is no picture: none of {', '.join(FORMATS)}"
+    )
 
 
 def unreadable_image(what: str, where: str, advice: str = _ADVICE) -> UnreadableImage:

@@ -101,7 +101,9 @@ def _details(effect: Effect) -> dict[str, Json]:
     return details
 
 
-def decide(asked: Sequence[Asked], moment: str, seen: Mapping[str, Json]) -> list[Outcome]:
+def decide(
+    asked: Sequence[Asked], moment: str, seen: Mapping[str, Json]
+) -> list[Outcome]:
     """What each policy says at a moment to an input, in their order.
 
     `seen`: the variables of the moment as JSON, as `inputs` describes them and the entry of the
@@ -115,7 +117,9 @@ def _outcome(policy: Asked, moment: str, seen: Mapping[str, Json]) -> Outcome:
         document = read(policy.text)
     except BadFile as error:  # written for another version of govd
         return _faulty(policy, "", error.message)
-    hidden = hidden_reads(document.when) if seen.get("request", {}).get("private") else ()
+    hidden = (
+        hidden_reads(document.when) if seen.get("request", {}).get("private") else ()
+    )
     if hidden:
         return _faulty(policy, document.version, hidden_fault(hidden))
     answer = evaluated(document.when, moment, seen)
@@ -124,14 +128,22 @@ def _outcome(policy: Asked, moment: str, seen: Mapping[str, Json]) -> Outcome:
     result: Result = "true" if answer.value else "false"
     effect = document.effect if answer.value else None
     return Outcome(
-        policy.name, policy.digest, document.version, policy.mode, result, effect, document.message
+        policy.name,
+        policy.digest,
+        document.version,
+        policy.mode,
+        result,
+        effect,
+        document.message,
     )
 
 
 def _faulty(policy: Asked, version: str, fault: str) -> Outcome:
     """Whatever has no answer lets wait, and never anything else."""
     waits = Effect("wait")
-    return Outcome(policy.name, policy.digest, version, policy.mode, "fault", waits, "", fault)
+    return Outcome(
+        policy.name, policy.digest, version, policy.mode, "fault", waits, "", fault
+    )
 
 
 def shown_digest(digest: str) -> str:

@@ -50,7 +50,15 @@ KEYS: Final = (
 NEEDED: Final = ("name", "moments", "when", "effect")
 Kind = Literal["allow", "deny", "wait", "set", "propose"]
 KINDS: Final[tuple[Kind, ...]] = ("allow", "deny", "wait", "set", "propose")
-FORGET_KEYS: Final = ("model", "concepts", "aliases", "domains", "reason", "basis", "ticket")
+FORGET_KEYS: Final = (
+    "model",
+    "concepts",
+    "aliases",
+    "domains",
+    "reason",
+    "basis",
+    "ticket",
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,9 @@ class _Reader:
         missing = [key for key in NEEDED if key not in at]
         if missing:
             raise self._bad(
-                root, f"no {' and no '.join(missing)}", f"A policy has {', '.join(KEYS)}."
+                root,
+                f"no {' and no '.join(missing)}",
+                f"A policy has {', '.join(KEYS)}.",
             )
         moments = self._moments(at["moments"])
         effect = self._effect(at["effect"])
@@ -141,7 +151,9 @@ class _Reader:
             effect=effect,
             message=self._scalar(at, "message", ""),
             mode=self._mode(at.get("mode")),
-            every_seconds=self._seconds(at["every"]) if "every" in at else UNIT_SECONDS["d"],
+            every_seconds=self._seconds(at["every"])
+            if "every" in at
+            else UNIT_SECONDS["d"],
             text=self.text,
         )
 
@@ -158,7 +170,11 @@ class _Reader:
         except (yaml.YAMLError, RecursionError) as error:
             raise BadFile(f"no YAML: {str(error)[:200]}", where=self.where) from None
         if root is None:
-            raise BadFile("an empty file", where=self.where, advice=f"Needed: {', '.join(NEEDED)}.")
+            raise BadFile(
+                "an empty file",
+                where=self.where,
+                advice=f"Needed: {', '.join(NEEDED)}.",
+            )
         return root
 
     def _scan(self) -> None:
@@ -168,15 +184,23 @@ class _Reader:
         depth = 0
         for token in yaml.scan(self.text):
             if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
-                raise self._bad(token, "anchors, aliases and tags are no part of a policy")
+                raise self._bad(
+                    token, "anchors, aliases and tags are no part of a policy"
+                )
             depth += (token.id in OPENS) - (token.id in CLOSES)
             if depth > MAX_DEPTH:
-                raise self._bad(token, f"more than {MAX_DEPTH} levels", "A policy has four.")
+                raise self._bad(
+                    token, f"more than {MAX_DEPTH} levels", "A policy has four."
+                )
 
-    def _mapping(self, node: yaml.Node, what: str, known: tuple[str, ...]) -> dict[str, yaml.Node]:
+    def _mapping(
+        self, node: yaml.Node, what: str, known: tuple[str, ...]
+    ) -> dict[str, yaml.Node]:
         """Keys and nodes of a mapping."""
         if not isinstance(node, yaml.MappingNode):
-            raise self._bad(node, f"{what} is written as KEY: VALUE", f"Keys: {', '.join(known)}.")
+            raise self._bad(
+                node, f"{what} is written as KEY: VALUE", f"Keys: {', '.join(known)}."
+            )
         at: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = str(key.value)
@@ -197,14 +221,18 @@ class _Reader:
             return otherwise
         text = self._text(at[key], key).strip()
         if len(text) > LONGEST_MESSAGE_CHARS:
-            raise self._bad(at[key], f"{key} has more than {LONGEST_MESSAGE_CHARS} characters")
+            raise self._bad(
+                at[key], f"{key} has more than {LONGEST_MESSAGE_CHARS} characters"
+            )
         return text
 
     def _name(self, node: yaml.Node) -> str:
         name = self._text(node, "name")
         if not NAME.fullmatch(name):
             raise self._bad(
-                node, f"the name {name!r}", "Small letters, digits and hyphens, 63 at most."
+                node,
+                f"the name {name!r}",
+                "Small letters, digits and hyphens, 63 at most.",
             )
         return name
 
@@ -220,7 +248,9 @@ class _Reader:
         for entry in self._list(node, "moments"):
             moment = self._text(entry, "a moment")
             if moment not in MOMENTS:
-                raise self._bad(entry, f"no moment {moment!r}", meant(moment, tuple(MOMENTS)))
+                raise self._bad(
+                    entry, f"no moment {moment!r}", meant(moment, tuple(MOMENTS))
+                )
             moments.append(moment)
         if not moments:
             raise self._bad(node, "no moment", f"Moments: {', '.join(MOMENTS)}.")
@@ -243,7 +273,9 @@ class _Reader:
             return Effect(kind)  # type: ignore[arg-type]
         at = self._mapping(node, "effect", KINDS)
         if len(at) != 1:
-            raise self._bad(node, "an effect is one thing", f"One of {', '.join(KINDS)}.")
+            raise self._bad(
+                node, "an effect is one thing", f"One of {', '.join(KINDS)}."
+            )
         ((kind, value),) = at.items()
         readers: dict[str, Callable[[yaml.Node], Effect]] = {
             "wait": self._wait,
@@ -251,7 +283,9 @@ class _Reader:
             "propose": self._propose,
         }
         if kind not in readers:
-            raise self._bad(value, f"{kind} says nothing more", f"Write effect: {kind}.")
+            raise self._bad(
+                value, f"{kind} says nothing more", f"Write effect: {kind}."
+            )
         return readers[kind](value)
 
     def _wait(self, node: yaml.Node) -> Effect:
@@ -266,7 +300,9 @@ class _Reader:
     def _whole(self, node: yaml.Node) -> int:
         text = self._text(node, "n")
         if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_PEOPLE:
-            raise self._bad(node, f"n is {text}", f"A whole number from 1 to {MOST_PEOPLE}.")
+            raise self._bad(
+                node, f"n is {text}", f"A whole number from 1 to {MOST_PEOPLE}."
+            )
         return int(text)
 
     def _set(self, node: yaml.Node) -> Effect:
@@ -274,24 +310,34 @@ class _Reader:
         if not at:
             raise self._bad(node, "nothing is set", "Say due: 30d or expires: 90d.")
         seconds = {key: self._seconds(value) for key, value in at.items()}
-        return Effect("set", due_seconds=seconds.get("due"), expires_seconds=seconds.get("expires"))
+        return Effect(
+            "set",
+            due_seconds=seconds.get("due"),
+            expires_seconds=seconds.get("expires"),
+        )
 
     def _propose(self, node: yaml.Node) -> Effect:
         if isinstance(node, yaml.ScalarNode):
             if node.value != "revert":
-                raise self._bad(node, f"propose is {node.value!r}", "revert, or {forget: {…}}.")
+                raise self._bad(
+                    node, f"propose is {node.value!r}", "revert, or {forget: {…}}."
+                )
             return Effect("propose")
         at = self._mapping(node, "propose", ("forget",))
         if "forget" not in at:
             raise self._bad(node, "nothing is proposed", "Say revert, or forget: {…}.")
         given = self._mapping(at["forget"], "forget", FORGET_KEYS)
         if "model" not in given or not {"concepts", "domains"} & given.keys():
-            raise self._bad(at["forget"], "a forget needs a model, and concepts or domains")
+            raise self._bad(
+                at["forget"], "a forget needs a model, and concepts or domains"
+            )
         lists = ("concepts", "aliases", "domains")
         forget: dict[str, Json] = {}
         for key, value in given.items():
             if key in lists:
-                forget[key] = [self._text(phrase, key) for phrase in self._list(value, key)]
+                forget[key] = [
+                    self._text(phrase, key) for phrase in self._list(value, key)
+                ]
             else:
                 forget[key] = self._text(value, key)
         return Effect("propose", forget=forget)
@@ -300,7 +346,9 @@ class _Reader:
         text = self._text(node, "a duration")
         seconds = interval_seconds(text)
         if seconds is None:
-            raise self._bad(node, f"{text!r} is no duration", "Write 90d, 12h, 30m or 2w.")
+            raise self._bad(
+                node, f"{text!r} is no duration", "Write 90d, 12h, 30m or 2w."
+            )
         if not 60 <= seconds <= LONGEST_SECONDS:
             raise self._bad(node, f"{text} is out of range", "From 1m to 100 years.")
         return seconds
@@ -333,7 +381,9 @@ class _Reader:
                 shift = mark.column + quoted if line == 0 else 0
                 place = (mark.line + 1 + line, shift + column + 1)
             raise BadFile(
-                error.what, where=f"{self.where}:{place[0]}:{place[1]}", advice=error.advice
+                error.what,
+                where=f"{self.where}:{place[0]}:{place[1]}",
+                advice=error.advice,
             ) from None
 
     def _bad(self, node: Any, what: str, advice: str = "") -> BadFile:

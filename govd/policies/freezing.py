@@ -31,7 +31,9 @@ class Freezing:
                     f"it is frozen since {str(frozen.since)[:16]} by {frozen.by}: {frozen.reason}",
                     advice="`govd policy unfreeze` ends it.",
                 )
-            self.core.desk.append([Draft("policy.freeze", "", actor, "", {"reason": reason})])
+            self.core.desk.append(
+                [Draft("policy.freeze", "", actor, "", {"reason": reason})]
+            )
         return self.core.desk.views.frozen or {}
 
     @bounded
@@ -45,8 +47,13 @@ class Freezing:
             frozen = self.core.desk.views.frozen
             if frozen is None:
                 raise Conflict(
-                    "nothing is frozen", advice="`govd status` shows what waits and why."
+                    "nothing is frozen",
+                    advice="`govd status` shows what waits and why.",
                 )
-            payload = {"reason": reason, "frozen_at": frozen.since, "frozen_by": frozen.by}
+            payload = {
+                "reason": reason,
+                "frozen_at": frozen.since,
+                "frozen_by": frozen.by,
+            }
             self.core.desk.append([Draft("policy.unfreeze", "", actor, "", payload)])
         return frozen

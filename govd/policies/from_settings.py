@@ -23,7 +23,10 @@ from govd.types import Json
 
 FOUR_EYES: Final = ("four-eyes", "four-eyes-release")
 EXPIRY: Final = ("expiry",)
-READY_OF: Final[Mapping[str, tuple[str, ...]]] = {"four_eyes": FOUR_EYES, "expiry": EXPIRY}
+READY_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "four_eyes": FOUR_EYES,
+    "expiry": EXPIRY,
+}
 """Ready policies by the setting that stands for them."""
 
 
@@ -84,8 +87,15 @@ class FromSettings:
         policy decides about it. Whether one was added just now; arguments as
         `automatic.loop.Work`.
         """
-        (expiry,) = (s for s in standing(self.core.home.settings) if s.setting == "expiry")
-        return expiry.on and self._expires() and self._is_brought(expiry) and self._enforce(expiry)
+        (expiry,) = (
+            s for s in standing(self.core.home.settings) if s.setting == "expiry"
+        )
+        return (
+            expiry.on
+            and self._expires()
+            and self._is_brought(expiry)
+            and self._enforce(expiry)
+        )
 
     def _expires(self) -> bool:
         """Whether a forget with an expiry date is in force."""
@@ -106,7 +116,9 @@ class FromSettings:
         with desk.lock:
             desk.refresh()
             missing = [document for document in missing if not self._counts(document)]
-            desk.append([draft for document in missing for draft in self._drafts(document, one)])
+            desk.append(
+                [draft for document in missing for draft in self._drafts(document, one)]
+            )
         return bool(missing)
 
     def _counts(self, document: Document) -> bool:
@@ -127,7 +139,11 @@ class FromSettings:
         counting = self._counting(document.name)
         drafts = []
         if document.digest not in {policy.digest for policy in named}:
-            ready = {"name": document.name, "values": dict(one.values), "setting": one.setting}
+            ready = {
+                "name": document.name,
+                "values": dict(one.values),
+                "setting": one.setting,
+            }
             payload = {**added_as(document), "mode": Mode.SHADOW.value, "ready": ready}
             drafts.append(Draft("policy.add", document.name, GOVD, "", payload))
         enforcing: dict[str, Json] = {
@@ -147,7 +163,13 @@ class FromSettings:
             payload = {"reason": f"{one.words} in govd.toml"}
             desk.append(
                 [
-                    Draft("policy.disable", p.name, GOVD, "", {"digest": p.digest, **payload})
+                    Draft(
+                        "policy.disable",
+                        p.name,
+                        GOVD,
+                        "",
+                        {"digest": p.digest, **payload},
+                    )
                     for p in counting
                     if p is not None and p.setting is not None
                 ]

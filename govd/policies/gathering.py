@@ -61,7 +61,11 @@ def of_request(
 
 def request_seen(core: Core, request: Request) -> dict[str, Json]:
     """A request as `RequestInput`."""
-    feed = request.filed_by.removeprefix("feed:") if request.filed_by.startswith("feed:") else ""
+    feed = (
+        request.filed_by.removeprefix("feed:")
+        if request.filed_by.startswith("feed:")
+        else ""
+    )
     seen: dict[str, Json] = {
         "concepts": [concept.name for concept in request.concepts],
         "aliases": [alias for concept in request.concepts for alias in concept.aliases],
@@ -89,7 +93,9 @@ def is_missing(core: Core, request: Request) -> bool:
     newest = None if feed is None else feed.documents.get(str(document))
     if newest is None:
         return False
-    run = core.desk.views.records.get("feed_run", run_key(str(name), int(newest["run"])))
+    run = core.desk.views.records.get(
+        "feed_run", run_key(str(name), int(newest["run"]))
+    )
     rows = (run or {}).get("missing") or ()
     if run is not None and run.get("missing_artifact"):
         rows = canonical.decode(core.artifacts.get(str(run["missing_artifact"])))
@@ -175,13 +181,18 @@ def revision_seen(core: Core, revision: Revision, now: str) -> dict[str, Json]:
 def approvals_seen(request: Request) -> list[dict[str, Json]]:
     """Who approved a request so far, those whom policies did not find enough among them."""
     held = [*request.get("approvals_held", ()), *request.get("approvals", ())]
-    return [_approval(approval) for approval in sorted(held, key=lambda a: int(a["entry"]))]
+    return [
+        _approval(approval) for approval in sorted(held, key=lambda a: int(a["entry"]))
+    ]
 
 
 def _approval(approval: Record) -> dict[str, Json]:
     role = approval.get("role")
     roles = approval.get("roles") or ([role] if role else [])
-    seen: dict[str, Json] = {"principal": str(approval["principal"]), "roles": list(roles)}
+    seen: dict[str, Json] = {
+        "principal": str(approval["principal"]),
+        "roles": list(roles),
+    }
     seen |= {"at": approval["at"], "by_filer": bool(approval["by_filer"])}
     return {entry.name: seen[entry.name] for entry in fields(ApprovalInput)}
 
@@ -194,7 +205,9 @@ def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
     before = request.get("seq")  # none of one that is previewed
     history: dict[str, Json] = {}
     for name, days in DAYS.items():
-        since = moment_of((datetime.fromisoformat(until) - timedelta(days=days)).isoformat(), name)
+        since = moment_of(
+            (datetime.fromisoformat(until) - timedelta(days=days)).isoformat(), name
+        )
         filed = records.seqs(
             limit=MOST_COUNTED,
             kind="request.file",
@@ -211,7 +224,9 @@ def _reverted(core: Core, request: Request) -> int:
     if request.private or not request.concepts:
         return 0
     same = core.desk.views.requests(
-        model=request.model, concept=request.concepts[0].name, state=RequestState.REVERTED.value
+        model=request.model,
+        concept=request.concepts[0].name,
+        state=RequestState.REVERTED.value,
     )
     return sum(other.scope == request.scope for other in same)
 
@@ -225,6 +240,10 @@ def policies_named(core: Core, name: str) -> list[Policy]:
     named = core.desk.views.policies_named(name)
     if not named:
         names = sorted({policy.name for policy in core.desk.views.policies.values()})
-        advice = f"There are: {', '.join(names)}." if names else "`govd policy add FILE` adds one."
+        advice = (
+            f"There are: {', '.join(names)}."
+            if names
+            else "`govd policy add FILE` adds one."
+        )
         raise NotFound(f"no policy is called {name!r}", advice=advice)
     return named

@@ -29,7 +29,9 @@ class RequestInput:
     id: str = seen("its id", "5d0c2f1e9a7b")
     kind: str = seen("forget or revert", "forget")
     state: str = seen("where it is now", "filed")
-    concepts: tuple[str, ...] = seen("names; private:… where the ledger hides them", ["dog"])
+    concepts: tuple[str, ...] = seen(
+        "names; private:… where the ledger hides them", ["dog"]
+    )
     aliases: tuple[str, ...] = seen("other phrases for the same", ["puppy"])
     names: tuple[str, ...] = seen(
         "both, as govd compares them: small letters, single spaces, no hyphens; empty where they"
@@ -37,7 +39,9 @@ class RequestInput:
         ["dog", "puppy"],
     )
     domains: tuple[str, ...] = seen("in which; empty: in all", ["sketch"])
-    paradigm: str = seen("concepts, domains (all concepts in some) or cells", "concepts")
+    paradigm: str = seen(
+        "concepts, domains (all concepts in some) or cells", "concepts"
+    )
     target: str = seen("unnamed, level or shift; empty: the method's own", "unnamed")
     method: str = seen("by which it is computed", "fitted")
     strength: float = seen("1.0 takes the concept away wholly", 1.0)
@@ -49,12 +53,16 @@ class RequestInput:
     held: bool = seen("whether it is under a legal hold", False)
     filed_by: str = seen("the actor who filed it", "principal:ann")
     filed_at: datetime = seen("when", "2027-01-31T12:00:00Z")
-    due_at: datetime | None = seen("by when it must be served, if said", "2027-02-28T00:00:00Z")
+    due_at: datetime | None = seen(
+        "by when it must be served, if said", "2027-02-28T00:00:00Z"
+    )
     expires_at: datetime | None = seen("after which it need not be forgotten", None)
     served_at: datetime | None = seen("when it was in force first", None)
     reverts: str = seen("of a revert: the id of its forget", "")
     recognised: bool = seen("whether it was recognised again when measured last", False)
-    missing: bool = seen("whether its row disappeared from the feed that brought it", False)
+    missing: bool = seen(
+        "whether its row disappeared from the feed that brought it", False
+    )
     feed: str = seen("of one that a feed brought: the feed's name", "")
 
 
@@ -69,11 +77,15 @@ class PredictedInput:
     worst_label: float | None = seen("the same of the label that loses most", 0.12)
     worst_cell: float | None = seen("the same of the worst label × domain", 0.2)
     elsewhere: float | None = seen("the class in other domains that goes along", 0.01)
-    named: float | None = seen("pictures of it still named so, by the worst prompt", 0.0)
+    named: float | None = seen(
+        "pictures of it still named so, by the worst prompt", 0.0
+    )
     scope_share: float | None = seen("share of pictures that it is about", 0.01)
     total_scope_share: float | None = seen("the same of all in force together", 0.08)
     measured: bool = seen("whether costs were measured on a pool", True)
-    exact: bool = seen("whether a theorem says that retained labels keep their order", False)
+    exact: bool = seen(
+        "whether a theorem says that retained labels keep their order", False
+    )
     subsumed: bool = seen("whether what is in force covers it: it adds nothing", False)
 
 
@@ -89,7 +101,9 @@ class ModelInput:
     labels: int = seen("labels in its label set", 1203)
     domains: tuple[str, ...] = seen("domains that can be named", ["photo", "sketch"])
     in_force: int = seen("forgets in force", 12)
-    capacity: int = seen("forgets in force together at most: its dimensions, or 2³¹", 512)
+    capacity: int = seen(
+        "forgets in force together at most: its dimensions, or 2³¹", 512
+    )
     capacity_left: int = seen("capacity without those in force", 500)
     waiting: int = seen("its requests that wait", 2)
 
@@ -120,7 +134,9 @@ class HistoryInput:
     filed_day: int = seen("requests by the same filer in the 24 hours before", 3)
     filed_week: int = seen("in the 7 days before", 9)
     filed_month: int = seen("in the 30 days before", 20)
-    reverted: int = seen("forgets of exactly these names on this model that were reverted", 0)
+    reverted: int = seen(
+        "forgets of exactly these names on this model that were reverted", 0
+    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,9 @@ class RevisionInput:
     number: int = seen("its number", 7)
     rank: int = seen("columns of its edit", 12)
     requests: int = seen("forgets that it is made of", 12)
-    named: float | None = seen("pictures in scope still named with a forgotten label", 0.004)
+    named: float | None = seen(
+        "pictures in scope still named with a forgotten label", 0.004
+    )
     forget_acc: float | None = seen("pictures in scope still named rightly", 0.001)
     retain_acc: float | None = seen("other pictures named rightly", 0.91)
     retain_before: float | None = seen("the same of the base", 0.915)

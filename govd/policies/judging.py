@@ -86,7 +86,9 @@ class Judging:
         policies = self.asked(moment)
         if not policies:
             return None
-        seen = gathering.of_request(self.core, request, predicted, actor, roles, approvals, now())
+        seen = gathering.of_request(
+            self.core, request, predicted, actor, roles, approvals, now()
+        )
         outcomes = tuple(decide(policies, moment, seen))
         return Judged(moment, request.id, request.model, seen, outcomes)
 
@@ -108,7 +110,9 @@ class Judging:
         policies = [p for p in self.asked(moment) if p.mode is Mode.ENFORCE]
         if policies:
             seen_digests = self._asked_since(request, moment)
-            policies = [policy for policy in policies if policy.digest not in seen_digests]
+            policies = [
+                policy for policy in policies if policy.digest not in seen_digests
+            ]
         if not policies:
             return None
         seen = gathering.of_request(
@@ -121,7 +125,10 @@ class Judging:
         """Digests of the texts that were asked about it, and counted, since it was looked at."""
         records = self.core.desk.views.records
         seqs = records.seqs(
-            after=request.asked_from, limit=10_000, kind="policy.decide", subject=request.id
+            after=request.asked_from,
+            limit=10_000,
+            kind="policy.decide",
+            subject=request.id,
         )
         return {
             str(outcome["digest"])
@@ -143,6 +150,9 @@ class Judging:
         judged = Judged("gate", revision.subject, revision.model, seen, outcomes)
         answers = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
         if self._gated.get(revision.subject) != answers:
-            self._gated = {revision.subject: answers, **dict(list(self._gated.items())[: KEPT - 1])}
+            self._gated = {
+                revision.subject: answers,
+                **dict(list(self._gated.items())[: KEPT - 1]),
+            }
             self.core.desk.append([judged.draft()])
         return judged.votes()

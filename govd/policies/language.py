@@ -51,7 +51,9 @@ class BadExpression(Exception):
     (from 1), and `advice`.
     """
 
-    def __init__(self, what: str, line: int = 1, column: int = 1, advice: str = "") -> None:
+    def __init__(
+        self, what: str, line: int = 1, column: int = 1, advice: str = ""
+    ) -> None:
         super().__init__(what)
         self.what, self.line, self.column, self.advice = what, line, column, advice
 
@@ -76,8 +78,14 @@ def _pool() -> Any:
         name="govd/policies.proto", package=PACKAGE, syntax="proto3"
     )
     of_inputs.dependency.extend([TIMESTAMP_FILE.name, WRAPPERS_FILE.name])
-    kinds = {parts(kind)[0] for _, variables in MOMENTS.values() for kind in variables.values()}
-    for kind in sorted((kind for kind in kinds if is_dataclass(kind)), key=lambda k: k.__name__):
+    kinds = {
+        parts(kind)[0]
+        for _, variables in MOMENTS.values()
+        for kind in variables.values()
+    }
+    for kind in sorted(
+        (kind for kind in kinds if is_dataclass(kind)), key=lambda k: k.__name__
+    ):
         _describe(of_inputs.message_type.add(name=kind.__name__), kind)
     pool.Add(of_inputs)
     return pool
@@ -127,7 +135,8 @@ def compiled(expression: str, moment: str) -> Any:
     if program.return_type() != cel.Type.BOOL:
         kind = program.return_type().name()
         raise BadExpression(
-            f"the expression is a {kind}, not a yes or no", advice="Compare it with something."
+            f"the expression is a {kind}, not a yes or no",
+            advice="Compare it with something.",
         )
     _check_times(expression, moment)
     _check_names(expression)
@@ -190,7 +199,9 @@ def _message(kind: Any, seen: Mapping[str, Json]) -> Any:
 
 @cache
 def _message_class(name: str) -> Any:
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"{PACKAGE}.{name}"))
+    return message_factory.GetMessageClass(
+        _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
+    )
 
 
 @cache
@@ -224,7 +235,9 @@ def _check_times(expression: str, moment: str) -> None:
             continue
         for field_name, hint in _hints(message).items():
             path = f"{name}.{field_name}"
-            if hint != datetime | None or not re.search(rf"\b{re.escape(path)}\b", bare):
+            if hint != datetime | None or not re.search(
+                rf"\b{re.escape(path)}\b", bare
+            ):
                 continue
             if f"has({path})" not in bare:
                 raise BadExpression(
@@ -252,7 +265,9 @@ def _place(expression: str, text: str) -> tuple[int, int]:
 
 
 PLACED: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
-UNDEFINED: Final = re.compile(r"undefined field '(\w+)' not found in struct '[\w.]*?(\w+)'")
+UNDEFINED: Final = re.compile(
+    r"undefined field '(\w+)' not found in struct '[\w.]*?(\w+)'"
+)
 UNDECLARED: Final = re.compile(r"undeclared reference to '([\w.]+)'")
 
 
@@ -288,7 +303,9 @@ def _of(kind: Variable) -> Any:
 def meant(name: str, known: Sequence[str]) -> str:
     """Which of what is `known` a wrong `name` may have been, or all of it: advice for an error."""
     near = difflib.get_close_matches(name, known, 3, 0.5)
-    return f"Perhaps {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+    return (
+        f"Perhaps {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+    )
 
 
 def _types_advice(what: str) -> str:

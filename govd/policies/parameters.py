@@ -37,7 +37,11 @@ def written(ready: str, parameter: Parameter, value: str) -> str:
 
 def _chosen(where: str, parameter: Parameter, value: str) -> str:
     choices = dict(parameter.choices)
-    words = [word.lower() for word in _split(value)] if parameter.kind == "list" else [value]
+    words = (
+        [word.lower() for word in _split(value)]
+        if parameter.kind == "list"
+        else [value]
+    )
     for word in words:
         if word not in choices:
             advice = f"One of: {', '.join(choices)}."
@@ -55,7 +59,9 @@ def _number(where: str, parameter: Parameter, value: str) -> str:
 
 def _share(where: str, parameter: Parameter, value: str) -> str:
     if not NUMBER.fullmatch(value) or float(value) > 1:
-        raise Usage(f"{value!r} is no share", where=where, advice="From 0 to 1, as 0.02.")
+        raise Usage(
+            f"{value!r} is no share", where=where, advice="From 0 to 1, as 0.02."
+        )
     return str(float(value))
 
 
@@ -90,7 +96,11 @@ def _check_any(where: str, parameter: Parameter, words: Sequence[str]) -> None:
         Usage: it names nothing.
     """
     if not words and parameter.default is None:
-        raise Usage("it is empty", where=where, advice=f"Say --set {parameter.name}=dog,hot dog.")
+        raise Usage(
+            "it is empty",
+            where=where,
+            advice=f"Say --set {parameter.name}=dog,hot dog.",
+        )
 
 
 def _pattern(where: str, parameter: Parameter, value: str) -> str:

@@ -12,10 +12,14 @@ from govd.records.request import Request
 
 def decided_then(request: Request, at: str) -> str:
     """What the votes at a moment came to: `allow`, `wait` or `deny`."""
-    return _strongest(_votes(request, at)) or ("wait" if _left_to_people(request) else "allow")
+    return _strongest(_votes(request, at)) or (
+        "wait" if _left_to_people(request) else "allow"
+    )
 
 
-def decided_with(request: Request, at: str, outcome: Outcome, people_approve: bool) -> str:
+def decided_with(
+    request: Request, at: str, outcome: Outcome, people_approve: bool
+) -> str:
     """What they would have come to with what a policy says now, in the place of what a text of its
     name said then.
 
@@ -40,7 +44,9 @@ def _votes(request: Request, at: str) -> list[Mapping[str, Any]]:
 def _strongest(votes: Sequence[Mapping[str, Any]]) -> str:
     """The word that wins, empty where nothing holds it up."""
     decisions = {vote["decision"] for vote in votes}
-    return next((decision for decision in ("deny", "wait") if decision in decisions), "")
+    return next(
+        (decision for decision in ("deny", "wait") if decision in decisions), ""
+    )
 
 
 def _approves(vote: Mapping[str, Any]) -> bool:

@@ -71,14 +71,18 @@ class Policies:
         """
         if moment not in inputs.MOMENTS:
             moments = ", ".join(inputs.MOMENTS)
-            raise NotFound(f"no moment is called {moment!r}", advice=f"Moments: {moments}.")
+            raise NotFound(
+                f"no moment is called {moment!r}", advice=f"Moments: {moments}."
+            )
         return inputs.described(moment)
 
     def ready(self) -> list[Record]:
         """Policies that come with plugins: `name`, `description`, `parameters` with their defaults
         and meanings.
         """
-        return [policy.as_json() for policy in ready_policies(self.core.plugins).values()]
+        return [
+            policy.as_json() for policy in ready_policies(self.core.plugins).values()
+        ]
 
     # -- changing
 
@@ -125,7 +129,9 @@ class Policies:
         template = ready_policies(self.core.plugins).get(ready)
         if template is None:
             names = ", ".join(sorted(ready_policies(self.core.plugins)))
-            raise NotFound(f"no ready policy is called {ready!r}", advice=f"There are: {names}.")
+            raise NotFound(
+                f"no ready policy is called {ready!r}", advice=f"There are: {names}."
+            )
         document = read(filled(template, values), ready)
         of_ready: dict[str, Json] = {"name": ready, "values": dict(values)}
         return self._added(document, actor, force, reason, of_ready)
@@ -166,7 +172,9 @@ class Policies:
                     )
             drafts = [Draft("policy.add", document.name, actor, "", payload)]
             if enforced:
-                drafts.append(self._enforcing(document.name, document.digest, actor, reason, None))
+                drafts.append(
+                    self._enforcing(document.name, document.digest, actor, reason, None)
+                )
             desk.append(drafts)
         return self.show(document.name)
 
@@ -193,7 +201,9 @@ class Policies:
         """
         newest = self.named(name)[0]
         if newest.mode is Mode.ENFORCE:
-            raise Conflict(f"{name} is enforced already", advice=f"`govd policy show {name}`")
+            raise Conflict(
+                f"{name} is enforced already", advice=f"`govd policy show {name}`"
+            )
         rests_on: dict[str, Json] | None = None
         if report:
             rests_on = self.reports.prefix_of(newest, report)
@@ -209,18 +219,30 @@ class Policies:
                 advice=f"`govd policy report {name}` prints it; or say --force --reason TEXT.",
             )
         with self.core.desk.lock:
-            self.core.desk.append([self._enforcing(name, newest.digest, actor, reason, rests_on)])
+            self.core.desk.append(
+                [self._enforcing(name, newest.digest, actor, reason, rests_on)]
+            )
         return self.show(name)
 
     def _enforcing(
-        self, name: str, digest: str, actor: str, reason: str, report: dict[str, Json] | None
+        self,
+        name: str,
+        digest: str,
+        actor: str,
+        reason: str,
+        report: dict[str, Json] | None,
     ) -> Draft:
         replaced = [
             policy.digest
             for policy in self.core.desk.views.policies_named(name)
             if policy.digest != digest and policy.mode is not Mode.OFF
         ]
-        payload = {"digest": digest, "replaces": replaced, "reason": reason, "report": report}
+        payload = {
+            "digest": digest,
+            "replaces": replaced,
+            "reason": reason,
+            "report": report,
+        }
         return Draft("policy.enforce", name, actor, "", payload)
 
     @bounded
@@ -243,22 +265,34 @@ class Policies:
         """
         return self._moved(name, "disable", Mode.OFF, actor, reason)
 
-    def _moved(self, name: str, event: str, mode: Mode, actor: str, reason: str) -> Record:
+    def _moved(
+        self, name: str, event: str, mode: Mode, actor: str, reason: str
+    ) -> Record:
         with self.core.desk.lock:
             named = self.named(name)
             concerned = named if mode is Mode.OFF else named[:1]
             changed = [policy for policy in concerned if policy.mode is not mode]
             if not changed:
-                raise Conflict(f"{name} is {mode} already", advice=f"`govd policy show {name}`")
-            if any(policy.mode is Mode.ENFORCE for policy in changed) and not reason.strip():
+                raise Conflict(
+                    f"{name} is {mode} already", advice=f"`govd policy show {name}`"
+                )
+            if (
+                any(policy.mode is Mode.ENFORCE for policy in changed)
+                and not reason.strip()
+            ):
                 raise Usage(
-                    f"{name} is enforced: to end that needs a reason", advice="Say --reason TEXT."
+                    f"{name} is enforced: to end that needs a reason",
+                    advice="Say --reason TEXT.",
                 )
             self._check_settings(changed)
             self.core.desk.append(
                 [
                     Draft(
-                        f"policy.{event}", name, actor, "", {"digest": p.digest, "reason": reason}
+                        f"policy.{event}",
+                        name,
+                        actor,
+                        "",
+                        {"digest": p.digest, "reason": reason},
                     )
                     for p in changed
                 ]

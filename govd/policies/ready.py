@@ -31,13 +31,16 @@ def filled(ready: ReadyPolicy, values: Mapping[str, str]) -> str:
     for name in values:
         if name not in known:
             there = ", ".join(known) or "none"
-            raise Usage(f"{ready.name} has no parameter {name!r}", advice=f"It has: {there}.")
+            raise Usage(
+                f"{ready.name} has no parameter {name!r}", advice=f"It has: {there}."
+            )
     values_written: dict[str, str] = {}
     for name, parameter in known.items():
         given = values.get(name, parameter.default)
         if given is None:
             raise Usage(
-                f"{ready.name} needs {name}: {parameter.meaning}", advice=f"Say --set {name}=…."
+                f"{ready.name} needs {name}: {parameter.meaning}",
+                advice=f"Say --set {name}=….",
             )
         values_written[name] = parameters.written(ready.name, parameter, given)
     return Template(ready.text).substitute(values_written)

@@ -35,7 +35,9 @@ class Reports:
     def __init__(self, core: Core) -> None:
         self.core = core
 
-    def decisions(self, since: str | None = None, subject: str | None = None) -> Iterator[Record]:
+    def decisions(
+        self, since: str | None = None, subject: str | None = None
+    ) -> Iterator[Record]:
         """Entries of decisions, oldest first; of one `subject`, of those `since` a time."""
         records, last = self.core.desk.views.records, -1
         filters = {"since": moment_of(since, "since"), "subject": subject}
@@ -77,7 +79,9 @@ class Reports:
         """Digests of its report after none, one, two, … of its decisions: each is the SHA-256 of
         the one before it and of the decision's entry number, result and effect, as RFC 8785 JSON.
         """
-        digests = [hashlib.sha256(f"govd policy report {policy.digest}".encode()).hexdigest()]
+        digests = [
+            hashlib.sha256(f"govd policy report {policy.digest}".encode()).hexdigest()
+        ]
         for entry in self._of(policy, None):
             outcome = _outcome_of(policy, entry)
             link = [digests[-1], entry["seq"], outcome["result"], outcome["effect"]]
@@ -91,7 +95,11 @@ class Reports:
         chain = self.chain(policy)
         for count, link in enumerate(chain):
             if len(digest) >= 12 and link.startswith(digest):
-                return {"digest": link, "decisions": count, "since": len(chain) - 1 - count}
+                return {
+                    "digest": link,
+                    "decisions": count,
+                    "since": len(chain) - 1 - count,
+                }
         return None
 
     def replay(self, since: str | None = None) -> Record:
@@ -137,7 +145,9 @@ class Reports:
         """
         return self._on_past(read(self._newest(name).text, name), since)
 
-    def test_text(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+    def test_text(
+        self, text: str, where: str = "policy", since: str | None = None
+    ) -> Record:
         """As `test`, of a text that was not added. Nothing is written.
 
         Args:
@@ -178,7 +188,11 @@ class Reports:
         for entry in self.decisions(subject=request.id):
             payload = entry["payload"]
             for outcome in payload["outcomes"]:
-                row = {"entry": entry["seq"], "at": entry["time"], "moment": payload["moment"]}
+                row = {
+                    "entry": entry["seq"],
+                    "at": entry["time"],
+                    "moment": payload["moment"],
+                }
                 row |= {**outcome, **_expression(texts, outcome, payload)}
                 newest[outcome["policy"], payload["moment"]] = row
         votes = [vote for vote in request["votes"] if not vote.get("digest")]
@@ -199,13 +213,18 @@ class Reports:
         return [
             entry
             for entry in self.decisions(since)
-            if any(outcome["digest"] == policy.digest for outcome in entry["payload"]["outcomes"])
+            if any(
+                outcome["digest"] == policy.digest
+                for outcome in entry["payload"]["outcomes"]
+            )
         ]
 
     def _row(self, policy: Policy, entry: Record) -> dict[str, Json]:
         outcome = _outcome_of(policy, entry)
         request = self.core.desk.views.request(str(entry["subject"]))
-        answer = "fault" if outcome["result"] == "fault" else outcome["effect"] or "nothing"
+        answer = (
+            "fault" if outcome["result"] == "fault" else outcome["effect"] or "nothing"
+        )
         cost = entry["payload"]["input"].get("predicted", {}).get("cost")
         row: dict[str, Json] = {
             "entry": entry["seq"],
@@ -236,7 +255,9 @@ class Reports:
             return None
         revision = self.core.desk.views.revision(request.model, request.revision)
         for prediction in () if revision is None else revision.predictions:
-            for figure in prediction["figures"] if prediction["request"] == request.id else ():
+            for figure in (
+                prediction["figures"] if prediction["request"] == request.id else ()
+            ):
                 if figure["metric"] == "own_cost":
                     measured: float | None = figure["measured"]
                     return measured
@@ -293,16 +314,22 @@ def changeable_outcome(told: Record) -> dict[str, Json]:
     return {name: told.get(name) for name in ("result", "effect", "needs")}
 
 
-def _again(texts: Mapping[str, str], recorded: Record, payload: Record) -> dict[str, Json]:
+def _again(
+    texts: Mapping[str, str], recorded: Record, payload: Record
+) -> dict[str, Json]:
     text = texts.get(str(recorded["digest"]))
     if text is None:
         return {"result": "fault", "effect": None, "needs": None}
-    policy = Asked(str(recorded["policy"]), text, str(recorded["digest"]), Mode(recorded["mode"]))
+    policy = Asked(
+        str(recorded["policy"]), text, str(recorded["digest"]), Mode(recorded["mode"])
+    )
     outcome = decide([policy], str(payload["moment"]), payload["input"])[0]
     return changeable_outcome(outcome.as_json())
 
 
-def _expression(texts: Mapping[str, str], told: Record, payload: Record) -> dict[str, Json]:
+def _expression(
+    texts: Mapping[str, str], told: Record, payload: Record
+) -> dict[str, Json]:
     """A policy's expression, and the values of what it names."""
     text = texts.get(str(told["digest"]))
     if text is None:

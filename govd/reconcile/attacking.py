@@ -60,9 +60,15 @@ def attacked(
     subjects = [Subject.of(scope, names, data) for scope in scopes]
     places = sorted({place for subject in subjects for place in subject.places})
     base, missing = space_of(opened, data, places, contributions, words or {})
-    models = Models(base, base.edited(edit), edit, lost(opened.basis, edit.linear), missing)
-    records = [graded(attempts) for attempts in tried(models, scopes, subjects, records=leaks)]
-    return records if len(records) <= WHOLE else [_decisive(record) for record in records]
+    models = Models(
+        base, base.edited(edit), edit, lost(opened.basis, edit.linear), missing
+    )
+    records = [
+        graded(attempts) for attempts in tried(models, scopes, subjects, records=leaks)
+    ]
+    return (
+        records if len(records) <= WHOLE else [_decisive(record) for record in records]
+    )
 
 
 def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:
@@ -70,7 +76,9 @@ def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:
     deciding = {rung["by"] for rung in record["rungs"]}
     return {
         **record,
-        "attacks": [attack for attack in record["attacks"] if attack["attack"] in deciding],
+        "attacks": [
+            attack for attack in record["attacks"] if attack["attack"] in deciding
+        ],
     }
 
 
@@ -105,7 +113,9 @@ def space_of(
     }
     if unseen:
         together = [*(single.values() or [texts]), *unseen.values()]
-        prompts["ensemble"] = {f"{len(together)} prompts": exact.unit(np.sum(together, axis=0))}
+        prompts["ensemble"] = {
+            f"{len(together)} prompts": exact.unit(np.sum(together, axis=0))
+        }
     synonyms, translations = _other_words(
         opened, data, names, places, contributions, words, missing
     )
@@ -129,7 +139,8 @@ def _unseen_prompts(
     count = max(1, PROMPT_ROWS // max(1, len(names)))
     try:
         return {
-            template: opened.encoder.averaged(list(names), [template]) for template in fresh[:count]
+            template: opened.encoder.averaged(list(names), [template])
+            for template in fresh[:count]
         }
     except GovdError as error:
         why = f"the model gives no vectors of other prompts: {error.what}"
@@ -149,7 +160,9 @@ def checked(words: OtherWords, names: Collection[str]) -> None:
                 f"{label!r} is no label, but other words are given for it",
                 advice="Name labels as they are registered.",
             )
-        for word in chain.from_iterable(some.values()) if isinstance(some, Mapping) else some:
+        for word in (
+            chain.from_iterable(some.values()) if isinstance(some, Mapping) else some
+        ):
             check_phrase(spelled(word), "word")
 
 
@@ -195,12 +208,18 @@ def _other_words(
     return synonyms, translations
 
 
-def _aliases(contributions: Sequence[Contribution], names: Sequence[str]) -> dict[str, list[str]]:
+def _aliases(
+    contributions: Sequence[Contribution], names: Sequence[str]
+) -> dict[str, list[str]]:
     """Phrases that requests name beside a label, by the label; what is private is not said."""
     aliases: dict[str, list[str]] = {}
     for contribution in contributions:
         for concept in contribution.spec.scope.concepts:
-            others = [p for p in concept.phrases if p not in names and not p.startswith(PRIVATE)]
+            others = [
+                p
+                for p in concept.phrases
+                if p not in names and not p.startswith(PRIVATE)
+            ]
             for phrase in concept.phrases:
                 if phrase in names:
                     aliases.setdefault(phrase, []).extend(others)
@@ -220,7 +239,9 @@ def _encode(
     if not phrases:
         return
     try:
-        rows = opened.encoder.averaged(list(phrases), opened.basis.templates, keep=False)
+        rows = opened.encoder.averaged(
+            list(phrases), opened.basis.templates, keep=False
+        )
     except GovdError as error:
         missing[attack] = f"the model gives no vectors of other words: {error.what}"
         return
@@ -244,7 +265,9 @@ def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Fl
     for at in np.argsort(-near, kind="stable")[:CANDIDATES]:
         of_words = vocabulary @ vocabulary[at]
         of_words[at] = -1.0
-        others = max(np.delete(labels @ vocabulary[at], place).max(initial=-1.0), of_words.max())
+        others = max(
+            np.delete(labels @ vocabulary[at], place).max(initial=-1.0), of_words.max()
+        )
         if near[at] > others and basis.vocabulary[at] not in names:
             words[basis.vocabulary[at]] = vocabulary[at]
     return dict(list(words.items())[:NEAR])

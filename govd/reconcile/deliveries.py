@@ -78,7 +78,10 @@ class Deliveries:
 
     def _delivered(self, registered: RegisteredModel) -> bool:
         core, model = self.core, registered.name
-        published, is_base_kept = core.desk.views.published(model), registered.publish_base
+        published, is_base_kept = (
+            core.desk.views.published(model),
+            registered.publish_base,
+        )
         folder = self._folder(registered)
         if published is None and not is_base_kept:
             did = folder.withdraw()
@@ -91,10 +94,14 @@ class Deliveries:
             if path
         ]
         number = published.number if published else 0
-        self.delivery.prune(folder, number, core.home.settings.keep_published, is_base_kept, used)
+        self.delivery.prune(
+            folder, number, core.home.settings.keep_published, is_base_kept, used
+        )
         return did
 
-    def _kept_up(self, model: str, folder: PublishFolder, published: Revision | None) -> bool:
+    def _kept_up(
+        self, model: str, folder: PublishFolder, published: Revision | None
+    ) -> bool:
         core = self.core
         opened = core.models.opened_for(model, published)
         number = published.number if published else 0

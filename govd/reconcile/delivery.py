@@ -37,7 +37,9 @@ class Delivery:
         self._seen: dict[Path, tuple[Any, str]] = {}
         self._left: set[Path] = set()
 
-    def stands(self, folder: PublishFolder, wanted: Mapping[str, Json]) -> dict[str, str] | None:
+    def stands(
+        self, folder: PublishFolder, wanted: Mapping[str, Json]
+    ) -> dict[str, str] | None:
         """The files of `current` with their SHA-256, where that is what is wanted (`number`,
         `model_digest`, `edit_digest`) and every file of it is unchanged; else None.
         """
@@ -51,7 +53,9 @@ class Delivery:
             ):
                 return None
             return (
-                dict(mark["files"]) if self._unchanged(folder.path / name, mark["files"]) else None
+                dict(mark["files"])
+                if self._unchanged(folder.path / name, mark["files"])
+                else None
             )
         except (OSError, ValueError):
             return None
@@ -105,7 +109,8 @@ class Delivery:
                     self._check_written(folder.path / part, files)
                     mark = {**what, "origin": folder.origin, "files": files}
                     (folder.path / part / MARK).write_text(
-                        json.dumps(mark, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+                        json.dumps(mark, indent=2, sort_keys=True) + "\n",
+                        encoding="utf-8",
                     )
                     _durable(folder.path / part)
                     _put(folder, part, number)
@@ -117,11 +122,17 @@ class Delivery:
         """Whether the folder has these files with these bytes, and no others."""
         if set(os.listdir(place)) != set(files) or not self._unchanged(place, files):
             raise MachineFault(
-                "what was written is not what the backend said that it wrote", where=str(place)
+                "what was written is not what the backend said that it wrote",
+                where=str(place),
             )
 
     def prune(
-        self, folder: PublishFolder, published: int, keep: int, base: bool, used: Collection[Path]
+        self,
+        folder: PublishFolder,
+        published: int,
+        keep: int,
+        base: bool,
+        used: Collection[Path],
     ) -> None:
         """Take away revisions older than the `keep` before the published one, and `0` where the
         base is not asked for (`base`).
@@ -137,7 +148,9 @@ class Delivery:
         """
         numbers = folder.numbers()
         before = [number for number in numbers if 0 < number < published]
-        old = before[: max(0, len(before) - keep)] + ([0] if 0 in numbers and not base else [])
+        old = before[: max(0, len(before) - keep)] + (
+            [0] if 0 in numbers and not base else []
+        )
         if not old:
             return
         with delivering(folder), _alone(folder.path):
@@ -150,7 +163,10 @@ class Delivery:
                 whole = mark is not None and self._unchanged(place, mark["files"])
                 if (not whole or not folder.remove(name)) and place not in self._left:
                     self._left.add(place)
-                    log.warning("%s is left: not all that lies in it is as it was delivered", place)
+                    log.warning(
+                        "%s is left: not all that lies in it is as it was delivered",
+                        place,
+                    )
 
 
 def _check_foreign(folder: PublishFolder, number: str) -> None:
@@ -218,7 +234,9 @@ def _alone(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict("another process writes to it at this moment", where=str(path)) from None
+            raise Conflict(
+                "another process writes to it at this moment", where=str(path)
+            ) from None
         except OSError:
             log.debug("%s cannot be locked", path)
         yield

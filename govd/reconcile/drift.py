@@ -35,11 +35,16 @@ class Drift:
     @staticmethod
     def looked_at(revision: Revision) -> str | None:
         """Digest of the evaluation set that a revision was looked at on last; None: on none."""
-        digest = revision.metrics.get("recognised_on") or revision.made_for.get("evaluation")
+        digest = revision.metrics.get("recognised_on") or revision.made_for.get(
+            "evaluation"
+        )
         return None if digest is None else str(digest)
 
     def recognised(
-        self, revision: Revision, wanted: Sequence[Request], evaluation: str | None = None
+        self,
+        revision: Revision,
+        wanted: Sequence[Request],
+        evaluation: str | None = None,
     ) -> list[dict[str, Json]]:
         """A row for each forget in a revision whose target is `unnamed` and that its evaluation set
         has pictures of: `request`, `named` (with any forgotten label, by the worst prompt),
@@ -58,10 +63,14 @@ class Drift:
         trial = self.judging.trial(revision, wanted)
         sight = self.judging.labelled(trial.opened.basis, str(digest))
         state = trial.seen_by(sight)
-        rows = (self._row(trial, state, request) for request in wanted if request.stands)
+        rows = (
+            self._row(trial, state, request) for request in wanted if request.stands
+        )
         return [row for row in rows if row is not None]
 
-    def _row(self, trial: Trial, state: State, request: Request) -> dict[str, Json] | None:
+    def _row(
+        self, trial: Trial, state: State, request: Request
+    ) -> dict[str, Json] | None:
         contribution = trial.contributions.get(request.id)
         if contribution is None or (request.target or "unnamed") != "unnamed":
             return None
@@ -73,7 +82,9 @@ class Drift:
         bound, effect = ALLOWED, request.predicted.effect
         if effect is not None and effect.named is not None:
             predicted = effect.named
-            bound = max(bound, predicted.share if predicted.high is None else predicted.high)
+            bound = max(
+                bound, predicted.share if predicted.high is None else predicted.high
+            )
         low, _ = share_interval(round(counted.any * counted.pictures), counted.pictures)
         return {
             "request": request.id,
@@ -84,7 +95,9 @@ class Drift:
             "recognised": low > bound,
         }
 
-    def drafts(self, revision: Revision, rows: Sequence[dict[str, Json]]) -> list[Draft]:
+    def drafts(
+        self, revision: Revision, rows: Sequence[dict[str, Json]]
+    ) -> list[Draft]:
         """Entries about requests that are recognised again, or are no more."""
         drafts = []
         for row in rows:
@@ -92,7 +105,11 @@ class Drift:
             if bool(row["recognised"]) == (request.breach is not None):
                 continue
             event = "breach" if row["recognised"] else "mend"
-            payload = {**row, "revision": revision.number, "reason": _reason(row, revision)}
+            payload = {
+                **row,
+                "revision": revision.number,
+                "reason": _reason(row, revision),
+            }
             drafts.append(request_draft(request, event, GOVD, payload))
         return drafts
 

@@ -98,7 +98,9 @@ class Judging:
 
     # -- figures
 
-    def figures(self, trial: Trial, only: Sequence[Request] | None = None) -> dict[str, Json]:
+    def figures(
+        self, trial: Trial, only: Sequence[Request] | None = None
+    ) -> dict[str, Json]:
         """What the criteria of each forget in force, or `only` of some, are judged by: by the
         request's id `set` (the digest of an evaluation set, None for the pool or texts), `on`,
         `figures` by metric (None: it cannot be measured) and for those why, as `missing`; and how
@@ -106,7 +108,9 @@ class Judging:
         """
         requests = trial.wanted if only is None else only
         return {
-            request.id: self._judged(trial, request) for request in requests if request.criteria
+            request.id: self._judged(trial, request)
+            for request in requests
+            if request.criteria
         }
 
     def _judged(self, trial: Trial, request: Request) -> dict[str, Json]:
@@ -119,15 +123,27 @@ class Judging:
             nothing = dict.fromkeys(metrics)
             return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
         known = self._measured(trial, request, sight, metrics)
-        figures = {metric: known[metric].share if metric in known else None for metric in metrics}
-        pictures = {metric: known[metric].pictures for metric in metrics if metric in known}
+        figures = {
+            metric: known[metric].share if metric in known else None
+            for metric in metrics
+        }
+        pictures = {
+            metric: known[metric].pictures for metric in metrics if metric in known
+        }
         judged |= {"pictures": pictures}
         missing = {
-            metric: self._why(sight, metric) for metric in metrics if figures[metric] is None
+            metric: self._why(sight, metric)
+            for metric in metrics
+            if figures[metric] is None
         }
-        return judged | {"figures": figures, **({"missing": missing} if missing else {})}
+        return judged | {
+            "figures": figures,
+            **({"missing": missing} if missing else {}),
+        }
 
-    def _seen(self, trial: Trial, request: Request) -> tuple[str | None, Sight | None, str]:
+    def _seen(
+        self, trial: Trial, request: Request
+    ) -> tuple[str | None, Sight | None, str]:
         """The set that a forget's criteria are bound to, the pictures that are looked at, and why
         there are none.
         """
@@ -135,7 +151,11 @@ class Judging:
         digest = own if bound is None else bound.digest
         if digest is None:
             return None, Sight.of_pool(trial.opened.basis, trial.adding), ""
-        if bound and digest != own and bound.model_digest != trial.made_for.get("digest"):
+        if (
+            bound
+            and digest != own
+            and bound.model_digest != trial.made_for.get("digest")
+        ):
             why = (
                 f"the evaluation set {digest[:16]}… is of another checkpoint; `govd request"
                 f" criteria {request.id} --criterion-set {str(own or 'DIGEST')[:16]} --reason …`"
@@ -164,7 +184,11 @@ class Judging:
     def _on_texts(self, trial: Trial, metrics: Sequence[str]) -> dict[str, Json]:
         """Without a picture only how many anchors' own texts are answered otherwise is known."""
         basis, name = trial.opened.basis, trial.wanted[0].model
-        _, free = self.requests.composing.figures(basis, trial.adding) if trial.adding else (0, {})
+        _, free = (
+            self.requests.composing.figures(basis, trial.adding)
+            if trial.adding
+            else (0, {})
+        )
         known = {"cost": free.get("predicted_disagreement", 0.0)}
         why = (
             f"{name} has neither an evaluation set nor a pool (`govd model update {name} --images"
@@ -202,7 +226,9 @@ class Judging:
                 known["named"] = Figure(counted.any, counted.pictures)
                 known["named_right"] = Figure(counted.right, counted.pictures)
         level = (
-            off_level(sight, factors_of(trial.edit), contribution) if "level" in metrics else None
+            off_level(sight, factors_of(trial.edit), contribution)
+            if "level" in metrics
+            else None
         )
         if level is not None:
             known["level"] = level
@@ -223,7 +249,11 @@ class Judging:
         """The anchors `(m, d)` in each single prompt."""
         digest = opened.basis.digest
         kept = self._prompted.get(digest)
-        return self._prompted.put(digest, dict(labels_prompted(opened))) if kept is None else kept
+        return (
+            self._prompted.put(digest, dict(labels_prompted(opened)))
+            if kept is None
+            else kept
+        )
 
     # -- what is not kept
 
@@ -247,13 +277,17 @@ class Judging:
         while least < most:
             middle = (least + most) // 2
             tried = self._broken_with(trial, new, middle)
-            by_count[middle] = [breach for breach in tried if breach_key(breach) not in standing]
+            by_count[middle] = [
+                breach for breach in tried if breach_key(breach) not in standing
+            ]
             least, most = (least, middle) if by_count[middle] else (middle + 1, most)
         return new[most - 1], by_count[most][0]
 
     def _newcomers(self, model: str, wanted: Sequence[Request]) -> list[Request]:
         """Forgets and reverts that are approved and not served yet, in the order of filing."""
-        forgets = [request for request in wanted if request.state is RequestState.APPROVED]
+        forgets = [
+            request for request in wanted if request.state is RequestState.APPROVED
+        ]
         reverts = [
             request
             for request in list(self.core.desk.views.open.values())
@@ -263,14 +297,20 @@ class Judging:
         ]
         return sorted([*forgets, *reverts], key=lambda request: request.seq)
 
-    def _broken_with(self, trial: Trial, new: Sequence[Request], count: int) -> list[Breach]:
+    def _broken_with(
+        self, trial: Trial, new: Sequence[Request], count: int
+    ) -> list[Breach]:
         """What is not kept with only the first so many of the new requests."""
         added = {request.id for request in new[:count]}
         going = {str(request.reverts) for request in new if not request.is_forget}
-        gone = {str(request.reverts) for request in new[:count] if not request.is_forget}
+        gone = {
+            str(request.reverts) for request in new[:count] if not request.is_forget
+        }
         views = self.core.desk.views
         kept = [
-            request for name in going - gone if (request := views.request(name)) and request.stands
+            request
+            for name in going - gone
+            if (request := views.request(name)) and request.stands
         ]
         standing = [r for r in trial.wanted if r.state in STANDING or r.id in added]
         wanted = sorted([*standing, *kept], key=lambda request: request.seq)
@@ -283,7 +323,9 @@ def breach_key(breach: Breach) -> tuple[str, str]:
     return breach.request, breach.criterion.metric
 
 
-def all_breaches(wanted: Sequence[Request], judged: Mapping[str, Record]) -> list[Breach]:
+def all_breaches(
+    wanted: Sequence[Request], judged: Mapping[str, Record]
+) -> list[Breach]:
     """The criteria of these forgets that a revision does not keep, by what its metrics say."""
     return [
         breach
@@ -297,4 +339,6 @@ def _by_metric(figures: Costs, prefix: str) -> dict[str, Figure]:
     names = {"all": "cost", "worst_label": "worst_label", "worst_cell": "worst_cell"}
     if not prefix:
         names["elsewhere"] = "elsewhere"
-    return {f"{prefix}{metric}": figures[k] for k, metric in names.items() if k in figures}
+    return {
+        f"{prefix}{metric}": figures[k] for k, metric in names.items() if k in figures
+    }

@@ -66,8 +66,12 @@ class Reconciler:
         self.core.desk.refresh()
         self.core.desk.sign_published()
         views = self.core.desk.views
-        filed = [r.model for r in list(views.open.values()) if r.state is RequestState.FILED]
-        models = list(dict.fromkeys([*views.models, *filed])) if only is None else [only]
+        filed = [
+            r.model for r in list(views.open.values()) if r.state is RequestState.FILED
+        ]
+        models = (
+            list(dict.fromkeys([*views.models, *filed])) if only is None else [only]
+        )
         if did := self._sweep(self._reconciled, models, patient):
             self.core.models.let_go()
         return did
@@ -88,13 +92,17 @@ class Reconciler:
         for call in list(self._running.values()):
             call.wait(max(0.0, last - time.monotonic()))
 
-    def _sweep(self, task: Callable[[str], Outcome], models: list[str], patient: bool) -> bool:
+    def _sweep(
+        self, task: Callable[[str], Outcome], models: list[str], patient: bool
+    ) -> bool:
         """The task for each model; whether something was done.
 
         Raises:
             GovdError: the first fault.
         """
-        outcomes = [task(model) for model in models] if patient else self._beside(task, models)
+        outcomes = (
+            [task(model) for model in models] if patient else self._beside(task, models)
+        )
         faults = [fault for _, of_model in outcomes for fault in of_model]
         for fault in faults[1:]:
             log.error("%s", fault)
@@ -102,7 +110,9 @@ class Reconciler:
             raise faults[0]
         return any(did for did, _ in outcomes)
 
-    def _beside(self, task: Callable[[str], Outcome], models: list[str]) -> list[Outcome]:
+    def _beside(
+        self, task: Callable[[str], Outcome], models: list[str]
+    ) -> list[Outcome]:
         """Each model in a thread of its own, unless it is busy still; what has come back after a
         moment.
         """
@@ -159,7 +169,10 @@ class Reconciler:
         """Whether a step did something; what went wrong in it is added to `faults`. `subject`: the
         model, or the request, that it is about.
         """
-        name, about = step.__name__, subject.id if isinstance(subject, Request) else subject
+        name, about = (
+            step.__name__,
+            subject.id if isinstance(subject, Request) else subject,
+        )
         if self.core.ending or not self.pauses.over(name, about):
             return False
         try:

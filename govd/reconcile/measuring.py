@@ -30,7 +30,9 @@ EDITS: Final = 64
 class Measuring:
     """Edits, evaluation sets and figures of a home's models."""
 
-    def __init__(self, core: Core, contributions: Contributions, composing: Composing) -> None:
+    def __init__(
+        self, core: Core, contributions: Contributions, composing: Composing
+    ) -> None:
         self.core, self.contributions, self.composing = core, contributions, composing
         self._edits: Cache[str, AnyEdit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
@@ -50,7 +52,8 @@ class Measuring:
         )
         if edit.digest != revision.edit_digest:
             raise PluginFault(
-                "the stored edit is not the one that was composed", where=revision.subject
+                "the stored edit is not the one that was composed",
+                where=revision.subject,
             )
         self.remember(artifact, edit)
         return edit
@@ -59,7 +62,9 @@ class Measuring:
         """Keep an edit in memory."""
         self._edits.put(artifact, edit)
 
-    def evaluation(self, model: str, revision: Revision | None = None) -> EvaluationData | None:
+    def evaluation(
+        self, model: str, revision: Revision | None = None
+    ) -> EvaluationData | None:
         """The model's evaluation set, if it has one, as the checkpoint sees it that a revision was
         made for (None: the registered one).
         """
@@ -102,7 +107,10 @@ class Measuring:
         """
         if isinstance(edit, TensorEdit):
             return self.external(opened, edit, filed)
-        basis, contributions = opened.basis, [recognised(opened.basis, c) for c in filed]
+        basis, contributions = (
+            opened.basis,
+            [recognised(opened.basis, c) for c in filed],
+        )
         figures: Json = None
         by = ""
         if contributions:
@@ -189,12 +197,17 @@ class Measuring:
             filed: contributions of the forgets in it.
             data: labelled pictures, unedited embeddings.
         """
-        contributions = [recognised(opened.basis, contribution) for contribution in filed]
+        contributions = [
+            recognised(opened.basis, contribution) for contribution in filed
+        ]
         thinned = attacks.thinned(data, [c.spec.scope for c in contributions])
         leaks = attacks.leaks(edit, contributions, thinned)
         graded = attacked(opened, edit, contributions, thinned, leaks, words)
         outcomes = Outcomes.of(opened.basis, edit, contributions, data)
-        recalls, shares = retrieval(opened.basis, edit, contributions, data), outcomes.shares()
+        recalls, shares = (
+            retrieval(opened.basis, edit, contributions, data),
+            outcomes.shares(),
+        )
         figures: dict[str, Json] = {
             "forget_named": shares.get("forget_named"),
             "forget_named_before": shares.get("forget_named_before"),
@@ -228,10 +241,15 @@ def by_cell(
     outcomes = Outcomes.of(opened.basis, edit, contributions, data)
     intervals = cell_intervals(outcomes, data)
     figures["cells"] = [
-        {**cell, "interval": intervals[cell["class"], cell["domain"]]} for cell in figures["cells"]
+        {**cell, "interval": intervals[cell["class"], cell["domain"]]}
+        for cell in figures["cells"]
     ]
-    for concept, contribution in zip(figures.get("concepts", []), contributions, strict=False):
-        own = metrics.cells([contribution.spec.scope], data)[data.class_of, data.domain_of]
+    for concept, contribution in zip(
+        figures.get("concepts", []), contributions, strict=False
+    ):
+        own = metrics.cells([contribution.spec.scope], data)[
+            data.class_of, data.domain_of
+        ]
         concept["redirects"] = outcomes.redirects(own)
 
 

@@ -85,7 +85,8 @@ def card(subject: CardSubject) -> str:
         "",
         "## How to load it",
         "",
-        subject.note("load") or "With the library that the unedited model is loaded with.",
+        subject.note("load")
+        or "With the library that the unedited model is loaded with.",
         "",
         "## How to check it",
         "",
@@ -116,7 +117,11 @@ def _head(subject: CardSubject) -> Iterator[str]:
 def _what(subject: CardSubject) -> Iterator[str]:
     facts, predicate = subject.facts, subject.predicate
     kind = f" ({plain(facts.architecture)})" if facts.architecture else ""
-    of = f"`{facts.reference}` at {facts.hf_revision}" if facts.hf_revision else "its base"
+    of = (
+        f"`{facts.reference}` at {facts.hf_revision}"
+        if facts.hf_revision
+        else "its base"
+    )
     digests = f"Digest of the base's files: `{facts.digest}`"
     if not predicate.get("rank"):
         yield f"The unedited model{kind}, every file as it was registered. {digests}."
@@ -183,7 +188,8 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
         return
     figures = {**json_dict(metrics.get("data_free")), **metrics}
     if not any(
-        is_number(figures.get(name)) for name, _ in (*((n, w) for n, w, _ in FIGURES), *KEPT)
+        is_number(figures.get(name))
+        for name, _ in (*((n, w) for n, w, _ in FIGURES), *KEPT)
     ):
         yield "None were measured."
         yield ""

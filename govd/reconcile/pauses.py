@@ -33,6 +33,8 @@ class Pauses:
         if not failed:
             self._failed.pop((step, about), None)
             return
-        last_seconds = self._failed.get((step, about), (FIRST_PAUSE_SECONDS / 2, 0.0))[0]
+        last_seconds = self._failed.get((step, about), (FIRST_PAUSE_SECONDS / 2, 0.0))[
+            0
+        ]
         seconds = min(2 * last_seconds, LONGEST_PAUSE_SECONDS)
         self._failed[step, about] = (seconds, time.monotonic() + seconds)

@@ -33,7 +33,11 @@ class Predictions:
         `predicted`, `low`, `high` (ends of its interval; None: not known), `measured`, `pictures`,
         `error` (measured less predicted) and `held` (whether the interval holds what was measured).
         """
-        new = [request for request in trial.wanted if request.state is RequestState.APPROVED]
+        new = [
+            request
+            for request in trial.wanted
+            if request.state is RequestState.APPROVED
+        ]
         new = [request for request in new if not request.served_at]
         state, why = self._pictures(trial) if new else (None, "")
         total = None if state is None else changed(state, state.sight.before).get("all")
@@ -46,18 +50,28 @@ class Predictions:
                 measured["cost"] = total
             else:  # it was predicted without those that were filed later
                 figures.pop("cost", None)
-            rows.append(self._row(trial, request, figures, measured, state, why, request in alone))
+            rows.append(
+                self._row(
+                    trial, request, figures, measured, state, why, request in alone
+                )
+            )
         return rows
 
     def _pictures(self, trial: Trial) -> tuple[State | None, str]:
         """What is measured on, or why nothing is."""
         digest = trial.made_for.get("evaluation")
         if digest is None:
-            return None, "there are no labelled pictures: the model has no evaluation set"
+            return (
+                None,
+                "there are no labelled pictures: the model has no evaluation set",
+            )
         try:
             sight = self.judging.labelled(trial.opened.basis, str(digest))
         except GovdError as error:
-            return None, f"the evaluation set {str(digest)[:16]}… cannot be used: {error.what}"
+            return (
+                None,
+                f"the evaluation set {str(digest)[:16]}… cannot be used: {error.what}",
+            )
         return trial.seen_by(sight), ""
 
     def _row(
@@ -73,11 +87,15 @@ class Predictions:
         """`figures`: predicted; `measured`: already; `alone`: measure what it costs by itself."""
         row: dict[str, Json] = {"request": request.id, "on": None}
         if state is None:
-            rows = [_compared(metric, figure, None) for metric, figure in figures.items()]
+            rows = [
+                _compared(metric, figure, None) for metric, figure in figures.items()
+            ]
             return row | {"why": why, "figures": rows}
         row["on"] = state.sight.on
         known = dict(measured)
-        counted = named(state, trial.contributions[request.id], self.judging.prompts(trial.opened))
+        counted = named(
+            state, trial.contributions[request.id], self.judging.prompts(trial.opened)
+        )
         if counted is not None:
             known["named"] = Figure(counted.own, counted.pictures)
         elif "named" in figures:
@@ -90,11 +108,16 @@ class Predictions:
                 f"more than {TAKEN_APART} are new in this revision: what this one costs by itself"
                 " was not measured"
             )
-        rows = [_compared(metric, figure, known.get(metric)) for metric, figure in figures.items()]
+        rows = [
+            _compared(metric, figure, known.get(metric))
+            for metric, figure in figures.items()
+        ]
         return row | {"figures": rows}
 
 
-def _compared(metric: str, predicted: Figure, measured: Figure | None) -> dict[str, Json]:
+def _compared(
+    metric: str, predicted: Figure, measured: Figure | None
+) -> dict[str, Json]:
     row: dict[str, Json] = {
         "metric": metric,
         "predicted": predicted.share,

@@ -6,7 +6,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, UnreadableImage
+from govd.errors import (
+    BadFile,
+    GovdError,
+    MachineFault,
+    NotFound,
+    PluginFault,
+    UnreadableImage,
+)
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.actors import is_automatic
@@ -48,7 +55,9 @@ class RequestStep:
         """
         try:
             drafts, computed = (
-                self._contributed(request) if request.is_forget else ([], self._returned(request))
+                self._contributed(request)
+                if request.is_forget
+                else ([], self._returned(request))
             )
         except PluginFault as error:
             return self._ended(request, "wait", spoken_fault(request, error))
@@ -58,7 +67,9 @@ class RequestStep:
             raise
         except GovdError as error:
             return self._ended(request, "fail", spoken_fault(request, error))
-        except Exception as bug:  # raised again; but this request must not be tried for ever
+        except (
+            Exception
+        ) as bug:  # raised again; but this request must not be tried for ever
             name = type(bug).__name__
             advice = f"a bug in govd ({name}): `govd request retry ID` tries again"
             self._ended(request, "fail", advice)
@@ -69,7 +80,9 @@ class RequestStep:
     def _rules(self) -> Rules:
         """What a request is decided by beside what it is itself, as it is now."""
         views = self.core.desk.views
-        modes = frozenset((policy.key, policy.mode) for policy in list(views.policies.values()))
+        modes = frozenset(
+            (policy.key, policy.mode) for policy in list(views.policies.values())
+        )
         return Rules(modes, views.frozen is not None)
 
     def record(
@@ -85,7 +98,9 @@ class RequestStep:
         core = self.core
         with core.desk.lock:
             now = core.desk.views.request(request.id)
-            ends = any(draft.kind in ("request.approve", "request.deny") for draft in drafts)
+            ends = any(
+                draft.kind in ("request.approve", "request.deny") for draft in drafts
+            )
             is_late = rules is not None and rules != self._rules()
             if is_late or (ends and self._held(request)):
                 return True  # changed, or held, meanwhile: it is looked at once more
@@ -97,10 +112,15 @@ class RequestStep:
         """Entries of the contribution, and what the decision says of it."""
         opened = self.core.models.opened(request.model)
         contribution = self.requests.computing.of_request(request, opened)
-        drafts = self.requests.contributions.put(contribution, request.model, GOVD, opened)
+        drafts = self.requests.contributions.put(
+            contribution, request.model, GOVD, opened
+        )
         computed = request.with_(contribution=contribution.digest)
         predicted = self.requests.predicting.predicted(computed, contribution)
-        return drafts, {"contribution": contribution.digest, "predicted": predicted.as_json()}
+        return drafts, {
+            "contribution": contribution.digest,
+            "predicted": predicted.as_json(),
+        }
 
     def _returned(self, revert: Request) -> dict[str, Json]:
         """What the decision on a revert says of what it brings back; nothing where that cannot be
@@ -112,7 +132,9 @@ class RequestStep:
         try:
             return {"returns": self.requests.reverting.returning(forget).as_json()}
         except GovdError as error:
-            log.warning("what %s brings back cannot be told: %s", revert.id, error.message)
+            log.warning(
+                "what %s brings back cannot be told: %s", revert.id, error.message
+            )
             return {}
 
     def _decided(self, request: Request, computed: dict[str, Json]) -> list[Draft]:
@@ -124,7 +146,9 @@ class RequestStep:
         decided = request.with_(**computed)
         predicted = decided.predicted if request.is_forget else None
         ballot = decisions.ballot(moment, decided, predicted, request.filed_by)
-        event, reason = verdict([*ballot.everything, *_asked_at_filing(request)], "approve")
+        event, reason = verdict(
+            [*ballot.everything, *_asked_at_filing(request)], "approve"
+        )
         actor, payload = GOVD, dict(computed)
         held = self._held(request)
         if held and event != "wait":  # nothing is undone or ended under a legal hold
@@ -139,7 +163,10 @@ class RequestStep:
             reason = f"approved by {actor}"
             payload |= {"by": actor, "automatic": True}
         elif event == "approve" and not self_approving:
-            event, reason = "wait", "a person must approve (approval = person in govd.toml)"
+            event, reason = (
+                "wait",
+                "a person must approve (approval = person in govd.toml)",
+            )
         elif event == "approve":
             actor = request.filed_by
             reason = f"approved by its filing by {actor} (approval = self in govd.toml)"
@@ -151,14 +178,18 @@ class RequestStep:
 
     def _held(self, request: Request) -> str:
         """The legal hold that forbids that a request is approved or denied by itself, in words."""
-        subjects = [request.id] if request.is_forget else [request.id, str(request.reverts)]
+        subjects = (
+            [request.id] if request.is_forget else [request.id, str(request.reverts)]
+        )
         for subject in subjects:
             if self.core.desk.request(subject).hold is not None:
                 return f"{subject} is under a legal hold: a person decides once it is released"
         return ""
 
     def _ended(self, request: Request, event: str, reason: str) -> bool:
-        return self.record(request, [request_draft(request, event, GOVD, {"reason": reason})])
+        return self.record(
+            request, [request_draft(request, event, GOVD, {"reason": reason})]
+        )
 
 
 def _asked_at_filing(request: Request) -> list[Vote]:

@@ -71,9 +71,13 @@ class RevisionSteps:
         published, last = views.published(model), views.last(model)
         pending = last if last is not None and last.is_pending else None
         if pending is not None and not self._is_current(pending, desired):
-            self._revise(pending, "supersede", reason="what is wanted has changed meanwhile")
+            self._revise(
+                pending, "supersede", reason="what is wanted has changed meanwhile"
+            )
             return True
-        if desired.contributions == (list(published.contributions) if published else []):
+        if desired.contributions == (
+            list(published.contributions) if published else []
+        ):
             return self._settle(model, published, desired)
         if pending is None:
             is_refused = last is not None and last.state is RevisionState.REFUSED
@@ -82,7 +86,9 @@ class RevisionSteps:
                 and last is not None
                 and list(last.contributions) == desired.contributions
             ):
-                return False  # a gate said no to exactly this; something must change first
+                return (
+                    False  # a gate said no to exactly this; something must change first
+                )
             return self._compose(model, desired)
         if pending.state is RevisionState.COMPOSED:
             return self._evaluate(pending)
@@ -117,7 +123,10 @@ class RevisionSteps:
         """
         model = self.core.desk.model(published.model)
         digest = model.evaluation
-        is_of_it = (model.basis, model.digest) == (published.basis, published.made_for["digest"])
+        is_of_it = (model.basis, model.digest) == (
+            published.basis,
+            published.made_for["digest"],
+        )
         if digest in (None, self._drift.looked_at(published)) or not is_of_it:
             return False
         wanted = self._settling.standing(model.name)
@@ -127,7 +136,9 @@ class RevisionSteps:
         figures: dict[str, Json] = {"recognised": rows, "recognised_on": digest}
         return self._note(published, figures, rows)
 
-    def _note(self, published: Revision, figures: Json, rows: list[dict[str, Json]]) -> bool:
+    def _note(
+        self, published: Revision, figures: Json, rows: list[dict[str, Json]]
+    ) -> bool:
         with self.core.desk.lock:
             measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
             self.core.desk.append([measured, *self._drift.drafts(published, rows)])
@@ -147,7 +158,11 @@ class RevisionSteps:
         core = self.core
         registered = core.desk.model(model)
         is_base = not desired.contributions
-        basis = core.models.basis(registered) if is_base else core.models.opened(model).basis
+        basis = (
+            core.models.basis(registered)
+            if is_base
+            else core.models.opened(model).basis
+        )
         try:
             load = self.requests.contributions.load
             contributions = [load(digest) for digest in desired.contributions]
@@ -178,7 +193,9 @@ class RevisionSteps:
         }
         with core.desk.lock:
             number = core.desk.views.heads[model].last + 1
-            core.desk.append([Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)])
+            core.desk.append(
+                [Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)]
+            )
         return True
 
     def _composed(self, basis: Basis, contributions: list[Contribution]) -> AnyEdit:
@@ -213,25 +230,37 @@ class RevisionSteps:
         Raises:
             GovdError: all are in force.
         """
-        approved = [request for request in wanted if request.state is RequestState.APPROVED]
+        approved = [
+            request for request in wanted if request.state is RequestState.APPROVED
+        ]
         if not approved:
             raise error
-        newest, event = approved[-1], "wait" if isinstance(error, PluginFault) else "fail"
+        newest, event = (
+            approved[-1],
+            "wait" if isinstance(error, PluginFault) else "fail",
+        )
         because = {"reason": spoken_fault(newest, error)}
         return self._record(newest, [request_draft(newest, event, GOVD, because)])
 
     def _evaluate(self, revision: Revision) -> bool:
         model, measuring = revision.model, self.measuring
         opened = self.core.models.opened_for(model, revision)
-        edit, evaluation = measuring.edit(revision, model), measuring.evaluation(model, revision)
+        edit, evaluation = (
+            measuring.edit(revision, model),
+            measuring.evaluation(model, revision),
+        )
         try:
-            figures, by = measuring.fast(opened, edit, measuring.filed(revision), evaluation)
+            figures, by = measuring.fast(
+                opened, edit, measuring.filed(revision), evaluation
+            )
         except GovdError as error:
             if opened.basis.has_space or isinstance(error, MachineFault | BadFile):
                 raise
             return self._hold_newest(self._settling.desired(model).wanted, error)
         if not opened.basis.has_space:
-            self._revise(revision, "evaluate", metrics=figures, evaluated_by=by or "govd")
+            self._revise(
+                revision, "evaluate", metrics=figures, evaluated_by=by or "govd"
+            )
             return True
         trial = self._judging.trial(revision, self._settling.desired(model).wanted)
         judged = self._judging.figures(trial)
@@ -249,7 +278,9 @@ class RevisionSteps:
         wanted = self._settling.desired(revision.model).wanted
         broken = all_breaches(wanted, revision.criteria)
         if self._is_stale(revision, wanted, broken):
-            self._revise(revision, "supersede", reason="criteria were changed meanwhile")
+            self._revise(
+                revision, "supersede", reason="criteria were changed meanwhile"
+            )
             return True
         blamed = self._judging.to_blame(revision, wanted, broken)
         if blamed is not None:
@@ -269,7 +300,10 @@ class RevisionSteps:
         if doubt is None:
             return self._publish(revision)
         reason = f"{doubt.gate}: {doubt.reason}"
-        if revision.state is not RevisionState.WAITING or revision.state_reason != reason:
+        if (
+            revision.state is not RevisionState.WAITING
+            or revision.state_reason != reason
+        ):
             self._revise(revision, "wait", reason=reason)
         return False
 
@@ -281,7 +315,9 @@ class RevisionSteps:
         if any(unjudged(r.criteria, r.criteria_set, judged.get(r.id)) for r in wanted):
             return True
         waited = revision.state is RevisionState.WAITING
-        return waited and not broken and revision.state_reason.startswith(f"{CRITERIA}: ")
+        return (
+            waited and not broken and revision.state_reason.startswith(f"{CRITERIA}: ")
+        )
 
     def _hold(self, request: Request, breach: Breach) -> bool:
         """A request that is new waits: what it breaks is kept without it."""
@@ -294,7 +330,11 @@ class RevisionSteps:
         is: nothing may come back unseen.
         """
         return [
-            Gate("wait", GOVD, f"{request.id} was in force and waits: {request.state_reason}")
+            Gate(
+                "wait",
+                GOVD,
+                f"{request.id} was in force and waits: {request.state_reason}",
+            )
             for request in list(self.core.desk.views.open.values())
             if request.model == model
             and request.is_forget
@@ -317,7 +357,9 @@ class RevisionSteps:
             publish = revision_draft(
                 revision, "publish", GOVD, {"edit_digest": revision.edit_digest}
             )
-            core.desk.append([publish, *self._settling.transitions(model, revision.number)])
+            core.desk.append(
+                [publish, *self._settling.transitions(model, revision.number)]
+            )
             # under the lock: whoever verifies sees a publish with its checkpoint
             core.desk.ledger.checkpoint()
         log.info("model %s serves revision %d", model, revision.number)
@@ -327,9 +369,12 @@ class RevisionSteps:
         """Requests whose state changes though the edit does not: a subsumed one reverted, one that
         another covers now.
         """
-        approved = [r for r in desired.wanted if r.state is RequestState.APPROVED and r.criteria]
+        approved = [
+            r for r in desired.wanted if r.state is RequestState.APPROVED and r.criteria
+        ]
         judged: dict[str, Json] = {}
-        if approved and published is not None:  # it adds nothing, and has criteria all the same
+        # it adds nothing, and has criteria all the same
+        if approved and published is not None:
             trial = self._judging.trial(published, desired.wanted)
             judged = plain(self._judging.figures(trial, approved))
             broken = all_breaches(approved, judged)

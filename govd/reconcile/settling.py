@@ -33,7 +33,9 @@ class Desired:
 
     def is_as(self, before: Desired) -> bool:
         """Whether nothing was decided since `before`."""
-        states, states_before = ([(r.id, r.state) for r in d.wanted] for d in (self, before))
+        states, states_before = (
+            [(r.id, r.state) for r in d.wanted] for d in (self, before)
+        )
         return states == states_before and self.contributions == before.contributions
 
 
@@ -48,7 +50,9 @@ class Settling:
         wanted = self.core.desk.views.wanted(model)
         covered = self.requests.contributions.covered(wanted)
         adding = [request for request in wanted if request.id not in covered]
-        return Desired(wanted, covered, sorted(str(request.contribution) for request in adding))
+        return Desired(
+            wanted, covered, sorted(str(request.contribution) for request in adding)
+        )
 
     def standing(self, model: str) -> list[Request]:
         """The forgets that are wanted of a model and stand already."""
@@ -72,7 +76,9 @@ class Settling:
         for request in desired.wanted:
             outer = desired.covered.get(request.id)
             if outer and request.state is not RequestState.SUBSUMED:
-                drafts.append(self._subsumed(request, outer, (judged or {}).get(request.id)))
+                drafts.append(
+                    self._subsumed(request, outer, (judged or {}).get(request.id))
+                )
             elif not outer and request.state is not RequestState.IN_FORCE:
                 published = {"revision": number, "reason": f"revision {number}"}
                 drafts.append(request_draft(request, "publish", GOVD, published))
@@ -85,7 +91,8 @@ class Settling:
     def _subsumed(self, request: Request, outer: str, judged: Json) -> Draft:
         shown = outer if self.may_tell(request.id, outer) else "another forget"
         reason = (
-            f"covered by {shown}: adds nothing while that stands, takes over when it is reverted"
+            f"covered by {shown}: adds nothing while that "
+            f"stands, takes over when it is reverted"
         )
         kept = {} if judged is None else {"judged": judged}
         return request_draft(request, "subsume", GOVD, {"reason": reason, **kept})

@@ -26,7 +26,13 @@ LEFT_OUT: Final = ("approvals",)
 """Of a request in a statement: names of people go to auditors, not with a model."""
 
 
-LEAKS: Final = ("probe_before", "probe_after", "knn_before", "knn_after", "examples_after")
+LEAKS: Final = (
+    "probe_before",
+    "probe_after",
+    "knn_before",
+    "knn_after",
+    "examples_after",
+)
 """What is said of attacks with examples: how well they do, not on what."""
 
 
@@ -70,7 +76,9 @@ def sign_checkpoint(
         signer, log = ModelKeys(core).signer(), core.desk.ledger.signer
         about.predicate |= _keys(core, signer.key)
         about.subjects = dict(signed)
-        signed |= _put(folder, STATEMENT_FILE, claim.sealed(about, log.key.id.hex(), log.raw))
+        signed |= _put(
+            folder, STATEMENT_FILE, claim.sealed(about, log.key.id.hex(), log.raw)
+        )
         name = f"{model}-{served.number}"
         signed |= _put(folder, SIGNATURE, signature(name, signed, signer))
     return signed
@@ -94,13 +102,18 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
     if number:
         subjects |= set(desk.revision(model, number).requests)
     records = desk.views.records
-    seqs = sorted({seq for s in subjects for seq in records.seqs(limit=EVERY, subject=s)})
+    seqs = sorted(
+        {seq for s in subjects for seq in records.seqs(limit=EVERY, subject=s)}
+    )
     entries = desk.ledger.some(seqs)
     about = claim.claims_of(lambda: entries, [(model, number)])[model, number]
     facts, predicate = served.opened.model.facts, about.predicate
     predicate |= {"origin": desk.ledger.origin, "base": {"digest": facts.digest}}
     if facts.hf_revision:
-        predicate["base"] |= {"reference": facts.reference, "hf_revision": facts.hf_revision}
+        predicate["base"] |= {
+            "reference": facts.reference,
+            "hf_revision": facts.hf_revision,
+        }
     if served.edit.conditions:
         predicate["carries"] = "linear"
     predicate["metrics"] = _figures(predicate["metrics"])
@@ -114,12 +127,18 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Single figures and what they were measured on: tables name classes one by one."""
     single = {**json_dict(metrics.get("data_free")), **metrics}
-    figures = {name: value for name, value in single.items() if is_number(value) or name == "on"}
+    figures = {
+        name: value
+        for name, value in single.items()
+        if is_number(value) or name == "on"
+    }
     leaks = [
         {name: leak[name] for name in LEAKS if name in leak}
         for leak in map(json_dict, json_list(metrics.get("leaks")))
     ]
-    external = {k: v for k, v in json_dict(metrics.get("external")).items() if is_number(v)}
+    external = {
+        k: v for k, v in json_dict(metrics.get("external")).items() if is_number(v)
+    }
     figures |= {"external": external} if external else {}
     return figures | ({"leaks": leaks} if leaks else {})
 

@@ -28,13 +28,22 @@ def write_edit(core: Core, served: Served, model: str, path: Path) -> Mapping[st
         model: its name.
         path: of the file.
     """
-    facts = {"origin": core.desk.ledger.origin, "model": model, "revision": served.number}
-    facts |= {"model_digest": served.opened.model.facts.digest, "edit_digest": served.edit.digest}
+    facts = {
+        "origin": core.desk.ledger.origin,
+        "model": model,
+        "revision": served.number,
+    }
+    facts |= {
+        "model_digest": served.opened.model.facts.digest,
+        "edit_digest": served.edit.digest,
+    }
     replace(served.edit, facts=facts).save(path)
     return {path.name: file_digest(path)}
 
 
-def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Mapping[str, str]:
+def write_checkpoint(
+    core: Core, served: Served, model: str, folder: Path
+) -> Mapping[str, str]:
     """The edited model as its backend writes it, with its card and signature, or the edit alone
     where it exports no weights, or none that carry the edit (a server that follows the folder would
     serve what was forgotten, and not know it); files with their SHA-256. Weights cannot ask a
@@ -49,7 +58,8 @@ def write_checkpoint(core: Core, served: Served, model: str, folder: Path) -> Ma
         PluginFault: the backend raised something, or changed more than the edit does.
         BadCheckpoint: the base was replaced on disk.
     """
-    edit = cast(LinearEdit, served.edit.linear)  # of factors or tensors, as the model's own
+    # of factors or tensors, as the model's own
+    edit = cast(LinearEdit, served.edit.linear)
     if served.edit.linear.rank and is_map(served):
         return write_edit(core, served, model, folder / EDIT_FILE)
     try:
@@ -83,5 +93,7 @@ def check_written(served: Served, files: Mapping[str, str]) -> None:
             " published or exported."
         )
         raise PluginFault(
-            f"{', '.join(differ[:5])} differ from the registered files", where=where, advice=advice
+            f"{', '.join(differ[:5])} differ from the registered files",
+            where=where,
+            advice=advice,
         )

@@ -64,8 +64,12 @@ def spelled(name: str) -> str:
     """A name without what makes no difference between people: case, the forms of one character
     (NFKC), spaces, and characters that nobody sees. Two names that are spelled alike are one.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    visible = (c for c in folded if unicodedata.category(c) != "Cf" and not IGNORED.match(c))
+    folded = unicodedata.normalize(
+        "NFKC", unicodedata.normalize("NFKC", name).casefold()
+    )
+    visible = (
+        c for c in folded if unicodedata.category(c) != "Cf" and not IGNORED.match(c)
+    )
     return " ".join("".join(visible).split())
 
 

@@ -74,7 +74,9 @@ def copies(known: Known, number: int) -> list[Copy]:
     """The manifest of revision `number` (0: the unedited model)."""
     found = [_controlled(SERVER, known.model, "", known.published, number)]
     if known.publish_to and known.delivered is not None:
-        found.append(_controlled(FOLDER, known.model, known.publish_to, known.delivered, number))
+        found.append(
+            _controlled(FOLDER, known.model, known.publish_to, known.delivered, number)
+        )
     found += [_of_store(known, store, number) for store in known.stores]
     return found + [_of_export(known, export, number) for export in known.exports]
 
@@ -86,7 +88,9 @@ def _controlled(kind: str, name: str, place: str, carried: int, number: int) -> 
 
 def _of_store(known: Known, store: StoreRecord, number: int) -> Copy:
     state, why = CopyState.FORGOTTEN, ""
-    if set(known.requests.get(store.revision, ())) != set(known.requests.get(number, ())):
+    if set(known.requests.get(store.revision, ())) != set(
+        known.requests.get(number, ())
+    ):
         state = CopyState.PENDING
     elif store.faults:
         state, why = CopyState.UNKNOWN, store.faults[0]

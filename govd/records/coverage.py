@@ -54,8 +54,14 @@ class Extent:
         """As `Scope.covers`, at no less strength."""
         return (
             self.strength >= inner.strength
-            and (not self.phrases or (bool(inner.phrases) and inner.phrases <= self.phrases))
-            and (not self.domains or (bool(inner.domains) and inner.domains <= self.domains))
+            and (
+                not self.phrases
+                or (bool(inner.phrases) and inner.phrases <= self.phrases)
+            )
+            and (
+                not self.domains
+                or (bool(inner.domains) and inner.domains <= self.domains)
+            )
         )
 
     def stands_over(self, inner: Extent) -> bool:
@@ -83,11 +89,18 @@ def subsumed_by(wanted: Sequence[Record]) -> dict[str, str]:
             naming[key].append(extent)
     above: dict[str, list[Extent]] = {}
     for inner in extents:
-        phrases = (ANY, min(inner.phrases, key=often.__getitem__)) if inner.phrases else (ANY,)
+        phrases = (
+            (ANY, min(inner.phrases, key=often.__getitem__))
+            if inner.phrases
+            else (ANY,)
+        )
         domains = (ANY, next(iter(inner.domains))) if inner.domains else (ANY,)
-        candidates = [outer for key in product(phrases, domains) for outer in naming.get(key, ())]
+        candidates = [
+            outer for key in product(phrases, domains) for outer in naming.get(key, ())
+        ]
         above[inner.id] = sorted(
-            (o for o in candidates if o.stands_over(inner)), key=lambda outer: outer.place
+            (o for o in candidates if o.stands_over(inner)),
+            key=lambda outer: outer.place,
         )
     # "stands over" is a strict partial order, so something that nothing stands over is above each
     # that is covered

@@ -116,7 +116,9 @@ class Breach:
         """Why a request waits that would break it."""
         if request_id == self.request:
             return f"its criterion {self.criterion} {self.outcome}"
-        return f"with it the criterion {self.criterion} of {self.request} {self.outcome}"
+        return (
+            f"with it the criterion {self.criterion} of {self.request} {self.outcome}"
+        )
 
     @property
     def reason(self) -> str:
@@ -197,7 +199,9 @@ def all_parsed(texts: Iterable[str]) -> tuple[Criterion, ...]:
     metrics = [criterion.metric for criterion in criteria]
     twice = next((metric for metric in metrics if metrics.count(metric) > 1), None)
     if twice:
-        raise Usage(f"two criteria on {twice}", where="criterion", advice="Say one of them.")
+        raise Usage(
+            f"two criteria on {twice}", where="criterion", advice="Say one of them."
+        )
     return tuple(criteria)
 
 
@@ -221,10 +225,14 @@ def breaches(
 
 
 def unjudged(
-    criteria: Sequence[Criterion], bound: CriteriaSet | None, judged: Mapping[str, Json] | None
+    criteria: Sequence[Criterion],
+    bound: CriteriaSet | None,
+    judged: Mapping[str, Json] | None,
 ) -> bool:
     """Whether a revision was evaluated before these criteria, on this set, were there."""
     record = judged or {}
     figures = record.get("figures") or {}
-    is_other = bool(criteria) and bound is not None and record.get("set") != bound.digest
+    is_other = (
+        bool(criteria) and bound is not None and record.get("set") != bound.digest
+    )
     return is_other or any(criterion.metric not in figures for criterion in criteria)

@@ -65,7 +65,9 @@ class Kept:
             try:
                 broken = breaches(request, criteria, judged.get(request))
             except MALFORMED:
-                self.fault(f"what {revision} says of the criteria of {request} are no figures")
+                self.fault(
+                    f"what {revision} says of the criteria of {request} are no figures"
+                )
                 continue
             for breach in broken:
                 figure = (

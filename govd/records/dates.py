@@ -16,4 +16,6 @@ def due_date(request: Mapping[str, Json], deadline_days: int) -> datetime:
     date = request.get("due_at")
     if date:
         return datetime.fromisoformat(moment(str(date), "due"))
-    return datetime.fromisoformat(str(request["filed_at"])) + timedelta(days=deadline_days)
+    return datetime.fromisoformat(str(request["filed_at"])) + timedelta(
+        days=deadline_days
+    )

@@ -64,7 +64,12 @@ def _configured(entry: Record) -> dict[str, Json]:
 def _added(entry: Record) -> dict[str, Json]:
     fresh: dict[str, Json] = {"runs": 0, "held": [], "asked": [], "last_run_at": None}
     fresh["documents"] = {}
-    return {"name": entry["subject"], "seq": entry["seq"], **fresh, **_configured(entry)}
+    return {
+        "name": entry["subject"],
+        "seq": entry["seq"],
+        **fresh,
+        **_configured(entry),
+    }
 
 
 def _run(feed: FeedRecord, entry: Record) -> Changes:
@@ -93,8 +98,12 @@ def _run(feed: FeedRecord, entry: Record) -> Changes:
     place = ("feed_run", key)
     terms = [("feed", feed.name, place)]
     if payload.get("delivery"):
-        terms.append(("delivery", delivered(feed.name, str(payload["delivery"])), place))
-    return Changes({("feed", feed.name): feed.with_(**changed), place: run}, tuple(terms))
+        terms.append(
+            ("delivery", delivered(feed.name, str(payload["delivery"])), place)
+        )
+    return Changes(
+        {("feed", feed.name): feed.with_(**changed), place: run}, tuple(terms)
+    )
 
 
 def _decided(feed: FeedRecord, event: str, entry: Record, lookup: Lookup) -> Changes:
@@ -108,7 +117,9 @@ def _decided(feed: FeedRecord, event: str, entry: Record, lookup: Lookup) -> Cha
     state = RELEASED if event == "release" else REJECTED
     decided = {"at": entry["time"], "by": entry["actor"], "reason": payload["reason"]}
     outcome = {
-        name: value for name, value in payload.items() if name not in ("reason", "run", "state")
+        name: value
+        for name, value in payload.items()
+        if name not in ("reason", "run", "state")
     }
     run = before.with_(**outcome, state=state, decided=decided)
     changed: dict[str, Json] = {"held": [held for held in feed.held if held != number]}

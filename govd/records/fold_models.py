@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from govd.errors import Conflict, NotFound
-from govd.records.changes import NOTHING, Changes, Lookup, Place, head_at, model_at, request_at
+from govd.records.changes import (
+    NOTHING,
+    Changes,
+    Lookup,
+    Place,
+    head_at,
+    model_at,
+    request_at,
+)
 from govd.records.lifecycle import ModelState, after
 from govd.records.model import Head, RegisteredModel
 from govd.records.record import StoredRecord
@@ -57,7 +65,9 @@ def _added(name: str, entry: Record, lookup: Lookup) -> Changes:
         "added_at": entry["time"],
         **entry["payload"],
     }
-    records: dict[Place, StoredRecord] = {("model", name): RegisteredModel.from_json(registered)}
+    records: dict[Place, StoredRecord] = {
+        ("model", name): RegisteredModel.from_json(registered)
+    }
     if head_at(lookup, name) is None:
         first = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
         records["head", name] = Head.from_json(first)

@@ -97,4 +97,6 @@ def _told(event: str, receiver: Receiver, entry: Record, lookup: Lookup) -> Chan
         place: Notice.from_json(notice),
         ("receiver", receiver.name): receiver.with_(**changed),
     }
-    return Changes(records, (("about", str(payload["about"].get("subject", "")), place),))
+    return Changes(
+        records, (("about", str(payload["about"].get("subject", "")), place),)
+    )

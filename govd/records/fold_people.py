@@ -80,7 +80,9 @@ def _ended(before: Principal, entry: Record, to: str | None) -> list[Json]:
         is_to = to is None or spelled(delegation["to"]) == spelled(to)
         is_open = delegation["ended_entry"] is None
         ended = (
-            {"ended_at": entry["time"], "ended_entry": entry["seq"]} if is_to and is_open else {}
+            {"ended_at": entry["time"], "ended_entry": entry["seq"]}
+            if is_to and is_open
+            else {}
         )
         delegations.append({**delegation, **ended})
     return delegations

@@ -29,7 +29,9 @@ def fold_policy(event: str, entry: Record, lookup: Lookup) -> Changes:
     place = ("policy", Policy.key_of(name, str(payload["digest"])))
     if event == "add":
         added = {"name": name, "added_at": entry["time"], "added_by": entry["actor"]}
-        return Changes({place: Policy.from_json({**added, "seq": entry["seq"], **payload})})
+        return Changes(
+            {place: Policy.from_json({**added, "seq": entry["seq"], **payload})}
+        )
     policy = lookup(*place)
     if policy is None:
         raise NotFound(f"there is no policy {place[1]}")

@@ -37,7 +37,9 @@ def fold_request(event: str, entry: Record, lookup: Lookup) -> Changes:
         changed |= NOTES[event](request, entry)
     elif event in EVENTS[request.kind]:
         changed |= _decided(request, event, entry)
-    terms = [("policy", str(entry["payload"]["policy"]), place)] if event == "vote" else []
+    terms = (
+        [("policy", str(entry["payload"]["policy"]), place)] if event == "vote" else []
+    )
     return Changes({place: request.with_(**changed)}, tuple(terms))
 
 
@@ -66,7 +68,9 @@ def _filed(entry: Record) -> Request:
     return Request.from_json(record | dict(entry["payload"]))
 
 
-def _terms(request: Request, entry: Record, place: Place) -> tuple[tuple[str, str, Place], ...]:
+def _terms(
+    request: Request, entry: Record, place: Place
+) -> tuple[tuple[str, str, Place], ...]:
     """Words by which it is found."""
     words: dict[str, list[str]] = {
         "concept": [
@@ -81,7 +85,9 @@ def _terms(request: Request, entry: Record, place: Place) -> tuple[tuple[str, st
         "ticket": [str(request.ticket).casefold()] if request.ticket else [],
         "private": ["yes"] if request.private else [],
     }
-    return tuple((term, word, place) for term, all_of in words.items() for word in all_of)
+    return tuple(
+        (term, word, place) for term, all_of in words.items() for word in all_of
+    )
 
 
 def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
@@ -120,7 +126,11 @@ def _extended(request: Request, entry: Record) -> dict[str, Json]:
         "reason": _reason(payload),
     }
     extensions = [*request["extensions"], extension]
-    return {"extensions": extensions, "due_at": payload["due_at"], **_settled(request, "extend")}
+    return {
+        "extensions": extensions,
+        "due_at": payload["due_at"],
+        **_settled(request, "extend"),
+    }
 
 
 def _held(request: Request, entry: Record) -> dict[str, Json]:
@@ -137,7 +147,11 @@ def _wanted(act: str) -> Callable[[Request, Record], dict[str, Json]]:
     """Somebody's word for an act (`release`, `extend`) that needs more people."""
 
     def kept(request: Request, entry: Record) -> dict[str, Json]:
-        wish = {**_approval(request, entry), "act": act, "due_at": entry["payload"].get("due_at")}
+        wish = {
+            **_approval(request, entry),
+            "act": act,
+            "due_at": entry["payload"].get("due_at"),
+        }
         return {"wanted": [*request.get("wanted", []), wish]}
 
     return kept
@@ -237,13 +251,17 @@ def _approval(request: Request, entry: Record) -> dict[str, Json]:
         "reason": _reason(payload),
         "by_filer": _is_same(actor, request.filed_by),
     }
-    approval |= {name: payload[name] for name in ("roles", "for", "meets") if name in payload}
+    approval |= {
+        name: payload[name] for name in ("roles", "for", "meets") if name in payload
+    }
     return approval | {"automatic": True} if payload.get("automatic") else approval
 
 
 def _is_same(one: str, other: str) -> bool:
     """Whether two actors are one person."""
-    return one == other or (person_of(one) is not None and person_of(one) == person_of(other))
+    return one == other or (
+        person_of(one) is not None and person_of(one) == person_of(other)
+    )
 
 
 def _reason(payload: Record) -> str:

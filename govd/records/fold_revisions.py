@@ -69,7 +69,9 @@ def made_of_digest(basis: str, contributions: Iterable[str]) -> str:
     """SHA-256 of what an edit is a function of: the digests of a basis and of the set of
     contributions.
     """
-    return hashlib.sha256("\n".join([basis, *sorted(contributions)]).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join([basis, *sorted(contributions)]).encode()
+    ).hexdigest()
 
 
 def _composed(head: Head, entry: Record, lookup: Lookup) -> Changes:
@@ -95,12 +97,16 @@ def _composed(head: Head, entry: Record, lookup: Lookup) -> Changes:
     last = f"{head.model}/{head.last}"
     before = revision_at(lookup, last) if head.last else None
     if before is not None and last != subject:
-        records["revision", last] = before  # it is no longer the last, and may leave the memory
+        records["revision", last] = (
+            before  # it is no longer the last, and may leave the memory
+        )
     made_of = made_of_digest(revision.basis, revision.contributions)
     return Changes(records, (("made_of", made_of, place),))
 
 
-def _published(revision: Revision, head: Head, entry: Record, lookup: Lookup) -> Changes:
+def _published(
+    revision: Revision, head: Head, entry: Record, lookup: Lookup
+) -> Changes:
     """`revision`: in its new state already."""
     records: dict[Place, StoredRecord] = {}
     before = published_at(lookup, head.model)

@@ -62,7 +62,11 @@ def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] |
         case "patch":
             begun = {**payload, "begun_at": entry["time"], "by": entry["actor"]}
             follow = bool(payload.get("follow", store.follows))
-            patching: dict[str, Json] = {"patching": begun, "faults": [], "follow": follow}
+            patching: dict[str, Json] = {
+                "patching": begun,
+                "faults": [],
+                "follow": follow,
+            }
             if payload.get("instead_of_queries"):
                 patching["retired"] = entry["seq"]
             return {"state": StoreState.PATCHING.value, **patching}
@@ -71,7 +75,10 @@ def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] |
             faults = list(payload["faults"])
             return {**ready, "stamp": payload["stamp"], "last": told, "faults": faults}
         case "fail":
-            failed: dict[str, Json] = {"state": StoreState.FAILED.value, "patching": None}
+            failed: dict[str, Json] = {
+                "state": StoreState.FAILED.value,
+                "patching": None,
+            }
             return {**failed, "faults": [payload["reason"]]}
         case "purge":
             return {"purged": told}

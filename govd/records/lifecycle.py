@@ -90,7 +90,10 @@ REQUEST: Final[dict[str, dict[str, RequestState]]] = {
         "revert": RequestState.REVERTED,
         "wait": RequestState.WAITING,
     },
-    RequestState.FAILED: {"retry": RequestState.FILED, "withdraw": RequestState.WITHDRAWN},
+    RequestState.FAILED: {
+        "retry": RequestState.FILED,
+        "withdraw": RequestState.WITHDRAWN,
+    },
     RequestState.REVERTED: {},
     RequestState.DENIED: {},
     RequestState.REJECTED: {},
@@ -165,20 +168,34 @@ STANDING: Final = frozenset({RequestState.IN_FORCE, RequestState.SUBSUMED})
 WANTED: Final = frozenset({RequestState.APPROVED, *STANDING})
 #: A request in one of these is not decided, or not served yet.
 OPEN: Final = frozenset(
-    {RequestState.FILED, RequestState.WAITING, RequestState.APPROVED, RequestState.FAILED}
+    {
+        RequestState.FILED,
+        RequestState.WAITING,
+        RequestState.APPROVED,
+        RequestState.FAILED,
+    }
 )
 #: A forget that was served and is in one of these is served no more, though nobody took it back.
-UNSERVED: Final = frozenset({RequestState.FILED, RequestState.WAITING, RequestState.FAILED})
+UNSERVED: Final = frozenset(
+    {RequestState.FILED, RequestState.WAITING, RequestState.FAILED}
+)
 #: A request in one of these is for the reconciler to go on with, by itself.
 MOVING: Final = frozenset({RequestState.FILED, RequestState.APPROVED})
 #: A revision in one of these is on its way.
-PENDING: Final = frozenset({RevisionState.COMPOSED, RevisionState.EVALUATED, RevisionState.WAITING})
+PENDING: Final = frozenset(
+    {RevisionState.COMPOSED, RevisionState.EVALUATED, RevisionState.WAITING}
+)
 #: What people may do to a request, and in which states: `filed` is the reconciler's.
 DECISIONS: Final[dict[str, frozenset[RequestState]]] = {
     "approve": frozenset({RequestState.WAITING}),
     "reject": frozenset({RequestState.WAITING}),
     "withdraw": frozenset(
-        {RequestState.FILED, RequestState.WAITING, RequestState.APPROVED, RequestState.FAILED}
+        {
+            RequestState.FILED,
+            RequestState.WAITING,
+            RequestState.APPROVED,
+            RequestState.FAILED,
+        }
     ),
     "retry": frozenset({RequestState.WAITING, RequestState.FAILED}),
 }
@@ -207,13 +224,19 @@ def after(kind: str, state: str, event: str) -> State:
     table = TABLES[kind]
     if event not in table[state]:
         can = [
-            name for name, states in DECISIONS.items() if state in states and name in table[state]
+            name
+            for name, states in DECISIONS.items()
+            if state in states and name in table[state]
         ]
         can += ["revert"] if kind == "forget" and state in STANDING else []
         advice = (
-            f"Possible now: {', '.join(can)}." if can else "Nothing can be decided about it now."
+            f"Possible now: {', '.join(can)}."
+            if can
+            else "Nothing can be decided about it now."
         )
-        raise Conflict(f"cannot {event} a {kind} that is {state}", advice=advice, state=state)
+        raise Conflict(
+            f"cannot {event} a {kind} that is {state}", advice=advice, state=state
+        )
     return table[state][event]
 
 

@@ -47,15 +47,28 @@ DEFAULT: Final = Limit(1024, 1000)
 LIMITS: Final[Mapping[str, Limit]] = {
     "concepts": Limit(PHRASE, 100_000),  # `max_concepts` in govd.toml says more
     **dict.fromkeys(("aliases", "domains"), Limit(PHRASE, 1000)),
-    **dict.fromkeys(("labels", "anchors", "label_lines", "anchor_lines"), Limit(PHRASE, 500_000)),
+    **dict.fromkeys(
+        ("labels", "anchors", "label_lines", "anchor_lines"), Limit(PHRASE, 500_000)
+    ),
     "templates": Limit(PHRASE, 1000),
     **dict.fromkeys(("concept", "domain", "label"), Limit(PHRASE)),
     **dict.fromkeys(
-        ("name", "model", "request", "request_id", "token_id", "role", "method", "target", "actor"),
+        (
+            "name",
+            "model",
+            "request",
+            "request_id",
+            "token_id",
+            "role",
+            "method",
+            "target",
+            "actor",
+        ),
         NAME,
     ),
     **dict.fromkeys(("due", "expires", "until", "time", "as_of"), Limit(64)),
-    "since": Limit(65_536, lines=True),  # a time, or a log checkpoint that somebody kept
+    # a time, or a log checkpoint that somebody kept
+    "since": Limit(65_536, lines=True),
     "idempotency_key": NAME,
     "reason": Limit(16_384, lines=True),
     "basis": Limit(4096, lines=True),
@@ -93,7 +106,9 @@ def check_text(text: str, what: str, limit: Limit | None = None) -> None:
     ):
         shown = shorn(text[:40])
         raise Usage(
-            f"{shown!r}… is too long", where=what, advice=f"At most {limit.size_bytes} bytes."
+            f"{shown!r}… is too long",
+            where=what,
+            advice=f"At most {limit.size_bytes} bytes.",
         )
     for place, character in enumerate(text):
         fault = _fault(character, limit.lines)
@@ -114,7 +129,9 @@ def _fault(character: str, lines: bool) -> str:
     if category == "Cc" and not (lines and character in "\n\r\t"):
         return f"a control character (U+{ord(character):04X})"
     if character in TURNING:
-        return f"a character that turns the direction of writing (U+{ord(character):04X})"
+        return (
+            f"a character that turns the direction of writing (U+{ord(character):04X})"
+        )
     if category in ("Zl", "Zp") and not lines:
         return f"a line's end (U+{ord(character):04X})"
     return ""
@@ -145,7 +162,9 @@ def check_texts(named: Mapping[str, object]) -> None:
             limit = LIMITS.get(what, DEFAULT)
             if len(value) > limit.count:
                 raise Usage(
-                    f"{len(value)} are too many", where=what, advice=f"At most {limit.count}."
+                    f"{len(value)} are too many",
+                    where=what,
+                    advice=f"At most {limit.count}.",
                 )
             for item in value:
                 if isinstance(item, str):
@@ -168,7 +187,9 @@ def bounded(function: Callable[P, T]) -> Callable[P, T]:
             arguments |= arguments.pop(name, {})
         for value in list(arguments.values()):
             if is_dataclass(value) and not isinstance(value, type):
-                check_texts({field.name: getattr(value, field.name) for field in fields(value)})
+                check_texts(
+                    {field.name: getattr(value, field.name) for field in fields(value)}
+                )
         check_texts(arguments)
         return function(*given, **named)
 
@@ -183,7 +204,9 @@ def check_number(number: int, what: str) -> None:
     """
     if not -GREATEST - 1 <= number <= GREATEST:
         raise Usage(
-            "the number is out of range", where=what, advice=f"Numbers are at most {GREATEST}."
+            "the number is out of range",
+            where=what,
+            advice=f"Numbers are at most {GREATEST}.",
         )
 
 
@@ -221,7 +244,9 @@ def check_document(value: Any, where: str = "the document") -> None:
             return
         level = deeper
     raise Usage(
-        f"more than {DEEPEST} levels", where=where, advice="Nothing here is nested so deep."
+        f"more than {DEEPEST} levels",
+        where=where,
+        advice="Nothing here is nested so deep.",
     )
 
 
@@ -233,4 +258,6 @@ def _check_unicode(text: str, place: str) -> None:
             advice="Send UTF-8.",
         )
     if "\0" in text:
-        raise Usage("a text has a NUL", where=shorn(place)[:80], advice="Write it without.")
+        raise Usage(
+            "a text has a NUL", where=shorn(place)[:80], advice="Write it without."
+        )

@@ -105,7 +105,11 @@ class Acting:
 
     def as_json(self) -> dict[str, Json]:
         """As the entry of an approval has it, under `for`."""
-        return {"principal": self.principal, "roles": list(self.roles), "entry": self.entry}
+        return {
+            "principal": self.principal,
+            "roles": list(self.roles),
+            "entry": self.entry,
+        }
 
 
 @dataclass(frozen=True)
@@ -129,13 +133,18 @@ class People:
     @classmethod
     def of(cls, principals: Iterable[Principal], tokens: Iterable[Record]) -> People:
         """From the records of a home."""
-        return cls({spelled(principal.name): principal for principal in principals}, tuple(tokens))
+        return cls(
+            {spelled(principal.name): principal for principal in principals},
+            tuple(tokens),
+        )
 
     def principal(self, person: str | None) -> Principal | None:
         """The record of a person, None where he was never added."""
         if person is None:
             return None
-        return self.principals.get(OWNER if person == OWNER else person.partition(":")[2])
+        return self.principals.get(
+            OWNER if person == OWNER else person.partition(":")[2]
+        )
 
     def roles(self, actor: str, time: str) -> tuple[str, ...]:
         """The roles that an actor has of his own at a time, in order: those that he was given and
@@ -173,7 +182,9 @@ class People:
         if person is None or delegate is None or delegate.removed_at is not None:
             return ()
         return tuple(
-            Acting(principal.person, self.roles(principal.person, time), delegation.entry)
+            Acting(
+                principal.person, self.roles(principal.person, time), delegation.entry
+            )
             for principal in self.principals.values()
             if principal.removed_at is None
             for delegation in principal.delegations

@@ -37,11 +37,16 @@ def check_possible(drafts: Sequence[Happening], lookup: Lookup) -> None:
         if draft.kind == "model.add":
             check_name(draft.subject, lookup)
         elif draft.kind == "request.file":
-            states[draft.subject] = (str(draft.payload.get("kind", "forget")), RequestState.FILED)
+            states[draft.subject] = (
+                str(draft.payload.get("kind", "forget")),
+                RequestState.FILED,
+            )
         elif draft.kind == "revision.compose":
             states[draft.subject] = ("revision", RevisionState.COMPOSED)
         elif noun in ("request", "revision"):
-            kind, state = states.get(draft.subject) or _state(noun, draft.subject, lookup)
+            kind, state = states.get(draft.subject) or _state(
+                noun, draft.subject, lookup
+            )
             if event in EVENTS[kind]:
                 states[draft.subject] = (kind, after(kind, state, event))
             if draft.kind == "revision.publish":

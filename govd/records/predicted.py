@@ -136,13 +136,17 @@ class Predicted:
         covers = predicted.get("covers")
         return cls(
             **plain,
-            costs=None if costs is None else {k: Figure.from_json(v) for k, v in costs.items()},
+            costs=None
+            if costs is None
+            else {k: Figure.from_json(v) for k, v in costs.items()},
             effect=None if effect is None else Effect.from_json(effect),
             covers=None if covers is None else tuple(covers),
             bounds={name: predicted[name] for name in BOUNDS if name in predicted},
             targets=None if targets is None else tuple(targets),
             doubted_names=None if doubted is None else tuple(doubted),
-            figures={name: value for name, value in predicted.items() if name not in NAMED},
+            figures={
+                name: value for name, value in predicted.items() if name not in NAMED
+            },
         )
 
     def as_json(self) -> dict[str, Json]:
@@ -153,7 +157,9 @@ class Predicted:
         plain = {name: getattr(self, name) for name in PLAIN}
         record |= {name: value for name, value in plain.items() if value is not None}
         if self.costs is not None:
-            record["costs"] = {name: figure.as_json() for name, figure in self.costs.items()}
+            record["costs"] = {
+                name: figure.as_json() for name, figure in self.costs.items()
+            }
         if self.effect is not None:
             record["effect"] = self.effect.as_json()
         if self.covers is not None:
@@ -171,10 +177,16 @@ class Predicted:
         """
         figures: dict[str, Figure] = {}
         left = None if self.effect is None else self.effect.named
-        if left is not None and self.effect is not None and self.effect.what != "domains":
+        if (
+            left is not None
+            and self.effect is not None
+            and self.effect.what != "domains"
+        ):
             figures["named"] = left
         costs = self.costs or {}
-        figures |= {COSTS[name]: figure for name, figure in costs.items() if name in COSTS}
+        figures |= {
+            COSTS[name]: figure for name, figure in costs.items() if name in COSTS
+        }
         total = self.total_disagreement
         if total is not None and self.measured:
             pictures = costs["all"].pictures if "all" in costs else 0
@@ -203,4 +215,6 @@ PLAIN: Final = (
     "subsumed_by",
 )
 """Fields that JSON has as they are."""
-NAMED: Final = frozenset({*PLAIN, *BOUNDS, "costs", "effect", "covers", "targets", "doubted_names"})
+NAMED: Final = frozenset(
+    {*PLAIN, *BOUNDS, "costs", "effect", "covers", "targets", "doubted_names"}
+)

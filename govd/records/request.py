@@ -182,7 +182,9 @@ class Request(StoredRecord):
     @cached_property
     def criteria(self) -> tuple[Criterion, ...]:
         """What it must keep in every revision while it stands, as it is said now."""
-        return tuple(Criterion.from_json(said) for said in self._json.get("criteria") or ())
+        return tuple(
+            Criterion.from_json(said) for said in self._json.get("criteria") or ()
+        )
 
     @property
     def criteria_set(self) -> CriteriaSet | None:
@@ -198,7 +200,9 @@ class Request(StoredRecord):
     @property
     def approvals(self) -> tuple[Approval, ...]:
         """Who approved it, in order."""
-        return tuple(Approval.from_json(approval) for approval in self._json["approvals"])
+        return tuple(
+            Approval.from_json(approval) for approval in self._json["approvals"]
+        )
 
     @property
     def approvals_held(self) -> tuple[Approval, ...]:

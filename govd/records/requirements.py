@@ -88,7 +88,10 @@ class Tally:
         2 so far (principal:ann)`.
         """
         needs = self.requirement.needs or Needs()
-        people = ", ".join(actor.removeprefix("principal:") for actor in self.counted) or "nobody"
+        people = (
+            ", ".join(actor.removeprefix("principal:") for actor in self.counted)
+            or "nobody"
+        )
         return (
             f"{self.requirement.policy}: {needs}; {len(self.counted)} of {needs.n} so far"
             f" ({people})"
@@ -127,7 +130,8 @@ def standing(
             int(vote["entry"]),
         )
         for policy, vote in newest.items()
-        if vote["decision"] == "wait" and (vote.get("needs") or vote["moment"] in LOOKED_AT)
+        if vote["decision"] == "wait"
+        and (vote.get("needs") or vote["moment"] in LOOKED_AT)
     ]
 
 
@@ -140,7 +144,10 @@ def needs_of(vote: Mapping[str, Any]) -> Needs | None:
 
 
 def tally(
-    requirement: Requirement, approvers: Sequence[Approver], filing: Filing, people: People
+    requirement: Requirement,
+    approvers: Sequence[Approver],
+    filing: Filing,
+    people: People,
 ) -> Tally:
     """Who counts for a requirement among those who approved: as many as can, each with a seat.
 
@@ -174,7 +181,9 @@ def tally(
     )
 
 
-def _may_sit(person: str, approver: Approver, needs: Needs, filing: Filing, people: People) -> bool:
+def _may_sit(
+    person: str, approver: Approver, needs: Needs, filing: Filing, people: People
+) -> bool:
     """Whether an approval can count for a person: not where he was removed since, nor where he may
     be who filed.
     """
@@ -188,7 +197,9 @@ def _seats(person: str, approver: Approver, needs: Needs) -> list[str]:
     if needs.role is None:
         return [person]
     own = [person] if needs.role in approver.roles else []
-    others = [str(person_of(p)) for p, roles in approver.acting.items() if needs.role in roles]
+    others = [
+        str(person_of(p)) for p, roles in approver.acting.items() if needs.role in roles
+    ]
     return own + others
 
 

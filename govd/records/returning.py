@@ -47,7 +47,10 @@ class Returning:
             "takes_over": [dict(row) for row in self.takes_over],
             "covered_by": self.covered_by,
             "costs": {
-                name: {"before": self.before[name].as_json(), "after": self.after[name].as_json()}
+                name: {
+                    "before": self.before[name].as_json(),
+                    "after": self.after[name].as_json(),
+                }
                 for name in names
             },
             "disagreement": self.disagreement,

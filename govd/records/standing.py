@@ -69,7 +69,9 @@ def event_of(entry: Mapping[str, Any]) -> Event | None:
         values = ()
     else:
         return None
-    return Event(int(entry["seq"]), kind, str(entry["subject"]), str(entry["model"]), values)
+    return Event(
+        int(entry["seq"]), kind, str(entry["subject"]), str(entry["model"]), values
+    )
 
 
 @dataclass
@@ -125,7 +127,8 @@ class Standing:
             )
         elif event.kind == "revision.compose":
             parts = [
-                frozenset(text.split("\n")) if text else frozenset[str]() for text in event.said
+                frozenset(text.split("\n")) if text else frozenset[str]()
+                for text in event.said
             ]
             self._composed[event.subject] = event.seq, parts[0], parts[1]
         elif event.kind == "revision.publish":
@@ -200,7 +203,9 @@ class Standing:
         model = event.subject.rpartition("/")[0]
         requests = {name: self._open[name] for name in self.wanted(model)}
         self._kept.publish(event.seq, event.subject, requests)
-        strange = contributions - {request.contribution for request in requests.values()}
+        strange = contributions - {
+            request.contribution for request in requests.values()
+        }
         if strange:
             what = (
                 f"{len(strange)} contributions"
@@ -211,8 +216,12 @@ class Standing:
                 f"entry {event.seq} publishes {event.subject} with {what} of no request that was in"
                 " force or approved then"
             )
-        missing = {name for name, r in requests.items() if r.contribution not in contributions}
+        missing = {
+            name for name, r in requests.items() if r.contribution not in contributions
+        }
         missing -= {
-            name for name in missing if name in covered or requests[name].subsumed_by > composed_at
+            name
+            for name in missing
+            if name in covered or requests[name].subsumed_by > composed_at
         }
         self._published = _Published(event.subject, event.seq, missing)

@@ -13,7 +13,13 @@ from govd.errors import Conflict, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.evaluation_set import evaluation_from
-from govd.records.criteria import CriteriaSet, Criterion, all_parsed, breaches, metric_of
+from govd.records.criteria import (
+    CriteriaSet,
+    Criterion,
+    all_parsed,
+    breaches,
+    metric_of,
+)
 from govd.records.drafts import request_draft
 from govd.records.limits import bounded
 from govd.records.model import RegisteredModel
@@ -29,7 +35,9 @@ if TYPE_CHECKING:
     from govd.edit import EvaluationData
 
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-CARRIED: Final = "the model was rebased: the same pictures, as its new checkpoint sees them"
+CARRIED: Final = (
+    "the model was rebased: the same pictures, as its new checkpoint sees them"
+)
 SHORTEST: Final = 8
 """Digits by which the model's own evaluation set can be named."""
 
@@ -48,7 +56,9 @@ class Accepting:
         """
         criteria = all_parsed(options.criteria)
         if not criteria and options.criterion_set is not None:
-            raise Usage("a criterion set without a criterion", advice="Say --criterion, too.")
+            raise Usage(
+                "a criterion set without a criterion", advice="Say --criterion, too."
+            )
         if not criteria:
             return {}
         check_scope(criteria, options.domains)
@@ -95,10 +105,13 @@ class Accepting:
                 bound = bound_to(registered, criterion_set)
             if then == request.criteria and bound == request.criteria_set:
                 raise Usage(
-                    "nothing would change", advice="Say --set 'named<=0.01', or --drop METRIC."
+                    "nothing would change",
+                    advice="Say --set 'named<=0.01', or --drop METRIC.",
                 )
             if not reason.strip():
-                raise Usage("a change of criteria needs a reason", advice="Say --reason TEXT.")
+                raise Usage(
+                    "a change of criteria needs a reason", advice="Say --reason TEXT."
+                )
             payload: dict[str, Json] = {
                 **_fields(then, bound),
                 "was": [criterion.as_json() for criterion in request.criteria],
@@ -116,7 +129,12 @@ class Accepting:
         each class in each domain, and under a legal hold.
         """
         bound, sets = request.criteria_set, (old["evaluation"], new["evaluation"])
-        if bound is None or bound.digest != sets[0] or sets[1] is None or request.hold is not None:
+        if (
+            bound is None
+            or bound.digest != sets[0]
+            or sets[1] is None
+            or request.hold is not None
+        ):
             return []
         if bound.model_digest == new["digest"] or not self._same_cells(*map(str, sets)):
             return []
@@ -129,23 +147,31 @@ class Accepting:
 
     def _same_cells(self, old: str, new: str) -> bool:
         """Whether two evaluation sets have as many pictures of each class in each domain."""
-        before, after = (evaluation_from(self.core.artifacts.get(digest)) for digest in (old, new))
+        before, after = (
+            evaluation_from(self.core.artifacts.get(digest)) for digest in (old, new)
+        )
         return _cells(before) == _cells(after)
 
 
 def _cells(data: EvaluationData) -> Counter[tuple[str, str]]:
     """The number of pictures by class and domain."""
     pairs = zip(data.class_of, data.domain_of, strict=True)
-    return Counter((data.classes[label], data.domains[domain]) for label, domain in pairs)
+    return Counter(
+        (data.classes[label], data.domains[domain]) for label, domain in pairs
+    )
 
 
-def foreseen(criteria: Sequence[Criterion], predicted: Predicted) -> list[dict[str, Json]]:
+def foreseen(
+    criteria: Sequence[Criterion], predicted: Predicted
+) -> list[dict[str, Json]]:
     """Whether criteria would be kept, by a prediction: `outcome` is `kept` where its interval lies
     within the bound, `broken` where it lies beyond it, `open` where it lies on both sides, or
     there is none; `unknown` where the metric is not predicted.
     """
     figures = predicted.by_metric
-    return [_foreseen(criterion, figures.get(criterion.metric)) for criterion in criteria]
+    return [
+        _foreseen(criterion, figures.get(criterion.metric)) for criterion in criteria
+    ]
 
 
 def _foreseen(criterion: Criterion, figure: Figure | None) -> dict[str, Json]:
@@ -189,7 +215,9 @@ def measured_of(views: Views, request: Request) -> dict[str, Json]:
         broken = breaches(request.id, seen, judged)
         unmet = [breach.as_json() for breach in broken]
         measured["judged"] = {"revision": published.number, **judged, "unmet": unmet}
-    first = views.revision(request.model, request.revision) if request.revision else None
+    first = (
+        views.revision(request.model, request.revision) if request.revision else None
+    )
     for row in () if first is None else first.predictions:
         if first is not None and row["request"] == request.id:
             measured["prediction"] = {"revision": first.number, **row}
@@ -204,7 +232,9 @@ def bound_to(registered: RegisteredModel, digest: str | None) -> CriteriaSet | N
         Usage: it is no digest.
     """
     own = registered.evaluation
-    if digest is None or (own and len(digest) >= SHORTEST and own.startswith(digest.lower())):
+    if digest is None or (
+        own and len(digest) >= SHORTEST and own.startswith(digest.lower())
+    ):
         digest = own
     if digest is None:
         return None
@@ -245,13 +275,17 @@ def changed(
         metric = metric_of(name.partition("<")[0])
         if metric not in by_metric:
             there = ", ".join(map(str, standing)) or "none"
-            raise Usage(f"there is no criterion on {metric}", advice=f"There are: {there}.")
+            raise Usage(
+                f"there is no criterion on {metric}", advice=f"There are: {there}."
+            )
         del by_metric[metric]
     by_metric |= {criterion.metric: criterion for criterion in all_parsed(texts)}
     return tuple(sorted(by_metric.values()))
 
 
-def _fields(criteria: Sequence[Criterion], bound: CriteriaSet | None) -> dict[str, Json]:
+def _fields(
+    criteria: Sequence[Criterion], bound: CriteriaSet | None
+) -> dict[str, Json]:
     return {
         "criteria": [criterion.as_json() for criterion in criteria],
         "criteria_set": None if bound is None else bound.as_json(),

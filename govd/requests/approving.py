@@ -11,7 +11,14 @@ from govd.ledger.times import now
 from govd.records.lifecycle import RequestState
 from govd.records.people import Filing, People
 from govd.records.request import Request
-from govd.records.requirements import APPROVING, Approver, Tally, role_of, standing, tally
+from govd.records.requirements import (
+    APPROVING,
+    Approver,
+    Tally,
+    role_of,
+    standing,
+    tally,
+)
 from govd.types import Json, Vote
 
 NAMED = 20
@@ -47,7 +54,9 @@ def approval_of(request: Request) -> Act:
     """The approval of a request."""
     since = request.asked_from
     approvals = [*request.get("approvals_held", ()), *request["approvals"]]
-    earlier = sorted((a for a in approvals if a["entry"] > since), key=lambda a: int(a["entry"]))
+    earlier = sorted(
+        (a for a in approvals if a["entry"] > since), key=lambda a: int(a["entry"])
+    )
     return Act(request, APPROVING, since, tuple(earlier))
 
 
@@ -61,13 +70,17 @@ def release_of(request: Request) -> Act:
 def extension_of(request: Request, due_at: str) -> Act:
     """More time, until `due_at`."""
     wanted = tuple(
-        wish for wish in request.wanted if wish["act"] == "extend" and wish["due_at"] == due_at
+        wish
+        for wish in request.wanted
+        if wish["act"] == "extend" and wish["due_at"] == due_at
     )
     since = max((int(e["entry"]) for e in request["extensions"]), default=request.seq)
     return Act(request, frozenset({"extend"}), since, wanted)
 
 
-def weighed(act: Act, moment: str, votes: Sequence[Vote], actor: str, people: People) -> Outcome:
+def weighed(
+    act: Act, moment: str, votes: Sequence[Vote], actor: str, people: People
+) -> Outcome:
     """What follows from what policies say now, what they asked before, and who said so already, if
     `actor` says so, too.
 
@@ -143,7 +156,9 @@ def _could(act: Act, unmet: Tally, people: People) -> list[str]:
     could = []
     for actor in people.actors(time):
         with_him = tallied(act, people, approvers=[approver_of(actor, people, time)])
-        counted = next(one for one in with_him if one.requirement.policy == policy).counted
+        counted = next(
+            one for one in with_him if one.requirement.policy == policy
+        ).counted
         if len(counted) > len(unmet.counted):
             could.append(actor)
         if len(could) == NAMED:

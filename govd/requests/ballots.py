@@ -38,7 +38,9 @@ class Ballot:
     def _late(self) -> list[Vote]:
         """Of policies that are asked late; one that waits for any person has him now."""
         votes = [] if self.late is None else [vote for _, vote in self.late.votes()]
-        return [vote for vote in votes if vote.decision == "deny" or vote.needs is not None]
+        return [
+            vote for vote in votes if vote.decision == "deny" or vote.needs is not None
+        ]
 
     @property
     def _by_policies(self) -> list[tuple[Outcome, Vote]]:
@@ -52,7 +54,9 @@ class Ballot:
 
     def drafts(self, request: Request, versions: Mapping[str, str]) -> list[Draft]:
         """Every vote as an entry about `request`; `versions`: of the plugins, by their names."""
-        judgements = [judged for judged in (self.judged, self.late) if judged is not None]
+        judgements = [
+            judged for judged in (self.judged, self.late) if judged is not None
+        ]
         drafts = [judged.draft() for judged in judgements]
         voted: list[tuple[str, dict[str, Json], Vote]] = [
             (GOVD, {"moment": self.moment, "version": versions.get(v.policy, "")}, v)
@@ -78,9 +82,17 @@ class Ballot:
     def _set_dates(self, request: Request) -> list[Draft]:
         """Dates that policies set, each the earlier one where there are two."""
         drafts = []
-        judgements = [judged for judged in (self.judged, self.late) if judged is not None]
-        for outcome in (outcome for judged in judgements for outcome in judged.outcomes):
-            if outcome.counts and outcome.effect is not None and outcome.effect.kind == "set":
+        judgements = [
+            judged for judged in (self.judged, self.late) if judged is not None
+        ]
+        for outcome in (
+            outcome for judged in judgements for outcome in judged.outcomes
+        ):
+            if (
+                outcome.counts
+                and outcome.effect is not None
+                and outcome.effect.kind == "set"
+            ):
                 dates = dates_set(outcome.effect, request)
                 payload = {**dates, "policy": outcome.name, "digest": outcome.digest}
                 payload["reason"] = outcome.reason
@@ -92,7 +104,10 @@ def dates_set(effect: Effect, request: Request) -> dict[str, Json]:
     """The dates that a policy sets, counted from the filing; what was said and is earlier stays."""
     filed = datetime.fromisoformat(request.filed_at)
     dates: dict[str, Json] = {}
-    for field, seconds in (("due_at", effect.due_seconds), ("expires_at", effect.expires_seconds)):
+    for field, seconds in (
+        ("due_at", effect.due_seconds),
+        ("expires_at", effect.expires_seconds),
+    ):
         if seconds is not None:
             until = moment((filed + timedelta(seconds=seconds)).isoformat(), field)
             dates[field] = min(until, str(request.get(field) or until))

@@ -30,4 +30,7 @@ class Beside:
     @property
     def everything(self) -> list[Contribution]:
         """All contributions that are then in force."""
-        return [self.own, *(other for other in self.others if other.digest != self.own.digest)]
+        return [
+            self.own,
+            *(other for other in self.others if other.digest != self.own.digest),
+        ]

@@ -44,7 +44,12 @@ class Calibrating:
         method = method_for(record)
         target: Any = target_for(core, record, method)
 
-        key = (opened.basis.digest, method, core.plugins.brought_by.get(method, ""), str(target))
+        key = (
+            opened.basis.digest,
+            method,
+            core.plugins.brought_by.get(method, ""),
+            str(target),
+        )
         measured = MEASURED.get(key)
         if measured is not None:
             return core.artifacts.put(measured)
@@ -55,7 +60,9 @@ class Calibrating:
                 spec, Opened(opened.model, opened.encoder, basis), keep=False
             )
 
-        calibration = calibrated(opened.basis, make, core.plugins.methods, progress=core.progress)
+        calibration = calibrated(
+            opened.basis, make, core.plugins.methods, progress=core.progress
+        )
         return (
             None
             if calibration is None
@@ -90,5 +97,7 @@ class Calibrating:
             return None
         points = [] if calibration is None else curve(calibration.loads)
         return (
-            {"points": points, "here": {"forgets": forgets, "changed": changed}} if points else None
+            {"points": points, "here": {"forgets": forgets, "changed": changed}}
+            if points
+            else None
         )

@@ -90,7 +90,9 @@ class Composing:
         stored = self._stored(basis, contributions) if contributions else None
         return self._composed(basis, contributions) if stored is None else stored
 
-    def _stored(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit | None:
+    def _stored(
+        self, basis: Basis, contributions: Sequence[Contribution]
+    ) -> AnyEdit | None:
         """What was composed for a revision of the same basis and contributions, by the same
         software on the host; None where there is none, or its artifact is not what was composed
         then.
@@ -106,7 +108,9 @@ class Composing:
         try:
             edit = edit_from_bytes(core.artifacts.get(revision.edit), revision.edit)
         except GovdError as error:
-            log.warning("the edit of %s is composed anew: %s", revision.subject, error.message)
+            log.warning(
+                "the edit of %s is composed anew: %s", revision.subject, error.message
+            )
             return None
         return edit if edit.digest == revision.edit_digest else None
 
@@ -127,7 +131,9 @@ class Composing:
         return edit
 
 
-def _said_of(basis: Basis, edit: AnyEdit, contributions: Sequence[Contribution]) -> dict[str, Json]:
+def _said_of(
+    basis: Basis, edit: AnyEdit, contributions: Sequence[Contribution]
+) -> dict[str, Json]:
     """What can be said of an edit without a labelled picture; of one of tensors, how much it
     changes.
     """
@@ -149,7 +155,9 @@ def computed_with() -> dict[str, Json]:
     return {"software": software, "machine": platform.machine()}
 
 
-def discreet(figures: Mapping[str, Json], contributions: Sequence[Contribution]) -> dict[str, Json]:
+def discreet(
+    figures: Mapping[str, Json], contributions: Sequence[Contribution]
+) -> dict[str, Json]:
     """Figures without what would name a concept, where one of the contributions is private."""
     concepts = [concept for c in contributions for concept in c.spec.scope.concepts]
     if not any(concept.name.startswith(PRIVATE) for concept in concepts):
@@ -158,7 +166,9 @@ def discreet(figures: Mapping[str, Json], contributions: Sequence[Contribution])
     if "leaks" in nameless:
         scopes = [contribution.spec.scope.as_json() for contribution in contributions]
         pairs = zip(nameless["leaks"], scopes, strict=True)
-        nameless["leaks"] = [{**_unworded(leak), "scope": scope} for leak, scope in pairs]
+        nameless["leaks"] = [
+            {**_unworded(leak), "scope": scope} for leak, scope in pairs
+        ]
     if "data_free" in nameless:
         nameless["data_free"] = discreet(nameless["data_free"], contributions)
     return nameless
@@ -174,4 +184,7 @@ def _unworded(leak: Record) -> dict[str, Json]:
 
 
 def _key(basis: Basis, contributions: Sequence[Contribution]) -> tuple[str, ...]:
-    return (basis.digest, *sorted(contribution.digest for contribution in contributions))
+    return (
+        basis.digest,
+        *sorted(contribution.digest for contribution in contributions),
+    )

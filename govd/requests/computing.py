@@ -92,7 +92,9 @@ class Computing:
         problem = Problem(opened.basis, spec, material, core.progress)
         owner = core.plugins.brought_by.get(spec.method, "")
         tensors, facts = core.plugins.guarded(
-            owner, f"method {spec.method}", lambda: contributed(method.contribute(problem))
+            owner,
+            f"method {spec.method}",
+            lambda: contributed(method.contribute(problem)),
         )
         facts = {**facts, "prototypes": shown} if shown else dict(facts)
         return sealed(opened.basis.digest, spec, tensors, facts)
@@ -113,22 +115,34 @@ class Computing:
         is_private = request.private is not None
         spec = spec_of(self.privacy.revealed(request))
         contribution = self.compute(spec, opened, keep=not is_private)
-        return self._untold(request, contribution, opened) if is_private else contribution
+        return (
+            self._untold(request, contribution, opened) if is_private else contribution
+        )
 
-    def _untold(self, request: Request, contribution: Contribution, opened: Opened) -> Contribution:
+    def _untold(
+        self, request: Request, contribution: Contribution, opened: Opened
+    ) -> Contribution:
         """A private request's contribution without what would name its concepts."""
         names = [concept.name for concept in request.concepts]
         terms = [
             {**term, "about": names[min(place, len(names) - 1)] if names else PRIVATE}
             for place, term in enumerate(contribution.facts.get("terms", []))
         ]
-        facts = {name: fact for name, fact in contribution.facts.items() if name not in UNTOLD}
+        facts = {
+            name: fact
+            for name, fact in contribution.facts.items()
+            if name not in UNTOLD
+        }
         tensors = dict(contribution.tensors)
         spec = spec_of(request)
         return sealed(opened.basis.digest, spec, tensors, {**facts, "terms": terms})
 
     def _material(
-        self, opened: Opened, spec: ForgetSpec, keep: bool, pictures: Mapping[str, bytes]
+        self,
+        opened: Opened,
+        spec: ForgetSpec,
+        keep: bool,
+        pictures: Mapping[str, bytes],
     ) -> tuple[Material, list[dict[str, Json]]]:
         """The embeddings that a spec needs, and what people can look at of them."""
         basis, encoder = opened.basis, opened.encoder
@@ -141,20 +155,29 @@ class Computing:
         _check_distinct(phrases, [row for rows in texts for row in rows])
         if spec.scope.domains:
             words = phrases or list(basis.labels or basis.vocabulary[:PROMPTED])
-            prompted = [prompt(domain, word) for domain in spec.scope.domains for word in words]
+            prompted = [
+                prompt(domain, word) for domain in spec.scope.domains for word in words
+            ]
             prompts = encoder.texts(prompted, keep=not concepts)
         else:
-            prompts = np.concatenate(texts) if texts else np.zeros((0, basis.dim), np.float32)
+            prompts = (
+                np.concatenate(texts) if texts else np.zeros((0, basis.dim), np.float32)
+            )
         rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
         prototypes = self._prototypes(opened, spec, keep) if spec.prototypes else None
         examples = [
-            pictures.get(digest) or self.core.artifacts.get(digest) for digest in spec.examples
+            pictures.get(digest) or self.core.artifacts.get(digest)
+            for digest in spec.examples
         ]
-        given = exact.unit(encoder.pictures(examples, spec.examples)) if examples else None
+        given = (
+            exact.unit(encoder.pictures(examples, spec.examples)) if examples else None
+        )
         if prototypes is None:
             return Material(texts, rows, None, [], given), []
         synthesised = exact.unit(prototypes.embeddings)
-        return Material(texts, rows, synthesised, prototypes.concepts, given), prototypes.shown
+        return Material(
+            texts, rows, synthesised, prototypes.concepts, given
+        ), prototypes.shown
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> Prototypes:
         """Pictures of the scope; beside them pictures of other concepts where they must stand in
@@ -166,7 +189,9 @@ class Computing:
         shown: list[dict[str, Json]] = []
         for draw in range(spec.prototypes):
             seed = spec.seed + draw
-            synthesised = opened.model.synthesise(prompts, seed=seed, progress=self.core.progress)
+            synthesised = opened.model.synthesise(
+                prompts, seed=seed, progress=self.core.progress
+            )
             embeddings.append(synthesised.embeddings)
             if keep:
                 facts = {"prompts": json.dumps(synthesised.prompts), "seed": str(seed)}
@@ -177,7 +202,11 @@ class Computing:
                 whole = self.core.artifacts.put(tensors_to_bytes(tensors, facts))
                 pairs = zip(synthesised.prompts, synthesised.pictures, strict=True)
                 shown += [
-                    {"prompt": text, "png": self.core.artifacts.put(png(pixels)), "tensors": whole}
+                    {
+                        "prompt": text,
+                        "png": self.core.artifacts.put(png(pixels)),
+                        "tensors": whole,
+                    }
                     for text, pixels in pairs
                 ]
         concepts = [number for number, _ in numbered] * spec.prototypes
@@ -193,7 +222,11 @@ class Computing:
             for domain in domains
         ]
         if not concepts:
-            prompts = [(0, prompt(domain, name)) for domain in domains for name in names[:BESIDE]]
+            prompts = [
+                (0, prompt(domain, name))
+                for domain in domains
+                for name in names[:BESIDE]
+            ]
         method = self.core.plugins.methods[spec.method]
         if getattr(method, "learns_from_pictures", False) and not opened.basis.has_pool:
             own = {concept.name for concept in concepts}

@@ -31,7 +31,9 @@ class Contributions:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._keys: Cache[str, list[str]] = Cache(KEYS)
-        self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(COVERED)
+        self._covered: Cache[tuple[tuple[str, str], ...], dict[str, str]] = Cache(
+            COVERED
+        )
         self._loaded: Cache[str, tuple[Any, str, Contribution]] = Cache(
             LOADED_BYTES, lambda kept: _bytes(kept[2])
         )
@@ -60,7 +62,9 @@ class Contributions:
         }
         shown = contribution.facts.get("prototypes", [])
         if shown:
-            digests = {picture[name] for picture in shown for name in ("png", "tensors")}
+            digests = {
+                picture[name] for picture in shown for name in ("png", "tensors")
+            }
             payload["prototypes"] = sorted(digests)
         return [Draft("contribution.make", contribution.digest, actor, model, payload)]
 
@@ -87,7 +91,9 @@ class Contributions:
         signature = artifacts.signature(artifact)
         contribution = contribution_from_bytes(artifacts.get(artifact), artifact)
         for tensor in contribution.tensors.values():
-            tensor.flags.writeable = False  # it is handed to methods and plugins, again and again
+            tensor.flags.writeable = (
+                False  # it is handed to methods and plugins, again and again
+            )
         return self._loaded.put(digest, (signature, artifact, contribution))[2]
 
     def covered(self, wanted: Sequence[Request]) -> dict[str, str]:
@@ -105,7 +111,9 @@ class Contributions:
         key = tuple((request.id, request.contribution or "") for request in wanted)
         kept = self._covered.get(key)
         if kept is None:
-            by_text = [request.with_(concepts=self._by_text(request)) for request in wanted]
+            by_text = [
+                request.with_(concepts=self._by_text(request)) for request in wanted
+            ]
             kept = self._covered.put(key, subsumed_by(by_text))
         return dict(kept)
 
@@ -138,7 +146,9 @@ def _texts(contribution: Contribution) -> list[str]:
     """What names each text that a contribution takes away, the same for the same embedding."""
     tensors = contribution.tensors
     columns = tensors.get("targets", tensors.get("texts"))
-    if columns is None or (contribution.spec.scope.domains and "targets" not in tensors):
+    if columns is None or (
+        contribution.spec.scope.domains and "targets" not in tensors
+    ):
         return []
     rows = [np.ascontiguousarray(column) for column in columns.T]
     return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]

@@ -33,7 +33,11 @@ class Decisions:
         self.core, self.privacy = core, privacy
         self.judging = Judging(core)
         holding = Holding(core, privacy, self)
-        self.hold, self.release, self.extend = holding.hold, holding.release, holding.extend
+        self.hold, self.release, self.extend = (
+            holding.hold,
+            holding.release,
+            holding.extend,
+        )
 
     @bounded
     def decide(self, request_id: str, event: str, reason: str, actor: str) -> Request:
@@ -49,7 +53,8 @@ class Decisions:
         request = core.desk.request(request_id)
         check_model(request)
         policies = dict(core.desk.views.policies)
-        if event == "approve":  # policies are asked before the lock: they may take their time
+        # policies are asked before the lock: they may take their time
+        if event == "approve":
             lifecycle.decide(request.kind, request.state, event)
             self._check_computed(request)
             ballot = self.ballot("approve", request, _of_forget(request), actor)
@@ -80,11 +85,16 @@ class Decisions:
         is under a legal hold is not denied: it waits.
         """
         people = self.core.desk.views.people()
-        outcome = weighed(approval_of(request), ballot.moment, ballot.everything, actor, people)
+        outcome = weighed(
+            approval_of(request), ballot.moment, ballot.everything, actor, people
+        )
         drafts = ballot.drafts(request, self.versions())
         approval: dict[str, Json] = {**payload, **outcome.words}
         if not outcome.objection:
-            return [*drafts, request_draft(request, "approve", actor, {**approval, "by": actor})]
+            return [
+                *drafts,
+                request_draft(request, "approve", actor, {**approval, "by": actor}),
+            ]
         approval["held_by"] = outcome.objection
         event = "wait" if request.hold is not None else outcome.event
         return [
@@ -111,7 +121,8 @@ class Decisions:
             raise Usage("a rejection needs a reason", advice="Say --reason TEXT.")
         if event == "approve":
             self._check_computed(request)
-            if not request.is_forget:  # what undoes something under a hold, or is held itself
+            # what undoes something under a hold, or is held itself
+            if not request.is_forget:
                 check_hold(request)
                 check_hold(self.core.desk.request(str(request.reverts)))
 
@@ -159,8 +170,12 @@ class Decisions:
             else:
                 rule = {} if answer.policy == plugin else {"rule": answer.policy}
                 inputs = {**rule, **answer.inputs}
-                votes.append(Vote(answer.decision, plugin, answer.reason, inputs, answer.needs))
-        judged = self.judging.judged(moment, request, predicted, actor, roles, approvals)
+                votes.append(
+                    Vote(answer.decision, plugin, answer.reason, inputs, answer.needs)
+                )
+        judged = self.judging.judged(
+            moment, request, predicted, actor, roles, approvals
+        )
         late = None
         if moment == "approve":
             filer_roles = people.roles(request.filed_by, time)
@@ -180,7 +195,10 @@ class Decisions:
             )
             for plugin, answer in answers
         ]
-        gates += [Gate(v.decision, v.policy, v.reason) for _, v in self.judging.gated(revision)]
+        gates += [
+            Gate(v.decision, v.policy, v.reason)
+            for _, v in self.judging.gated(revision)
+        ]
         return gates, any(isinstance(answer, PluginFault) for _, answer in answers)
 
 

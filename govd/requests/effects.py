@@ -80,7 +80,9 @@ class Effects:
             texts = [_together(opened, spec), *single]
             edits = factors_of(beside.before), factors_of(beside.after)
             counted = effect(watch.images[inside], texts, own, *edits)
-        return self._with_interval(model, Effect.from_json({"on": pool, "what": what, **counted}))
+        return self._with_interval(
+            model, Effect.from_json({"on": pool, "what": what, **counted})
+        )
 
     def on_labelled(
         self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside
@@ -94,14 +96,24 @@ class Effects:
             beside: the forget beside what is in force.
         """
         data = self.extents.labelled(model)
-        inside = None if data is None else labelled_in_scope(beside.basis, beside.own, data)
-        if data is None or inside is None or not inside.any() or not spec.scope.concepts:
+        inside = (
+            None if data is None else labelled_in_scope(beside.basis, beside.own, data)
+        )
+        if (
+            data is None
+            or inside is None
+            or not inside.any()
+            or not spec.scope.concepts
+        ):
             return None
         prompts = [_together(opened, spec), *self._prompts(opened, spec)]
         own = own_anchors(beside.basis, beside.own)
         edits = factors_of(beside.before), factors_of(beside.after)
         counted = effect(data.vectors[inside], prompts, own, *edits)
-        about = {"on": f"{len(data.vectors)} labelled images", "what": spec.scope.paradigm}
+        about = {
+            "on": f"{len(data.vectors)} labelled images",
+            "what": spec.scope.paradigm,
+        }
         return Effect.from_json({**about, **counted})
 
     def _with_interval(self, model: str, counted: Effect) -> Effect:
@@ -125,7 +137,9 @@ class Effects:
         nothing can be encoded.
         """
         basis = opened.basis
-        phrases = [phrase for concept in spec.scope.concepts for phrase in concept.phrases]
+        phrases = [
+            phrase for concept in spec.scope.concepts for phrase in concept.phrases
+        ]
         places = {name: place for place, name in enumerate(basis.anchors[0])}
         prompts = []
         for template, rows in self._labels_prompted(opened):
@@ -134,7 +148,9 @@ class Effects:
                     (
                         rows[places[phrase]]
                         if phrase in places
-                        else opened.encoder.averaged([phrase], [template], keep=False)[0]
+                        else opened.encoder.averaged([phrase], [template], keep=False)[
+                            0
+                        ]
                     )
                     for phrase in phrases
                 ]

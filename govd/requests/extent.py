@@ -31,7 +31,9 @@ class Extents:
         self._masks: Cache[tuple[str, str, str], Bools] = Cache(MASKS)
         self._sets: Cache[str, EvaluationData] = Cache(SETS)
 
-    def share(self, model: str, basis: Basis, contributions: Sequence[Contribution]) -> float:
+    def share(
+        self, model: str, basis: Basis, contributions: Sequence[Contribution]
+    ) -> float:
         """The largest share of pictures `[0, 1]` that these forgets are about together: of the
         pool, of the evaluation set; without either of them, of the cells that they name.
 
@@ -50,12 +52,19 @@ class Extents:
         if data is not None:
             digest = str(self.core.desk.model(model).evaluation)
             labelled = [
-                self._of_set(basis, contribution, digest, data) for contribution in contributions
+                self._of_set(basis, contribution, digest, data)
+                for contribution in contributions
             ]
             shares.append(float(np.logical_or.reduce(labelled).mean()))
         if not shares:
             shares.append(
-                min(1.0, sum(named_share(basis, contribution) for contribution in contributions))
+                min(
+                    1.0,
+                    sum(
+                        named_share(basis, contribution)
+                        for contribution in contributions
+                    ),
+                )
             )
         return max(shares)
 
@@ -69,7 +78,11 @@ class Extents:
         )
 
     def _of_set(
-        self, basis: Basis, contribution: Contribution, digest: str, data: EvaluationData
+        self,
+        basis: Basis,
+        contribution: Contribution,
+        digest: str,
+        data: EvaluationData,
     ) -> Bools:
         key = (basis.digest, contribution.digest, digest)
         mask = self._masks.get(key)

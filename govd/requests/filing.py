@@ -29,7 +29,15 @@ from govd.requests.reverting import Reverting
 from govd.requests.wanted import Wanted
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
-COPIED = ("concepts", "domains", "strength", "method", "target", "prototypes", "examples")
+COPIED = (
+    "concepts",
+    "domains",
+    "strength",
+    "method",
+    "target",
+    "prototypes",
+    "examples",
+)
 """What a revert's record repeats of its forget."""
 
 
@@ -46,8 +54,12 @@ class Requests:
         self.predicting = Predicting(
             core, self.privacy, self.contributions, self.composing, self.calibrating
         )
-        self.previewing = Previewing(core, self.computing, self.predicting, self.decisions)
-        self.reverting = Reverting(core, self.contributions, self.composing, self.predicting)
+        self.previewing = Previewing(
+            core, self.computing, self.predicting, self.decisions
+        )
+        self.reverting = Reverting(
+            core, self.contributions, self.composing, self.predicting
+        )
         self.accepting = Accepting(core, self.privacy)
         self.criteria = self.accepting.change
         self.decide, self.hold = self.decisions.decide, self.decisions.hold
@@ -97,7 +109,10 @@ class Requests:
                 spec, _ = understood(core, model, options)
             repeated = self._repeated_or_possible(model, spec, options)
             return repeated or self._file(
-                self.body(model, spec, options), options.idempotency_key, actor, options.private
+                self.body(model, spec, options),
+                options.idempotency_key,
+                actor,
+                options.private,
             )
 
     def _repeated_or_possible(
@@ -115,7 +130,9 @@ class Requests:
             wanted.check_possible(spec)
         return repeated
 
-    def body(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
+    def body(
+        self, model: str, spec: ForgetSpec, options: ForgetOptions
+    ) -> dict[str, Json]:
         """A forget as its entry records it, before anything of it is hidden.
 
         Raises:
@@ -134,11 +151,18 @@ class Requests:
             **self.accepting.filed(model, options),
         }
 
-    def compared(self, model: str, spec: ForgetSpec, options: ForgetOptions) -> dict[str, Json]:
+    def compared(
+        self, model: str, spec: ForgetSpec, options: ForgetOptions
+    ) -> dict[str, Json]:
         """What of a forget is the same where it is filed again with its key; as `body`."""
         body = self.body(model, spec, options)
-        compared = {**body, "criteria": body.get("criteria")}  # with none, of one with none
-        if options.criterion_set is None:  # the model may have got another one meanwhile
+        # with none, of one with none
+        compared = {
+            **body,
+            "criteria": body.get("criteria"),
+        }
+        # the model may have got another one meanwhile
+        if options.criterion_set is None:
             compared.pop("criteria_set", None)
         return compared
 
@@ -150,7 +174,9 @@ class Requests:
         spec, pictures = understood(self.core, model, options)
         same = Wanted(self.core, self.privacy, model).same_scope(spec)
         Wanted(self.core, self.privacy, model, same).check_possible(spec)
-        return self.previewing.preview(self.body(model, spec, options), spec, pictures, same, actor)
+        return self.previewing.preview(
+            self.body(model, spec, options), spec, pictures, same, actor
+        )
 
     @bounded
     def preview_revert(self, request_id: str, actor: str = "") -> Record:
@@ -165,7 +191,9 @@ class Requests:
         check_revertible(forget)
         returning = self.reverting.returning(forget, encode=True)
         copied, body = copied_from(forget), revert_of(forget, "")
-        filed = None if asked.is_forget else {"id": asked.id, "state": asked.state.value}
+        filed = (
+            None if asked.is_forget else {"id": asked.id, "state": asked.state.value}
+        )
         return {
             "kind": "revert",
             "model": forget.model,
@@ -181,7 +209,11 @@ class Requests:
 
     @bounded
     def revert(
-        self, request_id: str, reason: str, actor: str, idempotency_key: str | None = None
+        self,
+        request_id: str,
+        reason: str,
+        actor: str,
+        idempotency_key: str | None = None,
     ) -> Request:
         """File the revert of a forget.
 
@@ -197,7 +229,9 @@ class Requests:
             if repeated is not None:
                 return repeated
             self.check_revert(forget)
-            return self._file({**body, **copied_from(forget)}, idempotency_key, actor, is_private)
+            return self._file(
+                {**body, **copied_from(forget)}, idempotency_key, actor, is_private
+            )
 
     def check_revert(self, forget: Request) -> None:
         """Whether a revert of a forget may be filed.
@@ -227,7 +261,9 @@ class Requests:
             check_hold(request)
             return self.privacy.shred(request, reason, actor)
 
-    def _file(self, body: dict[str, Json], key: str | None, actor: str, private: bool) -> Request:
+    def _file(
+        self, body: dict[str, Json], key: str | None, actor: str, private: bool
+    ) -> Request:
         draft = self.filed_draft(body, key, actor, private)
         self.core.desk.append([draft])
         return self.core.desk.request(draft.subject)
@@ -249,7 +285,9 @@ class Requests:
             body = self.privacy.hide(request_id, body, ("reason",))
         return Draft("request.file", request_id, actor, str(body["model"]), body)
 
-    def _repeated(self, key: str | None, body: dict[str, Json], private: bool) -> Request | None:
+    def _repeated(
+        self, key: str | None, body: dict[str, Json], private: bool
+    ) -> Request | None:
         """The request that was filed with this key.
 
         Raises:
@@ -276,7 +314,12 @@ class Requests:
 
 def revert_of(forget: Request, reason: str) -> dict[str, Json]:
     """A revert as its filer says it, without what it copies of its forget."""
-    return {"kind": "revert", "model": forget.model, "reverts": forget.id, "reason": reason}
+    return {
+        "kind": "revert",
+        "model": forget.model,
+        "reverts": forget.id,
+        "reason": reason,
+    }
 
 
 def copied_from(forget: Request) -> dict[str, Json]:

@@ -118,5 +118,7 @@ class Finding:
         except GovdError:
             return False
         return concept in {
-            phrase.casefold() for c in revealed["concepts"] for phrase in (c["name"], *c["aliases"])
+            phrase.casefold()
+            for c in revealed["concepts"]
+            for phrase in (c["name"], *c["aliases"])
         }

@@ -45,12 +45,16 @@ class Holding:
             self.core.desk.refresh()
             request = self.core.desk.request(request_id)
             if request.hold is not None:
-                raise Conflict(f"{request.id} is held already", advice="`govd request show ID`")
+                raise Conflict(
+                    f"{request.id} is held already", advice="`govd request show ID`"
+                )
             _check_reason(reason, "a hold")
             payload = self.privacy.reason(request, reason)
             drafts = [request_draft(request, "hold", actor, payload)]
             for other in list(self.core.desk.views.open.values()):
-                is_approved = other.state is RequestState.APPROVED and not other.is_forget
+                is_approved = (
+                    other.state is RequestState.APPROVED and not other.is_forget
+                )
                 if is_approved and request.id in (other.id, other.reverts):
                     waits = {
                         "reason": f"{request.id} is under a legal hold: approve it again later"
@@ -70,7 +74,9 @@ class Holding:
 
         def checked(request: Request) -> dict[str, Json]:
             if request.hold is None:
-                raise Conflict(f"{request.id} is not held", advice="`govd request show ID`")
+                raise Conflict(
+                    f"{request.id} is not held", advice="`govd request show ID`"
+                )
             _check_reason(reason, "a release")
             return {}
 
@@ -104,7 +110,10 @@ class Holding:
         Raises:
             Usage: it is no later, or too late.
         """
-        settings, filed = self.core.home.settings, datetime.fromisoformat(request.filed_at)
+        settings, filed = (
+            self.core.home.settings,
+            datetime.fromisoformat(request.filed_at),
+        )
         due_at = str(date_of(due, "due"))
         due_already = request.due_at or _after(filed, settings.deadline_days)
         if due_at <= due_already:
@@ -145,7 +154,9 @@ class Holding:
             request = core.desk.request(request.id)
             payload = checked(request)
             act = _act(request, event, payload)
-            outcome = weighed(act, event, ballot.everything, actor, core.desk.views.people())
+            outcome = weighed(
+                act, event, ballot.everything, actor, core.desk.views.people()
+            )
             drafts: list[Draft] = ballot.drafts(request, self.decisions.versions())
             payload |= {**self.privacy.reason(request, reason), **outcome.words}
             if outcome.event == "deny":
@@ -162,7 +173,11 @@ class Holding:
 
 
 def _act(request: Request, event: str, payload: dict[str, Json]) -> Act:
-    return release_of(request) if event == "release" else extension_of(request, payload["due_at"])
+    return (
+        release_of(request)
+        if event == "release"
+        else extension_of(request, payload["due_at"])
+    )
 
 
 def _check_reason(reason: str, what: str) -> None:

@@ -171,14 +171,18 @@ def yardstick(basis: Basis) -> Yardstick:
         labels = every[: len(basis.labels)]
         near = max(_share(_nearest(labels), 1.0), _share(neighbours, ORDINARY), MIDDLE)
         return Yardstick(basis.labels, labels, centre, names, near, "label")
-    return Yardstick(names, every, centre, names, _share(neighbours, FURTHEST), "known word")
+    return Yardstick(
+        names, every, centre, names, _share(neighbours, FURTHEST), "known word"
+    )
 
 
 def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
     """Those of the phrases that are no labels, in open use no words of the vocabulary either: those
     that must be measured.
     """
-    words = {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
+    words = (
+        {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
+    )
     return [phrase for phrase in phrases if phrase not in words]
 
 
@@ -194,7 +198,9 @@ def doubts(
     return [doubt for doubt in judged if doubt is not None]
 
 
-def _doubt(phrase: str, measure: Yardstick, embedded: Callable[[str], Floats]) -> Doubt | None:
+def _doubt(
+    phrase: str, measure: Yardstick, embedded: Callable[[str], Floats]
+) -> Doubt | None:
     cosines = measure.rows @ _from(measure.centre, embedded(phrase)[None])[0]
     nearest = int(np.argmax(cosines)) if len(cosines) else -1
     cosine = float(cosines[nearest]) if nearest >= 0 else 0.0
@@ -239,11 +245,15 @@ def _mistyped(phrase: str, measure: Yardstick) -> bool:
     if folded(phrase) in map(folded, measure.words):
         return False
     if measure.what == "label":
-        similar: Collection[str] = [name for _, name in alike(phrase, measure.names, MISTYPED)]
+        similar: Collection[str] = [
+            name for _, name in alike(phrase, measure.names, MISTYPED)
+        ]
     else:
         long = len(folded(phrase)) >= SHORT
         close = alike(phrase, measure.names, MISTYPED_OPEN)
-        similar = [name for _, name in close if long or is_turned_or_doubled(phrase, name)]
+        similar = [
+            name for _, name in close if long or is_turned_or_doubled(phrase, name)
+        ]
     return bool(similar) and not any(is_variant(phrase, name) for name in similar)
 
 
@@ -257,7 +267,9 @@ def _nearest(rows: Floats) -> Floats:
     """The cosine of each row `(n, d)`, or of an even sample of them, with its nearest other."""
     if len(rows) < 2:
         return np.zeros(0)
-    at = np.unique(np.arange(min(SAMPLE, len(rows))) * len(rows) // min(SAMPLE, len(rows)))
+    at = np.unique(
+        np.arange(min(SAMPLE, len(rows))) * len(rows) // min(SAMPLE, len(rows))
+    )
     cosines = rows[at] @ rows.T
     cosines[np.arange(len(at)), at] = -np.inf
     highest: Floats = cosines.max(1)

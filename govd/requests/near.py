@@ -94,7 +94,13 @@ def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[Neighbour]:
     rows = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
     centre = rows.mean(0)
     words, typed = rows - centre, texts - centre
-    lengths = np.linalg.norm(words, axis=1)[:, None] * np.linalg.norm(typed, axis=1)[None, :]
+    lengths = (
+        np.linalg.norm(words, axis=1)[:, None] * np.linalg.norm(typed, axis=1)[None, :]
+    )
     cosines = ((words @ typed.T) / np.maximum(lengths, 1e-12)).max(1)
-    order = [int(i) for i in np.argsort(-cosines, kind="stable") if names[int(i)][0] not in phrases]
+    order = [
+        int(i)
+        for i in np.argsort(-cosines, kind="stable")
+        if names[int(i)][0] not in phrases
+    ]
     return [Neighbour(*names[i], float(cosines[i]), rows[i]) for i in order[:NEAR]]

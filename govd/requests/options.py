@@ -56,10 +56,14 @@ def _check_amounts(core: Core, options: ForgetOptions, method: str) -> None:
             advice=f"For {method} it is over 0 and at most {limit:g}.",
         )
     if options.target is not None and options.target not in TARGETS:
-        raise Usage(f"unknown target {options.target!r}", advice=f"Targets: {', '.join(TARGETS)}.")
+        raise Usage(
+            f"unknown target {options.target!r}",
+            advice=f"Targets: {', '.join(TARGETS)}.",
+        )
     if options.prototypes < 0 or options.prototypes > PROTOTYPES:
         raise Usage(
-            f"{options.prototypes} prototypes", advice=f"From 0 to {PROTOTYPES} for each concept."
+            f"{options.prototypes} prototypes",
+            advice=f"From 0 to {PROTOTYPES} for each concept.",
         )
 
 
@@ -85,7 +89,8 @@ def understood(
     if domains and set(domains) == set(registered.domains):
         if not names:
             raise Usage(
-                "all concepts in all domains is the whole model", advice="Name fewer domains."
+                "all concepts in all domains is the whole model",
+                advice="Name fewer domains.",
             )
         domains = []  # in every domain that there is: everywhere
     method = _method(core, registered, options)
@@ -113,7 +118,10 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
         check_phrase(spelled(concept), "concept")
     for alias in options.aliases:
         check_phrase(spelled(alias), "alias")
-    names, most = [spelled(c) for c in options.concepts], core.home.settings.max_concepts
+    names, most = (
+        [spelled(c) for c in options.concepts],
+        core.home.settings.max_concepts,
+    )
     if len(set(names)) < len(names):
         raise Usage("a concept is named twice", advice="Name each once.")
     if len(names) > most:
@@ -128,7 +136,8 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
         )
     if options.all_concepts and not options.domains:
         raise Usage(
-            "all concepts in all domains is the whole model", advice="Name a domain (--domain D)."
+            "all concepts in all domains is the whole model",
+            advice="Name a domain (--domain D).",
         )
     if options.aliases and len(names) != 1:
         raise Usage(
@@ -144,9 +153,13 @@ def _domains(registered: RegisteredModel, options: ForgetOptions) -> list[str]:
     domains = list(dict.fromkeys(map(spelled, options.domains)))
     for domain in domains:
         if domain not in by_spelling:
-            names = ", ".join(registered.domains) or "none (register the model with --domains)"
+            names = (
+                ", ".join(registered.domains)
+                or "none (register the model with --domains)"
+            )
             raise NotFound(
-                f"{registered.name} has no domain {domain!r}", advice=f"Known domains: {names}."
+                f"{registered.name} has no domain {domain!r}",
+                advice=f"Known domains: {names}.",
             )
     return [by_spelling[domain] for domain in domains]
 
@@ -162,7 +175,9 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
     return method_for(record)
 
 
-def _check_space(registered: RegisteredModel, options: ForgetOptions, method: str) -> None:
+def _check_space(
+    registered: RegisteredModel, options: ForgetOptions, method: str
+) -> None:
     """Refuse what needs a space of a model that has none, and the other way round.
 
     Raises:
@@ -198,7 +213,9 @@ def method_for(record: Record) -> str:
     return WITH_POOL if record["pool"] else WITHOUT_POOL
 
 
-def target_for(core: Core, record: Record, method: str, target: str | None = None) -> str | None:
+def target_for(
+    core: Core, record: Record, method: str, target: str | None = None
+) -> str | None:
     """The target of a request, by the model's use where it names none; None for methods that have
     no targets.
 
@@ -223,7 +240,8 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
         )
     if not getattr(core.plugins.methods[method], "learns_from_pictures", False):
         raise Usage(
-            f"{method} takes no examples", advice="Give the model a pool, or leave --example out."
+            f"{method} takes no examples",
+            advice="Give the model a pool, or leave --example out.",
         )
     if options.private:
         raise Usage(
@@ -278,7 +296,9 @@ def date_of(text: str | None, what: str) -> str | None:
     try:
         date = str(moment(text, what, end=True))
     except Usage:
-        raise Usage(f"{what} is {text!r}", advice="Write a date as 2027-01-31.") from None
+        raise Usage(
+            f"{what} is {text!r}", advice="Write a date as 2027-01-31."
+        ) from None
     if date <= now():
         raise Usage(f"{what} is {text!r}, which is past", advice="Say a date to come.")
     return date

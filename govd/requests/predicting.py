@@ -43,7 +43,11 @@ class Predicting:
     ) -> None:
         self.core, self.calibrating = core, calibrating
         self.contributions, self.composing = contributions, composing
-        self.extents, self._names, self.privacy = Extents(core), Names(core, privacy), privacy
+        self.extents, self._names, self.privacy = (
+            Extents(core),
+            Names(core, privacy),
+            privacy,
+        )
         self.effects = Effects(core, calibrating, self.extents)
 
     def predicted(
@@ -63,13 +67,17 @@ class Predicting:
         beside = self.beside(request, contribution, opened, without)
         if not basis.has_space:
             return self._by_extent(request, beside)
-        disagreement = self._disagreement(beside, self.calibrating.of(core.desk.model(model)))
+        disagreement = self._disagreement(
+            beside, self.calibrating.of(core.desk.model(model))
+        )
         others = [c for c in beside.others if c.digest != contribution.digest]
         total_share = self.extents.share(model, basis, beside.everything)
         doubted = self._names.doubted(
             request, basis, lambda phrase: phrase_embedding(opened, phrase)
         )
-        figures = {k: v for k, v in beside.figures.items() if k not in ("targets", "costs")}
+        figures = {
+            k: v for k, v in beside.figures.items() if k not in ("targets", "costs")
+        }
         return replace(
             disagreement,
             effect=self._effect(request, opened, beside),
@@ -81,7 +89,9 @@ class Predicting:
             doubted_names=doubted,
             subsumed_by=self._covering(request, beside.covered_by),
             covers=tuple(self._covered_id(request, name) for name in beside.covers),
-            total_disagreement_before=float(beside.figures_before["predicted_disagreement"]),
+            total_disagreement_before=float(
+                beside.figures_before["predicted_disagreement"]
+            ),
             forgets=beside.adding_before,
             forgets_after=beside.adding,
             figures=figures,
@@ -112,7 +122,9 @@ class Predicting:
         private = request.private or inner is None or inner.private
         return "" if private else name
 
-    def _effect(self, request: Request, opened: Opened, beside: Beside) -> Effect | None:
+    def _effect(
+        self, request: Request, opened: Opened, beside: Beside
+    ) -> Effect | None:
         """Whether it works, by the prompts that the basis has; nothing is encoded for it but the
         request's own phrases.
         """
@@ -122,7 +134,11 @@ class Predicting:
         return self.effects.on_pool(request.model, opened, spec, beside, watch, prompts)
 
     def beside(
-        self, request: Request, contribution: Contribution, opened: Opened, without: str = ""
+        self,
+        request: Request,
+        contribution: Contribution,
+        opened: Opened,
+        without: str = "",
     ) -> Beside:
         """A contribution beside what is in force, composed.
 
@@ -146,7 +162,9 @@ class Predicting:
         before, figures_before = self.composing.figures(opened.basis, standing)
         covered = above.get(request.id)
         joint = [
-            c for name, c in stored.items() if name not in above and c.digest != contribution.digest
+            c
+            for name, c in stored.items()
+            if name not in above and c.digest != contribution.digest
         ]
         if not covered:
             joint = [contribution, *joint]
@@ -167,10 +185,16 @@ class Predicting:
             covered,
             len(standing),
             len(joint),
-            tuple(name for name in above if above[name] == request.id and name not in above_before),
+            tuple(
+                name
+                for name in above
+                if above[name] == request.id and name not in above_before
+            ),
         )
 
-    def _disagreement(self, beside: Beside, calibration: Calibration | None) -> Predicted:
+    def _disagreement(
+        self, beside: Beside, calibration: Calibration | None
+    ) -> Predicted:
         """How many other answers change, in all and by this request; by label, cell and domain
         where there is a pool, with the ends of their intervals where errors of predictions were
         measured on this model.
@@ -194,7 +218,9 @@ class Predicting:
             disagreement=by_it.share,
             total_disagreement=total,
             measured=True,
-            costs=own if is_telling else {name: nameless(cost) for name, cost in own.items()},
+            costs=own
+            if is_telling
+            else {name: nameless(cost) for name, cost in own.items()},
         )
         if by_it.high is None or calibration is None:
             return predicted
@@ -211,7 +237,9 @@ class Predicting:
         return (
             own
             if calibration is None
-            else {name: calibration.around(name, figure) for name, figure in own.items()}
+            else {
+                name: calibration.around(name, figure) for name, figure in own.items()
+            }
         )
 
 

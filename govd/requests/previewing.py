@@ -47,7 +47,11 @@ class Previewing:
     """Previews of a home's models. Nothing is written."""
 
     def __init__(
-        self, core: Core, computing: Computing, predicting: Predicting, decisions: Decisions
+        self,
+        core: Core,
+        computing: Computing,
+        predicting: Predicting,
+        decisions: Decisions,
     ) -> None:
         self.core, self.computing = core, computing
         self.predicting, self.decisions = predicting, decisions
@@ -79,7 +83,9 @@ class Previewing:
                 advice='With approval = "person" in govd.toml a forget is computed and waits;'
                 " `govd request show` tells how much it changes.",
             )
-        contribution = self.computing.compute(spec, opened, keep=False, pictures=pictures)
+        contribution = self.computing.compute(
+            spec, opened, keep=False, pictures=pictures
+        )
         without = same.id if same else ""
         question = Question(as_filed(body, actor), spec, opened, pictures, without)
         predicted = self.predicting.predicted(question.request, contribution, without)
@@ -90,8 +96,12 @@ class Previewing:
             "model": model,
             **fields_of(spec),
             "same_scope": _told(same),
-            "effect": _shown_effect(self.effects.on_pool(model, opened, spec, beside, watch)),
-            "labelled": _shown_effect(self.effects.on_labelled(model, opened, spec, beside)),
+            "effect": _shown_effect(
+                self.effects.on_pool(model, opened, spec, beside, watch)
+            ),
+            "labelled": _shown_effect(
+                self.effects.on_labelled(model, opened, spec, beside)
+            ),
             "costs": predicted.as_json().get("costs", {}),
             "criteria": foreseen(question.request.criteria, predicted),
             "decision": self.decision("filed", computed, predicted),
@@ -102,11 +112,15 @@ class Previewing:
             "predicted": predicted.as_json(),
         }
 
-    def _capacity(self, model: str, beside: Beside, predicted: Predicted) -> dict[str, Json] | None:
+    def _capacity(
+        self, model: str, beside: Beside, predicted: Predicted
+    ) -> dict[str, Json] | None:
         """The model's capacity curve, where it is now, and where it would be with this forget."""
         standing = beside.adding_before
         cost = beside.figures_before["predicted_disagreement"]
-        curve = self.predicting.calibrating.capacity(self.core.desk.model(model), standing, cost)
+        curve = self.predicting.calibrating.capacity(
+            self.core.desk.model(model), standing, cost
+        )
         if curve is None:
             return None
         then = {"forgets": beside.adding, "changed": predicted.total_disagreement}
@@ -118,11 +132,18 @@ class Previewing:
         """What policies would say to it as it is filed, and what follows; no entry is made.
         `moment`: `filed`, or `revert`, of which nothing is `predicted`.
         """
-        votes = self.decisions.ballot(moment, request, predicted, request.filed_by).everything
+        votes = self.decisions.ballot(
+            moment, request, predicted, request.filed_by
+        ).everything
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
-            event, reason = "wait", "a person must approve (approval = person in govd.toml)"
-        needed = [vote.needs for vote in votes if vote.decision == "wait" and vote.needs]
+            event, reason = (
+                "wait",
+                "a person must approve (approval = person in govd.toml)",
+            )
+        needed = [
+            vote.needs for vote in votes if vote.decision == "wait" and vote.needs
+        ]
         waits_for = str(needed[0]) if needed else "a person"
         return {
             "event": event,
@@ -141,7 +162,9 @@ class Previewing:
         variants = [replace(spec, strength=strength) for strength in strengths]
         if spec.target is not None:
             targets = [target for target in TARGETS if target != spec.target]
-            variants += [replace(spec, target=target, strength=1.0) for target in targets]
+            variants += [
+                replace(spec, target=target, strength=1.0) for target in targets
+            ]
         return [self._variant(question, variant) for variant in variants]
 
     def _variant(self, question: Question, variant: ForgetSpec) -> dict[str, Json]:
@@ -157,7 +180,9 @@ class Previewing:
                 variant, opened, keep=False, pictures=question.pictures
             )
             request = question.request.with_(**fields_of(variant))
-            beside = self.predicting.beside(request, contribution, opened, question.without)
+            beside = self.predicting.beside(
+                request, contribution, opened, question.without
+            )
         except MachineFault:
             raise
         except (OverCapacity, Unsupported, Conflict) as error:
@@ -170,7 +195,9 @@ class Previewing:
         if watch is not None:
             calibration = self.predicting.calibrating.of(self.core.desk.model(model))
             costs = self.predicting.around(own_costs(watch, beside), calibration)
-        return row | {"costs": {name: figure.as_json() for name, figure in costs.items()}}
+        return row | {
+            "costs": {name: figure.as_json() for name, figure in costs.items()}
+        }
 
 
 def as_filed(body: Record, actor: str) -> Request:

@@ -48,7 +48,9 @@ class Privacy:
         Raises:
             MachineFault: it cannot be written; nothing was changed.
         """
-        commitment = self.core.private.seal(request_id, {name: body[name] for name in fields})
+        commitment = self.core.private.seal(
+            request_id, {name: body[name] for name in fields}
+        )
         hidden: dict[str, Json] = dict.fromkeys(fields, "") | {
             "private": {"commitment": commitment, "fields": list(fields)}
         }
@@ -58,7 +60,9 @@ class Privacy:
                 for i, _ in enumerate(body["concepts"])
             ]
         key = body.get("idempotency_key")
-        return body | hidden | {"idempotency_key": self.keyed(str(key)) if key else None}
+        return (
+            body | hidden | {"idempotency_key": self.keyed(str(key)) if key else None}
+        )
 
     def keyed(self, key: str) -> str:
         """What the ledger says in the place of a private request's idempotency key: nobody can
@@ -93,13 +97,18 @@ class Privacy:
         hidden = request.get("private")
         if not hidden or request.get("shredded_at"):
             return dict(request)
-        return {**request, **self.core.private.open(str(request["id"]), str(hidden["commitment"]))}
+        return {
+            **request,
+            **self.core.private.open(str(request["id"]), str(hidden["commitment"])),
+        }
 
     def commitment(self, scope: Scope) -> str:
         """What two scopes have in common if and only if they are the same; it tells nothing without
         the home's secret.
         """
-        return hmac.new(self._secret, canonical.encode(scope.as_json()), "sha256").hexdigest()
+        return hmac.new(
+            self._secret, canonical.encode(scope.as_json()), "sha256"
+        ).hexdigest()
 
     def scope(self, request: Request) -> str | None:
         """The commitment of a request's scope, of a private one as long as its text is there; None
@@ -110,7 +119,9 @@ class Privacy:
         if kept is not None:
             return kept
         try:
-            return self._scopes.put(key, self.commitment(scope_of(self.revealed(request))))
+            return self._scopes.put(
+                key, self.commitment(scope_of(self.revealed(request)))
+            )
         except GovdError:
             return None
 
@@ -147,10 +158,16 @@ class Privacy:
             if "box" not in hidden:
                 continue
             try:
-                text = self.core.private.open(hidden["box"], hidden["commitment"])["reason"]
+                text = self.core.private.open(hidden["box"], hidden["commitment"])[
+                    "reason"
+                ]
             except (NotFound, BadFile):
                 text = "(this text is lost)"
-            about = {"entry": entry["seq"], "kind": entry["kind"], "actor": entry["actor"]}
+            about = {
+                "entry": entry["seq"],
+                "kind": entry["kind"],
+                "actor": entry["actor"],
+            }
             reasons.append({**about, "reason": text})
         return reasons
 
@@ -169,7 +186,9 @@ class Privacy:
         core = self.core
         self._private(request.id)
         subjects = [request.id, *self._reverts(request.id)]
-        names = [name for name in core.private.names() if name.partition(".")[0] in subjects]
+        names = [
+            name for name in core.private.names() if name.partition(".")[0] in subjects
+        ]
         boxes = core.desk.boxes(subjects)
         if subjects[0] in boxes.shredded and not names:
             when = (request.shredded_at or "an earlier day")[:10]
@@ -230,8 +249,12 @@ class Privacy:
                 for name, value in body.items()
                 if name not in filed["private"]["fields"]
             }
-            as_many = len(body.get("concepts", filed["concepts"])) == len(filed["concepts"])
-            return as_many and all(filed.get(name) == value for name, value in open_.items())
+            as_many = len(body.get("concepts", filed["concepts"])) == len(
+                filed["concepts"]
+            )
+            return as_many and all(
+                filed.get(name) == value for name, value in open_.items()
+            )
         try:
             revealed = self.revealed({**filed, "id": request.id, "shredded_at": None})
         except GovdError:

@@ -32,7 +32,11 @@ class Reverting:
     """Predictions of reverts. Nothing is written."""
 
     def __init__(
-        self, core: Core, contributions: Contributions, composing: Composing, predicting: Predicting
+        self,
+        core: Core,
+        contributions: Contributions,
+        composing: Composing,
+        predicting: Predicting,
     ) -> None:
         self.core, self.contributions = core, contributions
         self.composing, self.predicting = composing, predicting
@@ -78,14 +82,21 @@ class Reverting:
     def capacity(self, forget: Request, returning: Returning) -> dict[str, Json] | None:
         """The model's capacity curve, where it is now, and where it would be after the revert."""
         curve = self.predicting.calibrating.capacity(
-            self.core.desk.model(forget.model), returning.forgets, returning.disagreement
+            self.core.desk.model(forget.model),
+            returning.forgets,
+            returning.disagreement,
         )
         if curve is None:
             return None
-        then = {"forgets": returning.forgets_after, "changed": returning.disagreement_after}
+        then = {
+            "forgets": returning.forgets_after,
+            "changed": returning.disagreement_after,
+        }
         return {**curve, "then": then}
 
-    def _adding(self, requests: Sequence[Request], covered: dict[str, str]) -> list[Contribution]:
+    def _adding(
+        self, requests: Sequence[Request], covered: dict[str, str]
+    ) -> list[Contribution]:
         return [
             self.contributions.load(request.contribution)
             for request in requests
@@ -104,7 +115,14 @@ class Reverting:
         before, figures_before = self._figures(opened, now)
         after, figures = self._figures(opened, then)
         return Beside(
-            opened.basis, own, tuple(now), before, after, figures_before, figures, covered_by
+            opened.basis,
+            own,
+            tuple(now),
+            before,
+            after,
+            figures_before,
+            figures,
+            covered_by,
         )
 
     def _figures(

@@ -42,7 +42,11 @@ KNOWN: Final = (*SEVERAL, *TEXTS, *SWITCHES, *NUMBERS)
 MAX_ROWS: Final = 10_000
 YES, NO = ("1", "true", "yes", "y", "x"), ("", "0", "false", "no", "n")
 BAR: Final = "|"
-FORMS: Final[Mapping[str, RowForm]] = {".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+FORMS: Final[Mapping[str, RowForm]] = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
 """How rows are written, by how a file's name ends; whatever else is a text."""
 
 
@@ -63,7 +67,9 @@ def form_of(name: str) -> RowForm:
     return FORMS.get(Path(name).suffix.lower(), "text")
 
 
-def rows_of(data: bytes, where: str, form: RowForm = "text", pictures: bool = True) -> list[Filing]:
+def rows_of(
+    data: bytes, where: str, form: RowForm = "text", pictures: bool = True
+) -> list[Filing]:
     """The rows of a document; none where it has none.
 
     A text whose first line names the column `concept` (or `concepts`, `all_concepts`) is CSV with
@@ -84,7 +90,9 @@ def rows_of(data: bytes, where: str, form: RowForm = "text", pictures: bool = Tr
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise Usage(
-            f"the rows cannot be read ({fault})", where=where, advice="Give a text file in UTF-8."
+            f"the rows cannot be read ({fault})",
+            where=where,
+            advice="Give a text file in UTF-8.",
         ) from None
     read = {"text": _of_text, "json": _of_json, "ndjson": _of_ndjson}[form]
     filings: list[Filing] = []
@@ -105,7 +113,9 @@ def rows_of(data: bytes, where: str, form: RowForm = "text", pictures: bool = Tr
 def _of_text(text: str, where: str, pictures: bool) -> Iterator[Filing]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
-    columns = [_column(name) for name in next(csv.reader([first], delimiter=delimiter), [])]
+    columns = [
+        _column(name) for name in next(csv.reader([first], delimiter=delimiter), [])
+    ]
     if {"concept", "all_concepts"} & set(columns):
         yield from _of_csv(text, columns, delimiter, where, pictures)
         return
@@ -116,7 +126,9 @@ def _of_text(text: str, where: str, pictures: bool) -> Iterator[Filing]:
 
 def _column(name: str) -> str:
     plain = name.strip().lower().replace("-", "_")
-    return next((singular for singular, several in SEVERAL.items() if plain == several), plain)
+    return next(
+        (singular for singular, several in SEVERAL.items() if plain == several), plain
+    )
 
 
 def _check_columns(columns: Sequence[str], where: str) -> None:
@@ -166,7 +178,9 @@ def _of_cells(
             advice="Quote cells that hold the delimiter.",
         )
         return Filing(line, tuple(filter(None, [row.get("concept")])), fault=fault)
-    return _of_row({name: cell for name, cell in row.items() if name}, line, place, pictures)
+    return _of_row(
+        {name: cell for name, cell in row.items() if name}, line, place, pictures
+    )
 
 
 # -- JSON
@@ -181,12 +195,16 @@ def _of_json(text: str, where: str, pictures: bool) -> Iterator[Filing]:
         document = _parsed(text)
     except (ValueError, RecursionError, _Twice) as fault:
         raise Usage(
-            f"this is no JSON ({fault})", where=where, advice="Give a list of names or objects."
+            f"this is no JSON ({fault})",
+            where=where,
+            advice="Give a list of names or objects.",
         ) from None
     items = document.get("rows") if isinstance(document, dict) else document
     if not isinstance(items, list):
         raise Usage(
-            "this is no list of rows", where=where, advice="Give a list of names or objects."
+            "this is no list of rows",
+            where=where,
+            advice="Give a list of names or objects.",
         )
     for number, item in enumerate(items, 1):
         yield _of_item(item, number, f"{where}, row {number}", pictures)
@@ -200,7 +218,9 @@ def _of_ndjson(text: str, where: str, pictures: bool) -> Iterator[Filing]:
         try:
             item = _parsed(line)
         except (ValueError, RecursionError, _Twice) as fault:
-            wrong = Usage(f"this is no JSON ({fault})", where=place, advice="One object a line.")
+            wrong = Usage(
+                f"this is no JSON ({fault})", where=place, advice="One object a line."
+            )
             yield Filing(number, (), fault=wrong)
             continue
         yield _of_item(item, number, place, pictures)
@@ -227,7 +247,9 @@ def _of_item(item: Any, line: int, where: str, pictures: bool) -> Filing:
     if isinstance(item, str) and item.strip():
         return Filing(line, (item.strip(),))
     if not isinstance(item, dict):
-        fault = Usage("this is no row", where=where, advice="Write a name or an object.")
+        fault = Usage(
+            "this is no row", where=where, advice="Write a name or an object."
+        )
         return Filing(line, (), fault=fault)
     columns = [_column(name) for name in item]
     row = dict(zip(columns, item.values(), strict=True))
@@ -255,8 +277,12 @@ def _of_row(row: Mapping[str, Any], line: int, where: str, pictures: bool) -> Fi
     """A row of cells or JSON values, by its columns; with what is wrong with it, if so."""
     try:
         if row.get("example") and not pictures:
-            raise Usage("a feed brings no pictures", where=where, advice="Leave example out.")
-        options = {name: _value(name, cell, where) for name, cell in row.items() if cell != ""}
+            raise Usage(
+                "a feed brings no pictures", where=where, advice="Leave example out."
+            )
+        options = {
+            name: _value(name, cell, where) for name, cell in row.items() if cell != ""
+        }
     except Usage as fault:  # of this row alone: the others are filed
         return Filing(line, _named(row), fault=fault)
     concepts = options.pop("concept", ())
@@ -267,13 +293,19 @@ def _of_row(row: Mapping[str, Any], line: int, where: str, pictures: bool) -> Fi
 def _value(name: str, cell: Any, where: str) -> Any:
     if name in SEVERAL:
         parts = _parts(name, cell, where)
-        return [_bytes(Path(part), where) for part in parts] if name == "example" else parts
+        return (
+            [_bytes(Path(part), where) for part in parts]
+            if name == "example"
+            else parts
+        )
     if name in SWITCHES:
         return _switch(name, cell, where)
     if name in NUMBERS:
         return _number(name, cell, where)
     if not isinstance(cell, str):
-        raise Usage(f"{name} is {cell!r}"[:200], where=where, advice="It must be a text.")
+        raise Usage(
+            f"{name} is {cell!r}"[:200], where=where, advice="It must be a text."
+        )
     return cell
 
 
@@ -283,7 +315,11 @@ def _parts(name: str, cell: Any, where: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in cell.split(BAR) if part.strip())
     if isinstance(cell, list) and all(isinstance(part, str) for part in cell):
         return tuple(part.strip() for part in cell if part.strip())
-    raise Usage(f"{name} is {cell!r}"[:200], where=where, advice="It must be a text, or several.")
+    raise Usage(
+        f"{name} is {cell!r}"[:200],
+        where=where,
+        advice="It must be a text, or several.",
+    )
 
 
 def _switch(name: str, cell: Any, where: str) -> bool:
@@ -313,4 +349,6 @@ def _bytes(path: Path, where: str) -> bytes:
     try:
         return read_regular(path, PICTURE_BYTES)
     except OSError as fault:
-        raise Usage(f"the example {path} cannot be read ({fault.strerror})", where=where) from None
+        raise Usage(
+            f"the example {path} cannot be read ({fault.strerror})", where=where
+        ) from None

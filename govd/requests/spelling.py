@@ -34,7 +34,9 @@ def distance(first: str, second: str, limit: int) -> int:
             left_out, added = before[j] + 1, row[j - 1] + 1
             changed = before[j - 1] + (letter != other)
             row[j] = min(left_out, added, changed)
-            crossed = i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other
+            crossed = (
+                i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other
+            )
             if crossed:
                 turned = earlier[j - 2] + 1
                 row[j] = min(row[j], turned)

@@ -17,7 +17,9 @@ def pictures_of(core: Core, request: Request) -> list[Record]:
     if request.private or not request.contribution:
         return []
     contribution = core.desk.views.contribution(request.contribution)
-    return [] if contribution is None else list(contribution.facts.get("prototypes", []))
+    return (
+        [] if contribution is None else list(contribution.facts.get("prototypes", []))
+    )
 
 
 def picture_of(core: Core, request: Request, digest: str) -> bytes:

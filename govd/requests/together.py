@@ -121,7 +121,9 @@ class Together:
             outcomes.append(outcome)
         return outcomes
 
-    def _looked_at(self, meant: Understood, actor: str, wanted: dict[str, Wanted]) -> Outcome:
+    def _looked_at(
+        self, meant: Understood, actor: str, wanted: dict[str, Wanted]
+    ) -> Outcome:
         if meant.spec is None:
             raise meant.fault or Usage("this row means nothing")
         proposed, spec, scope = meant.proposed, meant.spec, meant.scope
@@ -171,27 +173,44 @@ class Together:
             return bool(entry["actor"] == actor)
         return False
 
-    def _of_filed(self, proposed: Proposed, spec: ForgetSpec, filed: Request) -> Outcome:
+    def _of_filed(
+        self, proposed: Proposed, spec: ForgetSpec, filed: Request
+    ) -> Outcome:
         """What a row comes to that was filed before.
 
         Raises:
             KeyReused: it had its own key, and says something else now.
         """
-        if proposed.options.idempotency_key and not self._is_same(proposed, spec, filed):
+        if proposed.options.idempotency_key and not self._is_same(
+            proposed, spec, filed
+        ):
             raise KeyReused(
                 "this idempotency key came with another row",
                 where=proposed.options.idempotency_key,
                 advice=f"That was filed as {filed.id}. Give the row another key.",
             )
         if filed.state in ENDED:
-            why = f": {filed.state_reason}" if filed.state_reason and not filed.private else ""
-            return Outcome(proposed, "ended", filed.id, f"{filed.id} is {filed.state}{why}")
-        return Outcome(proposed, "already", filed.id, f"it is {filed.state} already, as {filed.id}")
+            why = (
+                f": {filed.state_reason}"
+                if filed.state_reason and not filed.private
+                else ""
+            )
+            return Outcome(
+                proposed, "ended", filed.id, f"{filed.id} is {filed.state}{why}"
+            )
+        return Outcome(
+            proposed, "already", filed.id, f"it is {filed.state} already, as {filed.id}"
+        )
 
     def _is_same(self, proposed: Proposed, spec: ForgetSpec, filed: Request) -> bool:
-        options = replace(proposed.options, due=None, expires=None)  # these may be past by now
+        # these may be past by now
+        options = replace(proposed.options, due=None, expires=None)
         body = self.requests.compared(proposed.model, spec, options)
-        body = {name: value for name, value in body.items() if name not in ("due_at", "expires_at")}
+        body = {
+            name: value
+            for name, value in body.items()
+            if name not in ("due_at", "expires_at")
+        }
         return self.requests.privacy.same(filed, body)
 
     def drafts(
@@ -209,7 +228,9 @@ class Together:
         for outcome in outcomes:
             proposed, place = outcome.proposed, (outcome.proposed.model, outcome.scope)
             if outcome.spec is not None:
-                body = self.requests.body(proposed.model, outcome.spec, proposed.options)
+                body = self.requests.body(
+                    proposed.model, outcome.spec, proposed.options
+                )
                 body |= {"source": dict(proposed.source)}
                 private = proposed.options.private
                 draft = self.requests.filed_draft(body, outcome.key, actor, private)

@@ -53,7 +53,9 @@ class Wanted:
         if other.private:
             advice = "Whoever may see private requests can revert it first."
             raise Conflict(
-                "the same scope is wanted already, by a private request", advice=advice, taken=True
+                "the same scope is wanted already, by a private request",
+                advice=advice,
+                taken=True,
             )
         how = "revert" if other.stands else "withdraw"
         raise Conflict(
@@ -102,7 +104,10 @@ class Wanted:
         own = {phrase for concept in spec.scope.concepts for phrase in concept.phrases}
         if basis.has_space:
             check_room(
-                basis, self._phrases | own if spec.scope.paradigm == "concepts" else self._phrases
+                basis,
+                self._phrases | own
+                if spec.scope.paradigm == "concepts"
+                else self._phrases,
             )
         family = self.core.plugins.methods[spec.method].family
         others = [request for name, request in self._families.items() if name != family]

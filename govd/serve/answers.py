@@ -49,7 +49,11 @@ class Answers:
                 self.path, isolation_level=None, check_same_thread=False, timeout=10
             )
             try:
-                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=OFF", SCHEMA):
+                for statement in (
+                    "PRAGMA journal_mode=WAL",
+                    "PRAGMA synchronous=OFF",
+                    SCHEMA,
+                ):
                     opened.execute(statement)
             except sqlite3.Error:
                 opened.close()
@@ -63,7 +67,9 @@ class Answers:
             self._db.close()
             self._db = None
 
-    def note(self, model: str, revision: int, inputs: Sequence[bytes], said: Json) -> str:
+    def note(
+        self, model: str, revision: int, inputs: Sequence[bytes], said: Json
+    ) -> str:
         """The id of an answer; it is kept where chance wants it so. An answer is given though it
         cannot be kept: the log says so.
         """
@@ -83,7 +89,9 @@ class Answers:
             except sqlite3.Error as error:
                 log.warning(
                     "an answer was not kept: %s",
-                    fault_of(error, str(self.path), "the sample of answers", _REPAIR).message,
+                    fault_of(
+                        error, str(self.path), "the sample of answers", _REPAIR
+                    ).message,
                 )
         return key
 
@@ -98,10 +106,14 @@ class Answers:
         if self.path.exists():
             try:
                 with self._lock:
-                    query = "SELECT time, model, revision, said FROM answers WHERE id = ?"
+                    query = (
+                        "SELECT time, model, revision, said FROM answers WHERE id = ?"
+                    )
                     row = self._opened().execute(query, (key,)).fetchone()
             except sqlite3.Error as error:
-                raise fault_of(error, str(self.path), "the sample of answers", _REPAIR) from error
+                raise fault_of(
+                    error, str(self.path), "the sample of answers", _REPAIR
+                ) from error
         if row is None:
             advice = "Only a sample is kept: inference_log in govd.toml is its share."
             raise NotFound(f"the answer {key!r} was not kept", advice=advice)
@@ -112,4 +124,6 @@ class Answers:
             "revision": row[2],
             **json.loads(row[3]),
         }
-        return noted | {"evidence": "none: a sample that is kept beside the ledger, not signed"}
+        return noted | {
+            "evidence": "none: a sample that is kept beside the ledger, not signed"
+        }

@@ -92,7 +92,9 @@ class Batches:
         self._queues: dict[str, _Queue] = {}
         self._closed = False
 
-    def judged(self, encoder: Encoder, pictures: Sequence[Source], names: Sequence[str]) -> Judged:
+    def judged(
+        self, encoder: Encoder, pictures: Sequence[Source], names: Sequence[str]
+    ) -> Judged:
         """As `Encoder.judged`, in batches with what others ask of the same model meanwhile.
 
         Raises:
@@ -103,7 +105,9 @@ class Batches:
         call = _Call(pictures, names)
         with self._lock:
             if self._closed:
-                raise MachineFault("the home is let go", advice="Ask again when it is open.")
+                raise MachineFault(
+                    "the home is let go", advice="Ask again when it is open."
+                )
             digest = encoder.model.facts.digest
             if digest not in self._queues:
                 self._queues[digest] = _Queue(self.wait_seconds, encoder, self._forget)

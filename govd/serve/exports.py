@@ -9,7 +9,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from govd.errors import Conflict, Denied, GovdError, MachineFault, NoWeights, Unsupported, Usage
+from govd.errors import (
+    Conflict,
+    Denied,
+    GovdError,
+    MachineFault,
+    NoWeights,
+    Unsupported,
+    Usage,
+)
 from govd.ledger.entry import Draft
 from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
@@ -53,14 +61,26 @@ class Exports:
         """
         now = sided(self.core, model, self.serving.now(model, revision), side)
         private = self._allowed(model, now, disclose and bool(recipient.strip()))
-        payload: dict[str, Json] = {"revision": now.number, "format": format, "folder": str(folder)}
+        payload: dict[str, Json] = {
+            "revision": now.number,
+            "format": format,
+            "folder": str(folder),
+        }
         new_folders = _placed(folder)
         try:
-            files = self._written(model, folder, format, now, self._texts(private), new_folders)
+            files = self._written(
+                model, folder, format, now, self._texts(private), new_folders
+            )
         except (Usage, NoWeights, Unsupported):
             raise
         except GovdError as error:
-            self._fail(model, now.number, actor, payload | {"recipient": recipient or actor}, error)
+            self._fail(
+                model,
+                now.number,
+                actor,
+                payload | {"recipient": recipient or actor},
+                error,
+            )
             raise
         payload["files"] = dict(files)
         payload |= {
@@ -93,17 +113,36 @@ class Exports:
 
     def _private(self, model: str, now: Served) -> list[str]:
         """The private requests that a revision is made of."""
-        requests = self.core.desk.revision(model, now.number)["requests"] if now.number else []
-        return [request for request in requests if self.core.desk.request(request).get("private")]
+        requests = (
+            self.core.desk.revision(model, now.number)["requests"] if now.number else []
+        )
+        return [
+            request
+            for request in requests
+            if self.core.desk.request(request).get("private")
+        ]
 
     def _fail(
-        self, model: str, number: int, actor: str, payload: dict[str, Json], error: GovdError
+        self,
+        model: str,
+        number: int,
+        actor: str,
+        payload: dict[str, Json],
+        error: GovdError,
     ) -> None:
         """Say in the ledger that nothing was exported, and why; as far as it can be written."""
         reason: dict[str, Json] = {"reason": error.message}
         with contextlib.suppress(MachineFault):
             self.core.desk.append(
-                [Draft("export.fail", f"{model}/{number}", actor, model, payload | reason)]
+                [
+                    Draft(
+                        "export.fail",
+                        f"{model}/{number}",
+                        actor,
+                        model,
+                        payload | reason,
+                    )
+                ]
             )
 
     def _texts(self, requests: Sequence[str]) -> dict[str, Record]:
@@ -111,7 +150,9 @@ class Exports:
         texts: dict[str, Record] = {}
         for request in map(self.core.desk.request, requests):
             if not request.shredded_at and request.private is not None:
-                texts[request.id] = self.core.private.open(request.id, request.private.commitment)
+                texts[request.id] = self.core.private.open(
+                    request.id, request.private.commitment
+                )
         return texts
 
     def _written(
@@ -132,7 +173,9 @@ class Exports:
             part.mkdir()
             files = self._files(model, part, format, now, texts)
             # the signature last: a process that is killed leaves nothing that looks whole
-            for name in sorted(os.listdir(part), key=lambda name: (name == SIGNATURE, name)):
+            for name in sorted(
+                os.listdir(part), key=lambda name: (name == SIGNATURE, name)
+            ):
                 if os.path.lexists(folder / name):
                     raise Conflict(
                         f"somebody put {name} there meanwhile",
@@ -147,14 +190,21 @@ class Exports:
             _clear(begun, new_folders)
             advice = "Free some space, or choose another folder; nothing was changed."
             raise MachineFault(
-                f"cannot be written ({fault.strerror})", where=str(folder), advice=advice
+                f"cannot be written ({fault.strerror})",
+                where=str(folder),
+                advice=advice,
             ) from fault
         except BaseException:
             _clear(begun, new_folders)
             raise
 
     def _files(
-        self, model: str, folder: Path, format: str, now: Served, texts: Mapping[str, Record]
+        self,
+        model: str,
+        folder: Path,
+        format: str,
+        now: Served,
+        texts: Mapping[str, Record],
     ) -> Mapping[str, str]:
         if format == "edit":
             return write_edit(self.core, now, model, folder / f"{model}.{EDIT_FILE}")
@@ -174,7 +224,8 @@ class Exports:
             ) from None
         if files is None:
             raise Usage(
-                f"no plugin writes the format {format!r}", advice="Formats: hf, open_clip, edit."
+                f"no plugin writes the format {format!r}",
+                advice="Formats: hf, open_clip, edit.",
             )
         check_written(now, files)
         return sign_checkpoint(self.core, now, model, folder, files, format, texts)
@@ -183,7 +234,8 @@ class Exports:
 def _carried(now: Served) -> dict[str, Json]:
     """What a checkpoint has of an edit, where it is not all of it in its weights."""
     if now.edit.linear.rank and is_map(now):
-        return {"carries": "map"}  # beside weights that know everything: the card says how
+        # beside weights that know everything: the card says how
+        return {"carries": "map"}
     if now.edit.conditions:
         return {"carries": "linear"}  # weights cannot ask a picture for its domain
     return {}

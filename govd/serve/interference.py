@@ -62,20 +62,42 @@ class Interference:
                 " much of each.",
             )
         revision = self.core.desk.revision(model, now.number) if now.number else None
-        pictures = pictures_of(now.opened.basis, self.measuring.evaluation(model, revision))
-        rows = self._rows(now, pictures, revision) if revision and revision["contributions"] else []
-        return {"model": model, "revision": now.number, "on": pictures.on, "forgets": rows}
+        pictures = pictures_of(
+            now.opened.basis, self.measuring.evaluation(model, revision)
+        )
+        rows = (
+            self._rows(now, pictures, revision)
+            if revision and revision["contributions"]
+            else []
+        )
+        return {
+            "model": model,
+            "revision": now.number,
+            "on": pictures.on,
+            "forgets": rows,
+        }
 
-    def _rows(self, now: Served, pictures: Pictures, revision: Record) -> list[dict[str, Json]]:
+    def _rows(
+        self, now: Served, pictures: Pictures, revision: Record
+    ) -> list[dict[str, Json]]:
         """A row for each contribution, the costliest first."""
         standing = [
             r
             for i in (*revision["requests"], *revision["subsumed"])
             if (r := self.core.desk.views.request(str(i)))
         ]
-        by_digest = {str(r["contribution"]): r for r in standing if r["id"] in revision["requests"]}
+        by_digest = {
+            str(r["contribution"]): r
+            for r in standing
+            if r["id"] in revision["requests"]
+        }
         digests = [str(digest) for digest in revision["contributions"]]
-        key = (now.opened.basis.digest, now.edit.digest, *digests, *sorted(revision["subsumed"]))
+        key = (
+            now.opened.basis.digest,
+            now.edit.digest,
+            *digests,
+            *sorted(revision["subsumed"]),
+        )
         figures = self._kept.get(key)
         if figures is None:
             figures = self._kept.put(
@@ -83,12 +105,17 @@ class Interference:
             )
         requests = [by_digest.get(digest) for digest in digests]
         scopes = [
-            self._about(digest, request) for digest, request in zip(digests, requests, strict=True)
+            self._about(digest, request)
+            for digest, request in zip(digests, requests, strict=True)
         ]
         rows = []
         for about, of_one in zip(scopes, figures, strict=True):
             others = [
-                {**scopes[o["place"]], "named": o["named"], "named_without": o["named_without"]}
+                {
+                    **scopes[o["place"]],
+                    "named": o["named"],
+                    "named_without": o["named_without"],
+                }
                 for o in of_one["others"]
             ]
             rows.append({**about, **of_one, "others": others})
@@ -104,12 +131,18 @@ class Interference:
     ) -> list[dict[str, Json]]:
         basis, load = now.opened.basis, self.contributions.load
         contributions = [load(digest) for digest in digests]
-        about = [concerned(basis, pictures, contribution) for contribution in contributions]
+        about = [
+            concerned(basis, pictures, contribution) for contribution in contributions
+        ]
         whole = answered(basis, pictures, now.factors, contributions)
         figures = []
         for place, digest in enumerate(digests):
             rest = self._without(digest, digests, standing, by_digest)
-            edit = self.composing.composed(basis, rest) if rest else unedited(basis.dim, basis.side)
+            edit = (
+                self.composing.composed(basis, rest)
+                if rest
+                else unedited(basis.dim, basis.side)
+            )
             figures.append(
                 left_out(
                     pictures,
@@ -152,10 +185,14 @@ class Interference:
         """Which forget a row is of, as its request says it."""
         if request is not None:
             concepts = [
-                {"name": c["name"], "aliases": list(c["aliases"])} for c in request["concepts"]
+                {"name": c["name"], "aliases": list(c["aliases"])}
+                for c in request["concepts"]
             ]
-            return {"id": request["id"], "concepts": concepts, "domains": list(request["domains"])}
-        scope = self.contributions.load(
-            digest
-        ).spec.scope.as_json()  # the model has changed since: its requests were computed anew
+            return {
+                "id": request["id"],
+                "concepts": concepts,
+                "domains": list(request["domains"]),
+            }
+        # the model has changed since: its requests were computed anew
+        scope = self.contributions.load(digest).spec.scope.as_json()
         return {"id": None, "concepts": scope["concepts"], "domains": scope["domains"]}

@@ -50,14 +50,19 @@ class Ranking:
             Usage: no texts or no pictures. UnreadableImage: none of the pictures can be read.
         """
         if not texts or not images:
-            raise Usage("nothing to rank", advice="Give texts and pictures, at least one of each.")
+            raise Usage(
+                "nothing to rank",
+                advice="Give texts and pictures, at least one of each.",
+            )
         _check(by, top)
         now = self.serving.now(model, revision, base)
         edit = now.factors
         names, rows, faults = self.serving.judged(now, images)
         if not rows:
             words = "; ".join(faults[i].message for i in sorted(faults))
-            raise UnreadableImage("none of the pictures can be read", advice=words[:500])
+            raise UnreadableImage(
+                "none of the pictures can be read", advice=words[:500]
+            )
         places = sorted(rows)
         given = now.opened.encoder.texts(list(texts), keep=False)
         scores = metrics.scores(edit, np.stack([rows[i] for i in places]), given)
@@ -69,7 +74,12 @@ class Ranking:
         unread: list[Json] = [
             {"path": names[i], "error": faults[i].message} for i in sorted(faults)
         ]
-        return {"revision": now.number, "by": by, "rankings": rankings, "unread": unread}
+        return {
+            "revision": now.number,
+            "by": by,
+            "rankings": rankings,
+            "unread": unread,
+        }
 
 
 def _check(by: str, top: int | None) -> None:
@@ -80,12 +90,19 @@ def _check(by: str, top: int | None) -> None:
 
 
 def _rankings(
-    asks: str, queries: list[str], is_ranked: str, names: list[str], scores: Floats, top: int | None
+    asks: str,
+    queries: list[str],
+    is_ranked: str,
+    names: list[str],
+    scores: Floats,
+    top: int | None,
 ) -> list[Json]:
     """Of each query `(q,)` the names `(n,)` by their scores `(q, n)`; of equals the first first."""
     rankings: list[Json] = []
     for query, row in zip(queries, scores, strict=True):
         order = np.argsort(-row, kind="stable")[:top]
-        ranking = [{is_ranked: names[j], "score": round(float(row[j]), 6)} for j in order]
+        ranking = [
+            {is_ranked: names[j], "score": round(float(row[j]), 6)} for j in order
+        ]
         rankings.append({asks: query, "ranking": ranking})
     return rankings

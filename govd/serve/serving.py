@@ -42,7 +42,9 @@ class Serving:
         self.batches = Batches(core.home.settings.batch_wait_seconds)
         self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
 
-    def now(self, model: str, revision: int | None = None, base: bool = False) -> Served:
+    def now(
+        self, model: str, revision: int | None = None, base: bool = False
+    ) -> Served:
         """The published revision, one that is asked for, or the base.
 
         Raises:
@@ -51,7 +53,9 @@ class Serving:
         """
         core, record = self.core, self.core.desk.model(model)
         if base or revision == 0:
-            return Served(0, unedited(record.dim, record.side), core.models.opened(model))
+            return Served(
+                0, unedited(record.dim, record.side), core.models.opened(model)
+            )
         revision_record: Revision | None = (
             core.desk.views.published(model)
             if revision is None
@@ -61,7 +65,10 @@ class Serving:
         try:
             opened = core.models.opened_for(model, revision_record)
         except Unsupported as error:
-            if revision_record and revision_record["made_for"]["digest"] != record["digest"]:
+            if (
+                revision_record
+                and revision_record["made_for"]["digest"] != record["digest"]
+            ):
                 what = (
                     f"revision {number} was made for another checkpoint of {model} than there is"
                     f" now: {error.message}"
@@ -98,7 +105,10 @@ class Serving:
         edit = now.factors
         rows: list[Floats] = []
         for side, vectors in (
-            ("text", now.opened.encoder.texts(list(texts), keep=False) if texts else None),
+            (
+                "text",
+                now.opened.encoder.texts(list(texts), keep=False) if texts else None,
+            ),
             ("image", self._image_rows(now, images, names) if images else None),
         ):
             if vectors is not None:
@@ -131,14 +141,17 @@ class Serving:
         failed = {i: error.message for i, error in faults.items()}
         if not rows:
             raise UnreadableImage(
-                "none of the pictures can be read", advice="; ".join(failed.values())[:500]
+                "none of the pictures can be read",
+                advice="; ".join(failed.values())[:500],
             )
         places = sorted(rows)
         given = np.stack([rows[i] for i in places])
         scored = metrics.scores(edit, given, texts)
         scores_at = dict(zip(places, scored, strict=True))
         unsure = self._abstains(model, now, given, names, texts, scored)
-        no_answer = {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
+        no_answer = (
+            {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
+        )
         answers: list[Record] = []
         for i, name in enumerate(called):
             answer: dict[str, Json] = {
@@ -152,8 +165,12 @@ class Serving:
                 continue
             order = np.argsort(-scores_at[i], kind="stable")
             answer["label"] = names[order[0]]
-            answer["scores"] = {names[j]: round(float(scores_at[i][j]), 6) for j in order}
-            answers.append({**answer, "abstain": no_answer[i]} if i in no_answer else answer)
+            answer["scores"] = {
+                names[j]: round(float(scores_at[i][j]), 6) for j in order
+            }
+            answers.append(
+                {**answer, "abstain": no_answer[i]} if i in no_answer else answer
+            )
         return answers
 
     def _abstains(
@@ -180,7 +197,9 @@ class Serving:
         if basis.labels:
             self._known(model, now, list(basis.labels), basis.tensors["labels"])
 
-    def _known(self, model: str, now: Served, names: list[str], texts: Floats) -> Calibrated | None:
+    def _known(
+        self, model: str, now: Served, names: list[str], texts: Floats
+    ) -> Calibrated | None:
         """When answers with labels that are called `names`, with vectors `(m, d)`, abstain: it is
         computed once, whoever asks meanwhile.
         """
@@ -189,7 +208,11 @@ class Serving:
         if key not in self._calibrated:
             with self._calibrating:
                 if key not in self._calibrated:
-                    served = self.core.desk.revision(model, now.number) if now.number else None
+                    served = (
+                        self.core.desk.revision(model, now.number)
+                        if now.number
+                        else None
+                    )
                     filed = self.measuring.filed(served)
                     known = calibrated(basis, now.factors, filed, names, texts)
                     self._calibrated.put(key, known)
@@ -212,7 +235,9 @@ class Serving:
         rows |= {places[i]: row for i, row in judged.items()}
         return called, rows, {places[i]: fault for i, fault in faults.items()}
 
-    def _image_rows(self, now: Served, images: Sequence[Source], names: Sequence[str]) -> Floats:
+    def _image_rows(
+        self, now: Served, images: Sequence[Source], names: Sequence[str]
+    ) -> Floats:
         """Unit embeddings `(n, d)` of pictures and vectors, in their order.
 
         Raises:

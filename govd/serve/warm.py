@@ -72,7 +72,8 @@ class Warm:
             for step in _steps(now.opened):
                 if is_ending():
                     return
-                with suppress(Unsupported):  # a model of vectors alone has answered so, too
+                # a model of vectors alone has answered so, too
+                with suppress(Unsupported):
                     step()
             self._warm.add(digest)
         with suppress(Unsupported):

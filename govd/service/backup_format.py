@@ -50,4 +50,7 @@ FOREIGN: Final = "nothing of govd's"
 
 def why_left_out(name: str) -> str:
     """Why a backup does not hold a file of a home, by its name below the home."""
-    return next((why for pattern, why in LEFT_OUT.items() if re.fullmatch(pattern, name)), FOREIGN)
+    return next(
+        (why for pattern, why in LEFT_OUT.items() if re.fullmatch(pattern, name)),
+        FOREIGN,
+    )

@@ -144,7 +144,9 @@ def _facts(copy: Path) -> LedgerFacts:
     return LedgerFacts(size, key, note[0] if note else None, model_key, texts)
 
 
-def _key(folder: Path, facts: LedgerFacts, origin: str, work: Path) -> tuple[Signer, bytes] | None:
+def _key(
+    folder: Path, facts: LedgerFacts, origin: str, work: Path
+) -> tuple[Signer, bytes] | None:
     """The private key that a copy of the ledger is signed with: the home's, or the one that is
     about to take its place.
     """
@@ -155,7 +157,9 @@ def _key(folder: Path, facts: LedgerFacts, origin: str, work: Path) -> tuple[Sig
             continue
         path = work / "candidate.key"
         path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+        ) as file:
             file.write(data)
         signer = Signer.at(path, origin)
         if _fits(signer.key, facts):
@@ -176,7 +180,10 @@ def _model_key(folder: Path, facts: LedgerFacts) -> dict[str, bytes] | None:
         except FileNotFoundError:
             continue
         is_there = True
-        if ModelSigner.parse(data, str(folder / "keys" / name)).key.id == facts.model_key:
+        if (
+            ModelSigner.parse(data, str(folder / "keys" / name)).key.id
+            == facts.model_key
+        ):
             return {MODELS: data}
     return None if is_there else {}
 
@@ -200,7 +207,9 @@ def _texts(folder: Path, facts: LedgerFacts) -> tuple[dict[str, bytes], set[str]
     for name in sorted(facts.texts):
         try:
             boxes |= {
-                f"private/{name}{end}": (folder / "private" / f"{name}{end}").read_bytes()
+                f"private/{name}{end}": (
+                    folder / "private" / f"{name}{end}"
+                ).read_bytes()
                 for end in (".key", ".box")
             }
         except FileNotFoundError:

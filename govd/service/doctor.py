@@ -24,7 +24,16 @@ from govd.ledger.signing import Signer
 from govd.notices.examining import faults_of_receivers
 from govd.types import Json
 
-PACKAGES = ("govd", "numpy", "pluggy", "sqlalchemy", "jax", "flax", "transformers", "torch")
+PACKAGES = (
+    "govd",
+    "numpy",
+    "pluggy",
+    "sqlalchemy",
+    "jax",
+    "flax",
+    "transformers",
+    "torch",
+)
 
 
 LITTLE = 2**30
@@ -57,7 +66,8 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
     home, broken = _home(folder or default_home())
     faults += [*wrong, *broken]
     shown = [
-        asdict(p) | {"failures": [f for f in failures if f["plugin"] == p.name]} for p in plugins
+        asdict(p) | {"failures": [f for f in failures if f["plugin"] == p.name]}
+        for p in plugins
     ]
     return {
         "versions": versions,
@@ -90,7 +100,9 @@ def _texts(folder: Path) -> list[str]:
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(names[:5]) + (
+        f" and {len(names) - 5} more" if len(names) > 5 else ""
+    )
 
 
 def _failing(failure: dict[str, Json]) -> str:
@@ -109,13 +121,18 @@ def _devices() -> tuple[list[str], list[str]]:
     who asks.
     """
     script = (
-        "import jax; print('\\n'.join(f'{d.platform}: {d.device_kind}' for d in jax.devices()))"
+        "import jax; print('\\n'.join(f'{d.platform}: "
+        "{d.device_kind}' for d in jax.devices()))"
     )
     if find_spec("jax") is None:
         return [], []
     try:
         done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return [], [
@@ -123,7 +140,9 @@ def _devices() -> tuple[list[str], list[str]]:
         ]
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return [], [f"JAX finds no device ({last}). Set JAX_PLATFORMS=cpu, or check the driver."]
+        return [], [
+            f"JAX finds no device ({last}). Set JAX_PLATFORMS=cpu, or check the driver."
+        ]
     return done.stdout.split("\n")[:-1], []
 
 
@@ -141,7 +160,11 @@ def _ledger(folder: Path) -> dict[str, Json]:
             where=str(key),
             advice="Restore it from a backup.",
         )
-    return {"origin": origin, "key": str(Signer.at(key, origin).key), **peek(folder / "ledger.db")}
+    return {
+        "origin": origin,
+        "key": str(Signer.at(key, origin).key),
+        **peek(folder / "ledger.db"),
+    }
 
 
 def _missing_jobs(settings: Settings) -> list[str]:

@@ -79,9 +79,13 @@ class Evaluating:
         """
         served = self.serving.now(model, revision, base)
         if isinstance(served.edit, TensorEdit):
-            return self._external(model, served, served.edit, images is not None or report)
+            return self._external(
+                model, served, served.edit, images is not None or report
+            )
         basis = served.opened.basis
-        record = self.core.desk.revision(model, served.number) if served.number else None
+        record = (
+            self.core.desk.revision(model, served.number) if served.number else None
+        )
         if report and record is not None and not disclose:
             self._check_private(record)
         data, left_out = self._data(model, images, served)
@@ -103,7 +107,9 @@ class Evaluating:
             answer["report"] = self._report(model, images, served, filed, data)
         return answer
 
-    def _external(self, model: str, served: Served, edit: TensorEdit, more: bool) -> Record:
+    def _external(
+        self, model: str, served: Served, edit: TensorEdit, more: bool
+    ) -> Record:
         """What the evaluation of a model without a space measures. `more`: pictures or a report are
         asked for, which it has not.
         """
@@ -112,7 +118,9 @@ class Evaluating:
                 "a model without a joint space is evaluated by its own command alone",
                 advice="Leave --images, --vectors and --report out.",
             )
-        record = self.core.desk.revision(model, served.number) if served.number else None
+        record = (
+            self.core.desk.revision(model, served.number) if served.number else None
+        )
         filed = self.measuring.filed(record)
         figures, by = self.measuring.external(served.opened, edit, filed)
         if not by:
@@ -120,7 +128,12 @@ class Evaluating:
                 f"{model} has no evaluation",
                 advice='Write evaluate = ["COMMAND", …] under its [unlearning.NAME] in govd.toml.',
             )
-        return {"model": model, "revision": served.number, "claim": DELTAS, "metrics": figures}
+        return {
+            "model": model,
+            "revision": served.number,
+            "claim": DELTAS,
+            "metrics": figures,
+        }
 
     def _figures(
         self,
@@ -144,12 +157,19 @@ class Evaluating:
         if images is None:
             data = self.measuring.evaluation(model)
             if data is None:
-                raise Usage(f"{model} has no evaluation set", advice="Say --images DIR.")
+                raise Usage(
+                    f"{model} has no evaluation set", advice="Say --images DIR."
+                )
             return data, Counter()
         basis, encoder = served.opened.basis, served.opened.encoder
         spellings = self.models.spellings(model)
         return read_images(
-            Path(images), encoder, basis.domains, self.core.progress, basis.labels, spellings
+            Path(images),
+            encoder,
+            basis.domains,
+            self.core.progress,
+            basis.labels,
+            spellings,
         )
 
     def _report(

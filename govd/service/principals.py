@@ -10,7 +10,14 @@ from govd.errors import Conflict, NotFound, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import now
 from govd.models.core import Core
-from govd.records.actors import OWNER, check_name, holder, person_named, person_of, spelled
+from govd.records.actors import (
+    OWNER,
+    check_name,
+    holder,
+    person_named,
+    person_of,
+    spelled,
+)
 from govd.records.limits import bounded
 from govd.records.people import Principal, in_use
 from govd.requests.options import date_of
@@ -72,7 +79,9 @@ class Principals:
         return self.show(name)
 
     @bounded
-    def update(self, name: str, roles: Sequence[str], reason: str, actor: str) -> Record:
+    def update(
+        self, name: str, roles: Sequence[str], reason: str, actor: str
+    ) -> Record:
         """Give the principal `name` other `roles`, instead of those that he has; `actor` says so,
         for a `reason`.
 
@@ -99,14 +108,19 @@ class Principals:
             drafts = [
                 Draft("token.revoke", str(token["id"]), actor, "", {})
                 for token in self.core.desk.views.tokens.values()
-                if not token["revoked_at"] and person_of(holder(token)) == principal.person
+                if not token["revoked_at"]
+                and person_of(holder(token)) == principal.person
             ]
-            removal = Draft("principal.remove", principal.name, actor, "", {"reason": reason})
+            removal = Draft(
+                "principal.remove", principal.name, actor, "", {"reason": reason}
+            )
             self.core.desk.append([*drafts, removal])
         return self.show(name)
 
     @bounded
-    def delegate(self, name: str, to: str, until: str, reason: str, actor: str) -> Record:
+    def delegate(
+        self, name: str, to: str, until: str, reason: str, actor: str
+    ) -> Record:
         """Let the principal `to` act for `name` until a date, by `actor` for a `reason`.
 
         Raises:
@@ -116,7 +130,10 @@ class Principals:
         with self.core.desk.lock:
             principal, delegate = self._principal(name), self._principal(to)
             if principal.person == delegate.person:
-                raise Usage("a principal acts for himself already", advice="Say --to another one.")
+                raise Usage(
+                    "a principal acts for himself already",
+                    advice="Say --to another one.",
+                )
             payload = {"to": delegate.name, "until": until_at, "reason": reason}
             self._append("delegate", principal.name, payload, actor)
         return self.show(name)
@@ -131,13 +148,17 @@ class Principals:
         with self.core.desk.lock:
             principal, time = self._principal(name), now()
             standing = [d.to for d in principal.delegations if d.stands(time)]
-            same = [other for other in standing if person_named(other) == person_named(to)]
+            same = [
+                other for other in standing if person_named(other) == person_named(to)
+            ]
             if not same:
                 raise Conflict(
                     f"{to} does not act for {principal.name}",
                     advice=f"For him act: {', '.join(standing) or 'nobody'}.",
                 )
-            self._append("undelegate", principal.name, {"to": same[0], "reason": reason}, actor)
+            self._append(
+                "undelegate", principal.name, {"to": same[0], "reason": reason}, actor
+            )
         return self.show(name)
 
     def whoami(self, held: Holder) -> Record:
@@ -154,7 +175,9 @@ class Principals:
             "for": [one.as_json() for one in people.acting(held.actor, time)],
         }
 
-    def _append(self, event: str, name: str, payload: dict[str, Json], actor: str) -> None:
+    def _append(
+        self, event: str, name: str, payload: dict[str, Json], actor: str
+    ) -> None:
         self.core.desk.append([Draft(f"principal.{event}", name, actor, "", payload)])
 
     def _principal(self, name: str) -> Principal:
@@ -199,7 +222,8 @@ def _roles(roles: Sequence[str]) -> list[str]:
     """
     if not roles:
         raise Usage(
-            "a principal needs a role", advice="Say --role ROLE, several times for several."
+            "a principal needs a role",
+            advice="Say --role ROLE, several times for several.",
         )
     for role in roles:
         if not ROLE.fullmatch(role) or len(role) > LONGEST:
@@ -211,4 +235,6 @@ def _roles(roles: Sequence[str]) -> list[str]:
 
 
 def _unknown(name: str) -> NotFound:
-    return NotFound(f"there is no principal {name!r}", advice="`govd principal list` shows them.")
+    return NotFound(
+        f"there is no principal {name!r}", advice="`govd principal list` shows them."
+    )

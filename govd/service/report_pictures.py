@@ -61,13 +61,19 @@ class Pictures:
         gone = np.unique(np.asarray(data.class_of)[about(basis, contributions, data)])
         draw = np.random.default_rng(SEED)
         went = {data.classes[i] for i in draw.permutation(gone)[:GONE]}
-        stays = [name for i, name in enumerate(data.classes) if i not in set(gone.tolist())]
+        stays = [
+            name for i, name in enumerate(data.classes) if i not in set(gone.tolist())
+        ]
         shown = went | {stays[i] for i in draw.permutation(len(stays))[:STAYS]}
         first: dict[tuple[str, str], Path] = {}
-        for path, name, domain in zip(files.paths, files.classes, files.domains, strict=True):
+        for path, name, domain in zip(
+            files.paths, files.classes, files.domains, strict=True
+        ):
             if name in shown:
                 first.setdefault((name, domain), path)
-        chosen = sorted(first.items(), key=lambda item: (item[0][0] not in went, item[0]))
+        chosen = sorted(
+            first.items(), key=lambda item: (item[0][0] not in went, item[0])
+        )
         if not chosen:
             return []
         return self._answered(model, now, chosen, forgotten_in(contributions, data))
@@ -94,7 +100,9 @@ class Pictures:
                 "after": is_["label"],
                 "forgotten": forgotten(name, domain),
             }
-            for ((name, domain), path), was, is_ in zip(chosen, before, after, strict=True)
+            for ((name, domain), path), was, is_ in zip(
+                chosen, before, after, strict=True
+            )
             if was["label"] is not None
         ]
 
@@ -106,7 +114,11 @@ def forgotten_in(
     scopes = [c.spec.scope for c in contributions]
 
     def forgotten(name: str, domain: str) -> bool:
-        named = [s for s in scopes if not s.concepts or any(name in c.phrases for c in s.concepts)]
+        named = [
+            s
+            for s in scopes
+            if not s.concepts or any(name in c.phrases for c in s.concepts)
+        ]
         return any(not s.domains or domain in s.domains for s in named)
 
     return forgotten

@@ -83,7 +83,9 @@ class Reports:
     def _requests(self, record: Record | None) -> dict[str, Record]:
         """The requests of a revision by the digests of their contributions."""
         requests = (
-            [self.core.desk.views.request(str(i)) for i in record["requests"]] if record else []
+            [self.core.desk.views.request(str(i)) for i in record["requests"]]
+            if record
+            else []
         )
         return {str(r["contribution"]): r for r in requests if r is not None}
 
@@ -133,7 +135,9 @@ class Reports:
                 row["predicted"] = _predicted(request["predicted"] or {})
             if place in order:
                 rest = [c for c in contributions if c.digest != contribution.digest]
-                count, total = differs(basis, self._composed(now, rest), now.factors, data, stays)
+                count, total = differs(
+                    basis, self._composed(now, rest), now.factors, data, stays
+                )
                 row["measured"] = {
                     "share": count / total if total else 0.0,
                     "interval": _interval(count, total),
@@ -162,8 +166,12 @@ class Reports:
         for n in steps(len(ahead), AHEAD)[1:]:
             more = [*ordered, *ahead[:n]]
             try:
-                beyond.append(point(basis, self._composed(now, more), more, data, stays))
-            except GovdError as error:  # no room is left: that is what the curve is to show
+                beyond.append(
+                    point(basis, self._composed(now, more), more, data, stays)
+                )
+            except (
+                GovdError
+            ) as error:  # no room is left: that is what the curve is to show
                 stopped = error.what
                 break
         return {
@@ -188,11 +196,16 @@ class Reports:
         if not ordered or not basis.labels:
             return [], ""
         taken = {p for c in ordered for k in c.spec.scope.concepts for p in k.phrases}
-        free = [name for name in data.classes if name not in taken and name in basis.labels]
+        free = [
+            name for name in data.classes if name not in taken and name in basis.labels
+        ]
         room = max(
             0,
             min(
-                BEYOND, max(4, len(ordered)), len(basis.labels) // 2 - len(ordered), len(free) // 2
+                BEYOND,
+                max(4, len(ordered)),
+                len(basis.labels) // 2 - len(ordered),
+                len(free) // 2,
             ),
         )
         ahead: list[Contribution] = []
@@ -235,7 +248,9 @@ class Reports:
                 break
             try:
                 again = self.computing.compute(
-                    replace(contribution.spec, strength=strength), now.opened, keep=False
+                    replace(contribution.spec, strength=strength),
+                    now.opened,
+                    keep=False,
                 )
                 edit = self._composed(now, [*rest, again])
             except MachineFault:
@@ -243,7 +258,9 @@ class Reports:
             except GovdError:
                 continue
             at = point(basis, edit, [again], data, stays)
-            points.append({"strength": strength, "changed": at["changed"], "named": at["named"]})
+            points.append(
+                {"strength": strength, "changed": at["changed"], "named": at["named"]}
+            )
         scope = contribution.spec.scope.as_json()
         return {
             **scope,
@@ -262,7 +279,15 @@ def _open(spec: ForgetSpec) -> bool:
 def _short(model: Record) -> dict[str, Json]:
     return {
         name: model.get(name)
-        for name in ("name", "reference", "architecture", "digest", "domains", "use", "side")
+        for name in (
+            "name",
+            "reference",
+            "architecture",
+            "digest",
+            "domains",
+            "use",
+            "side",
+        )
     }
 
 
@@ -289,6 +314,8 @@ def _interval(count: int, total: int) -> list[float]:
     bound = 1 - ((1 - LEVEL) / 2) ** (1 / total)
     if count in (0, total):
         return [0.0, bound] if not count else [1 - bound, 1.0]
-    drawn = np.random.default_rng(SEED).binomial(total, count / total, RESAMPLED) / total
+    drawn = (
+        np.random.default_rng(SEED).binomial(total, count / total, RESAMPLED) / total
+    )
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return [float(low), float(high)]

@@ -34,7 +34,9 @@ def restore(file: Path, folder: Path) -> Record:
     """
     if folder.exists() and any(folder.iterdir()):
         raise Usage(
-            "there is something here already", where=str(folder), advice="Choose a new --home."
+            "there is something here already",
+            where=str(folder),
+            advice="Choose a new --home.",
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +54,9 @@ def restore(file: Path, folder: Path) -> Record:
             where=str(folder),
             advice="Nothing was changed.",
         ) from fault
-    texts = [name for name in names if name.startswith("private/") and name.endswith(".key")]
+    texts = [
+        name for name in names if name.startswith("private/") and name.endswith(".key")
+    ]
     return {
         "home": str(folder),
         **record,
@@ -77,7 +81,9 @@ def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str], list[
         ledger = service.core.desk.ledger
         origin, key = ledger.origin, str(ledger.signer.key)
         models = service.core.desk.views.models.values()
-        shared = [str(model["publish_to"]) for model in models if model.get("publish_to")]
+        shared = [
+            str(model["publish_to"]) for model in models if model.get("publish_to")
+        ]
         receivers = [str(receiver["name"]) for receiver in service.notices.all()]
     if not verdict["holds"]:
         raise BadFile(
@@ -89,7 +95,9 @@ def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str], list[
     return record | {"verified": True}, shared, receivers
 
 
-def _warnings(shared: Sequence[str], receivers: Sequence[str], derives: bool) -> list[str]:
+def _warnings(
+    shared: Sequence[str], receivers: Sequence[str], derives: bool
+) -> list[str]:
     """What whoever restored a home must know. `shared`: the folders that its models publish to;
     `receivers`: who is told of entries; `derives`: whether the backup has the derivation key.
     """
@@ -148,10 +156,14 @@ def _members(raw: IO[bytes], file: Path) -> Iterator[tuple[str, int]]:
         try:
             info = tarfile.TarInfo.frombuf(head, "ascii", "strict")
         except (tarfile.HeaderError, UnicodeDecodeError):
-            raise BadFile("this is no backup, or a damaged one", where=str(file)) from None
+            raise BadFile(
+                "this is no backup, or a damaged one", where=str(file)
+            ) from None
         is_regular = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
         if not is_regular or not NAMES.fullmatch(info.name) or info.name in names:
-            raise BadFile(f"this is no backup of govd's: it holds {info.name!r}", where=str(file))
+            raise BadFile(
+                f"this is no backup of govd's: it holds {info.name!r}", where=str(file)
+            )
         is_large = info.name == "ledger.db" or info.name.startswith("artifacts/")
         if info.size < 0 or (info.size > SMALL_BYTES and not is_large):
             raise BadFile(f"{info.name} is {info.size} bytes", where=str(file))
@@ -162,11 +174,15 @@ def _members(raw: IO[bytes], file: Path) -> Iterator[tuple[str, int]]:
 
 def _write(path: Path, raw: IO[bytes], size: int, file: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+    ) as out:
         while size:
             data = raw.read(min(CHUNK, size))
             if not data:
-                raise BadFile("the backup is cut off", where=str(file), advice="Take another one.")
+                raise BadFile(
+                    "the backup is cut off", where=str(file), advice="Take another one."
+                )
             out.write(data)
             size -= len(data)
         out.flush()

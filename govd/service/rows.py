@@ -34,7 +34,9 @@ def as_csv(found: Sequence[Record]) -> str:
 
 def as_ndjson(found: Sequence[Record]) -> str:
     """A JSON document a line."""
-    return "".join(json.dumps(record, ensure_ascii=False, default=plain) + "\n" for record in found)
+    return "".join(
+        json.dumps(record, ensure_ascii=False, default=plain) + "\n" for record in found
+    )
 
 
 def sql_rows(found: Record) -> list[Record]:
@@ -69,7 +71,12 @@ def as_of_rows(record: Record) -> list[dict[str, Json]]:
         )
     )
     return [
-        {"time": record["time"], **{name: model.get(name) for name in kept}, **none, **forget}
+        {
+            "time": record["time"],
+            **{name: model.get(name) for name in kept},
+            **none,
+            **forget,
+        }
         for model in record["models"]
         for forget in model["forgets"] or [{}]
     ]

@@ -72,9 +72,17 @@ class Service:
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.feeds = Feeds(core, requests)
         self.from_settings = FromSettings(core)
-        works = (self.from_settings, Expiring(core, requests), Scheduled(core, requests))
+        works = (
+            self.from_settings,
+            Expiring(core, requests),
+            Scheduled(core, requests),
+        )
         self.automatic = Automatic(core, [self.feeds.looks, *works])
-        self.forget, self.preview, self.revert = requests.forget, requests.preview, requests.revert
+        self.forget, self.preview, self.revert = (
+            requests.forget,
+            requests.preview,
+            requests.revert,
+        )
         self.policies, self.freezing = Policies(core), Freezing(core)
         self.thawing = Thawing(core, self.freezing)
         serving = Serving(core, self.measuring)
@@ -96,7 +104,11 @@ class Service:
             self.notices,
             self.feeds.looks.faults,
         ).status
-        self.revisions, self.revision, self.diff = revisions.all, revisions.show, revisions.diff
+        self.revisions, self.revision, self.diff = (
+            revisions.all,
+            revisions.show,
+            revisions.diff,
+        )
         self.stores = Stores(core, self.measuring, serving)
         self.serving, self.embeddings, self.classify = (
             serving.now,
@@ -108,7 +120,9 @@ class Service:
         self.interference = Interference(
             core, requests.contributions, requests.composing, self.measuring, serving
         ).of
-        self.evaluate = Evaluating(core, self.models, self.measuring, serving, reports).evaluate
+        self.evaluate = Evaluating(
+            core, self.models, self.measuring, serving, reports
+        ).evaluate
 
     def _resume_signing(self) -> None:
         """Sign what a crash left published and unsigned. Where nothing beside the key says yet what
@@ -138,7 +152,9 @@ class Service:
         except Usage:
             raise
         except GovdError as error:  # reading goes on
-            log.warning("what govd.toml says of policies is no entry: %s", error.message)
+            log.warning(
+                "what govd.toml says of policies is no entry: %s", error.message
+            )
 
     def __enter__(self) -> Service:
         return self

@@ -55,7 +55,9 @@ class Standing:
 
     def _policies(self) -> list[dict[str, Json]]:
         """The policies that are asked, by name, with their modes."""
-        policies = [p for p in self.core.desk.views.policies.values() if p.mode is not Mode.OFF]
+        policies = [
+            p for p in self.core.desk.views.policies.values() if p.mode is not Mode.OFF
+        ]
         return [
             {"name": policy.name, "mode": policy.mode.value, "digest": policy.digest}
             for policy in sorted(policies, key=lambda policy: policy.key)
@@ -90,7 +92,9 @@ class Standing:
             "copies": [copy.as_json() for copy in self.copies.of_published(name)],
         }
 
-    def _retired(self, model: Record, counts: Counter[tuple[str, str]]) -> dict[str, Json]:
+    def _retired(
+        self, model: Record, counts: Counter[tuple[str, str]]
+    ) -> dict[str, Json]:
         name = str(model["name"])
         return {
             "name": name,
@@ -125,13 +129,22 @@ class Standing:
         last = self.core.desk.views.last(model)
         if last is None or last["state"] not in (*PENDING, "refused"):
             return None
-        return {"number": last["number"], "state": last["state"], "reason": last["state_reason"]}
+        return {
+            "number": last["number"],
+            "state": last["state"],
+            "reason": last["state_reason"],
+        }
 
 
 def _waiting(requests: Sequence[Record]) -> list[dict[str, Json]]:
     """The requests that are not decided or served yet."""
     return [
-        {"id": r["id"], "model": r["model"], "state": r["state"], "reason": r["state_reason"]}
+        {
+            "id": r["id"],
+            "model": r["model"],
+            "state": r["state"],
+            "reason": r["state_reason"],
+        }
         for r in requests
         if r["state"] in OPEN
     ]
@@ -139,7 +152,9 @@ def _waiting(requests: Sequence[Record]) -> list[dict[str, Json]]:
 
 def _untold(receiver: Record) -> dict[str, Json]:
     """A receiver that is not told what it should be."""
-    return {field: receiver[field] for field in ("name", "to", "state", "due", "trouble")}
+    return {
+        field: receiver[field] for field in ("name", "to", "state", "due", "trouble")
+    }
 
 
 def _recognised(requests: Sequence[Record]) -> list[dict[str, Json]]:

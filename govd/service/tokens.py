@@ -15,7 +15,14 @@ from govd.errors import Conflict, Denied, NotFound, Unauthenticated, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import now
 from govd.models.core import Core
-from govd.records.actors import OWNER, TOKEN_ROLES, check_name, holder, principal, spelled
+from govd.records.actors import (
+    OWNER,
+    TOKEN_ROLES,
+    check_name,
+    holder,
+    principal,
+    spelled,
+)
 from govd.records.limits import bounded
 from govd.requests.options import date_of
 from govd.types import Json, Record
@@ -43,7 +50,8 @@ class Holder:
         """
         if TOKEN_ROLES.index(self.role) > TOKEN_ROLES.index(needs):
             raise Denied(
-                f"the role {self.role} may not do this", advice=f"It needs the role {needs}."
+                f"the role {self.role} may not do this",
+                advice=f"It needs the role {needs}.",
             )
 
 
@@ -53,7 +61,11 @@ class Tokens:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._looked_at: set[tuple[str, ...]] = set()
-        self._own = ("", float("-inf"))  # the home's token, and until when it is not read again
+        # the home's token, and until when it is not read again
+        self._own = (
+            "",
+            float("-inf"),
+        )
 
     @bounded
     def create(
@@ -81,7 +93,9 @@ class Tokens:
             for its spelling.
         """
         if role not in TOKEN_ROLES:
-            raise Usage(f"unknown role {role!r}", advice=f"Roles: {', '.join(TOKEN_ROLES)}.")
+            raise Usage(
+                f"unknown role {role!r}", advice=f"Roles: {', '.join(TOKEN_ROLES)}."
+            )
         name = check_name(name)
         payload: dict[str, Json] = {"name": name, "role": role}
         expires_at = date_of(expires, "expires")
@@ -94,7 +108,9 @@ class Tokens:
             else:
                 payload["principal"] = self._principal(principal)
             if models:
-                payload["models"] = sorted({self.core.desk.model(m).name for m in models})
+                payload["models"] = sorted(
+                    {self.core.desk.model(m).name for m in models}
+                )
             if expires_at is not None:
                 payload["expires_at"] = expires_at
             self.core.desk.append([Draft("token.create", token_id, actor, "", payload)])
@@ -121,7 +137,9 @@ class Tokens:
 
     def all(self) -> list[Record]:
         """All tokens, without what would let somebody in."""
-        return [self._shown(token) for token in list(self.core.desk.views.tokens.values())]
+        return [
+            self._shown(token) for token in list(self.core.desk.views.tokens.values())
+        ]
 
     def _shown(self, token: Record) -> Record:
         """A token's record without its digest, and as whom it acts."""
@@ -138,7 +156,8 @@ class Tokens:
         tokens = self.core.desk.views.tokens
         if token_id not in tokens or tokens[token_id]["revoked_at"]:
             raise NotFound(
-                f"no token {token_id!r} is in use", advice="`govd token list` shows them."
+                f"no token {token_id!r} is in use",
+                advice="`govd token list` shows them.",
             )
         self.core.desk.append([Draft("token.revoke", token_id, actor, "", {})])
         return self._shown(self.core.desk.views.tokens[token_id])
@@ -206,7 +225,9 @@ class Tokens:
         if key not in self._looked_at:
             entries = self.core.desk.ledger.some([int(token["seq"])])
             creations = [
-                e for e in entries if e["kind"] == "token.create" and e["subject"] == token["id"]
+                e
+                for e in entries
+                if e["kind"] == "token.create" and e["subject"] == token["id"]
             ]
             payload = creations[0]["payload"] if creations else {}
             if _made(payload) != key[1:]:

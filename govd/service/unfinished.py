@@ -21,9 +21,15 @@ def unfinished(core: Core) -> list[str]:
     """
     views = core.desk.refresh()
     moving = [
-        r for r in list(views.open.values()) if r["state"] in MOVING and r["model"] in views.models
+        r
+        for r in list(views.open.values())
+        if r["state"] in MOVING and r["model"] in views.models
     ]
-    lines = [f"the {r['kind']} {r['id']} is {r['state']}" for r in moving if not _stands(core, r)]
+    lines = [
+        f"the {r['kind']} {r['id']} is {r['state']}"
+        for r in moving
+        if not _stands(core, r)
+    ]
     for model in sorted(views.models):
         lines += _of_model(core, model)
     return lines
@@ -47,7 +53,11 @@ def _stands(core: Core, request: Record) -> bool:
 def _of_model(core: Core, model: str) -> Iterator[str]:
     """What was cut off of a model's revisions, and of what follows when one is published."""
     views = core.desk.views
-    record, last, published = views.models[model], views.last(model), views.published(model)
+    record, last, published = (
+        views.models[model],
+        views.last(model),
+        views.published(model),
+    )
     if last is not None and last["state"] in CUT_OFF:
         yield f"revision {last['number']} of {model} is {last['state']}"
     if published is None or last is None:

@@ -54,16 +54,22 @@ class Finding:
             Usage: nothing to look for. UnreadableImage: an example cannot be read.
         """
         if not query.concept.strip() and not query.examples:
-            raise Usage("nothing to look for", advice="Name a concept, or give --example IMAGE.")
+            raise Usage(
+                "nothing to look for", advice="Name a concept, or give --example IMAGE."
+            )
         if not 1 <= query.limit <= MOST:
             raise Usage(f"a limit of {query.limit}", advice=f"From 1 to {MOST}.")
-        served = self.serving.now(store.model, store.revision or None, base=not store.revision)
+        served = self.serving.now(
+            store.model, store.revision or None, base=not store.revision
+        )
         basis = served.opened.basis
         rows = []
         if query.concept.strip():
             name = spelled(query.concept)
             check_phrase(name, "a concept")
-            rows.append(served.opened.encoder.averaged([name], basis.templates, keep=False)[0])
+            rows.append(
+                served.opened.encoder.averaged([name], basis.templates, keep=False)[0]
+            )
         if query.examples:
             vectors = self._examples(store, query.examples)
             rows.append(unit(vectors.mean(axis=0, keepdims=True))[0])
@@ -86,7 +92,9 @@ class Finding:
             ],
         }
 
-    def _examples(self, store: StoreRecord, examples: Sequence[tuple[str, Source]]) -> Floats:
+    def _examples(
+        self, store: StoreRecord, examples: Sequence[tuple[str, Source]]
+    ) -> Floats:
         """Example vectors as the store's revision makes them."""
         vectors, _ = self.serving.embeddings(
             store.model,

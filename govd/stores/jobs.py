@@ -49,7 +49,9 @@ class Jobs:
             Conflict: one is at this moment.
         """
         if not self._alone.acquire(blocking=False):
-            raise Conflict(f"{name}: another store is being worked on", advice="Try again later.")
+            raise Conflict(
+                f"{name}: another store is being worked on", advice="Try again later."
+            )
         try:
             yield
         finally:
@@ -87,7 +89,9 @@ class Jobs:
             "rows": (self.running.get(store.name) or {}).get("rows", 0),
         }
         with self.core.desk.lock:
-            self.core.desk.append([Draft("store.fail", store.name, GOVD, store.model, payload)])
+            self.core.desk.append(
+                [Draft("store.fail", store.name, GOVD, store.model, payload)]
+            )
 
     def _patch(self, store: StoreRecord, progress: Progress) -> None:
         wanted = store.wanted or {}
@@ -96,7 +100,11 @@ class Jobs:
         task = self.plans.task_of(
             model, store.stamp, number, bool(wanted["any_length"]), wanted["unmarked"]
         )
-        plan = {"from": task.expected.as_json(), "to": task.stamp.as_json(), "at": store.url}
+        plan = {
+            "from": task.expected.as_json(),
+            "to": task.stamp.as_json(),
+            "at": store.url,
+        }
         journal = Journal(self.core.home.folder, store.name, plan)
         try:
             with opened(self.core, store.url, self.registry.secret(store.name)) as at:
@@ -104,7 +112,9 @@ class Jobs:
                 before = self._look(at, model, number)
                 tell = self._telling(store.name, progress)
                 reach = partial(batch_runner, self.core.plugins)
-                outcome = patch(at, task, journal, tell, lambda: self.core.ending, reach)
+                outcome = patch(
+                    at, task, journal, tell, lambda: self.core.ending, reach
+                )
                 after = self._look(at, model, number)
                 faults = _faults(outcome, after)
                 self._switched(store, at, outcome, journal, [before, after], faults)
@@ -117,13 +127,19 @@ class Jobs:
         entry, from there to there.
         """
         stamp = at.stamp()
-        if stamp is not None and stamp.is_of(task.stamp) and not stamp.is_of(task.expected):
+        if (
+            stamp is not None
+            and stamp.is_of(task.stamp)
+            and not stamp.is_of(task.expected)
+        ):
             return Task(task.edit, stamp, task.stamp, task.any_length, task.unmarked)
         self.plans.check_stamp(store, stamp, at.facts())
         assert stamp is not None
         return Task(task.edit, stamp, task.stamp, task.any_length, task.unmarked)
 
-    def _look(self, at: GuardedStore, model: RegisteredModel, number: int) -> list[Look]:
+    def _look(
+        self, at: GuardedStore, model: RegisteredModel, number: int
+    ) -> list[Look]:
         """What the store finds by the names that the wanted revision has forgotten."""
         if not number:
             return []
@@ -183,7 +199,9 @@ class Jobs:
             "faults": list(faults),
         }
         with self.core.desk.lock:
-            self.core.desk.append([Draft("store.switch", store.name, GOVD, store.model, payload)])
+            self.core.desk.append(
+                [Draft("store.switch", store.name, GOVD, store.model, payload)]
+            )
 
 
 def _lines(skipped: Sequence[Sequence[str]]) -> bytes:
@@ -194,9 +212,13 @@ def _faults(outcome: Outcome, after: Sequence[Look]) -> list[str]:
     """What a patch did not come to, a sentence each."""
     faults = []
     if outcome.skipped:
-        faults.append(f"{outcome.skipped} of {outcome.rows} rows were left as they were")
+        faults.append(
+            f"{outcome.skipped} of {outcome.rows} rows were left as they were"
+        )
     if outcome.lost:
-        faults.append(f"{outcome.lost} rows were searched before the switch and are not after it")
+        faults.append(
+            f"{outcome.lost} rows were searched before the switch and are not after it"
+        )
     stale = sum(seen.stale for seen in after)
     if stale:
         faults.append(

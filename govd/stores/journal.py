@@ -27,9 +27,15 @@ class Journal:
         head = json.dumps({"plan": plan}, sort_keys=True)
         self.done: dict[str, PortionDone] = {}
         self._lock = threading.Lock()
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        lines = (
+            self.path.read_text(encoding="utf-8").splitlines()
+            if self.path.exists()
+            else []
+        )
         if lines[:1] == [head]:
-            self.done = {done.name: done for done in map(_read, lines[1:]) if done is not None}
+            self.done = {
+                done.name: done for done in map(_read, lines[1:]) if done is not None
+            }
         whole = [head, *(json.dumps(done.as_json()) for done in self.done.values())]
         self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
         self._file = self.path.open("a", encoding="utf-8")

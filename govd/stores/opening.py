@@ -64,7 +64,9 @@ class GuardedStore:
 
     def portions(self, generation: Generation, rows: int) -> Sequence[Portion]:
         """As `Store.portions`."""
-        return list(self._ask("portions", partial(self.inner.portions, generation, rows)))
+        return list(
+            self._ask("portions", partial(self.inner.portions, generation, rows))
+        )
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         """As `Store.read`."""
@@ -75,7 +77,9 @@ class GuardedStore:
         """As `Store.prepare`."""
         self._ask("prepare", partial(self.inner.prepare, expected, stamp))
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """As `Store.write`."""
         self._ask("write", partial(self.inner.write, portion, batch, originals))
 
@@ -92,7 +96,9 @@ class GuardedStore:
 
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
         """As `Store.find`."""
-        hits: Sequence[Sequence[Hit]] = self._ask("find", partial(self.inner.find, queries, limit))
+        hits: Sequence[Sequence[Hit]] = self._ask(
+            "find", partial(self.inner.find, queries, limit)
+        )
         return hits
 
     def fetch(self, keys: Sequence[str]) -> Floats:

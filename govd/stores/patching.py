@@ -187,7 +187,9 @@ def _all(
         tell.add(done.rows)
     if making.is_ending():
         raise Stopped
-    unanswered = [portion.name for portion in portions if portion.name not in making.journal.done]
+    unanswered = [
+        portion.name for portion in portions if portion.name not in making.journal.done
+    ]
     if unanswered:
         raise PluginFault(
             f"{len(unanswered)} of {len(portions)} portions were not answered: {unanswered[0]}, …",

@@ -61,7 +61,9 @@ class Plans:
             published = self.core.desk.views.published(store.model)
             number = published.number if published else 0
         model = self.core.desk.model(store.model)
-        return store, self.task_of(model, store.stamp, number, options.any_length, options.unmarked)
+        return store, self.task_of(
+            model, store.stamp, number, options.any_length, options.unmarked
+        )
 
     def task_of(
         self,
@@ -83,7 +85,9 @@ class Plans:
                 f"revision {number} is of another checkpoint than its vectors",
                 advice="Encode the pictures again, or name a revision of the same checkpoint.",
             )
-        return Task(self._edit(model, number), expected, following, any_length, unmarked)
+        return Task(
+            self._edit(model, number), expected, following, any_length, unmarked
+        )
 
     def _edit(self, model: RegisteredModel, number: int) -> Edit | None:
         if not number:
@@ -92,14 +96,20 @@ class Plans:
         edit = factors_of(self.measuring.edit(revision, model.name))
         return edit if edit.rank else None
 
-    def check_stamp(self, store: StoreRecord, stamp: StoreStamp | None, facts: StoreFacts) -> None:
+    def check_stamp(
+        self, store: StoreRecord, stamp: StoreStamp | None, facts: StoreFacts
+    ) -> None:
         """Whether a store is what the ledger says that it is.
 
         Raises:
             Conflict: it is not.
         """
         if stamp is None or not stamp.is_of(StoreStamp.from_json(store.stamp)):
-            says = "has no stamp any more" if stamp is None else f"says revision {stamp.revision}"
+            says = (
+                "has no stamp any more"
+                if stamp is None
+                else f"says revision {stamp.revision}"
+            )
             raise Conflict(
                 f"the store {says}, the ledger revision {store.revision}",
                 where=store.url,
@@ -130,7 +140,9 @@ class Plans:
         with self.core.desk.lock:
             now = self.registry.store(store.name)
             if now.state is StoreState.PATCHING or now.stamp != store.stamp:
-                raise Conflict(f"{store.name} was changed meanwhile", advice="Look at it again.")
+                raise Conflict(
+                    f"{store.name} was changed meanwhile", advice="Look at it again."
+                )
             payload: dict[str, Json] = {
                 "revision": task.stamp.revision,
                 "edit_digest": task.stamp.edit_digest,
@@ -145,7 +157,9 @@ class Plans:
             draft = Draft("store.patch", store.name, actor, store.model, payload)
             self.core.desk.append([draft])
 
-    def _check_queries(self, store: StoreRecord, task: Task, options: PatchOptions) -> None:
+    def _check_queries(
+        self, store: StoreRecord, task: Task, options: PatchOptions
+    ) -> None:
         """Whether nobody edits the queries that this store is searched with.
 
         Raises:
@@ -154,7 +168,9 @@ class Plans:
         if options.instead_of_queries or task.edit is None:
             return
         exports = self.core.desk.views.records.find("export", model=store.model)
-        given = [e for e in exports if e.get("side") == "text" and e["seq"] > store.retired]
+        given = [
+            e for e in exports if e.get("side") == "text" and e["seq"] > store.retired
+        ]
         if given:
             names = ", ".join(sorted({str(export["recipient"]) for export in given}))
             raise Conflict(

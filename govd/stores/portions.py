@@ -64,7 +64,11 @@ class PortionDone:
 
 
 def patch_portion(
-    store: GuardedStore, task: Task, source: Generation, portion: Portion, late: bool = False
+    store: GuardedStore,
+    task: Task,
+    source: Generation,
+    portion: Portion,
+    late: bool = False,
 ) -> PortionDone:
     """Make and write the `next` of a portion.
 
@@ -90,20 +94,28 @@ def patch_portion(
     )
     written, stored = _read_back(store, portion, batch.keys, vectors)
     skipped = {place: reason for place, reason in skipped.items() if written[place]}
-    named = [[batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]]
-    return PortionDone(portion.name, int(written.sum()), len(skipped), crc32(stored), named)
+    named = [
+        [batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]
+    ]
+    return PortionDone(
+        portion.name, int(written.sum()), len(skipped), crc32(stored), named
+    )
 
 
 def _filled(store: GuardedStore, batch: Batch) -> tuple[Batch, dict[int, str]]:
     """Originals, and in the place of those that were never known the vectors that are searched; why
     these are left as they are, by place.
     """
-    places = [place for place, reason in unusable(batch.vectors).items() if reason == UNKNOWN]
+    places = [
+        place for place, reason in unusable(batch.vectors).items() if reason == UNKNOWN
+    ]
     if not places:
         return batch, {}
     vectors = batch.vectors.copy()
     vectors[places] = store.fetch([batch.keys[place] for place in places])
-    return Batch(batch.keys, vectors, batch.marks), dict.fromkeys(places, "no original is kept")
+    return Batch(batch.keys, vectors, batch.marks), dict.fromkeys(
+        places, "no original is kept"
+    )
 
 
 def _originals(vectors: Floats, skipped: Mapping[int, str]) -> Floats:
@@ -129,7 +141,10 @@ def _read_back(
         written = np.fromiter((key in places for key in keys), bool, len(keys))
         stored = stored[[places[key] for key in keys if key in places]]
     expected = vectors if written.all() else vectors[written]
-    if not (same_bytes(stored, expected) or (back.rescaled and _same_but_scaled(stored, expected))):
+    if not (
+        same_bytes(stored, expected)
+        or (back.rescaled and _same_but_scaled(stored, expected))
+    ):
         raise MachineFault(
             "what was read back is not what was written",
             where=f"portion {portion.name}",
@@ -143,7 +158,9 @@ def _same_but_scaled(stored: Floats, expected: Floats) -> bool:
     length = np.linalg.norm(expected.astype(np.float32), axis=1, keepdims=True)
     unit = expected / np.where(length > 0, length, 1)
     tolerance = 4 * float(np.finfo(stored.dtype).eps)
-    return stored.shape == unit.shape and bool(np.allclose(stored, unit, rtol=0, atol=tolerance))
+    return stored.shape == unit.shape and bool(
+        np.allclose(stored, unit, rtol=0, atol=tolerance)
+    )
 
 
 def is_written(store: GuardedStore, done: PortionDone) -> bool:
@@ -176,7 +193,10 @@ def _bits(vectors: Floats) -> np.typing.NDArray[np.unsignedinteger]:
 
 
 def made_of(
-    task: Task, batch: Batch, late: bool, without: Mapping[int, str] = MappingProxyType({})
+    task: Task,
+    batch: Batch,
+    late: bool,
+    without: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Floats, dict[int, str]]:
     """The vectors of a batch after the edit, and which were left as they are, and why.
 
@@ -190,7 +210,9 @@ def made_of(
     left[list(skipped)] = True
     if task.edit is None or left.all():
         return batch.vectors, skipped
-    made = edited(task.edit, batch.vectors[~left] if left.any() else batch.vectors, task, batch)
+    made = edited(
+        task.edit, batch.vectors[~left] if left.any() else batch.vectors, task, batch
+    )
     if not left.any():
         return made, skipped
     vectors = batch.vectors.copy()
@@ -203,7 +225,8 @@ def unusable(vectors: Floats) -> dict[int, str]:
     square = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
     bad = ~np.isfinite(square) | (square == 0)
     return {
-        int(place): "all zero" if square[place] == 0 else UNKNOWN for place in np.flatnonzero(bad)
+        int(place): "all zero" if square[place] == 0 else UNKNOWN
+        for place in np.flatnonzero(bad)
     }
 
 
@@ -218,11 +241,15 @@ def _of_unknown_kind(task: Task, batch: Batch) -> dict[int, str]:
         if mark is None and not is_base:
             reasons[place] = "came since and says nothing of what encoded it"
         elif mark:
-            reasons[place] = f"encoded by revision {mark}, and no original of it is kept"
+            reasons[place] = (
+                f"encoded by revision {mark}, and no original of it is kept"
+            )
     return reasons
 
 
-def _marks(task: Task, batch: Batch, skipped: dict[int, str]) -> list[int | None] | None:
+def _marks(
+    task: Task, batch: Batch, skipped: dict[int, str]
+) -> list[int | None] | None:
     """The revision that each row is of afterwards."""
     if batch.marks is None:
         return None

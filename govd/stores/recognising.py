@@ -30,7 +30,9 @@ class Watched:
     text: Floats
 
 
-def watched(contributions: Sequence[tuple[str, Contribution]], basis: Basis) -> list[Watched]:
+def watched(
+    contributions: Sequence[tuple[str, Contribution]], basis: Basis
+) -> list[Watched]:
     """What a store must find no more: each name of a forget that holds in all domains."""
     names = []
     for digest, contribution in contributions:
@@ -39,7 +41,8 @@ def watched(contributions: Sequence[tuple[str, Contribution]], basis: Basis) -> 
         tensors = contribution.tensors
         texts = tensors.get("targets", tensors.get("texts", np.zeros((basis.dim, 0))))
         names += [
-            Watched(digest, np.ascontiguousarray(text, np.float32)) for text in np.asarray(texts).T
+            Watched(digest, np.ascontiguousarray(text, np.float32))
+            for text in np.asarray(texts).T
         ]
     return names
 
@@ -87,7 +90,9 @@ def look(store: GuardedStore, basis: Basis, names: Sequence[Watched]) -> list[Lo
     ]
 
 
-def _look(store: GuardedStore, basis: Basis, name: Watched, hits: Sequence[Hit]) -> Look:
+def _look(
+    store: GuardedStore, basis: Basis, name: Watched, hits: Sequence[Hit]
+) -> Look:
     keys = tuple(hit.key for hit in hits)
     if not keys:
         return Look(name.contribution, (), (), 0)
@@ -95,7 +100,9 @@ def _look(store: GuardedStore, basis: Basis, name: Watched, hits: Sequence[Hit])
     cosines = vectors @ name.text
     off = np.abs(cosines - np.array([hit.score for hit in hits])) > DRIFT
     mask = named(basis, vectors, name.text)
-    recognised = tuple(key for key, is_named in zip(keys, mask, strict=True) if is_named)
+    recognised = tuple(
+        key for key, is_named in zip(keys, mask, strict=True) if is_named
+    )
     return Look(name.contribution, keys, recognised, int(off.sum()))
 
 

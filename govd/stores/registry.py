@@ -63,7 +63,11 @@ class Registry:
         stores = self.core.desk.refresh().stores
         store = stores.get(name)
         if store is None or store.state is StoreState.REMOVED:
-            known = [key for key, s in sorted(stores.items()) if s.state is not StoreState.REMOVED]
+            known = [
+                key
+                for key, s in sorted(stores.items())
+                if s.state is not StoreState.REMOVED
+            ]
             listed = ", ".join(known) or "none yet (govd store add)"
             raise NotFound(f"no store is called {name!r}", advice=f"Stores: {listed}.")
         return store
@@ -131,7 +135,9 @@ class Registry:
             )
         for other in self.core.desk.views.stores.values():
             if other.url == settings.url and other.state is not StoreState.REMOVED:
-                raise Conflict(f"the store {other.name} has this address", where=settings.url)
+                raise Conflict(
+                    f"the store {other.name} has this address", where=settings.url
+                )
 
     def _stamped(
         self, store: GuardedStore, settings: StoreSettings, model: RegisteredModel
@@ -140,7 +146,9 @@ class Registry:
         stamp = store.stamp()
         if stamp is not None:
             self.check_stamp(stamp, model)
-            asked = None if settings.stamp_as is None else self._number(settings.stamp_as)
+            asked = (
+                None if settings.stamp_as is None else self._number(settings.stamp_as)
+            )
             if asked is not None and asked != stamp.revision:
                 raise Conflict(
                     f"it is stamped as revision {stamp.revision}, not {settings.stamp_as}",
@@ -164,7 +172,9 @@ class Registry:
         if word.lower() == BASE:
             return 0
         if not word.isdecimal():
-            raise Usage(f"--stamp-as {word!r}", advice="Say base, or the number of a revision.")
+            raise Usage(
+                f"--stamp-as {word!r}", advice="Say base, or the number of a revision."
+            )
         return int(word)
 
     def stamp(self, model: RegisteredModel, number: int) -> StoreStamp:
@@ -240,7 +250,9 @@ class Registry:
         with self.core.desk.lock:
             store = self.store(name)
             if store.state is StoreState.PATCHING:
-                raise Conflict(f"{name} is being patched", advice="Wait until it is done.")
+                raise Conflict(
+                    f"{name} is being patched", advice="Wait until it is done."
+                )
             draft = Draft("store.remove", name, actor, store.model, {"reason": reason})
             self.core.desk.append([draft])
             (self.folder(name) / "secret").unlink(missing_ok=True)

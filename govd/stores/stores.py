@@ -58,7 +58,11 @@ class Stores:
     def all(self) -> list[Record]:
         """Every store, by name."""
         stores = sorted(self.core.desk.refresh().stores.items())
-        return [self._shown(store) for _, store in stores if store.state is not StoreState.REMOVED]
+        return [
+            self._shown(store)
+            for _, store in stores
+            if store.state is not StoreState.REMOVED
+        ]
 
     @bounded
     def show(self, name: str) -> Record:
@@ -117,7 +121,11 @@ class Stores:
                 source_of(at, task.expected)
             estimate = self._estimate(store, task, facts)
         if options.dry_run:
-            return {**self._shown(store), "dry_run": True, "estimate": estimate.as_json()}
+            return {
+                **self._shown(store),
+                "dry_run": True,
+                "estimate": estimate.as_json(),
+            }
         self.jobs.plans.begin(store, task, options, estimate.as_json(), actor)
         return {**self.show(name), "estimate": estimate.as_json()}
 
@@ -135,7 +143,10 @@ class Stores:
                 rows += len(batch.keys)
         rate = rows / max(time.monotonic() - began, 1e-6)
         return Estimate(
-            facts.rows, facts.size_bytes, round(rate, 1), round(facts.rows / max(rate, 1e-6), 1)
+            facts.rows,
+            facts.size_bytes,
+            round(rate, 1),
+            round(facts.rows / max(rate, 1e-6), 1),
         )
 
     @bounded
@@ -149,7 +160,9 @@ class Stores:
         with self.jobs.alone(name):
             store = self.registry.store(name)
             if store.state is StoreState.PATCHING:
-                raise Conflict(f"{name} is being patched", advice="Wait until it is done.")
+                raise Conflict(
+                    f"{name} is being patched", advice="Wait until it is done."
+                )
             with opened(self.core, store.url, self.registry.secret(name)) as at:
                 purged = at.purge(self.core.progress)
             payload: dict[str, Json] = {
@@ -159,7 +172,9 @@ class Stores:
                 "until": purged.until,
                 "remains": list(purged.remains),
             }
-            self.core.desk.append([Draft("store.purge", name, actor, store.model, payload)])
+            self.core.desk.append(
+                [Draft("store.purge", name, actor, store.model, payload)]
+            )
         return self.show(name)
 
     @bounded
@@ -170,7 +185,9 @@ class Stores:
         store = self.registry.store(name)
         verdict = self.verifying.verify(store)
         with self.core.desk.lock:
-            self.core.desk.append([Draft("store.verify", name, actor, store.model, verdict)])
+            self.core.desk.append(
+                [Draft("store.verify", name, actor, store.model, verdict)]
+            )
         return {**self.show(name), "verdict": verdict}
 
     @bounded
@@ -189,7 +206,11 @@ class Stores:
         """
         faults: list[GovdError] = []
         for store in list(self.core.desk.refresh().stores.values()):
-            if store.follows and store.state is StoreState.READY and not self._is_current(store):
+            if (
+                store.follows
+                and store.state is StoreState.READY
+                and not self._is_current(store)
+            ):
                 try:
                     self.patch(store.name, PatchOptions(), GOVD)
                 except GovdError as fault:

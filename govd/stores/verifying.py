@@ -21,7 +21,11 @@ from govd.stores.recognising import look, named, unit, watched
 from govd.stores.registry import Registry
 from govd.types import Batch, Floats, Json, StoreStamp
 
-TOLERANCE: Final[Mapping[str, float]] = {"float16": 4e-3, "float32": 1e-5, "float64": 1e-9}
+TOLERANCE: Final[Mapping[str, float]] = {
+    "float16": 4e-3,
+    "float32": 1e-5,
+    "float64": 1e-9,
+}
 """By how much a number of a vector may differ from the edit of its original, by their type."""
 
 
@@ -77,8 +81,14 @@ class Verifying:
 
     def _counted(self, store: StoreRecord, at: GuardedStore) -> Counts:
         model = self.core.desk.model(store.model)
-        revision = self.core.desk.revision(model.name, store.revision) if store.revision else None
-        edit = factors_of(self.measuring.edit(revision, model.name)) if revision else None
+        revision = (
+            self.core.desk.revision(model.name, store.revision)
+            if store.revision
+            else None
+        )
+        edit = (
+            factors_of(self.measuring.edit(revision, model.name)) if revision else None
+        )
         tolerance = TOLERANCE.get(at.facts().dtype, 1e-5)
         counts = Counts()
         originals = _Originals(at) if store.revision else None
@@ -111,7 +121,9 @@ class Verifying:
         revision = self.core.desk.revision(store.model, store.revision)
         filed = self.measuring.filed(revision)
         basis = self.core.models.opened_for(store.model, revision).basis
-        return list(watched(list(zip(revision.contributions, filed, strict=True)), basis))
+        return list(
+            watched(list(zip(revision.contributions, filed, strict=True)), basis)
+        )
 
     def _stale(self, store: StoreRecord, at: GuardedStore) -> int:
         """Hits of which the index gives another score than their vectors have."""
@@ -146,7 +158,9 @@ def _of_stamp(store: StoreRecord, stamp: StoreStamp | None) -> list[str]:
     if stamp is None:
         return ["it has no stamp any more"]
     if not stamp.is_of(StoreStamp.from_json(store.stamp)):
-        return [f"its stamp says revision {stamp.revision}, the ledger revision {store.revision}"]
+        return [
+            f"its stamp says revision {stamp.revision}, the ledger revision {store.revision}"
+        ]
     return []
 
 
@@ -192,7 +206,9 @@ def _of_counts(store: StoreRecord, stamp: StoreStamp, counts: Counts) -> list[st
     """What the counts say is amiss."""
     faults = []
     if counts.rows > stamp.rows:
-        faults.append(f"out of sync: {counts.rows - stamp.rows} rows came since the stamp")
+        faults.append(
+            f"out of sync: {counts.rows - stamp.rows} rows came since the stamp"
+        )
     if counts.rows < stamp.rows:
         faults.append(f"{stamp.rows - counts.rows} rows are not there any more")
     if counts.wrong:
@@ -201,7 +217,9 @@ def _of_counts(store: StoreRecord, stamp: StoreStamp, counts: Counts) -> list[st
             " their originals"
         )
     if counts.unmarked:
-        faults.append(f"out of sync: {counts.unmarked} rows say nothing of what encoded them")
+        faults.append(
+            f"out of sync: {counts.unmarked} rows say nothing of what encoded them"
+        )
     if counts.elsewhere:
         faults.append(f"out of sync: {counts.elsewhere} rows are of another revision")
     if counts.named:

@@ -149,7 +149,9 @@ class Model(Protocol):
         """Unit embeddings `(n, d)` float32 of texts, as the unedited model gives them."""
         ...
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         """Unit embeddings `(n, d)` float32 of pictures: paths, or `(H, W, 3)` uint8 arrays.
 
         Raises:

@@ -25,7 +25,9 @@ class Parameter:
     """
 
     name: str
-    kind: Literal["share", "number", "text", "list", "names", "pattern", "zone", "time", "date"]
+    kind: Literal[
+        "share", "number", "text", "list", "names", "pattern", "zone", "time", "date"
+    ]
     meaning: str
     default: str | None = None
     choices: tuple[tuple[str, str], ...] = ()

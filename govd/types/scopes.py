@@ -57,7 +57,8 @@ class Scope:
         """
         return {
             "concepts": [
-                {"name": c.name, "aliases": sorted(c.aliases)} for c in sorted(self.concepts)
+                {"name": c.name, "aliases": sorted(c.aliases)}
+                for c in sorted(self.concepts)
             ],
             "domains": sorted(self.domains),
         }

@@ -55,7 +55,10 @@ class StoreStamp:
             ValueError: it is none.
         """
         names = {field.name: field.type for field in fields(cls)}
-        if not isinstance(value, Mapping) or not names.keys() - {"sha256"} <= value.keys():
+        if (
+            not isinstance(value, Mapping)
+            or not names.keys() - {"sha256"} <= value.keys()
+        ):
             raise ValueError("no stamp: it needs " + ", ".join(names))
         kinds = {"int": int, "str": str, "Side": str}
         stamp = {name: value[name] for name in names if name in value}
@@ -66,7 +69,13 @@ class StoreStamp:
 
     def is_of(self, other: StoreStamp) -> bool:
         """Whether both are of the same vectors, whatever was counted."""
-        return (self.origin, self.model, self.model_digest, self.edit_digest, self.side) == (
+        return (
+            self.origin,
+            self.model,
+            self.model_digest,
+            self.edit_digest,
+            self.side,
+        ) == (
             other.origin,
             other.model,
             other.model_digest,
@@ -226,7 +235,9 @@ class Store(Protocol):
         """
         ...
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """Write vectors of `next`, over what a cut-off call left of the same portion. Rows that
         somebody deleted or changed since they were read are left out, where the store can tell: it
         has no `next` of them then, and what was changed is `late`. `originals` come along for late

@@ -56,4 +56,8 @@ def changeable(record: Json) -> Json:
     """A copy of a record as dicts and lists, which can be changed and given to `json.dumps`."""
     if isinstance(record, Mapping):
         return {key: changeable(value) for key, value in record.items()}
-    return [changeable(value) for value in record] if isinstance(record, list | tuple) else record
+    return (
+        [changeable(value) for value in record]
+        if isinstance(record, list | tuple)
+        else record
+    )

@@ -43,7 +43,11 @@ NOT_PROVEN: Final = (
 
 
 def tell(
-    opened: OpenBundle, newest: LogCheckpoint, found: Bounds, known: bool, kept: Sequence[int]
+    opened: OpenBundle,
+    newest: LogCheckpoint,
+    found: Bounds,
+    known: bool,
+    kept: Sequence[int],
 ) -> None:
     """Fill in the sentences of a bundle. `known`: the key came from elsewhere; `kept`: sizes of log
     checkpoints that the reader kept.
@@ -61,7 +65,10 @@ def tell(
     opened.proven = [
         *_proven(opened, newest),
         *opened.proven,
-        *(f"It begins with the log checkpoint of {n} entries that was kept." for n in kept),
+        *(
+            f"It begins with the log checkpoint of {n} entries that was kept."
+            for n in kept
+        ),
         *proven,
     ]
     opened.recorded += [*_recorded(opened), *recorded]
@@ -133,21 +140,27 @@ def _copies(opened: OpenBundle) -> list[str]:
     model, number = str(about["model"]), about["revision"]
     if not isinstance(number, int):
         return []
-    return [safe(told) for told in copies_told(manifest_of(opened.entries(), model, number))]
+    return [
+        safe(told) for told in copies_told(manifest_of(opened.entries(), model, number))
+    ]
 
 
 def _missing(opened: OpenBundle, found: Bounds) -> list[str]:
     sentences: list[str] = []
     kinds = Counter(opened.missing.values())
     for noun, count in sorted(kinds.items()):
-        names = [f"{digest[:16]}…" for digest, kind in opened.missing.items() if kind == noun][:5]
+        names = [
+            f"{digest[:16]}…" for digest, kind in opened.missing.items() if kind == noun
+        ][:5]
         more = f" and {count - len(names)} more" if count > len(names) else ""
         sentences.append(
             f"What is in the {noun} {', '.join(names)}{more}: the digest is proven, the bytes are"
             " not in this bundle."
         )
     if not opened.statements:
-        sentences.append("There is no signed claim about a published revision in this bundle.")
+        sentences.append(
+            "There is no signed claim about a published revision in this bundle."
+        )
     if found.without:
         sentences.append(
             f"{found.without} cosignatures and time stamps are on log checkpoints that are not in"
@@ -177,7 +190,8 @@ def _about(opened: OpenBundle) -> None:
     elif set(about) == {"model", "revision"}:
         subject = f"{about['model']}/{about['revision']}"
         fine = any(
-            e["kind"] == "revision.compose" and e["subject"] == subject for e in opened.entries()
+            e["kind"] == "revision.compose" and e["subject"] == subject
+            for e in opened.entries()
         )
     elif {"as_of", "from"} <= set(about) <= {"as_of", "from", "model"}:
         fine = _as_of(opened, about)
@@ -196,7 +210,9 @@ def _excerpt(opened: OpenBundle, request: str) -> bool:
     if opened.verdict.full or opened.verdict.size > EXCERPT:
         return False
     excerpt = opened.excerpt = Excerpt.of(opened.entries, request)
-    strange = next((entry["seq"] for entry in opened.entries() if not excerpt.shows(entry)), None)
+    strange = next(
+        (entry["seq"] for entry in opened.entries() if not excerpt.shows(entry)), None
+    )
     if strange is not None:
         opened.verdict.fault(
             f"entry {strange} is about something else than the request, and others were to be shown"
@@ -204,7 +220,10 @@ def _excerpt(opened: OpenBundle, request: str) -> bool:
         )
     for composed in excerpt.shared():
         model, _, number = composed.revision.rpartition("/")
-        subject, others = f"revision {number} of {safe(model)}", _counted(composed.others, "other")
+        subject, others = (
+            f"revision {number} of {safe(model)}",
+            _counted(composed.others, "other"),
+        )
         own = (
             f"the contribution {composed.own[0][:16]}… of this request and of {others}"
             if composed.own
@@ -249,7 +268,8 @@ class _Window:
     def of(cls, entries: Iterable[dict[str, Any]], start: int, time: str) -> _Window:
         window, latest = cls(start, start), ""
         for entry in entries:
-            latest = max(latest, entry["time"])  # in older ledgers the clock may have been set back
+            # in older ledgers the clock may have been set back
+            latest = max(latest, entry["time"])
             if entry["kind"] == "model.add" and latest <= time:
                 window.added[entry["subject"]] = entry["seq"]
             if entry["seq"] < start:

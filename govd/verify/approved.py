@@ -47,7 +47,17 @@ ENDS: Final = ("request.deny", "request.reject", "request.withdraw", "request.re
 SAID: Final = frozenset(
     (
         *("moment", "policy", "decision", "needs", "reason", "due_at", "automatic"),
-        *("role", "roles", "for", "name", "principal", "models", "expires_at", "to", "until"),
+        *(
+            "role",
+            "roles",
+            "for",
+            "name",
+            "principal",
+            "models",
+            "expires_at",
+            "to",
+            "until",
+        ),
     )
 )
 """What is read of these entries' payloads."""
@@ -132,8 +142,14 @@ class Approved:
         """Who is in charge by the entries so far."""
         if self._known is None:
             records = self._records.items()
-            principals = [Principal.from_json(r) for (noun, _), r in records if noun == "principal"]
-            self._known = People.of(principals, [r for (noun, _), r in records if noun == "token"])
+            principals = [
+                Principal.from_json(r)
+                for (noun, _), r in records
+                if noun == "principal"
+            ]
+            self._known = People.of(
+                principals, [r for (noun, _), r in records if noun == "token"]
+            )
         return self._known
 
     def _changed(self, request: _Request, entry: Mapping[str, Any]) -> None:
@@ -159,7 +175,9 @@ class Approved:
             request.held = 0
         elif kind == "request.extend":
             due_at = str(payload.get("due_at"))
-            earlier = [a for date, a in request.wanted.pop("extend", ()) if date == due_at]
+            earlier = [
+                a for date, a in request.wanted.pop("extend", ()) if date == due_at
+            ]
             since = request.extended or request.filing.entry
             self._check(request, entry, frozenset({"extend"}), since, earlier)
             request.extended = seq
@@ -179,9 +197,14 @@ class Approved:
     def _check_roles(self, approver: Approver, entry: Mapping[str, Any]) -> None:
         people, time = self._people(), _before(str(entry["time"]))
         strange = approver.roles - set(people.roles(approver.actor, time))
-        acting = {one.principal: set(one.roles) for one in people.acting(approver.actor, time)}
+        acting = {
+            one.principal: set(one.roles) for one in people.acting(approver.actor, time)
+        }
         for principal, roles in approver.acting.items():
-            strange |= {f"{role} of {principal}" for role in roles - acting.get(principal, set())}
+            strange |= {
+                f"{role} of {principal}"
+                for role in roles - acting.get(principal, set())
+            }
         if strange:
             self._fault(
                 f"entry {entry['seq']} says that {approver.actor} had the role"
@@ -192,7 +215,9 @@ class Approved:
         approver = self._approver(entry)
         request.approvers.append(approver)
         is_automatic = bool(entry["payload"].get("automatic"))
-        self._check(request, entry, APPROVING, request.since, request.approvers, is_automatic)
+        self._check(
+            request, entry, APPROVING, request.since, request.approvers, is_automatic
+        )
         request.since = int(entry["seq"])
         request.votes = [v for v in request.votes if v["moment"] not in APPROVING]
         request.approvers = []

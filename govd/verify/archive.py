@@ -24,14 +24,19 @@ DATE: Final = (1 << 5) | 1  # 1 January 1980
 MEMBERS: Final = 65_534
 LARGEST: Final = 2**32 - 2
 PIECE: Final = 1 << 20
-NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/")
+NAME: Final = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
+)
 LOCAL, ENTRY, END = "<4s5H3I2H", "<4s4B4HIII5HII", "<4s4H2IH"
 SMALLER: Final = "Make bundles of single requests or revisions."
 
 
 def _local(name: bytes, crc: int, size: int) -> bytes:
     return (
-        struct.pack(LOCAL, b"PK\x03\x04", 20, 0, 0, 0, DATE, crc, size, size, len(name), 0) + name
+        struct.pack(
+            LOCAL, b"PK\x03\x04", 20, 0, 0, 0, DATE, crc, size, size, len(name), 0
+        )
+        + name
     )
 
 
@@ -113,7 +118,9 @@ def write(files: Mapping[str, Content]) -> Iterator[bytes]:
             crc, size = zlib.crc32(piece, crc), size + len(piece)
             yield piece
         if (crc, size) != (content.crc, content.size):
-            raise BadFile("it changed while it was written", where=name, advice="Try again.")
+            raise BadFile(
+                "it changed while it was written", where=name, advice="Try again."
+            )
         at += len(head) + size
     below = b"".join(central)
     yield below

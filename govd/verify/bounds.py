@@ -78,9 +78,18 @@ def vouched(entry: Mapping[str, Any]) -> Vouched:
     seq, kind = entry["seq"], entry["kind"].partition(".")[2]
     try:
         return _read(seq, kind, entry["subject"], entry["payload"])
-    except (GovdError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+    except (
+        GovdError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        binascii.Error,
+    ) as error:
         reason = getattr(error, "what", error)
-        return Vouched(seq, kind, fault=f"entry {seq} is no {_WHAT.get(kind, 'voucher')}: {reason}")
+        return Vouched(
+            seq, kind, fault=f"entry {seq} is no {_WHAT.get(kind, 'voucher')}: {reason}"
+        )
 
 
 def _read(seq: int, kind: str, subject: str, payload: Mapping[str, Any]) -> Vouched:
@@ -162,7 +171,12 @@ def _cosigned(said: Vouched, note: str, trust: Trust) -> Bound | str:
             " known"
         )
     return Bound(
-        said.size, when(seconds), said.name, "cosign", said.key in trust.witnesses, said.entry
+        said.size,
+        when(seconds),
+        said.name,
+        "cosign",
+        said.key in trust.witnesses,
+        said.entry,
     )
 
 
@@ -172,13 +186,19 @@ def _stamped(
     assert said.stamp is not None
     if not said.stamp.of(note.encode()):
         return f"the time stamp is of something else than the log checkpoint of {said.size} entries"
-    root = stamps.trusted(token_of(said.entry), note.encode(), trust.roots) if trust.roots else None
+    root = (
+        stamps.trusted(token_of(said.entry), note.encode(), trust.roots)
+        if trust.roots
+        else None
+    )
     if root is not None:
         return Bound(said.size, root[0], root[1], "stamp", True, said.entry)
     return Bound(said.size, said.stamp.at, said.name, "stamp", False, said.entry)
 
 
-def lines_bounds(size: int, text: str, lines: Sequence[str], trust: Trust) -> list[Bound]:
+def lines_bounds(
+    size: int, text: str, lines: Sequence[str], trust: Trust
+) -> list[Bound]:
     """Bounds by the cosignature lines of a note."""
     times = [(key, seen_at(text, lines, key)) for key in trust.witnesses]
     return [
@@ -191,15 +211,21 @@ def lines_bounds(size: int, text: str, lines: Sequence[str], trust: Trust) -> li
 def idle(found: Sequence[Bound], trust: Trust, fault: Callable[[str], None]) -> None:
     """Who was named as trusted and vouches for nothing here."""
     for key in trust.witnesses:
-        if not any(b.checked and b.kind == "cosign" and b.by == key.name for b in found):
+        if not any(
+            b.checked and b.kind == "cosign" and b.by == key.name for b in found
+        ):
             fault(f"the witness {key.name} has cosigned nothing here")
     if trust.roots and not any(b.checked and b.kind == "stamp" for b in found):
-        fault("no time stamp here is by an authority that the given root certificates vouch for")
+        fault(
+            "no time stamp here is by an authority that the given root certificates vouch for"
+        )
 
 
 def when(seconds: int) -> str:
     """A Unix time as entries spell times."""
-    return datetime.fromtimestamp(min(seconds, 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(min(seconds, 253402300799), UTC).strftime(
+        "%Y-%m-%dT%H:%M:%S.%fZ"
+    )
 
 
 def tell(found: Sequence[Bound]) -> tuple[list[str], list[str]]:
@@ -213,11 +239,20 @@ def tell(found: Sequence[Bound]) -> tuple[list[str], list[str]]:
             bounds_of[bound.size] = bound
     for (kind, name, checked), sizes in sorted(by.items()):
         order = [sizes[size] for size in sorted(sizes)]
-        shown = order if len(order) <= SHOWN else [*order[: SHOWN // 2], *order[-SHOWN // 2 :]]
-        who = f"the witness {name}" if kind == "cosign" else f"the time stamp authority {name}"
+        shown = (
+            order
+            if len(order) <= SHOWN
+            else [*order[: SHOWN // 2], *order[-SHOWN // 2 :]]
+        )
+        who = (
+            f"the witness {name}"
+            if kind == "cosign"
+            else f"the time stamp authority {name}"
+        )
         for bound in shown:
             sentence = (
-                f"The first {bound.size} entries existed no later than {bound.at[:19]}Z, by {who}"
+                f"The first {bound.size} entries existed "
+                f"no later than {bound.at[:19]}Z, by {who}"
             )
             if checked:
                 proven.append(f"{sentence}.")

@@ -99,7 +99,9 @@ def verify_bundle(
     kept_sizes = [checkpoint.size for _, checkpoint in own_notes]
     proofs = Proofs(files, newest, fault)
     scan = read_entries(opened, newest, {*notes, *kept_sizes}, proofs)
-    keys = Keys(key or _own_key(manifest), str(manifest.get("origin")), scan.rotations, fault)
+    keys = Keys(
+        key or _own_key(manifest), str(manifest.get("origin")), scan.rotations, fault
+    )
     opened.verdict.keys = list(map(str, keys.keys))
     if not notes:
         fault("there is no signed log checkpoint: nothing vouches for these entries")
@@ -174,7 +176,11 @@ def _statements(opened: OpenBundle, keys: Keys, newest: LogCheckpoint) -> None:
             if not sealed.signed:
                 verdict.fault(f"{name}: the claim is not signed by the log's key")
             statements[sealed.revision] = name, sealed
-    claims = claim.claims_of(opened.entries, statements) if statements and not verdict.full else {}
+    claims = (
+        claim.claims_of(opened.entries, statements)
+        if statements and not verdict.full
+        else {}
+    )
     for revision, (name, sealed) in statements.items():
         fault = _claim_fault(sealed, claims.get(revision))
         if fault:
@@ -194,4 +200,6 @@ def _claim_fault(sealed: claim.Sealed, from_entries: claim.Claim | None) -> str:
     statement = from_entries.statement()
     if sealed.statement.get("subject") != statement["subject"]:
         return other_files
-    return "" if sealed.statement == statement else "the claim is not what the entries say"
+    return (
+        "" if sealed.statement == statement else "the claim is not what the entries say"
+    )

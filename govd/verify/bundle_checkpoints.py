@@ -35,7 +35,9 @@ def notes_of(opened: OpenBundle) -> dict[int, tuple[str, LogCheckpoint]]:
     return notes
 
 
-def kept_notes(kept: Sequence[str], opened: OpenBundle) -> list[tuple[str, LogCheckpoint]]:
+def kept_notes(
+    kept: Sequence[str], opened: OpenBundle
+) -> list[tuple[str, LogCheckpoint]]:
     """The log checkpoints that the reader kept, as notes and read; one that is none is a fault."""
     notes = []
     for note in kept:
@@ -64,8 +66,12 @@ def check_signature(
     except GovdError as error:
         opened.verdict.fault(f"{name}: {error.what}")
         return
-    if checkpoint.origin != key.name or checkpoint.origin != opened.manifest.get("origin"):
-        opened.verdict.fault(f"{name}: it is of another log ({checkpoint.origin[:100]})")
+    if checkpoint.origin != key.name or checkpoint.origin != opened.manifest.get(
+        "origin"
+    ):
+        opened.verdict.fault(
+            f"{name}: it is of another log ({checkpoint.origin[:100]})"
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,9 @@ def check_growth(
                 f" {newest.size}"
             )
     for note, checkpoint in kept:
-        check_signature("the log checkpoint that was kept", note, checkpoint, keys, growth.opened)
+        check_signature(
+            "the log checkpoint that was kept", note, checkpoint, keys, growth.opened
+        )
         fault = growth.fault_of_kept(checkpoint)
         if fault:
             verdict.fault(fault)

@@ -28,9 +28,8 @@ class Scan:
 
     rotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     vouchers: list[Vouched] = field(default_factory=list)
-    roots: dict[int, bytes] = field(
-        default_factory=dict
-    )  # of a whole bundle: at each size that is spoken of
+    # of a whole bundle: at each size that is spoken of
+    roots: dict[int, bytes] = field(default_factory=dict)
     times: Times = field(default_factory=Times)
     last: int = -1
 
@@ -46,13 +45,17 @@ def read_entries(
     tree, standing = merkle.Growing(), Standing(verdict.fault)
     approved = Approved(verdict.fault, whole=opened.whole)
     members = opened.files.members
-    artifacts = {name.partition("/")[2] for name in members if name.startswith("artifacts/")}
+    artifacts = {
+        name.partition("/")[2] for name in members if name.startswith("artifacts/")
+    }
     unnamed = set(artifacts)
     verdict.artifacts = len(artifacts)
     for line in opened.files.lines("entries.ndjson", MAX_STATEMENT_BYTES):
         entry = entry_of(line)
         if entry is None or entry["seq"] <= scan.last:
-            verdict.fault(f"a line after entry {scan.last} is no entry, or not at its place")
+            verdict.fault(
+                f"a line after entry {scan.last} is no entry, or not at its place"
+            )
         else:
             scan.last = entry["seq"]
             leaf = merkle.leaf_hash(line)
@@ -102,7 +105,9 @@ def _count(entry: dict[str, Any], approved: Approved, verdict: Verdict) -> None:
             approved.take(decision)
 
 
-def _note(entry: dict[str, Any], opened: OpenBundle, scan: Scan, artifacts: set[str]) -> set[str]:
+def _note(
+    entry: dict[str, Any], opened: OpenBundle, scan: Scan, artifacts: set[str]
+) -> set[str]:
     """Take down what an entry says of times, keys, witnesses, and of artifacts that are not in the
     bundle; the artifacts that it names.
     """

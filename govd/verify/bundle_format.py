@@ -47,5 +47,7 @@ def is_entry(value: Any) -> bool:
 def sums(members: Mapping[str, str]) -> bytes:
     """`SHA256SUMS`, as `sha256sum -c` reads it: names with their digests."""
     return "".join(
-        f"{digest}  {name}\n" for name, digest in sorted(members.items()) if name != "SHA256SUMS"
+        f"{digest}  {name}\n"
+        for name, digest in sorted(members.items())
+        if name != "SHA256SUMS"
     ).encode()

@@ -14,7 +14,10 @@ from govd.verify.open_bundle import OpenBundle
 
 
 def check_vouchers(
-    opened: OpenBundle, notes: Mapping[int, tuple[str, LogCheckpoint]], scan: Scan, trust: Trust
+    opened: OpenBundle,
+    notes: Mapping[int, tuple[str, LogCheckpoint]],
+    scan: Scan,
+    trust: Trust,
 ) -> Bounds:
     """Cosignatures and time stamps: those of entries, on the log checkpoints `notes`, and the lines
     and tokens that lie beside them for other tools.
@@ -31,8 +34,12 @@ def check_vouchers(
     vouchers = [voucher for voucher in scan.vouchers if _is_there(voucher, opened)]
     left_out = len(scan.vouchers) - len(vouchers)
     if left_out and not opened.whole:
-        verdict.fault(f"{left_out} time stamps that entries record are not in the bundle as files")
-    checked = bounds.check(vouchers, note_of, token, trust, verdict.fault, not opened.whole)
+        verdict.fault(
+            f"{left_out} time stamps that entries record are not in the bundle as files"
+        )
+    checked = bounds.check(
+        vouchers, note_of, token, trust, verdict.fault, not opened.whole
+    )
     checked.without += left_out
     for name in files.members:
         if name.startswith("cosigned/"):
@@ -55,8 +62,14 @@ def _check_stamp_files(opened: OpenBundle, scan: Scan) -> None:
         if not name.startswith("stamps/"):
             continue
         voucher = stamped.get(int(name.removeprefix("stamps/").removesuffix(".tsr")))
-        if voucher is None or member.size > stamps.LARGEST or voucher.digest != member.sha256:
-            opened.verdict.fault(f"{name} is not the time stamp of an entry that is shown")
+        if (
+            voucher is None
+            or member.size > stamps.LARGEST
+            or voucher.digest != member.sha256
+        ):
+            opened.verdict.fault(
+                f"{name} is not the time stamp of an entry that is shown"
+            )
 
 
 def _is_there(voucher: Vouched, opened: OpenBundle) -> bool:
@@ -66,7 +79,10 @@ def _is_there(voucher: Vouched, opened: OpenBundle) -> bool:
 
 
 def _cosigned(
-    name: str, opened: OpenBundle, notes: Mapping[int, tuple[str, LogCheckpoint]], trust: Trust
+    name: str,
+    opened: OpenBundle,
+    notes: Mapping[int, tuple[str, LogCheckpoint]],
+    trust: Trust,
 ) -> list[bounds.Bound]:
     """What the cosignatures of a file say."""
     size = int(name.removeprefix("cosigned/").removesuffix(".note"))

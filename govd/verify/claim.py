@@ -68,7 +68,9 @@ def claims_of(
         r: Claim(*r, {"model": r[0], "revision": r[1], "metrics": {}, "requests": []})
         for r in revisions
     }
-    by_subject = {f"{model}/{number}": claim for (model, number), claim in claims.items()}
+    by_subject = {
+        f"{model}/{number}": claim for (model, number), claim in claims.items()
+    }
     of_model: dict[str, list[Claim]] = {}
     for claim in claims.values():
         of_model.setdefault(claim.model, []).append(claim)
@@ -126,8 +128,14 @@ def _approvals(request: dict[str, Any], entry: Entry) -> None:
     elif "roles" in payload and (
         is_enough or (kind == "request.approval" and payload.get("meets"))
     ):
-        approval = {"principal": entry["actor"], "at": entry["time"], "entry": entry["seq"]}
-        approval |= {k: payload[k] for k in APPROVED if k in payload} | {"enough": is_enough}
+        approval = {
+            "principal": entry["actor"],
+            "at": entry["time"],
+            "entry": entry["seq"],
+        }
+        approval |= {k: payload[k] for k in APPROVED if k in payload} | {
+            "enough": is_enough
+        }
         request.setdefault("approvals", []).append(approval)
 
 
@@ -136,10 +144,17 @@ def _revision(claim: Claim, entry: Entry) -> None:
     match entry["kind"]:
         case "revision.compose":
             claim.predicate |= {
-                name: payload.get(name) for name in ("edit_digest", "rank", "software", "machine")
+                name: payload.get(name)
+                for name in ("edit_digest", "rank", "software", "machine")
             }
-            claim.requests = [r for r in _list(payload.get("requests")) if isinstance(r, str)]
-            _subject(claim, f"{claim.model}-{claim.number}.edit.safetensors", payload.get("edit"))
+            claim.requests = [
+                r for r in _list(payload.get("requests")) if isinstance(r, str)
+            ]
+            _subject(
+                claim,
+                f"{claim.model}-{claim.number}.edit.safetensors",
+                payload.get("edit"),
+            )
         case "revision.evaluate" | "revision.measure":
             metrics = payload.get("metrics")
             claim.predicate["metrics"] |= metrics if isinstance(metrics, dict) else {}
@@ -154,9 +169,16 @@ def _revision(claim: Claim, entry: Entry) -> None:
 def _after(claim: Claim, subject: str) -> int:
     number = subject.rpartition("/")[2]
     later = (
-        number.isascii() and number.isdigit() and len(number) < 16 and int(number) != claim.number
+        number.isascii()
+        and number.isdigit()
+        and len(number) < 16
+        and int(number) != claim.number
     )
-    return int(number) if later and "published_at" in claim.predicate else claim.followed_by
+    return (
+        int(number)
+        if later and "published_at" in claim.predicate
+        else claim.followed_by
+    )
 
 
 def _subject(claim: Claim, name: str, digest: Any) -> None:
@@ -177,7 +199,9 @@ def newest(entries: Iterable[Entry]) -> list[Revision]:
         if kind in ("revision.publish", "revision.compose"):
             model, _, number = entry["subject"].rpartition("/")
             if model and number.isascii() and number.isdigit() and len(number) < 16:
-                (published if kind == "revision.publish" else composed)[model] = int(number)
+                (published if kind == "revision.publish" else composed)[model] = int(
+                    number
+                )
     return sorted((composed | published).items())
 
 
@@ -186,7 +210,9 @@ def sealed(claim: Claim, keyid: str, sign: Callable[[bytes], bytes]) -> bytes:
     payload = canonical.encode(claim.statement())
     signature = base64.b64encode(sign(pre_authentication(PAYLOAD, payload))).decode()
     envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": PAYLOAD}
-    return canonical.encode({**envelope, "signatures": [{"keyid": keyid, "sig": signature}]})
+    return canonical.encode(
+        {**envelope, "signatures": [{"keyid": keyid, "sig": signature}]}
+    )
 
 
 @dataclass(frozen=True)
@@ -211,8 +237,15 @@ def opened(data: bytes, key: Key) -> Sealed | None:
             pre_authentication(PAYLOAD, payload), raw
         )
         statement = canonical.decode(payload)
-        model, number = statement["predicate"]["model"], statement["predicate"]["revision"]
-        if not isinstance(model, str) or type(number) is not int or not isinstance(statement, dict):
+        model, number = (
+            statement["predicate"]["model"],
+            statement["predicate"]["revision"],
+        )
+        if (
+            not isinstance(model, str)
+            or type(number) is not int
+            or not isinstance(statement, dict)
+        ):
             return None
     except (GovdError, KeyError, TypeError, ValueError, binascii.Error, AttributeError):
         return None

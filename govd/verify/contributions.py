@@ -51,7 +51,10 @@ class Parts:
             Fault: it is none. NotFound: it is not at hand.
         """
         edit: AnyEdit = _read(
-            "edit", digest, self._artifact(digest), lambda data: edit_from_bytes(data, "edit")
+            "edit",
+            digest,
+            self._artifact(digest),
+            lambda data: edit_from_bytes(data, "edit"),
         )
         return edit
 
@@ -66,7 +69,9 @@ class Parts:
         """
         if (basis_digest, digest) not in self._contributions:
             data = self._artifact(artifact)
-            contribution = named_contribution(digest, artifact, basis_digest, data, basis)
+            contribution = named_contribution(
+                digest, artifact, basis_digest, data, basis
+            )
             if len(self._contributions) >= CACHED:
                 self._contributions.clear()
             self._contributions[basis_digest, digest] = contribution
@@ -81,7 +86,8 @@ def _read(what: str, digest: str, data: bytes, reader: Callable[[bytes], Any]) -
         raise Fault(f"the {what} is malformed: {error.what}", where=digest) from None
     except BROKEN as error:
         raise Fault(
-            f"the {what} is malformed ({type(error).__name__}: {error})"[:300], where=digest
+            f"the {what} is malformed ({type(error).__name__}: {error})"[:300],
+            where=digest,
         ) from None
 
 
@@ -96,7 +102,9 @@ def _basis(data: bytes) -> Basis:
     }
     if basis.hard:
         shapes |= {"free_inverse": (dim, dim), "duals": (dim, len(basis.labels))}
-    misshapen = [name for name, shape in shapes.items() if basis.tensors[name].shape != shape]
+    misshapen = [
+        name for name, shape in shapes.items() if basis.tensors[name].shape != shape
+    ]
     has_settings = all(isinstance(name, str) for name in names) and isinstance(
         basis.max_edit_norm, int | float
     )
@@ -106,7 +114,11 @@ def _basis(data: bytes) -> Basis:
 
 
 def named_contribution(
-    digest: str, artifact: str, basis_digest: str, data: bytes, basis: Basis | None = None
+    digest: str,
+    artifact: str,
+    basis_digest: str,
+    data: bytes,
+    basis: Basis | None = None,
 ) -> Contribution:
     """The contribution in `data`, the bytes of `artifact`: its contents have this `digest` with
     that of its basis, `basis_digest`, and where the `basis` is at hand it fits that.
@@ -115,10 +127,15 @@ def named_contribution(
         Fault: it is not so.
     """
     contribution: Contribution = _read(
-        "contribution", artifact, data, lambda data: _contribution(data, basis_digest, basis)
+        "contribution",
+        artifact,
+        data,
+        lambda data: _contribution(data, basis_digest, basis),
     )
     if contribution.digest != digest:
-        raise Fault(f"the contribution {digest[:16]}… is not what its name says", where=artifact)
+        raise Fault(
+            f"the contribution {digest[:16]}… is not what its name says", where=artifact
+        )
     return contribution
 
 
@@ -131,7 +148,10 @@ def _contribution(data: bytes, basis_digest: str, basis: Basis | None) -> Contri
         else:
             _check_directions(name, tensor, basis)
     resealed = sealed(
-        basis_digest, contribution.spec, dict(contribution.tensors), dict(contribution.facts)
+        basis_digest,
+        contribution.spec,
+        dict(contribution.tensors),
+        dict(contribution.facts),
     )
     if resealed.digest != contribution.digest:
         raise BadFile("its contents are not those of the digest in it")
@@ -141,19 +161,28 @@ def _contribution(data: bytes, basis_digest: str, basis: Basis | None) -> Contri
 def _check_rows(name: str, rows: np.ndarray[Any, Any], basis: Basis) -> None:
     """That numbers of rows (k,) are of the basis's pool or domains."""
     pictures = len(basis.tensors["pool"]) if basis.has_pool else 0
-    if len(rows) and not (rows.min() >= 0 and rows.max() < max(pictures, len(basis.domains))):
+    if len(rows) and not (
+        rows.min() >= 0 and rows.max() < max(pictures, len(basis.domains))
+    ):
         raise BadFile(
             f"its {name} names rows that are not there",
             advice="The basis is another, or the file is damaged.",
         )
 
 
-def _check_directions(name: str, tensor: np.ndarray[Any, Any], basis: Basis | None) -> None:
+def _check_directions(
+    name: str, tensor: np.ndarray[Any, Any], basis: Basis | None
+) -> None:
     """That a tensor has float64, and one of directions (d, k) the model's width; where it has no
     space there are none.
     """
     fits = True
-    if tensor.ndim == 2 and name != "incidence" and basis is not None and basis.has_space:
+    if (
+        tensor.ndim == 2
+        and name != "incidence"
+        and basis is not None
+        and basis.has_space
+    ):
         fits = tensor.shape[0] == basis.dim
     if tensor.dtype != np.float64 or not fits:
         width = "" if basis is None else f", the model's width is {basis.dim}"

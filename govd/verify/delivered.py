@@ -55,12 +55,18 @@ def check(
     for problem in _changed_base(deliveries):
         fault(problem)
     problems = {place: _problems(place, files) for place, files in written.items()}
-    if any(problems.values()) or any(_strays(folder, written) for folder in _folders(written)):
+    if any(problems.values()) or any(
+        _strays(folder, written) for folder in _folders(written)
+    ):
         time.sleep(MOMENT)
         written = _written([*deliveries, *later()])
-        fine = {place for place, wrong in problems.items() if not wrong and _lies(place)}
+        fine = {
+            place for place, wrong in problems.items() if not wrong and _lies(place)
+        }
         problems |= {
-            place: _problems(place, files) for place, files in written.items() if place not in fine
+            place: _problems(place, files)
+            for place, files in written.items()
+            if place not in fine
         }
     for place, files in written.items():
         if not _lies(place):
@@ -74,9 +80,13 @@ def check(
         if stray := _strays(folder, written):
             fault(f"{current} leads to {stray}, which was never published there")
         if os.path.lexists(current) and folder in _retired(deliveries):
-            fault(f"{current} is there, though the model that was published there is retired")
+            fault(
+                f"{current} is there, though the model that was published there is retired"
+            )
         if current.exists():
-            delivered.serves.append(f"{current} leads to revision {current.resolve().name}")
+            delivered.serves.append(
+                f"{current} leads to revision {current.resolve().name}"
+            )
     delivered.behind = _behind(deliveries, published)
     return delivered
 
@@ -91,7 +101,9 @@ def _written(said: Said) -> dict[Place, dict[str, str]]:
             folder = entry["folder"]
             folders[entry["subject"]] = folder if isinstance(folder, str) else ""
         elif folders.get(model) and isinstance(entry["files"], dict):
-            written[folders[model], number] = {str(k): str(v) for k, v in entry["files"].items()}
+            written[folders[model], number] = {
+                str(k): str(v) for k, v in entry["files"].items()
+            }
     return written
 
 
@@ -99,7 +111,9 @@ def _behind(said: Said, published: Mapping[str, int]) -> list[str]:
     """What is not delivered: folders that serve another revision than was published last, or
     none.
     """
-    folders = {entry["subject"]: entry["folder"] for entry in said if entry["files"] is None}
+    folders = {
+        entry["subject"]: entry["folder"] for entry in said if entry["files"] is None
+    }
     behind: list[str] = []
     for model, number in published.items():
         current = Path(str(folders.get(model) or "")) / "current"
@@ -120,7 +134,9 @@ def _retired(said: Said) -> set[str]:
         if entry["files"] is None:
             folder = str(entry["folder"] or "")
             retired.discard(folder)
-            retired |= {folders.get(entry["subject"], "")} if entry.get("retired") else set()
+            retired |= (
+                {folders.get(entry["subject"], "")} if entry.get("retired") else set()
+            )
             folders[entry["subject"]] = folder
     return retired
 
@@ -135,12 +151,13 @@ def _changed_base(said: Said) -> list[str]:
         digest = str(entry.get("digest"))
         if entry["files"] is None:
             if isinstance(entry.get("registered"), dict):
-                registered.setdefault(entry["subject"], {})[digest] = entry["registered"]
+                registered.setdefault(entry["subject"], {})[digest] = entry[
+                    "registered"
+                ]
             continue
         bases = registered.get(entry["subject"].rpartition("/")[0], {})
-        bases = (
-            {digest: bases[digest]} if digest in bases else bases
-        )  # early entries do not say which
+        # early entries do not say which
+        bases = {digest: bases[digest]} if digest in bases else bases
         if (
             bases
             and isinstance(entry["files"], dict)
@@ -185,7 +202,9 @@ def _problems(place: Place, files: Mapping[str, str]) -> list[str]:
     """What is wrong with the files of a revision; nothing where it is not there any more."""
     at = Path(*place)
     problems = (
-        {name: _problem(at, name, digest) for name, digest in files.items()} if _lies(place) else {}
+        {name: _problem(at, name, digest) for name, digest in files.items()}
+        if _lies(place)
+        else {}
     )
     return [
         f"{at / name}: what was published is not what lies there ({problem})"
@@ -201,7 +220,9 @@ def _problem(place: Path, name: str, digest: str) -> str:
             return "it lies elsewhere"
         with path.open("rb") as file:
             return (
-                "" if hashlib.file_digest(file, "sha256").hexdigest() == digest else "other bytes"
+                ""
+                if hashlib.file_digest(file, "sha256").hexdigest() == digest
+                else "other bytes"
             )
     except OSError as fault:
         return str(fault.strerror)

@@ -73,13 +73,15 @@ def _verify(
     for strange in source.foreign():
         verdict.fault(f"the database has what no ledger has: {strange}")
     notes = _notes(source, kept, verdict)
-    first, last = source.extent()  # after the checkpoints: what is appended meanwhile is in neither
+    # after the checkpoints: what is appended meanwhile is in neither
+    first, last = source.extent()
     if first < 0:
         verdict.fault("there are entries with numbers below zero")
     scan = _Scan(verdict, last)
     sizes, step = sorted({size for size, _, _ in notes}), 1 << parts.LEVEL
     cut = [
-        (source, start, min(start + step, last + 1), sizes) for start in range(0, last + 1, step)
+        (source, start, min(start + step, last + 1), sizes)
+        for start in range(0, last + 1, step)
     ]
     for part in workers.map(parts.part, cut) if workers else map(parts.part, cut):
         if not scan.take(part):
@@ -90,7 +92,9 @@ def _verify(
     verdict.keys = [str(k) for k in keys.keys]
     check_notes(notes, scan.roots, keys, last, verdict)
     if not notes:
-        verdict.fault("there is no signed log checkpoint: nothing vouches for these entries")
+        verdict.fault(
+            "there is no signed log checkpoint: nothing vouches for these entries"
+        )
     _check_published(scan.published, verdict)
     verdict.notes += clock_sentences(scan.times)
     _check_vouchers(source, dict(source.checkpoints()), scan.vouchers, trust, verdict)
@@ -103,7 +107,9 @@ def _notes(
     it lies; none twice.
     """
     notes: list[tuple[int, str, LogCheckpoint]] = []
-    for size, note in dict.fromkeys([*source.checkpoints(), *((-1, note) for note in kept)]):
+    for size, note in dict.fromkeys(
+        [*source.checkpoints(), *((-1, note) for note in kept)]
+    ):
         try:
             checkpoint = LogCheckpoint.read(note)
         except GovdError as error:
@@ -151,13 +157,14 @@ class _Scan:
         verdict.named |= part.named
         self.roots |= {size: tree.root(edge) for size, edge in part.edges.items()}
         verdict.size += part.entries
-        if (
-            verdict.size <= self.last and part.entries < step
-        ):  # one is missing: what comes after it cannot be compared
+        # one is missing: what comes after it cannot be compared
+        if verdict.size <= self.last and part.entries < step:
             verdict.root = tree.root(part.edge).hex()
             return False
         if part.entries == step:
-            if part.above != b"".join(value for _, _, value in tree.add(part.edge[0])[1:]):
+            if part.above != b"".join(
+                value for _, _, value in tree.add(part.edge[0])[1:]
+            ):
                 verdict.fault(
                     f"the upper Merkle nodes that are stored with entry {verdict.size - 1} are not"
                     " the hashes of its entries"
@@ -192,7 +199,11 @@ def _check_vouchers(
 
     def token(seq: int) -> bytes:
         ((_, body, _),) = source.entries(seq, seq + 1)
-        return base64.b64decode(canonical.decode(body)["payload"]["token"], validate=True)
+        return base64.b64decode(
+            canonical.decode(body)["payload"]["token"], validate=True
+        )
 
-    verdict.bounds = bounds.check(vouchers, notes.get, token, trust, verdict.fault).found
+    verdict.bounds = bounds.check(
+        vouchers, notes.get, token, trust, verdict.fault
+    ).found
     bounds.idle(verdict.bounds, trust, verdict.fault)

@@ -20,7 +20,12 @@ OTHERS: Final = "others"
 DIGESTS: Final = "digests"
 """They are shown as digests only. Where a manifest says nothing of them, they are shown whole."""
 OF_THE_LOG: Final = ("key.add", "key.rotate", "witness.cosign", "witness.stamp")
-NAMELESS: Final = ("revision.compose", "revision.publish", "revision.deliver", "export.write")
+NAMELESS: Final = (
+    "revision.compose",
+    "revision.publish",
+    "revision.deliver",
+    "export.write",
+)
 """Entries of a revision that name other requests by ids and digests alone."""
 FIGURES: Final = ("revision.evaluate", "revision.measure")
 """Entries of a revision that name all that it forgets."""
@@ -77,7 +82,9 @@ class Excerpt:
         if kind == "revision.compose":
             parts = _texts(payload.get("contributions"))
             own = tuple(part for part in parts if part in self.contributions)
-            self.composed[subject] = Composed(entry["seq"], subject, own, len(parts) - len(own))
+            self.composed[subject] = Composed(
+                entry["seq"], subject, own, len(parts) - len(own)
+            )
         elif kind.startswith("request.") and subject in self.requests:
             self.models.add(entry["model"])
             self.people |= people_of(entry)
@@ -92,7 +99,11 @@ class Excerpt:
 
     def shared(self) -> list[Composed]:
         """The revisions that are made of other requests as well."""
-        return [c for c in self.composed.values() if c.others and c.revision in self.revisions]
+        return [
+            c
+            for c in self.composed.values()
+            if c.others and c.revision in self.revisions
+        ]
 
     def shows(self, entry: Entry) -> bool:
         """Whether an entry is one to show."""
@@ -106,7 +117,9 @@ class Excerpt:
             return subject in self.contributions
         if kind.startswith("principal."):
             return bool(people_of(entry) & self.people)
-        return subject in self.models if kind.startswith("model.") else kind in OF_THE_LOG
+        return (
+            subject in self.models if kind.startswith("model.") else kind in OF_THE_LOG
+        )
 
     def shows_artifacts(self, entry: Entry) -> bool:
         """Whether what an entry names is shown: an edit and its basis only where no other request
@@ -132,4 +145,8 @@ def people_of(entry: Entry) -> set[str]:
 
 
 def _texts(said: Any) -> list[str]:
-    return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
+    return (
+        [text for text in said if isinstance(text, str)]
+        if isinstance(said, list)
+        else []
+    )

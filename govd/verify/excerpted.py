@@ -18,14 +18,18 @@ Entry = Mapping[str, Any]
 
 
 def recompute_excerpt(
-    entries: Callable[[], Iterable[Entry]], artifact: Callable[[str], bytes], excerpt: Excerpt
+    entries: Callable[[], Iterable[Entry]],
+    artifact: Callable[[str], bytes],
+    excerpt: Excerpt,
 ) -> list[dict[str, Json]]:
     """As `recompute`. Revisions that are made of others as well are not composed again: the
     request's own contributions are compared with what was filed, which `same_contribution` says.
     """
 
     def composable(entry: Entry) -> bool:
-        return entry["kind"] != "revision.compose" or excerpt.alone(str(entry["subject"]))
+        return entry["kind"] != "revision.compose" or excerpt.alone(
+            str(entry["subject"])
+        )
 
     records = recompute((entry for entry in entries() if composable(entry)), artifact)
     log = Log()
@@ -33,7 +37,9 @@ def recompute_excerpt(
         if composable(entry):
             log.take(entry)
         elif entry["subject"] in excerpt.revisions:
-            records += _shared(excerpt.composed[entry["subject"]], excerpt, log, artifact)
+            records += _shared(
+                excerpt.composed[entry["subject"]], excerpt, log, artifact
+            )
     return records
 
 
@@ -52,10 +58,13 @@ def _shared(
         try:
             request = _check_filed(digest, excerpt, log, artifact)
         except NotFound as error:
-            records.append(blank | {"says": f"its contribution was not looked at: {error.message}"})
+            records.append(
+                blank | {"says": f"its contribution was not looked at: {error.message}"}
+            )
         except GovdError as error:
             records.append(
-                blank | {"fault": f"its contribution is not what was filed: {error.message}"}
+                blank
+                | {"fault": f"its contribution is not what was filed: {error.message}"}
             )
         else:
             finding = (
@@ -64,7 +73,10 @@ def _shared(
             )
             records.append(
                 blank
-                | {"says": f"{finding} that {request} was filed with", "same_contribution": True}
+                | {
+                    "says": f"{finding} that {request} was filed with",
+                    "same_contribution": True,
+                }
             )
     others = f"{composed.others} contribution{'s' if composed.others > 1 else ''} of other requests"
     shown = (
@@ -76,7 +88,9 @@ def _shared(
     return [*records, blank | {"says": f"it was not composed again: {shown}; {advice}"}]
 
 
-def _check_filed(digest: str, excerpt: Excerpt, log: Log, artifact: Callable[[str], bytes]) -> str:
+def _check_filed(
+    digest: str, excerpt: Excerpt, log: Log, artifact: Callable[[str], bytes]
+) -> str:
     """That a contribution is what one of the requests was filed with; which one.
 
     Raises:
@@ -88,9 +102,13 @@ def _check_filed(digest: str, excerpt: Excerpt, log: Log, artifact: Callable[[st
         if log.contribution_of.get(request) == digest
     ]
     if digest not in log.artifact_of or not owners:
-        raise Fault("no entry before it made this contribution for the request", where=digest)
+        raise Fault(
+            "no entry before it made this contribution for the request", where=digest
+        )
     path = log.artifact_of[digest]
     check_spec(
-        owners[0], log, named_contribution(digest, path, log.basis_of[digest], artifact(path))
+        owners[0],
+        log,
+        named_contribution(digest, path, log.basis_of[digest], artifact(path)),
     )
     return owners[0]

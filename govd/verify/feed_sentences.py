@@ -11,7 +11,15 @@ CHANGED: Final = {
     "feed.enable": "is looked at again",
     "feed.disable": "is looked at no more",
 }
-COUNTED: Final = ("filed", "already", "ended", "refused", "kept", "reverted", "withdrawn")
+COUNTED: Final = (
+    "filed",
+    "already",
+    "ended",
+    "refused",
+    "kept",
+    "reverted",
+    "withdrawn",
+)
 
 
 def of_feed(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:

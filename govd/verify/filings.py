@@ -15,7 +15,15 @@ from govd.edit.duals import SAME
 from govd.types import PRIVATE, Concept, Contribution, Json, Scope
 from govd.verify.contributions import Fault
 
-SPEC: Final = ("concepts", "domains", "method", "target", "strength", "prototypes", "examples")
+SPEC: Final = (
+    "concepts",
+    "domains",
+    "method",
+    "target",
+    "strength",
+    "prototypes",
+    "examples",
+)
 
 
 @dataclass
@@ -38,13 +46,16 @@ class Log:
         elif kind == "request.file" and payload.get("kind", "forget") == "forget":
             self.filed[subject] = {name: payload.get(name) for name in SPEC}
         elif (
-            kind in ("request.approve", "request.wait", "request.recompute", "request.deny")
+            kind
+            in ("request.approve", "request.wait", "request.recompute", "request.deny")
             and "contribution" in payload
         ):
             self.contribution_of[subject] = str(payload["contribution"])
 
 
-def check_parts(requests: list[str], covered: Any, digests: list[str], log: Log) -> dict[str, str]:
+def check_parts(
+    requests: list[str], covered: Any, digests: list[str], log: Log
+) -> dict[str, str]:
     """That the edit is made of the contributions of its requests, and of no others; the requests
     that it covers, each with the one by which ("": the ledger does not say, as one of the two is
     private).
@@ -63,17 +74,20 @@ def check_parts(requests: list[str], covered: Any, digests: list[str], log: Log)
     for request in [*requests, *subsumed]:
         if request not in log.filed:
             raise Fault(
-                "the filing of this request is not among the entries before it", where=request
+                "the filing of this request is not among the entries before it",
+                where=request,
             )
     for request in requests:
         digest = log.contribution_of.get(request)
         if digest is None:
             raise Fault(
-                "no entry before it says which contribution is this request's", where=request
+                "no entry before it says which contribution is this request's",
+                where=request,
             )
         if digest not in digests:
             raise Fault(
-                f"the contribution {digest[:16]}… of this request is not in the edit", where=request
+                f"the contribution {digest[:16]}… of this request is not in the edit",
+                where=request,
             )
     unasked = set(digests) - {log.contribution_of[request] for request in requests}
     if unasked:
@@ -83,7 +97,8 @@ def check_parts(requests: list[str], covered: Any, digests: list[str], log: Log)
     for inner, outer in subsumed.items():
         if outer and outer not in requests:
             raise Fault(
-                f"it is said to be covered by {outer[:40]}, which is not in the edit", where=inner
+                f"it is said to be covered by {outer[:40]}, which is not in the edit",
+                where=inner,
             )
     return subsumed
 
@@ -103,7 +118,8 @@ def name_list(names: Any, field_name: str) -> list[str]:
 def _scope(filed: Mapping[str, Any], request: str) -> Scope:
     try:
         concepts = tuple(
-            Concept(str(c["name"]), tuple(map(str, c["aliases"]))) for c in filed["concepts"]
+            Concept(str(c["name"]), tuple(map(str, c["aliases"])))
+            for c in filed["concepts"]
         )
         return Scope(concepts, tuple(map(str, filed["domains"])))
     except MALFORMED:
@@ -140,7 +156,9 @@ def check_spec(request: str, log: Log, contribution: Contribution) -> Scope:
     return scope
 
 
-def check_names(request: str, log: Log, contribution: Contribution, basis: Basis) -> list[str]:
+def check_names(
+    request: str, log: Log, contribution: Contribution, basis: Basis
+) -> list[str]:
     """That a contribution is of what its request asked: the same spec, and targets that are not
     those of other names; what only the model could tell of these.
 
@@ -156,7 +174,11 @@ def check_names(request: str, log: Log, contribution: Contribution, basis: Basis
     anchors = [*basis.labels, *basis.vocabulary]
     rows = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
     phrases = {phrase for concept in scope.concepts for phrase in concept.phrases}
-    named_rows = {row.tobytes() for name, row in zip(anchors, rows, strict=True) if name in phrases}
+    named_rows = {
+        row.tobytes()
+        for name, row in zip(anchors, rows, strict=True)
+        if name in phrases
+    }
     no_anchors = phrases - set(anchors)
     spellings = {_spelled(phrase) for phrase in no_anchors}
     unchecked: list[str] = []
@@ -182,13 +204,18 @@ def check_names(request: str, log: Log, contribution: Contribution, basis: Basis
 def _spelled(phrase: str) -> str:
     """A phrase without case, accents, spaces and punctuation; itself where nothing is left."""
     return (
-        "".join(c for c in unicodedata.normalize("NFKD", phrase).casefold() if c.isalnum())
+        "".join(
+            c for c in unicodedata.normalize("NFKD", phrase).casefold() if c.isalnum()
+        )
         or phrase
     )
 
 
 def is_covered(
-    inner: str, contribution: Contribution | None, outers: Mapping[str, Contribution], log: Log
+    inner: str,
+    contribution: Contribution | None,
+    outers: Mapping[str, Contribution],
+    log: Log,
 ) -> bool:
     """Whether it was seen that one of the `outers` takes away all that the request `inner` asked
     for; False where its own `contribution` is needed for that and not at hand.
@@ -236,7 +263,9 @@ def _takes(outer: Contribution, scope: Scope, inner: Contribution | None) -> boo
     if outer_texts is None or inner_texts is None:
         return outer.spec.scope.covers(scope)
     with np.errstate(all="ignore"):
-        distances = (np.abs(outer_texts - text[:, None]).max(0) for text in inner_texts.T)
+        distances = (
+            np.abs(outer_texts - text[:, None]).max(0) for text in inner_texts.T
+        )
         return all(float(distance.min()) < SAME for distance in distances)
 
 

@@ -35,7 +35,8 @@ def honest(claim: Claim | None) -> str:
     predicate, metrics = claim.predicate, claim.predicate["metrics"]
     requests = predicate["requests"]
     phrases = [
-        f"{scope(r)} (target {r.get('target') or 'none: full strength'})" for r in requests[:SHOWN]
+        f"{scope(r)} (target {r.get('target') or 'none: full strength'})"
+        for r in requests[:SHOWN]
     ]
     phrases += [f"and {len(requests) - SHOWN} more"] if len(requests) > SHOWN else []
     hidden = len(claim.requests) - len(requests)
@@ -67,13 +68,17 @@ def honest(claim: Claim | None) -> str:
         parts.append(_of_checkpoint(linear))
     outcome = attacks(metrics)
     if outcome:
-        parts.append(f"Attacks were measured: with examples it is still found {outcome}.")
+        parts.append(
+            f"Attacks were measured: with examples it is still found {outcome}."
+        )
         parts += grades(metrics)
     elif hidden <= 0:
         parts.append("Attacks with examples were not measured.")
     software = predicate.get("software")
     if isinstance(software, dict) and software:
-        parts.append(f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}.")
+        parts.append(
+            f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}."
+        )
     return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
 
 
@@ -95,7 +100,9 @@ def _of_deltas(claim: Claim, state: str, about: str) -> list[str]:
 def external_figures(metrics: Mapping[str, Any]) -> str:
     """What an external evaluation measured, in a sentence; empty where there is none."""
     external = json_dict(metrics.get("external"))
-    measured = [f"{name} {value:.4g}" for name, value in external.items() if is_number(value)]
+    measured = [
+        f"{name} {value:.4g}" for name, value in external.items() if is_number(value)
+    ]
     if not measured:
         return ""
     listed = ", ".join(measured[:SHOWN])
@@ -122,8 +129,12 @@ def _of_checkpoint(linear: Mapping[str, Any]) -> str:
         " the linear one"
     )
     if "forget_acc" not in linear:
-        return f"{text}, which was not measured on labelled images of what is forgotten."
-    named = f"{share(linear.get('forget_acc_before'))} → {share(linear.get('forget_acc'))}"
+        return (
+            f"{text}, which was not measured on labelled images of what is forgotten."
+        )
+    named = (
+        f"{share(linear.get('forget_acc_before'))} → {share(linear.get('forget_acc'))}"
+    )
     return (
         f"{text}: named right {named}, what stays {share(linear.get('retain_acc_before'))} →"
         f" {share(linear.get('retain_acc'))}."
@@ -172,7 +183,9 @@ def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
                 f"the target level (AUC {LEVEL}) is"
                 f" {'met' if not above else f'not met by {above} of {len(areas)}'}: {worst}"
             )
-    unsaid = [kind for kind in kinds if not any(f"target {kind}" in line for line in clauses)]
+    unsaid = [
+        kind for kind in kinds if not any(f"target {kind}" in line for line in clauses)
+    ]
     clauses += [f"whether the target {kind} is met was not measured" for kind in unsaid]
     return ", and ".join([text, *clauses]) + "."
 
@@ -181,11 +194,16 @@ def attacks(metrics: Any) -> str:
     """What somebody with examples still finds, in words: areas under the curve, 0.5 is chance."""
     leaks = [
         leak
-        for leak in json_list(metrics.get("leaks") if isinstance(metrics, dict) else None)
+        for leak in json_list(
+            metrics.get("leaks") if isinstance(metrics, dict) else None
+        )
         if isinstance(leak, dict)
     ]
     clauses = []
-    for name, means in (("probe", "by a linear probe"), ("knn", "by nearest neighbours")):
+    for name, means in (
+        ("probe", "by a linear probe"),
+        ("knn", "by nearest neighbours"),
+    ):
         pairs = [
             (leak.get(f"{name}_before"), leak[f"{name}_after"])
             for leak in leaks
@@ -193,7 +211,9 @@ def attacks(metrics: Any) -> str:
         ]
         if pairs:
             before, after = max(pairs, key=lambda pair: pair[1])
-            change = f"{before:.2f} → {after:.2f}" if is_number(before) else f"{after:.2f}"
+            change = (
+                f"{before:.2f} → {after:.2f}" if is_number(before) else f"{after:.2f}"
+            )
             clauses.append(f"{means} with AUC {change}")
     shots = [
         (k, v)
@@ -203,8 +223,12 @@ def attacks(metrics: Any) -> str:
     ]
     if shots:
         k, worst = max(shots, key=lambda pair: pair[1])
-        clauses.append(f"by a query with {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}")
-    return ", ".join(clauses) + (" (the worst of all forgets; 0.5 is chance)" if clauses else "")
+        clauses.append(
+            f"by a query with {k} example{'s' if k != '1' else ''} with AUC {worst:.2f}"
+        )
+    return ", ".join(clauses) + (
+        " (the worst of all forgets; 0.5 is chance)" if clauses else ""
+    )
 
 
 def grades(metrics: Mapping[str, Any]) -> list[str]:
@@ -215,9 +239,12 @@ def grades(metrics: Mapping[str, Any]) -> list[str]:
         if isinstance(leak, dict) and "rungs" in leak
     ]
     sentences = [
-        f"On {scope(json_dict(leak.get('scope')))}, {claim_of(leak)}." for leak in leaks[:SHOWN]
+        f"On {scope(json_dict(leak.get('scope')))}, {claim_of(leak)}."
+        for leak in leaks[:SHOWN]
     ]
-    return sentences + ([f"And {len(leaks) - SHOWN} more."] if len(leaks) > SHOWN else [])
+    return sentences + (
+        [f"And {len(leaks) - SHOWN} more."] if len(leaks) > SHOWN else []
+    )
 
 
 def share(value: Any) -> str:
@@ -228,7 +255,9 @@ def share(value: Any) -> str:
 def scope(payload: Mapping[str, Any]) -> str:
     """Concepts and domains, in words."""
     concepts = [
-        str(c.get("name")) for c in json_list(payload.get("concepts")) if isinstance(c, dict)
+        str(c.get("name"))
+        for c in json_list(payload.get("concepts"))
+        if isinstance(c, dict)
     ]
     domains = [str(d) for d in json_list(payload.get("domains"))]
     return (", ".join(concepts) or "everything") + (
@@ -237,7 +266,11 @@ def scope(payload: Mapping[str, Any]) -> str:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) < 1e9
+    )
 
 
 def json_list(value: Any) -> list[Any]:

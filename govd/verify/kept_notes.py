@@ -22,7 +22,9 @@ class _Notes:
     other_roots: list[int] = field(default_factory=list)
     """Of other entries."""
 
-    def fault_of_beyond(self, size: int, note: str, checkpoint: LogCheckpoint, keys: Keys) -> str:
+    def fault_of_beyond(
+        self, size: int, note: str, checkpoint: LogCheckpoint, keys: Keys
+    ) -> str:
         """What is wrong with one of more entries than there are; "" where one of the log's keys
         signed it: it is told with the others.
         """
@@ -51,7 +53,9 @@ class _Notes:
                 extent = f"the first {size} are: what was changed is entry {size} or one after it"
             more = ""
             if self.other_roots[1:]:
-                more = f", nor those of {len(self.other_roots) - 1} more log checkpoints"
+                more = (
+                    f", nor those of {len(self.other_roots) - 1} more log checkpoints"
+                )
             verdict.fault(
                 f"the first {first} entries are not those that were signed{more}; {extent}"
             )

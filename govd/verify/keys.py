@@ -39,7 +39,9 @@ class Keys:
         for seq, payload in rotations[:MOST]:
             key = _changed(origin, payload)
             if key is None or (self.keys and self.keys[-1] != key[0]):
-                fault(f"entry {seq} changes the key without the signatures of both keys")
+                fault(
+                    f"entry {seq} changes the key without the signatures of both keys"
+                )
                 continue
             if not self.keys:
                 self.keys.append(key[0])
@@ -48,7 +50,9 @@ class Keys:
         self.keys = self.keys or [trusted]
         if trusted not in self.keys:
             names = ", ".join(map(str, self.keys[:10]))
-            fault(f"the log is not signed by the key that is trusted ({trusted}), but by {names}")
+            fault(
+                f"the log is not signed by the key that is trusted ({trusted}), but by {names}"
+            )
             self.starts, self.keys = [0], [trusted]
 
     def at(self, size: int) -> Key:
@@ -62,10 +66,13 @@ def _changed(origin: str, payload: Mapping[str, Any]) -> tuple[Key, Key] | None:
         old, new = Key.parse(payload["old"]), Key.parse(payload["new"])
         text = rotation_text(origin, old, new)
         signatures = [
-            base64.b64decode(payload[f"signature_{name}"], validate=True) for name in ("old", "new")
+            base64.b64decode(payload[f"signature_{name}"], validate=True)
+            for name in ("old", "new")
         ]
     except (GovdError, KeyError, TypeError, AttributeError, ValueError, binascii.Error):
         return None
     return (
-        (old, new) if old.signed(text, signatures[0]) and new.signed(text, signatures[1]) else None
+        (old, new)
+        if old.signed(text, signatures[0]) and new.signed(text, signatures[1])
+        else None
     )

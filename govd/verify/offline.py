@@ -25,7 +25,9 @@ def trust_of(witnesses: Iterable[str], roots: Iterable[str]) -> Trust:
     Raises:
         BadFile: one of them is none.
     """
-    trust = Trust(tuple(Key.parse(w) for w in witnesses), tuple(root.encode() for root in roots))
+    trust = Trust(
+        tuple(Key.parse(w) for w in witnesses), tuple(root.encode() for root in roots)
+    )
     certificates(trust.roots)
     return trust
 
@@ -54,7 +56,10 @@ def verify_offline(
             if again and verdict.holds
             else []
         )
-        record = record_of(verdict) | {"origin": opened.manifest.get("origin"), "file": str(path)}
+        record = record_of(verdict) | {
+            "origin": opened.manifest.get("origin"),
+            "file": str(path),
+        }
         record |= {
             "key": key or str(opened.manifest.get("key")),
             "key_given": key is not None,

@@ -58,5 +58,7 @@ class OpenBundle:
             raise NotFound("this artifact is not in the bundle", where=digest)
         data = self.files.read(f"artifacts/{digest}")
         if hashlib.sha256(data).hexdigest() != digest:
-            raise BadFile("the artifact's bytes are not what its name says", where=digest)
+            raise BadFile(
+                "the artifact's bytes are not what its name says", where=digest
+            )
         return data

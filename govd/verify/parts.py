@@ -35,7 +35,9 @@ ARTIFACTS: Final = {
 DELIVERIES: Final = ("model.add", "model.update", "model.remove", "revision.deliver")
 """Entries that say where published files were written, and which."""
 VOUCHERS: Final = ("witness.cosign", "witness.stamp")
-FIELDS: Final = frozenset({"seq", "time", "actor", "kind", "subject", "model", "payload"})
+FIELDS: Final = frozenset(
+    {"seq", "time", "actor", "kind", "subject", "model", "payload"}
+)
 CLAMPED: Final = FIELDS | {"clock_behind_seconds"}
 """Fields of an entry that was made while the clock was behind the entry before it."""
 MOST: Final = 100
@@ -70,9 +72,8 @@ class Times:
 
     first: str = ""
     last: str = ""
-    back: list[tuple[int, str, str]] = field(
-        default_factory=list
-    )  # entry, the time before it, its own
+    # entry, the time before it, its own
+    back: list[tuple[int, str, str]] = field(default_factory=list)
     behind: list[tuple[int, float]] = field(default_factory=list)  # entry, seconds
 
     def take(self, seq: int, entry: Mapping[str, Any]) -> None:
@@ -104,20 +105,18 @@ class Part:
 
     faults: list[str] = field(default_factory=list)
     entries: int = 0
-    edge: list[bytes] = field(default_factory=list)  # the complete subtrees, largest first
-    above: bytes = (
-        b""  # of a whole part: the hashes of the larger subtrees that it completes, as stored
-    )
-    edges: dict[int, list[bytes]] = field(
-        default_factory=dict
-    )  # at each size that a log checkpoint speaks of
+    # the complete subtrees, largest first
+    edge: list[bytes] = field(default_factory=list)
+    # of a whole part: the hashes of the larger subtrees that it completes, as stored
+    above: bytes = b""
+    # at each size that a log checkpoint speaks of
+    edges: dict[int, list[bytes]] = field(default_factory=dict)
     rotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
     vouched: list[Vouched] = field(default_factory=list)
     delivered: list[dict[str, Any]] = field(default_factory=list)
-    last: dict[str, str] = field(
-        default_factory=dict
-    )  # subjects of the last revisions of each model, by kind of entry and model
+    # subjects of the last revisions of each model, by kind of entry and model
+    last: dict[str, str] = field(default_factory=dict)
     events: list[standing.Event] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     times: Times = field(default_factory=Times)
@@ -153,7 +152,9 @@ def named(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     digests: list[tuple[str, Any]] = []
     for name, role in ARTIFACTS.get(entry["kind"], {}).items():
         value = entry["payload"].get(name)
-        digests += [(role, digest) for digest in (value if isinstance(value, list) else [value])]
+        digests += [
+            (role, digest) for digest in (value if isinstance(value, list) else [value])
+        ]
     return [(role, digest) for role, digest in digests if isinstance(digest, str)]
 
 
@@ -170,7 +171,11 @@ def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
     if entry["kind"] == "revision.deliver":
         return record | {"digest": payload.get("model_digest")}
-    record |= {"files": None, "registered": payload.get("files"), "digest": payload.get("digest")}
+    record |= {
+        "files": None,
+        "registered": payload.get("files"),
+        "digest": payload.get("digest"),
+    }
     return record | {"retired": bool(payload.get("retired"))}
 
 
@@ -228,7 +233,10 @@ def _hash(
         for i, value in enumerate(levels[-1], 1):
             hashes[(i << level) - 1] += value
     if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
-        stored[-1], found.above = stored[-1][: len(hashes[-1])], stored[-1][len(hashes[-1]) :]
+        stored[-1], found.above = (
+            stored[-1][: len(hashes[-1])],
+            stored[-1][len(hashes[-1]) :],
+        )
     wrong = [start + i for i in range(len(leaves)) if stored[i] != hashes[i]]
     if wrong:
         more = (
@@ -242,7 +250,9 @@ def _hash(
         )
     found.edge = _edge(levels, len(leaves))
     found.edges = {
-        size: _edge(levels, size - start) for size in sizes if start < size <= start + len(leaves)
+        size: _edge(levels, size - start)
+        for size in sizes
+        if start < size <= start + len(leaves)
     }
 
 

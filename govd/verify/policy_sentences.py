@@ -30,7 +30,8 @@ def of_policy(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
             return f"the freeze was ended{because}"
         case "policy.decide":
             return (
-                f"policies were asked about {subject} ({payload.get('moment')}): {_said(payload)}"
+                f"policies were asked about {subject} "
+                f"({payload.get('moment')}): {_said(payload)}"
             )
     happened = CHANGED.get(kind)
     return f"the policy {subject} {happened}{because}" if happened else None

@@ -23,7 +23,10 @@ class Proofs:
     """
 
     def __init__(
-        self, files: archive.Archive, newest: LogCheckpoint, fault: Callable[[str], None]
+        self,
+        files: archive.Archive,
+        newest: LogCheckpoint,
+        fault: Callable[[str], None],
     ) -> None:
         self.newest, self.fault = newest, fault
         self.older: dict[int, list[bytes]] = {}

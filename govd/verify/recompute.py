@@ -63,7 +63,9 @@ def recompute(
     return records
 
 
-def _again(payload: Mapping[str, Any], log: Log, parts: Parts) -> tuple[dict[str, Json], list[str]]:
+def _again(
+    payload: Mapping[str, Any], log: Log, parts: Parts
+) -> tuple[dict[str, Json], list[str]]:
     """What composing a revision again came to, and what could not be checked of its requests."""
     from govd.methods import builtin
 
@@ -74,7 +76,8 @@ def _again(payload: Mapping[str, Any], log: Log, parts: Parts) -> tuple[dict[str
     published = parts.edit(str(payload.get("edit")))
     if published.digest != payload.get("edit_digest"):
         raise Fault(
-            "the published edit is not the one that the entry names", where=str(payload.get("edit"))
+            "the published edit is not the one that the entry names",
+            where=str(payload.get("edit")),
         )
     basis = parts.basis(basis_digest)
     contributions = []
@@ -84,17 +87,21 @@ def _again(payload: Mapping[str, Any], log: Log, parts: Parts) -> tuple[dict[str
         artifact = log.artifact_of[digest]
         contributions.append(parts.contribution(basis, basis_digest, digest, artifact))
     by_request = {
-        request: contributions[digests.index(log.contribution_of[request])] for request in requests
+        request: contributions[digests.index(log.contribution_of[request])]
+        for request in requests
     }
     unchecked = [
         text
         for request, contribution in by_request.items()
         for text in check_names(request, log, contribution, basis)
     ]
-    unchecked += _check_subsumed(subsumed, by_request, log, parts, (basis, basis_digest))
+    unchecked += _check_subsumed(
+        subsumed, by_request, log, parts, (basis, basis_digest)
+    )
     if any(contribution.spec.method not in methods for contribution in contributions):
         missing = (
-            "it was not composed again: one of its methods is a plugin's that is not installed here"
+            "it was not composed again: one of its methods "
+            "is a plugin's that is not installed here"
         )
         return {"says": missing}, unchecked
     again = _composed(basis, contributions, methods)
@@ -125,7 +132,9 @@ def _check_subsumed(
     return unchecked
 
 
-def _at_hand(digest: str, log: Log, parts: Parts, on: tuple[Basis, str]) -> Contribution | None:
+def _at_hand(
+    digest: str, log: Log, parts: Parts, on: tuple[Basis, str]
+) -> Contribution | None:
     """A contribution, where it was made and its artifact is at hand."""
     if digest not in log.artifact_of:
         return None
@@ -170,14 +179,18 @@ def _maps(edit: Edit) -> list[tuple[Floats, Floats, Floats]]:
         (always, edit.L, edit.B),
         (always, linear.L, linear.B),
     ]
-    return maps + [(np.append(c.selector, c.threshold), c.L, c.B) for c in edit.conditions]
+    return maps + [
+        (np.append(c.selector, c.threshold), c.L, c.B) for c in edit.conditions
+    ]
 
 
 def _apart(ours: tuple[Floats, Floats], others: tuple[Floats, Floats]) -> float:
     """How far two maps `B Lᵀ` are apart at most, row by row."""
     rows = zip(ours[0], others[0], strict=True)
     differences = (np.abs(ours[1] @ row - others[1] @ other) for row, other in rows)
-    return max((float(difference.max(initial=0)) for difference in differences), default=0.0)
+    return max(
+        (float(difference.max(initial=0)) for difference in differences), default=0.0
+    )
 
 
 def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
@@ -194,7 +207,9 @@ def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
     if len(ours) != len(others):
         raise Fault("composed again its edit asks for other conditions")
     pairs = list(zip(ours, others, strict=True))
-    if any(not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs):
+    if any(
+        not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs
+    ):
         raise Fault("composed again its edit asks for other conditions")
     return max((_apart(our[1:], other[1:]) for our, other in pairs), default=0.0)
 
@@ -212,11 +227,16 @@ def _refuse_tensors(edit: AnyEdit, published: AnyEdit) -> NoReturn:
         edit.deltas[name].shape != published.deltas[name].shape for name in names
     ):
         raise Fault("composed again its edit changes other weights")
-    largest = [float(np.abs(edit.deltas[n] - published.deltas[n]).max(initial=0)) for n in names]
+    largest = [
+        float(np.abs(edit.deltas[n] - published.deltas[n]).max(initial=0))
+        for n in names
+    ]
     raise Fault(f"composed again its edit differs by {max(largest, default=0.0):.1e}")
 
 
-def _compared(edit: AnyEdit, published: AnyEdit, requests: int, private: int) -> dict[str, Json]:
+def _compared(
+    edit: AnyEdit, published: AnyEdit, requests: int, private: int
+) -> dict[str, Json]:
     origin = (
         f"from the contributions of its {requests} requests, each with the scope, method, target"
         " and strength that was filed"
@@ -227,9 +247,18 @@ def _compared(edit: AnyEdit, published: AnyEdit, requests: int, private: int) ->
             " what they are about)"
         )
     if edit.digest == published.digest:
-        return {"says": f"its edit was composed again {origin}: the same bytes", "same_bytes": True}
+        return {
+            "says": f"its edit was composed again {origin}: the same bytes",
+            "same_bytes": True,
+        }
     difference = _furthest(edit, published)
     if difference <= CLOSE:
         closeness = f"equal within {difference:.1e} (composed by another device)"
-        return {"says": f"its edit was composed again {origin}: {closeness}", "same_bytes": False}
-    return {"fault": f"composed again its edit differs by {difference:.1e}", "same_bytes": False}
+        return {
+            "says": f"its edit was composed again {origin}: {closeness}",
+            "same_bytes": False,
+        }
+    return {
+        "fault": f"composed again its edit differs by {difference:.1e}",
+        "same_bytes": False,
+    }

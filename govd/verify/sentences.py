@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from govd.verify.feed_sentences import of_feed
-from govd.verify.honest import attacks, external_figures, json_dict, json_list, scope, share
+from govd.verify.honest import (
+    attacks,
+    external_figures,
+    json_dict,
+    json_list,
+    scope,
+    share,
+)
 from govd.verify.notice_sentences import of_notice
 from govd.verify.policy_sentences import of_policy
 from govd.verify.safe_text import safe
@@ -74,7 +81,11 @@ def _sentence(entry: Mapping[str, Any]) -> str:
 
 
 def _reason(payload: Mapping[str, Any]) -> str:
-    return "reason kept private" if payload.get("private") else str(payload.get("reason") or "")
+    return (
+        "reason kept private"
+        if payload.get("private")
+        else str(payload.get("reason") or "")
+    )
 
 
 def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
@@ -99,7 +110,10 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
         case "request.set":
             dates = [
                 f"{what} {str(payload[name])[:10]}"
-                for name, what in (("due_at", "is due on"), ("expires_at", "expires on"))
+                for name, what in (
+                    ("due_at", "is due on"),
+                    ("expires_at", "expires on"),
+                )
                 if name in payload
             ]
             return f"{subject} {' and '.join(dates)} by {entry['actor']}"
@@ -156,7 +170,9 @@ def _of_word(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
 def _standing_of(payload: Mapping[str, Any]) -> str:
     """As what and for whom somebody approved, and which policies wanted it."""
     words = f" as {payload['role']}" if payload.get("role") else ""
-    acting = [str(json_dict(one).get("principal")) for one in json_list(payload.get("for"))]
+    acting = [
+        str(json_dict(one).get("principal")) for one in json_list(payload.get("for"))
+    ]
     words += f", acting for {' and '.join(acting)}" if acting else ""
     meets = [str(policy) for policy in json_list(payload.get("meets"))]
     return words + (f", as {', '.join(meets)} asked" if meets else "")
@@ -175,7 +191,11 @@ def _of_revision(kind: str, subject: str, payload: Mapping[str, Any]) -> str | N
             return _figures(subject, payload.get("metrics"))
         case "revision.measure":
             outcome = attacks(payload.get("metrics"))
-            return f"{subject} was attacked; what it forgets is found {outcome}" if outcome else ""
+            return (
+                f"{subject} was attacked; what it forgets is found {outcome}"
+                if outcome
+                else ""
+            )
     return None
 
 
@@ -198,12 +218,16 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
         case "principal.add" | "principal.update":
             given = ", ".join(map(str, json_list(payload.get("roles"))))
             verb = "was added with" if kind == "principal.add" else "has from now on"
-            return f"the principal {subject} {verb} the roles {given}" + _because(reason)
+            return f"the principal {subject} {verb} the roles {given}" + _because(
+                reason
+            )
         case "principal.remove":
             return f"the principal {subject} was removed" + _because(reason)
         case "principal.delegate":
             until = str(payload.get("until"))[:10]
-            return f"{payload.get('to')} acts for {subject} until {until}" + _because(reason)
+            return f"{payload.get('to')} acts for {subject} until {until}" + _because(
+                reason
+            )
         case "principal.undelegate":
             return f"{payload.get('to')} acts for {subject} no more" + _because(reason)
         case "token.create":
@@ -232,7 +256,9 @@ def _figures(subject: str, metrics: Any) -> str:
         return f"{subject} was evaluated. {words}"
     if "forget_acc" not in metrics:
         return (
-            f"{subject} was evaluated without labelled images." if "accuracy" not in metrics else ""
+            f"{subject} was evaluated without labelled images."
+            if "accuracy" not in metrics
+            else ""
         )
     return (
         f"{subject} was measured on {metrics.get('on')}: what is forgotten"

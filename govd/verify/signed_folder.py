@@ -56,11 +56,24 @@ def verify_folder(folder: Path, key: str | None) -> Record:
     subjects = {} if sealed is None else _subjects(sealed.statement)
     own = {name: digest for name, digest in digests.items() if name != STATEMENT_FILE}
     _compare(subjects, own, f"{STATEMENT_FILE} speaks of", faults.append)
-    record: dict[str, Json] = {"holds": not faults, "faults": faults[:MOST], "folder": str(folder)}
-    record |= {name: predicate.get(name) for name in ("model", "revision", "edit_digest", "origin")}
-    record |= {"key": str(log_key), "key_given": key is not None, "model_key": model_key.id}
+    record: dict[str, Json] = {
+        "holds": not faults,
+        "faults": faults[:MOST],
+        "folder": str(folder),
+    }
+    record |= {
+        name: predicate.get(name)
+        for name in ("model", "revision", "edit_digest", "origin")
+    }
+    record |= {
+        "key": str(log_key),
+        "key_given": key is not None,
+        "model_key": model_key.id,
+    }
     return (
-        record | {"files": len(digests) + 1} | _sentences(record, predicate, log_key, len(digests))
+        record
+        | {"files": len(digests) + 1}
+        | _sentences(record, predicate, log_key, len(digests))
     )
 
 
@@ -70,9 +83,13 @@ def _sentences(
     """The claim, what is proven, recorded and open; nothing where something is wrong."""
     if not record["holds"]:
         return {"claim": "", "proven": [], "recorded": [], "not_proven": []}
-    about = claim.Claim(str(predicate["model"]), int(predicate["revision"]), dict(predicate))
+    about = claim.Claim(
+        str(predicate["model"]), int(predicate["revision"]), dict(predicate)
+    )
     requests = predicate.get("requests")
-    about.requests = [str(r.get("id")) for r in requests] if isinstance(requests, list) else []
+    about.requests = (
+        [str(r.get("id")) for r in requests] if isinstance(requests, list) else []
+    )
     open_ = list(NOT_PROVEN)
     if not record["key_given"]:
         open_.insert(
@@ -104,12 +121,16 @@ def _predicate(data: bytes, folder: Path) -> dict[str, Any]:
             return predicate
     except (GovdError, KeyError, TypeError, ValueError):
         pass
-    raise BadFile("this is no statement about a revision", where=str(folder / STATEMENT_FILE))
+    raise BadFile(
+        "this is no statement about a revision", where=str(folder / STATEMENT_FILE)
+    )
 
 
 def _subjects(statement: Mapping[str, Any]) -> dict[str, str]:
     try:
-        return {str(s["name"]): str(s["digest"]["sha256"]) for s in statement["subject"]}
+        return {
+            str(s["name"]): str(s["digest"]["sha256"]) for s in statement["subject"]
+        }
     except (KeyError, TypeError):
         return {}
 
@@ -148,7 +169,10 @@ def _digests(folder: Path, fault: Callable[[str], None]) -> dict[str, str]:
 
 
 def _compare(
-    signed: Mapping[str, str], digests: Mapping[str, str], by: str, fault: Callable[[str], None]
+    signed: Mapping[str, str],
+    digests: Mapping[str, str],
+    by: str,
+    fault: Callable[[str], None],
 ) -> None:
     for name in sorted(signed.keys() | digests.keys()):
         if name not in digests:

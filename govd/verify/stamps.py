@@ -18,7 +18,15 @@ from govd.errors import BadFile, Unsupported, VerificationFailed
 
 LARGEST: Final = 64 * 1024
 """Bytes of a token; real ones have four to eight thousand."""
-SEQUENCE, INTEGER, OCTETS, OID, TIME, EXPLICIT, SET = 0x30, 0x02, 0x04, 0x06, 0x18, 0xA0, 0x31
+SEQUENCE, INTEGER, OCTETS, OID, TIME, EXPLICIT, SET = (
+    0x30,
+    0x02,
+    0x04,
+    0x06,
+    0x18,
+    0xA0,
+    0x31,
+)
 SIGNED_DATA: Final = bytes.fromhex("2a864886f70d010702")  # 1.2.840.113549.1.7.2
 TST_INFO: Final = bytes.fromhex("2a864886f70d0109100104")  # 1.2.840.113549.1.9.16.1.4
 HASHES: Final = {
@@ -57,7 +65,11 @@ def read(token: bytes) -> Stamp:
             raise ValueError("it was not granted")
         kind, inner = _sequence(content, OID, EXPLICIT)
         signed = _items(_only(inner, SEQUENCE))
-        if kind != SIGNED_DATA or [tag for tag, _ in signed[:3]] != [INTEGER, SET, SEQUENCE]:
+        if kind != SIGNED_DATA or [tag for tag, _ in signed[:3]] != [
+            INTEGER,
+            SET,
+            SEQUENCE,
+        ]:
             raise ValueError("no signed data")
         kind, inner = _sequence(signed[2][1], OID, EXPLICIT)
         if kind != TST_INFO:
@@ -71,7 +83,9 @@ def read(token: bytes) -> Stamp:
         raise VerificationFailed(f"this is no RFC 3161 time stamp ({error})") from None
 
 
-def trusted(token: bytes, message: bytes, roots: Sequence[bytes]) -> tuple[str, str] | None:
+def trusted(
+    token: bytes, message: bytes, roots: Sequence[bytes]
+) -> tuple[str, str] | None:
     """Time and name of the authority that signed a token on `message`, where a root (PEM) of
     `roots` vouches for it; None where none does.
 
@@ -79,7 +93,11 @@ def trusted(token: bytes, message: bytes, roots: Sequence[bytes]) -> tuple[str, 
         BadFile: a root is no certificate. Unsupported: `rfc3161-client` is not installed.
     """
     try:
-        from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+        from rfc3161_client import (
+            VerificationError,
+            VerifierBuilder,
+            decode_timestamp_response,
+        )
     except ImportError:
         raise Unsupported(
             "checking who signed a time stamp needs rfc3161-client",
@@ -90,7 +108,9 @@ def trusted(token: bytes, message: bytes, roots: Sequence[bytes]) -> tuple[str, 
             answer = decode_timestamp_response(token)
             VerifierBuilder(roots=[root]).build().verify_message(answer, message)
             info = answer.tst_info
-            return info.gen_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), _signer(answer)
+            return info.gen_time.astimezone(UTC).strftime(
+                "%Y-%m-%dT%H:%M:%S.%fZ"
+            ), _signer(answer)
         except (VerificationError, ValueError):
             continue
     return None
@@ -118,7 +138,9 @@ def _signer(answer: Any) -> str:
     from cryptography.x509 import load_der_x509_certificate
 
     (info,) = answer.signed_data.signer_infos
-    certificates = [load_der_x509_certificate(data) for data in answer.signed_data.certificates]
+    certificates = [
+        load_der_x509_certificate(data) for data in answer.signed_data.certificates
+    ]
     return next(
         str(c.subject.rfc4514_string())
         for c in certificates

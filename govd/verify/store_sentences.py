@@ -53,7 +53,9 @@ def _revision(number: Any) -> str:
     return f"revision {number}" if number else "the unedited model"
 
 
-def manifest_of(entries: Iterable[Mapping[str, Any]], model: str, number: int) -> list[Copy]:
+def manifest_of(
+    entries: Iterable[Mapping[str, Any]], model: str, number: int
+) -> list[Copy]:
     """The stores and exports that entries tell of, as a revision sees them."""
     stores: dict[str, StoreRecord] = {}
     exports: list[Mapping[str, Any]] = []
@@ -77,7 +79,9 @@ def manifest_of(entries: Iterable[Mapping[str, Any]], model: str, number: int) -
             exports.append({"at": entry["time"], "seq": entry["seq"], **payload})
         elif kind == "revision.compose":
             composed = int(str(entry["subject"]).rpartition("/")[2])
-            requests[composed] = [str(request) for request in json_list(payload.get("requests"))]
+            requests[composed] = [
+                str(request) for request in json_list(payload.get("requests"))
+            ]
     standing_stores = [s for s in stores.values() if s.state is not StoreState.REMOVED]
     known = Known(model, number, "", None, requests, standing_stores, exports)
     return [copy for copy in copies(known, number) if copy.kind != "server"]

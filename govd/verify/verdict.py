@@ -47,11 +47,14 @@ class Verdict:
     def published(self) -> list[tuple[str, int]]:
         """For each model the revision that was published last."""
         return newest(
-            {"kind": "revision.publish", "subject": s} for s in self._of("revision.publish")
+            {"kind": "revision.publish", "subject": s}
+            for s in self._of("revision.publish")
         )
 
     def _of(self, kind: str) -> list[str]:
-        return [subject for key, subject in self.last.items() if key.startswith(f"{kind} ")]
+        return [
+            subject for key, subject in self.last.items() if key.startswith(f"{kind} ")
+        ]
 
     @property
     def full(self) -> bool:
@@ -70,7 +73,11 @@ def clock_sentences(times: Times) -> list[str]:
     if times.back:
         seq, before, own = times.back[0]
         more = f" (and {len(times.back) - 1} times more)" if times.back[1:] else ""
-        by = f"{seconds_between(own, before):,.0f} s " if is_time(own) and is_time(before) else ""
+        by = (
+            f"{seconds_between(own, before):,.0f} s "
+            if is_time(own) and is_time(before)
+            else ""
+        )
         sentences.append(
             f"Times go back: entry {seq} is dated {by}before the one before it{more}; `as-of` takes"
             " the greatest time so far."

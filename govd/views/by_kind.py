@@ -29,7 +29,10 @@ class ByKind(SealedTables):
         """
         # `+`: along the entries or the columns that must be equal; an index of kinds would have to
         # sort all that match, of which a few are wanted
-        where = ["+kind IN (SELECT value FROM json_each(?))", f"seq {'<' if newest else '>'} ?"]
+        where = [
+            "+kind IN (SELECT value FROM json_each(?))",
+            f"seq {'<' if newest else '>'} ?",
+        ]
         where += [f"{column} = ?" for column in equal]
         start = NEVER if newest and after < 0 else after
         query = f"SELECT seq FROM log WHERE {' AND '.join(where)} ORDER BY seq"

@@ -46,7 +46,9 @@ class Desk:
     def __init__(self, home: Home, tell: Callable[[Sequence[Record]], None]) -> None:
         self.home, self.ledger, self._tell = home, home.ledger, tell
         self.lock, self.fold = threading.RLock(), threading.RLock()
-        self.views = opened_views(home.folder / "views.db", self.ledger, home.views_key())
+        self.views = opened_views(
+            home.folder / "views.db", self.ledger, home.views_key()
+        )
         self.views.records.mend, self._mended = self._mend, float("-inf")
         self.refresh()
 
@@ -61,7 +63,9 @@ class Desk:
                 self._read(self.ledger.entries(self.views.size))
         return self.views
 
-    def append(self, drafts: Sequence[Draft], signer: Signer | None = None) -> list[Record]:
+    def append(
+        self, drafts: Sequence[Draft], signer: Signer | None = None
+    ) -> list[Record]:
         """Append entries, fold them, tell the plugins. `signer` signs log checkpoints from these
         entries on.
 
@@ -73,7 +77,9 @@ class Desk:
             self.refresh()
             self.views.check(drafts)
         records = (
-            self.ledger.append(drafts) if signer is None else self.ledger.rotate(drafts, signer)
+            self.ledger.append(drafts)
+            if signer is None
+            else self.ledger.rotate(drafts, signer)
         )
         with self.fold:
             try:
@@ -84,7 +90,9 @@ class Desk:
             except MachineFault as fault:
                 advice = "Free some space: the entries are in the ledger, and are read from there."
                 raise MachineFault(
-                    "the views cannot be written", where=str(self.views.records.path), advice=advice
+                    "the views cannot be written",
+                    where=str(self.views.records.path),
+                    advice=advice,
                 ) from fault
         self._tell(records)
         return records
@@ -105,7 +113,8 @@ class Desk:
         last = self.ledger.last_checkpoint()
         served = [self.views.published(model) for model in list(self.views.heads)]
         return any(
-            r is not None and int(r["tree_size"]) >= (last[0] if last else 0) for r in served
+            r is not None and int(r["tree_size"]) >= (last[0] if last else 0)
+            for r in served
         )
 
     def model(self, name: str) -> RegisteredModel:
@@ -129,9 +138,12 @@ class Desk:
                     advice=advice,
                 )
             registered = (
-                ", ".join(sorted(self.views.models)) or "none yet (govd model add NAME REFERENCE)"
+                ", ".join(sorted(self.views.models))
+                or "none yet (govd model add NAME REFERENCE)"
             )
-            raise NotFound(f"no model is called {name!r}", advice=f"Registered: {registered}.")
+            raise NotFound(
+                f"no model is called {name!r}", advice=f"Registered: {registered}."
+            )
         return model
 
     def known_model(self, name: str) -> RegisteredModel:
@@ -185,10 +197,14 @@ class Desk:
         """
         records = self.views.records
         seqs = sorted(
-            seq for request in requests for seq in records.seqs(limit=EVERY, subject=request)
+            seq
+            for request in requests
+            for seq in records.seqs(limit=EVERY, subject=request)
         )
         return Boxes.of(
-            entry for entry in self.ledger.some(seqs) if str(entry["kind"]).startswith("request.")
+            entry
+            for entry in self.ledger.some(seqs)
+            if str(entry["kind"]).startswith("request.")
         )
 
     def views_anew(self, size: int | None = None) -> Views:
@@ -209,7 +225,10 @@ class Desk:
             records = self.views.records
             if records.generation != generation:
                 return True  # another thread has
-            if self.ledger.fault is not None or time.monotonic() - self._mended < MENDED_SECONDS:
+            if (
+                self.ledger.fault is not None
+                or time.monotonic() - self._mended < MENDED_SECONDS
+            ):
                 return False
             self._mended = time.monotonic()
             log.warning(

@@ -35,7 +35,8 @@ def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
                 and 0 < size <= ledger.size()
             )
             if not at or (
-                is_ours and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]
+                is_ours
+                and canonical.digest(next(iter(ledger.some([size - 1])))) == at["last"]
             ):
                 return Views(records, ledger.origin)
             records.close()
@@ -48,5 +49,7 @@ def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
             log.warning("%s. They are made anew.", error.what)
         remove_tables(path)
     raise BadFile(
-        "the views cannot be made", where=str(path), advice="This is a bug; please report it."
+        "the views cannot be made",
+        where=str(path),
+        advice="This is a bug; please report it.",
     )

@@ -57,7 +57,9 @@ class Condition:
 
     def keys(self) -> str:
         """The query for all records that meet it."""
-        return f"SELECT {self.table}.key FROM {self.table} WHERE {self._where(self.table)}"
+        return (
+            f"SELECT {self.table}.key FROM {self.table} WHERE {self._where(self.table)}"
+        )
 
     def holds(self, key: str) -> str:
         """That the record with a key meets it."""
@@ -79,11 +81,15 @@ def conditions(noun: str, terms: Mapping[str, str]) -> list[Condition]:
         if term == "state":
             every.append(Condition("records", ("noun", "state"), (noun, word)))
         elif term != "model":
-            every.append(Condition("terms", ("term", "word", "noun"), (term, word, noun)))
+            every.append(
+                Condition("terms", ("term", "word", "noun"), (term, word, noun))
+            )
     return every
 
 
-def given_filters(filters: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str]:
+def given_filters(
+    filters: Mapping[str, str | None], names: Iterable[str]
+) -> dict[str, str]:
     """The filters that are given.
 
     Raises:
@@ -92,5 +98,7 @@ def given_filters(filters: Mapping[str, str | None], names: Iterable[str]) -> di
     names = tuple(dict.fromkeys(names))
     for name in filters:
         if name not in names:
-            raise Usage(f"unknown filter {name!r}", advice=f"Filters: {', '.join(names)}.")
+            raise Usage(
+                f"unknown filter {name!r}", advice=f"Filters: {', '.join(names)}."
+            )
     return {name: value for name, value in filters.items() if value is not None}

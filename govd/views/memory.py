@@ -21,7 +21,9 @@ IN_MEMORY: Final = {
     "store": "stores",
 }
 """The attribute of `Views` in which all records of a noun are kept by their keys."""
-ALWAYS: Final = frozenset({"token", "head", "witness", "policy", "freeze", "feed", "principal"})
+ALWAYS: Final = frozenset(
+    {"token", "head", "witness", "policy", "freeze", "feed", "principal"}
+)
 """Nouns to whose records something can always happen."""
 
 

@@ -50,7 +50,8 @@ def opened(question: Record, ends: float) -> sqlite3.Connection:
     uri = f"{Path(question['path']).absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=5, isolation_level=None)
     connection.text_factory = lambda data: data.decode("utf-8", "replace")
-    connection.execute("PRAGMA temp_store = MEMORY")  # what is sorted is bounded with the rest
+    # what is sorted is bounded with the rest
+    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA hard_heap_limit = {question['memory_bytes'] // 2}")
     for limit, most in (
         (sqlite3.SQLITE_LIMIT_LENGTH, question["value_bytes"]),
@@ -82,7 +83,9 @@ def cell(value: Cell) -> int | float | str | None:
     """A value as JSON has it: bytes in hex, what is no finite number as text."""
     if isinstance(value, bytes):
         return value.hex()
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return (
+        str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    )
 
 
 def answered(question: Record) -> str:
@@ -101,16 +104,24 @@ def answered(question: Record) -> str:
             size += len(rows[-1].encode("utf-8", "replace"))
             if size > question["bytes"]:
                 return json.dumps(
-                    {"problem": f"the answer is larger than {question['bytes'] // 2**20} MiB"}
+                    {
+                        "problem": f"the answer is larger than {question['bytes'] // 2**20} MiB"
+                    }
                 )
-        columns = json.dumps([column[0] for column in cursor.description or ()], ensure_ascii=False)
+        columns = json.dumps(
+            [column[0] for column in cursor.description or ()], ensure_ascii=False
+        )
     except MemoryError:
         return json.dumps(
-            {"problem": f"it needs more than {question['memory_bytes'] // 2**20} MiB of memory"}
+            {
+                "problem": f"it needs more than {question['memory_bytes'] // 2**20} MiB of memory"
+            }
         )
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         slow = f"it took longer than {float(question['seconds']):g} s"
-        return json.dumps({"problem": slow if "interrupted" in str(error) else str(error)})
+        return json.dumps(
+            {"problem": slow if "interrupted" in str(error) else str(error)}
+        )
     return f'{{"columns": {columns}, "rows": [{", ".join(rows)}], "more": {json.dumps(more)}}}'
 
 

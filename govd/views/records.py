@@ -58,7 +58,9 @@ class Records(ByKind):
         Raises:
             BadFile: it is not as it was written.
         """
-        rows = self._ask(f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key))
+        rows = self._ask(
+            f"SELECT {ROW}, seal FROM records WHERE noun = ? AND key = ?", (noun, key)
+        )
         return self._read(rows[0]) if rows else None
 
     @mended
@@ -68,7 +70,8 @@ class Records(ByKind):
         return [
             key
             for (key,) in self._ask(
-                "SELECT key FROM records WHERE noun = ? AND key >= ? AND key < ? LIMIT 3", values
+                "SELECT key FROM records WHERE noun = ? AND key >= ? AND key < ? LIMIT 3",
+                values,
             )
         ]
 
@@ -99,7 +102,13 @@ class Records(ByKind):
         words that the record has.
         """
         query, values = self.finding(
-            noun, after=after, limit=limit, newest=newest, since=since, until=until, **terms
+            noun,
+            after=after,
+            limit=limit,
+            newest=newest,
+            since=since,
+            until=until,
+            **terms,
         )
         return [self._read(row) for row in self._ask(query, values)]
 
@@ -125,7 +134,10 @@ class Records(ByKind):
         where, table = ["records.noun = ?"], "records"
         values: list[Cell] = [noun]
         if few is not None:  # `CROSS`: in this order
-            table, values = "json_each(?) AS few CROSS JOIN records", [json.dumps(few), *values]
+            table, values = (
+                "json_each(?) AS few CROSS JOIN records",
+                [json.dumps(few), *values],
+            )
             where.append("records.key = few.value")
         for term, word in words.items():
             if term == "model" or (term == "state" and few is None):
@@ -135,16 +147,19 @@ class Records(ByKind):
                 (condition,) = conditions(noun, {term: word})
                 where.append(condition.holds("records.key"))
                 values += condition.values
-        start = (
-            0 if since is None else int(self.at(since, -1, before=True) or 0) + 1
-        )  # one bound each: the first is the one that is used
+        # one bound each: the first is the one that is used
+        start = 0 if since is None else int(self.at(since, -1, before=True) or 0) + 1
         stop = NEVER if until is None else int(self.at(until, -1, before=True) or 0)
         if after is not None:
             start, stop = (
-                (start, min(stop, int(after) - 1)) if newest else (max(start, int(after) + 1), stop)
+                (start, min(stop, int(after) - 1))
+                if newest
+                else (max(start, int(after) + 1), stop)
             )
         where += [f"records.seq >= {start}", f"records.seq <= {stop}"]
-        columns = ", ".join(f"records.{name.strip()}" for name in (*ROW.split(","), "seal"))
+        columns = ", ".join(
+            f"records.{name.strip()}" for name in (*ROW.split(","), "seal")
+        )
         query = (
             f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY records.seq"
             f" {'DESC' if newest else 'ASC'}"
@@ -160,18 +175,24 @@ class Records(ByKind):
         if not counted or min(counted)[0] > MANY:
             return None
         rarest = all_of.pop(min(counted)[1])
-        query = " AND ".join([rarest.keys(), *(c.holds(f"{rarest.table}.key") for c in all_of)])
+        query = " AND ".join(
+            [rarest.keys(), *(c.holds(f"{rarest.table}.key") for c in all_of)]
+        )
         values = [value for c in (rarest, *all_of) for value in c.values]
         keys = self._ask(f"{query} LIMIT {FEW + 1}", values)
         return [key for (key,) in keys] if len(keys) <= FEW else None
 
     def _count(self, query: str, values: Sequence[Cell]) -> int:
         """How many rows there are, up to one more than `MANY`."""
-        ((count,),) = self._ask(f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values)
+        ((count,),) = self._ask(
+            f"SELECT count(*) FROM ({query} LIMIT {MANY + 1})", values
+        )
         return int(count)
 
     @mended
-    def at(self, time: str | None, default: int | None, before: bool = False) -> int | None:
+    def at(
+        self, time: str | None, default: int | None, before: bool = False
+    ) -> int | None:
         """The last entry that was made up to a time (`before`: before it), `default` where there is
         none or no time.
         """
@@ -188,7 +209,9 @@ class Records(ByKind):
         """The first entry that was made from a time on; where there is none, one that will not
         be.
         """
-        rows = self._ask("SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,))
+        rows = self._ask(
+            "SELECT seq FROM log WHERE time >= ? ORDER BY time, seq LIMIT 1", (time,)
+        )
         return int(rows[0][0]) if rows else NEVER
 
     @mended
@@ -225,12 +248,15 @@ class Records(ByKind):
         return [
             key
             for (key,) in self._ask(
-                "SELECT key FROM terms WHERE term = ? AND word = ? AND noun = ?", (term, word, noun)
+                "SELECT key FROM terms WHERE term = ? AND word = ? AND noun = ?",
+                (term, word, noun),
             )
         ]
 
     @mended
-    def seqs(self, after: int | None = None, limit: int = 100, **filters: str | None) -> list[int]:
+    def seqs(
+        self, after: int | None = None, limit: int = 100, **filters: str | None
+    ) -> list[int]:
         """Numbers of entries that match all filters, in order, from the one after entry `after`.
 
         `actor`, `subject`, `model` equal, `kind` equal or its noun, `since` ≤ time < `until`,
@@ -324,7 +350,9 @@ def line(entry: Record, latest: str = "") -> tuple[Cell, ...]:
     )
 
 
-def row(noun: str, key: str, record: StoredRecord, live: bool, seq: int) -> tuple[Cell, ...]:
+def row(
+    noun: str, key: str, record: StoredRecord, live: bool, seq: int
+) -> tuple[Cell, ...]:
     """A record as `put` takes it."""
     text = json.dumps(record.as_json(), ensure_ascii=False, separators=(",", ":"))
     return (

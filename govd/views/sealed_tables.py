@@ -72,15 +72,17 @@ class SealedTables:
         self.mend: Callable[[int], bool] | None = None
         self.generation = 0
         self._folds: int | None = None  # the thread that folds entries into them
-        self._use = (
-            threading.RLock()
-        )  # held while something is asked: the database is not exchanged then
+        # held while something is asked: the database is not exchanged then
+        self._use = threading.RLock()
         self._db = self._connected()
 
     def _connected(self) -> sqlite3.Connection:
         with self._told():
             connection = sqlite3.connect(
-                self.path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10
+                self.path or ":memory:",
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=10,
             )
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -110,7 +112,8 @@ class SealedTables:
                 os.replace(path, self.path)
             except OSError as error:
                 raise MachineFault(
-                    f"the views cannot be put in place ({error.strerror})", where=str(self.path)
+                    f"the views cannot be put in place ({error.strerror})",
+                    where=str(self.path),
                 ) from None
             finally:
                 self._db = self._connected()
@@ -150,10 +153,12 @@ class SealedTables:
         try:
             yield
         except sqlite3.Error as error:
-            where, repair = str(self.path or "the views"), "They are made anew: govd audit rebuild."
-            if (
-                getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
-            ):  # these are not the tables that were made
+            where, repair = (
+                str(self.path or "the views"),
+                "They are made anew: govd audit rebuild.",
+            )
+            # these are not the tables that were made
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
                 raise BadFile(
                     f"the views are damaged ({error})", where=where, advice=repair
                 ) from error
@@ -184,12 +189,18 @@ class SealedTables:
         """
         if self._ask(DEFINED) != _defined():
             raise self._changed("they define something else than govd's tables")
-        positions = self._ask("SELECT version, origin, size, last, live, seal FROM position")
-        position: Sequence[Any] = positions[0] if positions else (VERSION, "", 0, "", "0", None)
+        positions = self._ask(
+            "SELECT version, origin, size, last, live, seal FROM position"
+        )
+        position: Sequence[Any] = (
+            positions[0] if positions else (VERSION, "", 0, "", "0", None)
+        )
         cells, seal = position[:-1], position[-1]
         if positions and seal != self._seals.of("position", *cells):
             raise self._changed("their position is not the one that was written")
-        rows = self._ask(f"SELECT {ROW}, seal FROM records WHERE live ORDER BY noun, seq")
+        rows = self._ask(
+            f"SELECT {ROW}, seal FROM records WHERE live ORDER BY noun, seq"
+        )
         seals = [self._seals.record(row[:-1]) for row in rows]
         if any(seal != row[-1] for seal, row in zip(seals, rows, strict=True)) or added(
             0, seals
@@ -198,7 +209,9 @@ class SealedTables:
         self._live = int(cells[4], 16)
 
     def _changed(self, what: str) -> BadFile:
-        advice = "They are made anew from the entries: govd audit rebuild, or start anew."
+        advice = (
+            "They are made anew from the entries: govd audit rebuild, or start anew."
+        )
         return BadFile(
             f"the views were changed by somebody else: {what}",
             where=str(self.path or "the views"),
@@ -244,7 +257,9 @@ class SealedTables:
             total = removed(total, before[0][0] or b"") if before else total
             total = added(total, [seal]) if row[4] else total
             sealed.append((*row, seal))
-        self._put("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", sealed)
+        self._put(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", sealed
+        )
         self._live = total
 
     def add_terms(self, rows: Iterable[Sequence[str]]) -> None:
@@ -258,7 +273,9 @@ class SealedTables:
     def _read(self, row: Sequence[Any]) -> dict[str, Json]:
         """The record of a row with its seal."""
         if self._seals.record(row[:-1]) != row[-1]:
-            raise self._changed(f"the {row[0]} {str(row[1])[:40]} is not as it was written")
+            raise self._changed(
+                f"the {row[0]} {str(row[1])[:40]} is not as it was written"
+            )
         record: dict[str, Json] = json.loads(row[-2])
         return record
 
@@ -274,7 +291,9 @@ class SealedTables:
         )
         for table, columns, order in every:
             with self._told():
-                for row in self._db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):
+                for row in self._db.execute(
+                    f"SELECT {columns} FROM {table} ORDER BY {order}"
+                ):
                     cells = (
                         (*row[:-1], canonical.encode(json.loads(row[-1])).decode())
                         if table == "records"

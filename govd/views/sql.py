@@ -41,20 +41,32 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
         `seconds` or more than its share of memory. Conflict: others are asking.
     """
     if not 0 < seconds <= SECONDS:
-        raise Usage(f"{seconds:g} seconds", advice=f"A question may take up to {SECONDS:g} s.")
+        raise Usage(
+            f"{seconds:g} seconds", advice=f"A question may take up to {SECONDS:g} s."
+        )
     question = {
         "path": str(path),
         "text": text,
         "seconds": seconds,
         "limit": max(0, min(limit, ROWS)),
     }
-    question |= {"bytes": BYTES, "value_bytes": VALUE_BYTES, "memory_bytes": MEMORY_BYTES}
+    question |= {
+        "bytes": BYTES,
+        "value_bytes": VALUE_BYTES,
+        "memory_bytes": MEMORY_BYTES,
+    }
     if not _turns.acquire(timeout=PATIENCE_SECONDS):
         raise Conflict(
-            "other questions in SQL are being answered", advice="Try again in a few seconds."
+            "other questions in SQL are being answered",
+            advice="Try again in a few seconds.",
         )
     try:
-        command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("question.py"))]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(Path(__file__).with_name("question.py")),
+        ]
         done = subprocess.run(
             command,
             input=json.dumps(question).encode(),
@@ -72,5 +84,7 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
     finally:
         _turns.release()
     if "problem" in answer:
-        raise Usage(f"this SQL cannot be answered ({answer['problem']})", advice=_ADVICE)
+        raise Usage(
+            f"this SQL cannot be answered ({answer['problem']})", advice=_ADVICE
+        )
     return answer

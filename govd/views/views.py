@@ -50,7 +50,10 @@ class Views:
     """
 
     def __init__(self, records: Records | None = None, origin: str = "") -> None:
-        self.records, self.origin = Records(None) if records is None else records, origin
+        self.records, self.origin = (
+            Records(None) if records is None else records,
+            origin,
+        )
         self._load()
 
     def _load(self) -> None:
@@ -65,7 +68,9 @@ class Views:
         self.tokens = {key: StoredRecord.from_json(r) for key, r in live("token")}
         self.open = {key: Request.from_json(r) for key, r in live("request")}
         self.heads = {model: Head.from_json(r) for model, r in live("head")}
-        self.witnessed = {name: StoredRecord.from_json(r) for name, r in live("witness")}
+        self.witnessed = {
+            name: StoredRecord.from_json(r) for name, r in live("witness")
+        }
         self.policies = {name: Policy.from_json(r) for name, r in live("policy")}
         self.feeds = {name: FeedRecord.from_json(r) for name, r in live("feed")}
         self.principals = {key: Principal.from_json(r) for key, r in live("principal")}
@@ -73,8 +78,11 @@ class Views:
         self._freeze = next((Freeze.from_json(r) for _, r in live("freeze")), None)
         self.receivers = {name: Receiver.from_json(r) for name, r in live("receiver")}
         self.size = int(self.records.position().get("size", 0))
-        self._latest = self.records.latest()  # no time goes back, whatever the clock did
-        self._kept: dict[str, Revision] = {}  # the last and the published one of each model
+        # no time goes back, whatever the clock did
+        self._latest = self.records.latest()
+        self._kept: dict[
+            str, Revision
+        ] = {}  # the last and the published one of each model
         self._first: dict[Place, int] = {}
         self._changed: dict[Place, StoredRecord] = {}
         self._terms: list[tuple[str, str, Place]] = []
@@ -148,7 +156,9 @@ class Views:
 
     def _remember(self, key: str, record: StoredRecord) -> None:
         if isinstance(record, Request):
-            self.open[key] = record  # until it is written, also where nothing can follow
+            self.open[key] = (
+                record  # until it is written, also where nothing can follow
+            )
         elif isinstance(record, Revision):
             self._kept[key] = record
         elif isinstance(record, Head):
@@ -184,13 +194,19 @@ class Views:
                 row(*place, record, self._is_live(place, record), self._first[place])
                 for place, record in self._changed.items()
             )
-            self.records.add_terms((term, word, *place) for term, word, place in self._terms)
+            self.records.add_terms(
+                (term, word, *place) for term, word, place in self._terms
+            )
             self.records.add_spans((s.model, s.start, s.number) for s in self._spans)
             self.records.mark(self.origin, self.size, canonical.digest(last))
         for (_, key), record in self._changed.items():
             if isinstance(record, Request) and record.is_final:
                 self.open.pop(key, None)
-        self._kept = {key: r for key, r in self._kept.items() if r.number in self._numbers(r.model)}
+        self._kept = {
+            key: r
+            for key, r in self._kept.items()
+            if r.number in self._numbers(r.model)
+        }
         self._changed, self._terms, self._spans, self._first = {}, [], [], {}
 
     def _is_live(self, place: Place, record: StoredRecord) -> bool:
@@ -288,9 +304,13 @@ class Views:
         """The newest revision of this basis and these contributions (digests), whatever became of
         it.
         """
-        keys = self.records.keys("made_of", made_of_digest(basis, contributions), "revision")
+        keys = self.records.keys(
+            "made_of", made_of_digest(basis, contributions), "revision"
+        )
         records = (self._get("revision", key) for key in keys)
-        revisions = [Revision.from_json(record) for record in records if record is not None]
+        revisions = [
+            Revision.from_json(record) for record in records if record is not None
+        ]
         return max(revisions, key=lambda revision: revision.seq, default=None)
 
     def published(self, model: str) -> Revision | None:

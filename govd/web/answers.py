@@ -141,7 +141,9 @@ class Difference(Answer):
 class LeftOut(Answer):
     """What a forget costs and does to the others, by an edit composed without it."""
 
-    id: str | None = Field(description="Its request; null where the model has changed since.")
+    id: str | None = Field(
+        description="Its request; null where the model has changed since."
+    )
     concepts: list[dict[str, Any]]
     domains: list[str]
     pictures: int = Field(description="That it is about.")
@@ -154,7 +156,9 @@ class LeftOut(Answer):
     )
     changed_without: float
     cost: float = Field(description="`changed` less `changed_without`.")
-    others_named: float | None = Field(description="Named share of all other forgets' pictures.")
+    others_named: float | None = Field(
+        description="Named share of all other forgets' pictures."
+    )
     others_named_without: float | None
     others: list[dict[str, Any]] = Field(
         description="Each forget whose named share it changes, most first."

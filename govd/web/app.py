@@ -60,7 +60,9 @@ ROUTERS = (
 )
 
 
-def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = False) -> FastAPI:
+def create_app(
+    context: Context, hosts: Iterable[str] = (), addresses: bool = False
+) -> FastAPI:
     """The application. `hosts` are names besides loopback that it may be asked for; `addresses`:
     any address of the machine, too.
     """
@@ -99,7 +101,9 @@ def create_app(context: Context, hosts: Iterable[str] = (), addresses: bool = Fa
 
 def _plugin_routes(service: Service) -> APIRouter:
     """What plugins add below `/v1/x/`."""
-    router = APIRouter(prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict)
+    router = APIRouter(
+        prefix="/v1/x", dependencies=[Depends(needs("reader"))], route_class=Strict
+    )
     asker = service.core.plugins.asker
     for plugin, answer in asker.each("govd_routes", router=router, service=service):
         if isinstance(answer, PluginFault):
@@ -112,7 +116,9 @@ def _plugin_routes(service: Service) -> APIRouter:
 
 
 @asynccontextmanager
-async def _lifespan(context: Context, store: Store, app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(
+    context: Context, store: Store, app: FastAPI
+) -> AsyncIterator[None]:
     """Tell waiting calls of news, and forget old answers, while the application runs."""
     manager = context.service.core.plugins.manager
     manager.register(context.news, "news")

@@ -47,7 +47,10 @@ def log(
     filters |= {"concept": concept, "domain": domain, "state": state, "policy": policy}
     entries = context.service.audit.log(after, limit + 1, **filters)
     return listed(
-        request, form, entries[:limit], entries[limit - 1]["seq"] if len(entries) > limit else None
+        request,
+        form,
+        entries[:limit],
+        entries[limit - 1]["seq"] if len(entries) > limit else None,
     )
 
 

@@ -129,7 +129,9 @@ class EvaluateBody(Body):
     base: bool = False
     report: bool = False
     disclose: bool = False
-    words: dict[str, list[str] | dict[str, list[str]]] = Field(default={}, max_length=4096)
+    words: dict[str, list[str] | dict[str, list[str]]] = Field(
+        default={}, max_length=4096
+    )
 
 
 class ExportBody(Body):
@@ -281,7 +283,8 @@ def options(body: Body, *leave: str) -> dict[str, Any]:
     values = {k: v for k, v in body.model_dump().items() if k not in leave}
     if "examples" in values:
         values["examples"] = [
-            file_of(text, f"example {i + 1}") for i, text in enumerate(values["examples"])
+            file_of(text, f"example {i + 1}")
+            for i, text in enumerate(values["examples"])
         ]
     return values
 
@@ -296,5 +299,7 @@ def file_of(text: str, name: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as fault:
         raise UnreadableImage(
-            f"is not base64 ({fault})", where=name, advice="Send base64 of a PNG or JPEG file."
+            f"is not base64 ({fault})",
+            where=name,
+            advice="Send base64 of a PNG or JPEG file.",
         ) from None

@@ -61,16 +61,22 @@ Credentials = Annotated[
 ]
 
 
-def admit(context: Context, credentials: HTTPAuthorizationCredentials | None, role: str) -> str:
+def admit(
+    context: Context, credentials: HTTPAuthorizationCredentials | None, role: str
+) -> str:
     """The name of who calls.
 
     Raises:
         Unauthenticated: no valid token. Denied: its role is not enough.
     """
-    return context.service.tokens.admit(credentials.credentials if credentials else None, role)
+    return context.service.tokens.admit(
+        credentials.credentials if credentials else None, role
+    )
 
 
-def held_by(context: Context, credentials: HTTPAuthorizationCredentials | None) -> Holder:
+def held_by(
+    context: Context, credentials: HTTPAuthorizationCredentials | None
+) -> Holder:
     """Who calls, whatever his role.
 
     Raises:

@@ -37,8 +37,12 @@ class CutOff:
                     "What was filed goes on when it is started again; ask then, with the same"
                     " idempotency key."
                 )
-                error = Unreachable("the daemon ends, and this call with it", advice=advice)
+                error = Unreachable(
+                    "the daemon ends, and this call with it", advice=advice
+                )
                 await problem(
-                    error.status, error.as_problem(), {"Retry-After": str(AGAIN_SECONDS)}
+                    error.status,
+                    error.as_problem(),
+                    {"Retry-After": str(AGAIN_SECONDS)},
                 )(scope, receive, send)
             raise

@@ -89,7 +89,11 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    folder: Path, host: str, port: int, log_level: str = "info", allowed: tuple[str, ...] = ()
+    folder: Path,
+    host: str,
+    port: int,
+    log_level: str = "info",
+    allowed: tuple[str, ...] = (),
 ) -> None:
     """Run until SIGTERM or SIGINT.
 
@@ -98,7 +102,9 @@ def serve(
         process works on this home. MachineFault: the port is in use.
     """
     if log_level not in LEVELS:
-        raise Usage(f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}.")
+        raise Usage(
+            f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}."
+        )
     names = [check_name(name) for name in allowed]
     _log_to_stderr(log_level)
     listening = _listen(host, port)
@@ -111,7 +117,11 @@ def serve(
         others = (warming, Telling(service), Patching(service))
         deadline = _Deadline(home.folder / "daemon.json")
         context = Context(
-            service, worker.news.set, worker.trouble, lambda: dict(worker.faults), warming.trouble
+            service,
+            worker.news.set,
+            worker.trouble,
+            lambda: dict(worker.faults),
+            warming.trouble,
         )
 
         def ending() -> None:
@@ -120,11 +130,19 @@ def serve(
             signal.alarm(LONGEST_SECONDS + 4)  # where no thread gets its turn any more
             context.news.close()
 
-        config = _configured(create_app(context, names, addresses=host in EVERYWHERE), log_level)
+        config = _configured(
+            create_app(context, names, addresses=host in EVERYWHERE), log_level
+        )
         port = listening.getsockname()[1]
         url = f"http://{_reached(host)}:{port}"
         with home.announced(url):
-            log.info("govd listens on %s:%d, ask for %s, home %s", host, port, url, home.folder)
+            log.info(
+                "govd listens on %s:%d, ask for %s, home %s",
+                host,
+                port,
+                url,
+                home.folder,
+            )
             for thread in (deadline, worker, *others):
                 thread.start()
             worker.news.set()
@@ -153,7 +171,8 @@ def _log_to_stderr(log_level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    if log_level == "info":  # not every call to a witness, every device that is not there
+    # not every call to a witness, every device that is not there
+    if log_level == "info":
         for talkative in ("httpx", "jax"):
             logging.getLogger(talkative).setLevel(logging.WARNING)
 
@@ -190,8 +209,12 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
     except OSError as fault:
         listening.close()
-        advice = "Stop what listens there, or choose another --port (0 takes a free one)."
+        advice = (
+            "Stop what listens there, or choose another --port (0 takes a free one)."
+        )
         raise MachineFault(
-            f"the port cannot be used ({fault.strerror})", where=f"{host}:{port}", advice=advice
+            f"the port cannot be used ({fault.strerror})",
+            where=f"{host}:{port}",
+            advice=advice,
         ) from None
     return listening

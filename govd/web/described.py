@@ -175,17 +175,25 @@ def described(app: FastAPI) -> dict[str, Json]:
     """The description, made on first use."""
     if app.openapi_schema is None:
         description = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
         )
         models: list[tuple[Model, Literal["validation", "serialization"]]] = [
             (a.Problem, "serialization")
         ]
-        models += [(model, "serialization") for model in dict.fromkeys(ANSWERS.values())]
+        models += [
+            (model, "serialization") for model in dict.fromkeys(ANSWERS.values())
+        ]
+        # read by the route itself
         models += [
             (PicturesBody, "validation"),
             (RankBody, "validation"),
-        ]  # read by the route itself
-        _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
+        ]
+        _, definitions = models_json_schema(
+            models, ref_template="#/components/schemas/{model}"
+        )
         schemas = description.setdefault("components", {}).setdefault("schemas", {})
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
@@ -211,12 +219,17 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
     response["description"] = HTTPStatus(int(done)).phrase
     if name in ANSWERS:
         schema = {"$ref": f"#/components/schemas/{_schema_name(ANSWERS[name])}"}
-        response.setdefault("content", {}).setdefault("application/json", {})["schema"] = schema
+        response.setdefault("content", {}).setdefault("application/json", {})[
+            "schema"
+        ] = schema
     elif name in KINDS:
         response["content"] = {KINDS[name]: {"schema": {"type": "string"}}}
-    if any(parameter["name"] == "format" for parameter in operation.get("parameters", ())):
+    if any(
+        parameter["name"] == "format" for parameter in operation.get("parameters", ())
+    ):
         response["content"] |= {
-            kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")
+            kind: {"schema": {"type": "string"}}
+            for kind in ("text/csv", "application/x-ndjson")
         }
     if name in ACCEPTED:
         responses |= {

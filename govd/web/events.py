@@ -30,7 +30,8 @@ async def events(
     context: Here,
     actor: Reader,
     last: Annotated[
-        str | None, Header(alias="Last-Event-ID", description="The last entry that was read.")
+        str | None,
+        Header(alias="Last-Event-ID", description="The last entry that was read."),
     ] = None,
     after: Annotated[
         int, Query(ge=-1, le=LAST, description="The same, for who cannot send headers.")
@@ -42,7 +43,8 @@ async def events(
     if start > size:
         what = f"entry {start - 1} is not in a ledger of {size} entries"
         raise Conflict(
-            what, advice="Compare a log checkpoint that you kept: govd audit verify --since."
+            what,
+            advice="Compare a log checkpoint that you kept: govd audit verify --since.",
         )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
@@ -51,8 +53,12 @@ async def events(
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and int(text) <= LAST):
-        raise HTTPException(400, f"Last-Event-ID is {text[:40]!r}, which is no entry's number")
+    if not (
+        text.isascii() and text.isdecimal() and len(text) <= 16 and int(text) <= LAST
+    ):
+        raise HTTPException(
+            400, f"Last-Event-ID is {text[:40]!r}, which is no entry's number"
+        )
     return int(text)
 
 

@@ -22,17 +22,23 @@ class Feed(Answer):
     added_by: str
     runs: int
     held: list[int] = Field(description="Runs that a person is to release or reject.")
-    usual: float | None = Field(description="Median of the new rows of its last runs, at least 1.")
+    usual: float | None = Field(
+        description="Median of the new rows of its last runs, at least 1."
+    )
     last_run_at: str | None
     looked_at: str | None
-    fault: str = Field(description="What went wrong at the last look; empty where nothing did.")
+    fault: str = Field(
+        description="What went wrong at the last look; empty where nothing did."
+    )
 
 
 class NewFeed(Feed):
     """A feed that was added."""
 
     waiting: list[str] = Field(description="What there is to read, a line for each.")
-    secret: str = Field("", description="What it is signed with, where that was made; shown once.")
+    secret: str = Field(
+        "", description="What it is signed with, where that was made; shown once."
+    )
 
 
 class FeedRun(Answer):

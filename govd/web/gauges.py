@@ -79,14 +79,19 @@ def resident_bytes() -> int | None:
 def peak_bytes() -> int:
     """The most memory that this process had at once."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): KiB but on macOS
+    # getrusage(2): KiB but on macOS
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def age_seconds(moment: str | None, now: datetime) -> float:
     """Seconds since a time as entries spell it; 0 where there is none, or the clock was set
     back.
     """
-    return max(0.0, (now - datetime.fromisoformat(moment)).total_seconds()) if moment else 0.0
+    return (
+        max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
+        if moment
+        else 0.0
+    )
 
 
 def lateness(core: Core, now: datetime | None = None) -> dict[str, float]:
@@ -113,5 +118,7 @@ def lateness(core: Core, now: datetime | None = None) -> dict[str, float]:
             (age_seconds(str(r["filed_at"]), now) for r in waiting), default=0.0
         ),
         "late": len(late),
-        "expired": sum(datetime.fromisoformat(str(r["expires_at"])) < now for r in standing),
+        "expired": sum(
+            datetime.fromisoformat(str(r["expires_at"])) < now for r in standing
+        ),
     }

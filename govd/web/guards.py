@@ -27,7 +27,11 @@ def check_name(name: str) -> str:
         Usage: it is none.
     """
     plain = name.strip().strip("[]").rstrip(".").lower()
-    if not plain or any(c in plain for c in "/@ *") or (":" in plain and not _is_address(plain)):
+    if (
+        not plain
+        or any(c in plain for c in "/@ *")
+        or (":" in plain and not _is_address(plain))
+    ):
         raise Usage(
             f"{name!r} is no host's name",
             where="--allow-host",
@@ -59,7 +63,9 @@ class Hosts:
     it is: an address cannot be rebound.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str] = (), addresses: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, names: Iterable[str] = (), addresses: bool = False
+    ) -> None:
         self.app, self.names, self.addresses = app, {*LOOPBACK, *names}, addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,10 +78,17 @@ class Hosts:
                     f"this daemon is not called {host!r}",
                     advice="Ask for 127.0.0.1, or start it with --allow-host NAME.",
                 )
-                await problem(421, error.as_problem() | {"status": 421})(scope, receive, send)
+                await problem(421, error.as_problem() | {"status": 421})(
+                    scope, receive, send
+                )
                 return
-            if origin is not None and origin.partition("://")[2].lower() != asked_host.lower():
-                await refusal(403, "Foreign origin", f"not from {origin}")(scope, receive, send)
+            if (
+                origin is not None
+                and origin.partition("://")[2].lower() != asked_host.lower()
+            ):
+                await refusal(403, "Foreign origin", f"not from {origin}")(
+                    scope, receive, send
+                )
                 return
         await self.app(scope, receive, send)
 
@@ -84,7 +97,9 @@ class TooLarge(HTTPException):
     """A body of more than so many bytes, however it says its length."""
 
     def __init__(self, largest: int = LARGEST) -> None:
-        super().__init__(413, f"Too large: at most {largest} bytes", {"Connection": "close"})
+        super().__init__(
+            413, f"Too large: at most {largest} bytes", {"Connection": "close"}
+        )
 
 
 class Bodies:
@@ -99,7 +114,9 @@ class Bodies:
             return
         length = Headers(scope=scope).get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
-            await refusal(400, "Bad request", f"Content-Length is {length!r}")(scope, receive, send)
+            await refusal(400, "Bad request", f"Content-Length is {length!r}")(
+                scope, receive, send
+            )
             return
         seen, begun = 0, False
 

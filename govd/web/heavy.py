@@ -25,11 +25,18 @@ def heavy(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         arguments: dict[str, Any] = dict(named)
         context: Context = arguments["context"]
         body = arguments.get("body")
-        model = arguments.get("name") or arguments.get("model") or getattr(body, "model", None)
+        model = (
+            arguments.get("name")
+            or arguments.get("model")
+            or getattr(body, "model", None)
+        )
         is_registered = model in context.service.core.desk.views.models
+        # of one checkpoint, where one is registered
         name = (
             str(model) if is_registered else f"{kind} {getattr(body, 'reference', '')}"
-        )  # of one checkpoint, where one is registered
-        return await context.turns.take(name, functools.partial(function, *given, **named))
+        )
+        return await context.turns.take(
+            name, functools.partial(function, *given, **named)
+        )
 
     return in_turn

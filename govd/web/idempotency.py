@@ -63,7 +63,13 @@ OWN: Final = re.compile(r"/v1/(requests(/[^/]+/revert)?|feeds/[^/]+)")
 """Paths whose keys the ledger keeps; what is sent to a feed has the id of its message."""
 UNKEPT: Final = re.compile(r"/v1/(preview|requests/[^/]+/reveal)")
 """Paths whose answers, refusals included, may name what the ledger does not."""
-KEPT: Final = ("content-type", "location", "govd-revision", "govd-answer", "www-authenticate")
+KEPT: Final = (
+    "content-type",
+    "location",
+    "govd-revision",
+    "govd-answer",
+    "www-authenticate",
+)
 """Headers that are part of an answer."""
 
 
@@ -95,7 +101,8 @@ class Idempotency:
             return
         if not 0 < len(key) <= LONGEST:
             error = Usage(
-                f"an idempotency key of {len(key)} characters", advice=f"From 1 to {LONGEST}."
+                f"an idempotency key of {len(key)} characters",
+                advice=f"From 1 to {LONGEST}.",
             )
             await problem(error.status, error.as_problem())(scope, receive, send)
             return
@@ -113,7 +120,9 @@ class Idempotency:
         if not await self._turn(name):
             advice = "Wait for its answer, then send the same again."
             error = Conflict(
-                "a call with this idempotency key is still running", where=key, advice=advice
+                "a call with this idempotency key is still running",
+                where=key,
+                advice=advice,
             )
             await problem(error.status, error.as_problem(), {"Retry-After": "5"})(
                 scope, receive, send
@@ -137,8 +146,12 @@ class Idempotency:
         first = self.store.get(*name)
         if first is None:
             return None
-        if not hmac.compare_digest(str(first.seal).encode(), _seal(token, name, first).encode()):
-            log.error("%s was changed: an answer is not given, the call is made again", FILE)
+        if not hmac.compare_digest(
+            str(first.seal).encode(), _seal(token, name, first).encode()
+        ):
+            log.error(
+                "%s was changed: an answer is not given, the call is made again", FILE
+            )
             return None
         return first
 
@@ -147,20 +160,30 @@ class Idempotency:
         end = time.monotonic() + PATIENCE
         while name in self._running:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._running[name].wait(), max(0.0, end - time.monotonic()))
+                await asyncio.wait_for(
+                    self._running[name].wait(), max(0.0, end - time.monotonic())
+                )
             if time.monotonic() >= end:
                 return False
         self._running[name] = asyncio.Event()
         return True
 
     async def _repeated(
-        self, first: Answer, fingerprint: str, key: str, scope: Scope, receive: Receive, send: Send
+        self,
+        first: Answer,
+        fingerprint: str,
+        key: str,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> bool:
         """Answer from what is known; False where the call has to be made again."""
         error: GovdError
         if first.fingerprint != fingerprint:
             error = KeyReused(
-                "this idempotency key came with another call", where=key, advice="Use a new key."
+                "this idempotency key came with another call",
+                where=key,
+                advice="Use a new key.",
             )
         elif first.body is not None:
             await _replay(first, send)
@@ -205,9 +228,8 @@ class Idempotency:
                 status, headers = message["status"], Headers(raw=message["headers"])
             elif message["type"] == "http.response.body" and len(parts) <= LARGEST:
                 parts.extend(message.get("body", b""))
-            with contextlib.suppress(
-                OSError
-            ):  # whoever asked has gone, and will ask again: the answer is kept all the same
+            # whoever asked has gone, and will ask again: the answer is kept all the same
+            with contextlib.suppress(OSError):
                 await send(message)
 
         await self.app(scope, again, sent)
@@ -219,14 +241,18 @@ class Idempotency:
             or len(parts) > LARGEST
         )
         kept_headers = {name: headers[name] for name in KEPT if name in headers}
-        return Answer(fingerprint, status, kept_headers, None if secret else bytes(parts))
+        return Answer(
+            fingerprint, status, kept_headers, None if secret else bytes(parts)
+        )
 
 
 def _seal(token: bytes, name: tuple[str, str], answer: Answer) -> str:
     """What nobody can make who has not the caller's token."""
     parts = [*name, answer.fingerprint, answer.status, answer.headers]
     body = b"none" if answer.body is None else b"some" + answer.body
-    return _keyed_digest(token, json.dumps(parts, sort_keys=True).encode() + b"\n" + body)
+    return _keyed_digest(
+        token, json.dumps(parts, sort_keys=True).encode() + b"\n" + body
+    )
 
 
 def _keyed_digest(token: bytes, said: bytes) -> str:
@@ -254,5 +280,7 @@ async def _replay(known: Answer, send: Send) -> None:
             "Content-Length": str(len(known.body)),
         }
     )
-    await send({"type": "http.response.start", "status": known.status, "headers": headers.raw})
+    await send(
+        {"type": "http.response.start", "status": known.status, "headers": headers.raw}
+    )
     await send({"type": "http.response.body", "body": known.body})

@@ -27,10 +27,14 @@ from govd.web.strict import Strict
 from govd.web.turns import ANSWERS_AT_ONCE
 
 router = APIRouter(tags=["models"], route_class=Strict)
-Revision = Annotated[int | None, Query(description="That answers, in the place of the published.")]
+Revision = Annotated[
+    int | None, Query(description="That answers, in the place of the published.")
+]
 Base = Annotated[bool | None, Query(description="The unedited model answers.")]
 Labels = Annotated[str | None, Query(description="To choose among: a,b,c.")]
-Text = Annotated[str | None, Query(description="One text, where the body is a picture.")]
+Text = Annotated[
+    str | None, Query(description="One text, where the body is a picture.")
+]
 ARRAY: Final = "application/x-npy"
 """What embeddings come as where `Accept` says so: an array of NumPy's, `(n, d)` float32."""
 
@@ -44,7 +48,9 @@ def _bodies(form: str) -> dict[str, Json]:
         "image/png": picture,
         "image/jpeg": picture,
         "application/x-npy": picture,
-        "multipart/form-data": {"schema": {"type": "object", "properties": {"images": files}}},
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"images": files}}
+        },
     }
     return {"requestBody": {"required": True, "content": content}}
 
@@ -63,7 +69,9 @@ async def classify(
     and an `error`.
     """
     query = {"labels": labels and labels.split(","), "revision": revision, "base": base}
-    return await _answered(name, request, context, credentials, PicturesBody, query, _labels)
+    return await _answered(
+        name, request, context, credentials, PicturesBody, query, _labels
+    )
 
 
 @router.post("/models/{name}/embeddings", openapi_extra=_bodies("PicturesBody"))
@@ -82,7 +90,9 @@ async def embeddings(
     wants_array = ARRAY in request.headers.get("accept", "")
     answer = partial(_embeddings, wants_array)
     query = {"revision": revision, "base": base}
-    return await _answered(name, request, context, credentials, PicturesBody, query, answer)
+    return await _answered(
+        name, request, context, credentials, PicturesBody, query, answer
+    )
 
 
 @router.post("/models/{name}/rank", openapi_extra=_bodies("RankBody"))
@@ -92,16 +102,28 @@ async def rank(
     context: Here,
     credentials: Credentials,
     texts: Text = None,
-    by: Annotated[Literal["text", "image"] | None, Query(description="Which side asks.")] = None,
-    top: Annotated[int | None, Query(ge=1, description="So many of each ranking.")] = None,
+    by: Annotated[
+        Literal["text", "image"] | None, Query(description="Which side asks.")
+    ] = None,
+    top: Annotated[
+        int | None, Query(ge=1, description="So many of each ranking.")
+    ] = None,
     revision: Revision = None,
     base: Base = None,
 ) -> Response:
     """For each text the pictures, best first; with `by` image, for each picture the texts.
     `unread`: pictures that cannot be read.
     """
-    query = {"texts": texts and [texts], "by": by, "top": top, "revision": revision, "base": base}
-    return await _answered(name, request, context, credentials, RankBody, query, _rankings)
+    query = {
+        "texts": texts and [texts],
+        "by": by,
+        "top": top,
+        "revision": revision,
+        "base": base,
+    }
+    return await _answered(
+        name, request, context, credentials, RankBody, query, _rankings
+    )
 
 
 async def _answered(
@@ -125,7 +147,10 @@ async def _answered(
 
 
 def _check_role(
-    context: Context, name: str, sent: Sent, credentials: HTTPAuthorizationCredentials | None
+    context: Context,
+    name: str,
+    sent: Sent,
+    credentials: HTTPAuthorizationCredentials | None,
 ) -> None:
     """Paths are for owners, since they read the daemon's disk; whoever may only infer gets what is
     served, not what is forgotten in it.
@@ -163,18 +188,31 @@ def _labels(context: Context, name: str, sent: Sent) -> Response:
             "none of the pictures can be read", advice="; ".join(faults.values())[:500]
         )
     given = [(names[i], picture) for i, picture in pictures.items()]
-    labelled = context.service.classify(name, given, options.labels, options.revision, options.base)
+    labelled = context.service.classify(
+        name, given, options.labels, options.revision, options.base
+    )
     number = int(labelled[0]["revision"])
     unread: dict[int, Json] = {
-        i: {"path": names[i], "label": None, "scores": {}, "revision": number, "error": text}
+        i: {
+            "path": names[i],
+            "label": None,
+            "scores": {},
+            "revision": number,
+            "error": text,
+        }
         for i, text in faults.items()
     }
     answers = iter(labelled)
     ordered: list[Json] = []
-    for i in sorted({*pictures, *faults}):  # an array of vectors has an answer for each row
+    # an array of vectors has an answer for each row
+    for i in sorted({*pictures, *faults}):
         count = rows_of(pictures[i]) if i in pictures else 0
-        ordered += [next(answers) for _ in range(count)] if i in pictures else [unread[i]]
-    headers = _noted(context, name, number, sent, [answer["label"] for answer in ordered])
+        ordered += (
+            [next(answers) for _ in range(count)] if i in pictures else [unread[i]]
+        )
+    headers = _noted(
+        context, name, number, sent, [answer["label"] for answer in ordered]
+    )
     return Document(ordered, headers=headers)
 
 
@@ -183,11 +221,13 @@ def _embeddings(wants_array: bool, context: Context, name: str, sent: Sent) -> R
     pictures, faults = sent.readable()
     if faults:
         raise UnreadableImage(
-            "; ".join(faults.values())[:500], advice="Leave them out, and send the others again."
+            "; ".join(faults.values())[:500],
+            advice="Leave them out, and send the others again.",
         )
     if not pictures and not options.texts:
         raise Usage(
-            "nothing to encode", advice="Send `texts`, or `images` (base64 of picture files)."
+            "nothing to encode",
+            advice="Send `texts`, or `images` (base64 of picture files).",
         )
     rows, number = context.service.embeddings(
         name,
@@ -199,7 +239,9 @@ def _embeddings(wants_array: bool, context: Context, name: str, sent: Sent) -> R
     )
     headers = _noted(context, name, number, sent, digest(rows.tobytes()))
     if not wants_array:
-        return Document({"revision": number, "embeddings": rows.tolist()}, headers=headers)
+        return Document(
+            {"revision": number, "embeddings": rows.tolist()}, headers=headers
+        )
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(rows, np.float32), allow_pickle=False)
     return Response(buffer.getvalue(), media_type=ARRAY, headers=headers)
@@ -225,10 +267,14 @@ def _rankings(context: Context, name: str, sent: Sent) -> Response:
     unread = [{"path": sent.names[i], "error": faults[i]} for i in sorted(faults)]
     answer = {**ranked, "unread": [*unread, *ranked["unread"]]}
     first = [ranking["ranking"][0] for ranking in ranked["rankings"]]
-    return Document(answer, headers=_noted(context, name, int(ranked["revision"]), sent, first))
+    return Document(
+        answer, headers=_noted(context, name, int(ranked["revision"]), sent, first)
+    )
 
 
-def _noted(context: Context, name: str, number: int, sent: Sent, said: Json) -> dict[str, str]:
+def _noted(
+    context: Context, name: str, number: int, sent: Sent, said: Json
+) -> dict[str, str]:
     """Headers of an answer: its revision, and its id in the sample."""
     key = context.service.answers.note(name, number, sent.inputs, said)
     return {"Govd-Revision": str(number), "Govd-Answer": key}

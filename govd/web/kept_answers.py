@@ -53,9 +53,8 @@ class Store:
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            handle = os.open(
-                self.path, os.O_RDWR | os.O_CREAT, 0o600
-            )  # SQLite would make it readable by others
+            # SQLite would make it readable by others
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             os.close(handle)
             opened = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=10
@@ -68,8 +67,11 @@ class Store:
                     SCHEMA,
                 ):
                     opened.execute(statement)
-                columns = {row[1] for row in opened.execute("PRAGMA table_info(answers)")}
-                if "seal" not in columns:  # of an older version: nobody can tell what it answered
+                columns = {
+                    row[1] for row in opened.execute("PRAGMA table_info(answers)")
+                }
+                # of an older version: nobody can tell what it answered
+                if "seal" not in columns:
                     opened.execute("DROP TABLE answers")
                     opened.execute(SCHEMA)
             except sqlite3.Error:
@@ -84,7 +86,9 @@ class Store:
         for end in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
-    def _done(self, step: Callable[[sqlite3.Connection], T], consequence: str) -> T | None:
+    def _done(
+        self, step: Callable[[sqlite3.Connection], T], consequence: str
+    ) -> T | None:
         """What a step on the file gives; None where it cannot be taken, for which `consequence`
         follows.
         """
@@ -131,7 +135,9 @@ class Store:
             lambda db: db.execute(query, place).fetchone(),
             "whether a call was answered before is not known",
         )
-        return None if row is None else Answer(row[0], row[1], _headers(row[2]), *row[3:])
+        return (
+            None if row is None else Answer(row[0], row[1], _headers(row[2]), *row[3:])
+        )
 
     def put(self, principal: str, key: str, answer: Answer) -> None:
         """Keep an answer; those that are too old go."""
@@ -148,7 +154,9 @@ class Store:
 
         def keep(db: sqlite3.Connection) -> None:
             _purged(db)
-            db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row
+            )
 
         self._done(keep, "an answer was not kept, so its repeat will be done again")
 
@@ -168,7 +176,9 @@ def _headers(text: str) -> dict[str, str]:
 
 
 def _purged(db: sqlite3.Connection) -> None:
-    if db.execute("DELETE FROM answers WHERE time <= ?", (time.time() - 3600 * HOURS,)).rowcount:
+    if db.execute(
+        "DELETE FROM answers WHERE time <= ?", (time.time() - 3600 * HOURS,)
+    ).rowcount:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -176,4 +186,6 @@ def _fault(error: sqlite3.Error | OSError, path: Path) -> GovdError:
     title = "the file of first answers"
     if isinstance(error, sqlite3.Error):
         return fault_of(error, str(path), title, "Another is begun.")
-    return MachineFault(f"{title} cannot be written or read ({error.strerror})", where=str(path))
+    return MachineFault(
+        f"{title} cannot be written or read ({error.strerror})", where=str(path)
+    )

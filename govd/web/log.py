@@ -8,7 +8,14 @@ import os
 import time
 import traceback
 
-from govd.errors import BadFile, GovdError, MachineFault, NotFound, PluginFault, Unreachable
+from govd.errors import (
+    BadFile,
+    GovdError,
+    MachineFault,
+    NotFound,
+    PluginFault,
+    Unreachable,
+)
 from govd.hookspecs import hookimpl
 from govd.types import Record
 
@@ -47,7 +54,9 @@ def trace_of(error: BaseException | None) -> str:
     parts = list[str]()
     while error is not None:
         parts.append("".join(traceback.format_tb(error.__traceback__)) + told(error))
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = error.__cause__ or (
+            None if error.__suppress_context__ else error.__context__
+        )
     return "\nthe cause of:\n".join(reversed(parts))
 
 

@@ -16,7 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from govd.types import Json, Record
 from govd.web.context import Context, Here, Reader
-from govd.web.gauges import age_seconds, free_bytes, lateness, peak_bytes, resident_bytes
+from govd.web.gauges import (
+    age_seconds,
+    free_bytes,
+    lateness,
+    peak_bytes,
+    resident_bytes,
+)
 from govd.web.strict import Strict
 
 BUCKETS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0)
@@ -54,7 +60,11 @@ class Meter:
     def lines(self) -> list[str]:
         """What was counted."""
         with self._lock:
-            calls, buckets, seconds = dict(self.calls), dict(self.buckets), dict(self.seconds)
+            calls, buckets, seconds = (
+                dict(self.calls),
+                dict(self.buckets),
+                dict(self.seconds),
+            )
         out = _metric(
             "govd_http_requests_total",
             "counter",
@@ -64,7 +74,10 @@ class Meter:
         name = "govd_http_request_duration_seconds"
         out += _head(name, "histogram", "How long calls took.")
         for where, total in seconds.items():
-            bounds = [*((bound, f"{bound:g}") for bound in BUCKETS), (float("inf"), "+Inf")]
+            bounds = [
+                *((bound, f"{bound:g}") for bound in BUCKETS),
+                (float("inf"), "+Inf"),
+            ]
             out += [
                 _sample(f"{name}_bucket", (*where, ("le", text)), buckets[where, bound])
                 for bound, text in bounds
@@ -182,7 +195,9 @@ def _models(models: Sequence[Record]) -> list[str]:
             "Forgets that the published edit carries.",
             each("in_force"),
         ),
-        *_metric("govd_edit_rank", "gauge", "Rank of the published edit.", each("rank")),
+        *_metric(
+            "govd_edit_rank", "gauge", "Rank of the published edit.", each("rank")
+        ),
     ]
 
 
@@ -225,7 +240,10 @@ def _late(context: Context) -> list[str]:
     )
     help_ = "Age of the oldest request that waits for a person, a plugin or capacity."
     out += _metric(
-        "govd_oldest_waiting_seconds", "gauge", help_, [((), overdue["oldest_waiting_seconds"])]
+        "govd_oldest_waiting_seconds",
+        "gauge",
+        help_,
+        [((), overdue["oldest_waiting_seconds"])],
     )
     out += _metric(
         "govd_requests_late",
@@ -270,11 +288,18 @@ def _untold(receivers: Sequence[Record]) -> list[str]:
 def _machine(context: Context) -> list[str]:
     """Memory of the process, disk of the home."""
     resident, peak = resident_bytes(), peak_bytes()
-    parts = [((("part", part),), size) for part, size in context.sizes.of_parts().items()]
-    out = _metric("govd_home_bytes", "gauge", "Bytes of the home's files, by part.", parts)
+    parts = [
+        ((("part", part),), size) for part, size in context.sizes.of_parts().items()
+    ]
+    out = _metric(
+        "govd_home_bytes", "gauge", "Bytes of the home's files, by part.", parts
+    )
     free = free_bytes(context.service.core.home.folder)
     out += _metric(
-        "govd_disk_free_bytes", "gauge", "What is left on the home's disk.", [((), free)]
+        "govd_disk_free_bytes",
+        "gauge",
+        "What is left on the home's disk.",
+        [((), free)],
     )
     out += _metric(
         "govd_memory_peak_bytes",
@@ -285,12 +310,20 @@ def _machine(context: Context) -> list[str]:
     if resident is None:
         return out
     return out + _metric(
-        "process_resident_memory_bytes", "gauge", "Memory of the process.", [((), resident)]
+        "process_resident_memory_bytes",
+        "gauge",
+        "Memory of the process.",
+        [((), resident)],
     )
 
 
-def _metric(name: str, kind: str, help_: str, samples: Iterable[tuple[Labels, float]]) -> list[str]:
-    return [*_head(name, kind, help_), *(_sample(name, labels, value) for labels, value in samples)]
+def _metric(
+    name: str, kind: str, help_: str, samples: Iterable[tuple[Labels, float]]
+) -> list[str]:
+    return [
+        *_head(name, kind, help_),
+        *(_sample(name, labels, value) for labels, value in samples),
+    ]
 
 
 def _head(name: str, kind: str, help_: str) -> list[str]:

@@ -29,7 +29,9 @@ def add(body: ModelBody, response: Response, context: Here, actor: Owner) -> Jso
     record = context.service.add_model(
         body.name, body.reference, Given(**options(body, "name", "reference")), actor
     )
-    response.headers["Location"] = f"/v1/models/{body.name}"  # only now is it known to be a name
+    response.headers["Location"] = (
+        f"/v1/models/{body.name}"  # only now is it known to be a name
+    )
     context.wake()
     return record
 
@@ -46,7 +48,11 @@ def update(name: str, body: ModelChange, context: Here, actor: Owner) -> Json:
 @router.delete("/models/{name}")
 @heavy
 def remove(
-    name: str, context: Here, actor: Owner, reason: str = "", delete_published: bool = False
+    name: str,
+    context: Here,
+    actor: Owner,
+    reason: str = "",
+    delete_published: bool = False,
 ) -> Json:
     """Take a model out of service; its entries stay. With forgets in force it is retired: they keep
     their states, and its name is not used again. `delete_published`: take away what was published
@@ -85,5 +91,11 @@ def export(name: str, body: ExportBody, context: Here, actor: Owner) -> Json:
 def evaluate(name: str, body: EvaluateBody, context: Here, actor: Owner) -> Json:
     """Metrics on labelled pictures on the daemon's machine."""
     return context.service.evaluate(
-        name, body.images, body.revision, body.base, body.report, body.disclose, body.words
+        name,
+        body.images,
+        body.revision,
+        body.base,
+        body.report,
+        body.disclose,
+        body.words,
     )

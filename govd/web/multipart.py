@@ -46,7 +46,8 @@ def parts_of(content_type: str, body: bytes) -> list[Part]:
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         what = f"the multipart body does not end, or has more than {MOST} parts"
         raise Usage(what, advice=ADVICE)
-    return [_part(piece) for piece in pieces[1:-1]]  # before the first there is a preamble
+    # before the first there is a preamble
+    return [_part(piece) for piece in pieces[1:-1]]
 
 
 def _part(piece: bytes) -> Part:
@@ -57,7 +58,9 @@ def _part(piece: bytes) -> Part:
         raise Usage("a part of the multipart body has no name", advice=ADVICE)
     head, end, data = rest.partition(b"\r\n\r\n")
     if not end or len(head) > HEADERS:
-        raise Usage("a part of the multipart body has no end of its headers", advice=ADVICE)
+        raise Usage(
+            "a part of the multipart body has no end of its headers", advice=ADVICE
+        )
     headers = dict[str, str]()
     for row in head.decode("utf-8", "replace").split("\r\n"):
         key, _, value = row.partition(":")

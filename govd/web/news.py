@@ -17,7 +17,8 @@ class News:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal's handler may close it in the middle of a call
+        # a signal's handler may close it in the middle of a call
+        self._lock = threading.RLock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self.count, self.closed = 0, False
 

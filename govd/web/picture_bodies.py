@@ -69,7 +69,10 @@ class Sent:
     @property
     def inputs(self) -> list[bytes]:
         """What was sent, for the sample of answers: texts, paths, files."""
-        files = [str(p).encode() if isinstance(p, Path) else p for p in self.pictures.values()]
+        files = [
+            str(p).encode() if isinstance(p, Path) else p
+            for p in self.pictures.values()
+        ]
         return [*(text.encode() for text in self.options.texts), *files]
 
 
@@ -85,19 +88,24 @@ async def sent_with(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_raw = kind.startswith("image/") or kind in RAW
     if not is_raw and kind != "multipart/form-data":
-        check_type(request.headers.get("content-type", ""), "JSON, a picture, or multipart")
+        check_type(
+            request.headers.get("content-type", ""), "JSON, a picture, or multipart"
+        )
     body = await _read(request, place)
     given = {name: value for name, value in query.items() if value is not None}
     if is_raw:
         place.hold(pictures=1)
         return _sent(_validated(form, given), [body], ["image 0"])
     if kind == "multipart/form-data":
-        return _of_parts(parts_of(request.headers["content-type"], body), form, given, place)
+        return _of_parts(
+            parts_of(request.headers["content-type"], body), form, given, place
+        )
     stated = document(body) if body else b""
     twice = [name for name in given if isinstance(stated, dict) and name in stated]
     if twice:
         raise Usage(
-            f"{twice[0]} stands in the address and in the body", advice="Say it in one of them."
+            f"{twice[0]} stands in the address and in the body",
+            advice="Say it in one of them.",
         )
     options = _validated(form, stated | given if isinstance(stated, dict) else stated)
     place.hold(pictures=len(options.paths) + len(options.images))
@@ -124,13 +132,19 @@ def _of_parts(
     fields: dict[str, Any] = dict(query)
     files, names = list[Path | bytes | str](), list[str]()
     for part in parts:
-        if part.file is not None or part.kind.startswith("image/") or part.name in FILES:
+        if (
+            part.file is not None
+            or part.kind.startswith("image/")
+            or part.name in FILES
+        ):
             files.append(part.data)
             names.append(part.file or f"image {len(names)}")
         elif part.name == "options":
             stated = document(part.data)
             if not isinstance(stated, dict) or set(stated) & set(fields):
-                raise Usage("`options` is no JSON object, or says again what is said elsewhere")
+                raise Usage(
+                    "`options` is no JSON object, or says again what is said elsewhere"
+                )
             fields |= stated
         elif part.name in LISTS:
             text = _text(part)
@@ -138,7 +152,8 @@ def _of_parts(
             fields[part.name] = [*fields.get(part.name, []), *more]
         elif part.name in fields:
             raise Usage(
-                f"the field {shorn(part.name[:SHOWN])!r} comes twice", advice="Say it once."
+                f"the field {shorn(part.name[:SHOWN])!r} comes twice",
+                advice="Say it once.",
             )
         else:
             fields[part.name] = _text(part)
@@ -146,7 +161,9 @@ def _of_parts(
     if options.images or options.paths:
         raise Usage("a form has files in the place of `images` and `paths`")
     if len(files) > MOST:
-        raise Usage(f"{len(files)} files are too many", advice=f"Send at most {MOST} at once.")
+        raise Usage(
+            f"{len(files)} files are too many", advice=f"Send at most {MOST} at once."
+        )
     place.hold(pictures=len(files))
     return _sent(options, files, options.names or names)
 
@@ -171,7 +188,9 @@ def _validated(form: type[PicturesBody], fields: Json) -> PicturesBody:
         raise RequestValidationError(faults) from None
 
 
-def _sent(options: PicturesBody, sources: list[Path | bytes | str], names: list[str]) -> Sent:
+def _sent(
+    options: PicturesBody, sources: list[Path | bytes | str], names: list[str]
+) -> Sent:
     """Pictures under their names; what comes as text is base64.
 
     Raises:
@@ -181,14 +200,17 @@ def _sent(options: PicturesBody, sources: list[Path | bytes | str], names: list[
     count = len(sources) - len(paths)
     if names and len(names) != count:
         raise Usage(
-            f"{len(names)} names for {count} images", advice="Send a name for each, or none."
+            f"{len(names)} names for {count} images",
+            advice="Send a name for each, or none.",
         )
     called = (*paths, *(names or [f"image {i}" for i in range(count)]))
     pictures: dict[int, Path | bytes] = {}
     faults: dict[int, str] = {}
     for i, source in enumerate(sources):
         try:
-            pictures[i] = file_of(source, called[i]) if isinstance(source, str) else source
+            pictures[i] = (
+                file_of(source, called[i]) if isinstance(source, str) else source
+            )
         except UnreadableImage as error:
             faults[i] = error.message
     return Sent(options, pictures, called, faults)

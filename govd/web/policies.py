@@ -56,7 +56,9 @@ def add(body: PolicyBody, context: Here, actor: Owner) -> Json:
     if (body.text is None) == (body.ready is None):
         raise Usage("a policy is a text or a ready one", advice="Send text, or ready.")
     if body.ready is not None:
-        return policies.add_ready(body.ready, body.values, actor, body.force, body.reason)
+        return policies.add_ready(
+            body.ready, body.values, actor, body.force, body.reason
+        )
     return policies.add(body.text or "", actor, body.where, body.force, body.reason)
 
 
@@ -64,7 +66,9 @@ def add(body: PolicyBody, context: Here, actor: Owner) -> Json:
 @heavy
 def test(body: TestBody, context: Here, reader: Reader, form: Form) -> Response:
     """What a text that was not added would have decided otherwise on past requests."""
-    tested = context.service.policies.reports.test_text(body.text, body.where, body.since)
+    tested = context.service.policies.reports.test_text(
+        body.text, body.where, body.since
+    )
     return rows(form, tested, tested["rows"])
 
 
@@ -77,7 +81,11 @@ def enforce(name: str, body: EnforceBody, context: Here, actor: Owner) -> Json:
 
 @router.post("/policies/{name}/{event}")
 def move(
-    name: str, event: Literal["shadow", "disable"], body: ReasonBody, context: Here, actor: Owner
+    name: str,
+    event: Literal["shadow", "disable"],
+    body: ReasonBody,
+    context: Here,
+    actor: Owner,
 ) -> Json:
     """Let it be asked and not count, or ask it no more."""
     policies = context.service.policies

@@ -43,7 +43,9 @@ def remove(name: str, context: Here, actor: Owner, reason: str = "") -> Json:
 @router.post("/principals/{name}/delegate")
 def delegate(name: str, body: DelegateBody, context: Here, actor: Owner) -> Json:
     """Let another principal act for him until a date."""
-    return context.service.principals.delegate(name, body.to, body.until, body.reason, actor)
+    return context.service.principals.delegate(
+        name, body.to, body.until, body.reason, actor
+    )
 
 
 @router.post("/principals/{name}/undelegate")

@@ -25,10 +25,16 @@ LONGEST: Final = 300
 """Characters of one that are told."""
 
 
-def problem(status: int, body: dict[str, Json], headers: dict[str, str] | None = None) -> Response:
+def problem(
+    status: int, body: dict[str, Json], headers: dict[str, str] | None = None
+) -> Response:
     """A response of RFC 9457."""
-    given = dict(headers or {}) | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
-    return Document({"type": "about:blank", "status": status} | body, status, given, PROBLEM)
+    given = dict(headers or {}) | (
+        {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    )
+    return Document(
+        {"type": "about:blank", "status": status} | body, status, given, PROBLEM
+    )
 
 
 def refusal(status: int, title: str, detail: str, advice: str = "") -> Response:
@@ -50,9 +56,8 @@ def http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(
-            _methods(request)
-        )  # all of them: the framework names one route's
+        # all of them: the framework names one route's
+        headers["Allow"] = ", ".join(_methods(request))
     return problem(error.status_code, {"title": str(error.detail)}, headers)
 
 
@@ -60,7 +65,9 @@ def _methods(request: Request) -> list[str]:
     """The methods that a path is described with."""
     methods = set[str]()
     for template, operations in request.app.openapi()["paths"].items():
-        if re.fullmatch(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(template)), request.url.path):
+        if re.fullmatch(
+            re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(template)), request.url.path
+        ):
             methods |= {method.upper() for method in operations}
     return sorted(methods) or ["GET"]
 
@@ -70,7 +77,8 @@ def invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [shorn(_said(fault))[:LONGEST] for fault in error.errors()[:MOST]]
     return problem(
-        Usage.status, Usage("; ".join(faults) or "the request is not valid").as_problem()
+        Usage.status,
+        Usage("; ".join(faults) or "the request is not valid").as_problem(),
     )
 
 
@@ -92,7 +100,9 @@ def bug(request: Request, error: Exception) -> Response:
     """Anything else is a bug, and is told as one; what it was is in the log, not in the answer of
     who may be a stranger.
     """
-    log.error("a bug in govd, at %s %s", request.method, request.url.path, exc_info=error)
+    log.error(
+        "a bug in govd, at %s %s", request.method, request.url.path, exc_info=error
+    )
     fault = Bug(
         f"this is a bug in govd ({type(error).__name__})",
         advice=f"Please report it, with what the daemon's log says, to {REPORT}.",

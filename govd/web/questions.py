@@ -50,7 +50,9 @@ def endpoint(question: Question) -> Any:
         return rendered(question, context, arguments)
 
     answer.__name__ = question.name
-    answer.__doc__ = (inspect.getdoc(question.function) or "").partition("\n\nRaises:")[0]
+    answer.__doc__ = (inspect.getdoc(question.function) or "").partition("\n\nRaises:")[
+        0
+    ]
     answer.__signature__ = signature(question)  # type: ignore[attr-defined]
     return answer
 
@@ -59,7 +61,9 @@ def signature(question: Question) -> inspect.Signature:
     """The question's arguments, who may ask, and how the answer is to leave."""
     kinds = {name: _type(question, name) for name in question.parameters}
     given = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+        )
         for name, kind in kinds.items()
         for default in [question.parameters[name].default]
     ]
@@ -76,9 +80,14 @@ def signature(question: Question) -> inspect.Signature:
     return inspect.Signature(given, return_annotation=Response)
 
 
-def rendered(question: Question, context: Context, arguments: dict[str, Any]) -> Response:
+def rendered(
+    question: Question, context: Context, arguments: dict[str, Any]
+) -> Response:
     """The room's answer as it leaves."""
-    how = {name: arguments.pop(name, None) for name in ("request", "form", "after", "limit")}
+    how = {
+        name: arguments.pop(name, None)
+        for name in ("request", "form", "after", "limit")
+    }
     answer = question.answering(context.service)(**arguments)
     if question.kind == "text":
         return PlainTextResponse(answer)
@@ -97,4 +106,6 @@ def _type(question: Question, name: str) -> Any:
 
 
 def _optional(name: str, kind: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+    )

@@ -28,12 +28,15 @@ class Document(JSONResponse):
     """JSON with what NumPy left in it."""
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, default=plain).encode("utf-8", "replace")
+        return json.dumps(content, ensure_ascii=False, default=plain).encode(
+            "utf-8", "replace"
+        )
 
 
 async def form_asked_for(
     format: Annotated[
-        Literal["json", "csv", "ndjson"] | None, Query(description="Else as `Accept` says.")
+        Literal["json", "csv", "ndjson"] | None,
+        Query(description="Else as `Accept` says."),
     ] = None,
     accept: Annotated[str, Header()] = "",
 ) -> str:
@@ -48,7 +51,10 @@ Form = Annotated[str, Depends(form_asked_for)]
 
 
 def rows(
-    form: str, document: Json, listed: Sequence[Record], headers: dict[str, str] | None = None
+    form: str,
+    document: Json,
+    listed: Sequence[Record],
+    headers: dict[str, str] | None = None,
 ) -> Response:
     """A document, or its rows in another format."""
     if form == "json":
@@ -57,7 +63,9 @@ def rows(
     return Response(text, media_type=TYPES[form], headers=headers)
 
 
-def listed(request: Request, form: str, items: Sequence[Record], cursor: Any) -> Response:
+def listed(
+    request: Request, form: str, items: Sequence[Record], cursor: Any
+) -> Response:
     """A page of a list: `items`, and `next`, the cursor to go on with (null at the end); also as a
     link (RFC 8288) for rows.
     """

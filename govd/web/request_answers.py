@@ -98,7 +98,9 @@ class Preview(Answer):
     effect: dict[str, Any] | None
     labelled: dict[str, Any] | None
     costs: dict[str, Any]
-    criteria: list[dict[str, Any]] = Field(description="Whether they would be kept, as predicted.")
+    criteria: list[dict[str, Any]] = Field(
+        description="Whether they would be kept, as predicted."
+    )
     decision: dict[str, Any]
     others: list[dict[str, Any]]
     near: list[dict[str, Any]]
@@ -115,7 +117,9 @@ class RevertPreview(Answer):
     kind: Literal["revert"]
     model: str
     reverts: str
-    filed: dict[str, Any] | None = Field(description="Its revert, where it is filed already.")
+    filed: dict[str, Any] | None = Field(
+        description="Its revert, where it is filed already."
+    )
     concepts: list[Concept]
     domains: list[str]
     effect: dict[str, Any] | None

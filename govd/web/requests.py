@@ -12,7 +12,14 @@ from govd.requests import ForgetOptions
 from govd.requests.synthesised import picture_of, pictures_of
 from govd.service.states import check_state
 from govd.types import Json
-from govd.web.bodies import CriteriaBody, ExtendBody, ForgetBody, ReasonBody, ScopeBody, options
+from govd.web.bodies import (
+    CriteriaBody,
+    ExtendBody,
+    ForgetBody,
+    ReasonBody,
+    ScopeBody,
+    options,
+)
 from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit
 from govd.web.heavy import heavy
 from govd.web.rendering import Form, Limit, listed
@@ -98,13 +105,21 @@ async def forget(
 @heavy
 def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) -> Json:
     """What a forget would do; files nothing."""
-    response.headers["Cache-Control"] = "no-store"  # it may name whom a private request will not
-    return context.service.preview(body.model, ForgetOptions(**options(body, "model")), reader)
+    response.headers["Cache-Control"] = (
+        "no-store"  # it may name whom a private request will not
+    )
+    return context.service.preview(
+        body.model, ForgetOptions(**options(body, "model")), reader
+    )
 
 
 @router.get("/requests/{request_id}")
 async def show(
-    request_id: str, context: Here, reader: Reader, wait: Wait = False, timeout: Timeout = SECONDS
+    request_id: str,
+    context: Here,
+    reader: Reader,
+    wait: Wait = False,
+    timeout: Timeout = SECONDS,
 ) -> Json:
     """One request."""
     return await settled(context, request_id, timeout if wait else 0)
@@ -127,12 +142,16 @@ def pictures(
 def picture(request_id: str, digest: str, context: Here, reader: Reader) -> Response:
     """One of them, as PNG."""
     record = context.service.requests.show(request_id)
-    return Response(picture_of(context.service.core, record, digest), media_type="image/png")
+    return Response(
+        picture_of(context.service.core, record, digest), media_type="image/png"
+    )
 
 
 @router.get("/requests/{request_id}/revert")
 @heavy
-def preview_revert(request_id: str, response: Response, context: Here, reader: Reader) -> Json:
+def preview_revert(
+    request_id: str, response: Response, context: Here, reader: Reader
+) -> Json:
     """What its revert would bring back; files nothing."""
     response.headers["Cache-Control"] = "no-store"
     return context.service.requests.preview_revert(request_id, reader)
@@ -151,7 +170,11 @@ async def revert(
 ) -> Json:
     """Take a forget back. With a key the same call files it once."""
     record = await run_in_threadpool(
-        context.service.revert, request_id, body.reason, actor, key or body.idempotency_key
+        context.service.revert,
+        request_id,
+        body.reason,
+        actor,
+        key or body.idempotency_key,
     )
     return await answered(context, response, record, wait, timeout)
 
@@ -176,10 +199,14 @@ def extend(request_id: str, body: ExtendBody, context: Here, actor: Operator) ->
 
 
 @router.post("/requests/{request_id}/criteria")
-def criteria(request_id: str, body: CriteriaBody, context: Here, actor: Operator) -> Json:
+def criteria(
+    request_id: str, body: CriteriaBody, context: Here, actor: Operator
+) -> Json:
     """Change what a forget must keep; needs a reason."""
     requests = context.service.requests
-    requests.criteria(request_id, body.criteria, body.drop, body.reason, actor, body.criterion_set)
+    requests.criteria(
+        request_id, body.criteria, body.drop, body.reason, actor, body.criterion_set
+    )
     return requests.show(request_id)
 
 

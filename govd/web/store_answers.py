@@ -18,13 +18,17 @@ class Store(Answer):
     state: str = Field(description="ready, patching or failed")
     stamp: dict[str, Any] = Field(description="What its searched vectors are of.")
     claimed: bool = Field(description="Whether somebody had to say what they are of.")
-    follow: bool = Field(description="Whether it is patched by itself after a publication.")
+    follow: bool = Field(
+        description="Whether it is patched by itself after a publication."
+    )
     facts: dict[str, Any] = Field(description="What it was when it was added.")
     revision: int
     published: int
     is_current: bool
     patching: dict[str, Any] | None
-    progress: dict[str, Any] | None = Field(description="How far its patch is, while one runs.")
+    progress: dict[str, Any] | None = Field(
+        description="How far its patch is, while one runs."
+    )
     last: dict[str, Any] | None = Field(description="What the last patch came to.")
     verified: dict[str, Any] | None
     purged: dict[str, Any] | None
@@ -57,7 +61,9 @@ class StoreHits(Answer):
     concept: str
     examples: int
     rows: int
-    named: int | None = Field(description="How many are recognised as it, where all were looked at")
+    named: int | None = Field(
+        description="How many are recognised as it, where all were looked at"
+    )
     hits: list[dict[str, Any]] = Field(description="key, score, named")
 
 
@@ -71,4 +77,6 @@ class Manifest(Answer):
         " recipient, at, entry; of exports what they lack and keep"
     )
     counts: dict[str, int]
-    to_tell: list[dict[str, Any]] = Field(description="recipient, has, since, lacks, keeps")
+    to_tell: list[dict[str, Any]] = Field(
+        description="recipient, has, since, lacks, keeps"
+    )

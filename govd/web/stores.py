@@ -8,7 +8,13 @@ from govd.stores.finding import Query
 from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from govd.types import Json
-from govd.web.bodies import ReasonBody, StoreBody, StoreFindBody, StorePatchBody, file_of
+from govd.web.bodies import (
+    ReasonBody,
+    StoreBody,
+    StoreFindBody,
+    StorePatchBody,
+    file_of,
+)
 from govd.web.context import Here, Operator, Owner
 from govd.web.heavy import heavy
 from govd.web.strict import Strict
@@ -33,7 +39,9 @@ def find(name: str, body: StoreFindBody, context: Here, actor: Operator) -> Json
         (f"example {place}", file_of(text, f"example {place}"))
         for place, text in enumerate(body.examples, 1)
     )
-    return context.service.stores.find(name, Query(body.concept, examples, body.limit, body.whole))
+    return context.service.stores.find(
+        name, Query(body.concept, examples, body.limit, body.whole)
+    )
 
 
 @router.post("/stores/{name}/patch", status_code=202)

@@ -49,7 +49,8 @@ class Open(APIRoute):
             body: Json = None
             if takes_body:
                 request = Body(request.scope, request.receive)
-                body = await request.json()  # here, where what is wrong with it is told as that
+                # here, where what is wrong with it is told as that
+                body = await request.json()
             if held is not None:
                 check_scope(held, self.path_format, request, body)
             return await handler(request)
@@ -99,7 +100,9 @@ class Body(Request):
 
 def _query_names(dependant: Dependant) -> frozenset[str]:
     own = {parameter.alias for parameter in dependant.query_params}
-    return frozenset(own.union(*(_query_names(inner) for inner in dependant.dependencies)))
+    return frozenset(
+        own.union(*(_query_names(inner) for inner in dependant.dependencies))
+    )
 
 
 def _check_query(request: Request, names: frozenset[str]) -> None:
@@ -108,9 +111,14 @@ def _check_query(request: Request, names: frozenset[str]) -> None:
         shown = shorn(name[:SHOWN])
         if name not in names:
             known = ", ".join(sorted(names)) or "none"
-            raise Usage(f"unknown query parameter {shown!r}", advice=f"This call takes: {known}.")
+            raise Usage(
+                f"unknown query parameter {shown!r}",
+                advice=f"This call takes: {known}.",
+            )
         if name in seen:
-            raise Usage(f"the query parameter {shown!r} comes twice", advice="Give it once.")
+            raise Usage(
+                f"the query parameter {shown!r} comes twice", advice="Give it once."
+            )
         seen.add(name)
 
 
@@ -143,7 +151,8 @@ def document(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise Usage(
-            f"the body is not UTF-8 (at byte {fault.start})", advice="Send JSON in UTF-8."
+            f"the body is not UTF-8 (at byte {fault.start})",
+            advice="Send JSON in UTF-8.",
         ) from None
     try:
         value = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
@@ -154,7 +163,8 @@ def document(data: bytes) -> Any:
         ) from None
     except RecursionError:
         raise Usage(
-            "the body is nested too deep", advice="Send a JSON object as the API describes it."
+            "the body is nested too deep",
+            advice="Send a JSON object as the API describes it.",
         ) from None
     except ValueError:  # Python reads no number of more than some thousand digits
         raise Usage(

@@ -17,7 +17,10 @@ LOOK = 1.0
 here.
 """
 Wait = Annotated[
-    bool, Query(description="Answer when it is decided and served, or when the time is over.")
+    bool,
+    Query(
+        description="Answer when it is decided and served, or when the time is over."
+    ),
 ]
 Timeout = Annotated[float, Query(ge=0, le=300, description="Seconds to wait at most.")]
 SECONDS = 60.0

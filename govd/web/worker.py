@@ -33,7 +33,11 @@ class Worker(threading.Thread):
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="reconciler", daemon=True)
-        self.service, self.news, self.ending = service, threading.Event(), threading.Event()
+        self.service, self.news, self.ending = (
+            service,
+            threading.Event(),
+            threading.Event(),
+        )
         self.faults: Counter[str] = Counter()
         self.failing = 0
         self._begun = False
@@ -48,9 +52,13 @@ class Worker(threading.Thread):
             if self.ending.is_set() or self.service.core.ending:
                 return
             well = self._step("automatic", self._automatic)
-            well &= self._step("reconcile", partial(self.service.reconcile, patient=False))
+            well &= self._step(
+                "reconcile", partial(self.service.reconcile, patient=False)
+            )
             if not self.news.is_set():
-                well &= self._step("measure", partial(self.service.measure, patient=False))
+                well &= self._step(
+                    "measure", partial(self.service.measure, patient=False)
+                )
             well &= self._step("vouch", self.service.vouch)
             self.failing = 0 if well else self.failing + 1
             pause = EVERY if well else min(SLOWEST, 2 * pause)

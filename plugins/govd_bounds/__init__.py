@@ -24,7 +24,10 @@ whatever it is said to cost.
 MAX_LOST_ELSEWHERE = 0.5
 """Share of a class's pictures in other domains that may lose their name when it goes in some."""
 
-HIGH = {"disagreement": "disagreement_high", "total_disagreement": "total_disagreement_high"}
+HIGH = {
+    "disagreement": "disagreement_high",
+    "total_disagreement": "total_disagreement_high",
+}
 """Figures, and the upper ends of their intervals."""
 
 UNMEASURED = "what it costs was not measured: there is no pool"
@@ -39,7 +42,9 @@ class Bound(NamedTuple):
 
 
 @hookimpl
-def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
+def govd_vote(
+    moment: str, request: Record, predicted: Mapping[str, Json]
+) -> Vote | None:
     """Wait where a figure is over its bound. Nothing to say when a person approves it, nor on
     reverts, which restore.
     """
@@ -52,15 +57,27 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
             f"{UNMEASURED}: a person must approve what is about domains",
             {"measured": False},
         )
-    figures = (*HIGH, *HIGH.values(), "scope_share", "total_scope_share", "scope_share_added")
-    inputs = {name: float(predicted[name]) for name in figures if predicted.get(name) is not None}
+    figures = (
+        *HIGH,
+        *HIGH.values(),
+        "scope_share",
+        "total_scope_share",
+        "scope_share_added",
+    )
+    inputs = {
+        name: float(predicted[name])
+        for name in figures
+        if predicted.get(name) is not None
+    }
     limits = {
         "max_predicted_disagreement": MAX_PREDICTED_DISAGREEMENT,
         "max_total_disagreement": MAX_TOTAL_DISAGREEMENT,
         "max_scope_share": MAX_SCOPE_SHARE,
         "max_lost_elsewhere": MAX_LOST_ELSEWHERE,
     }
-    inputs |= {name: float(predicted.get(name, default)) for name, default in limits.items()}
+    inputs |= {
+        name: float(predicted.get(name, default)) for name, default in limits.items()
+    }
     elsewhere = predicted.get("costs", {}).get("elsewhere")
     if elsewhere is not None:
         inputs["lost_elsewhere"] = float(
@@ -78,26 +95,35 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
             )
     if exact:
         words = (
-            f"{UNMEASURED}; but the order of the labels that stay does not change, which is exact"
+            f"{UNMEASURED}; but the order of the labels "
+            f"that stay does not change, which is exact"
         )
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
     words, value = _upper(inputs, "disagreement", "predicted disagreement is")
     shown, limit = apart(value, inputs["max_predicted_disagreement"])
-    return Vote("allow", "bounds", f"{words} {shown}, within the bound of {limit}", inputs)
+    return Vote(
+        "allow", "bounds", f"{words} {shown}, within the bound of {limit}", inputs
+    )
 
 
 def _upper(inputs: Mapping[str, float], name: str, words: str) -> tuple[str, float]:
     """A figure's upper end where it has an interval, else the figure; and how to speak of it."""
     high = inputs.get(HIGH[name])
-    return (words, inputs.get(name, 0.0)) if high is None else (f"{words} at most", high)
+    return (
+        (words, inputs.get(name, 0.0)) if high is None else (f"{words} at most", high)
+    )
 
 
 def _costs(inputs: Mapping[str, float]) -> Iterator[Bound]:
     """What it costs, with the bounds on that, in the order in which they are told."""
-    words, value = _upper(inputs, "disagreement", "the predicted disagreement of what is kept is")
+    words, value = _upper(
+        inputs, "disagreement", "the predicted disagreement of what is kept is"
+    )
     yield Bound(value, inputs["max_predicted_disagreement"], words)
     if value > 0:
-        with_all = "with all that is in force, the predicted disagreement of what is kept is"
+        with_all = (
+            "with all that is in force, the predicted disagreement of what is kept is"
+        )
         words, value = _upper(inputs, "total_disagreement", with_all)
         yield Bound(value, inputs["max_total_disagreement"], words)
     words = "the share of its pictures in other domains that may lose their name is"
@@ -113,7 +139,9 @@ def _extents(inputs: Mapping[str, float]) -> Iterator[Bound]:
     )
     words = "with all that is in force, the share of pictures that is asked for is"
     if inputs.get("scope_share_added", 1.0) > 0:
-        yield Bound(inputs.get("total_scope_share", 0.0), inputs["max_scope_share"], words)
+        yield Bound(
+            inputs.get("total_scope_share", 0.0), inputs["max_scope_share"], words
+        )
 
 
 def apart(value: float, limit: float) -> tuple[str, str]:

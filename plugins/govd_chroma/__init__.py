@@ -38,7 +38,9 @@ def govd_open_store(url: str) -> Store | None:
     parts = urlsplit(url)
     collection = dict(parse_qsl(parts.query)).get("collection", "")
     if not collection:
-        raise Usage("the address names no collection", where=url, advice="…?collection=NAME.")
+        raise Usage(
+            "the address names no collection", where=url, advice="…?collection=NAME."
+        )
     try:
         from govd_chroma.store import ChromaStore
     except ModuleNotFoundError as fault:

@@ -49,11 +49,15 @@ class Item:
     def with_vector(self, vector: Floats, mark: int | None, of: str) -> Item:
         """The same record with another vector `(d,)`; `of`: what it was made of is known by."""
         own = {MARK: mark, TRACE: trace_of(vector), OF: of}
-        metadata = {key: value for key, value in self.metadata.items() if key not in OWN} | own
+        metadata = {
+            key: value for key, value in self.metadata.items() if key not in OWN
+        } | own
         return replace(
             self,
             vector=vector,
-            metadata={key: value for key, value in metadata.items() if value is not None},
+            metadata={
+                key: value for key, value in metadata.items() if value is not None
+            },
         )
 
 
@@ -89,7 +93,9 @@ class Records:
         """All ids, in the order of the collection."""
         names: list[str] = []
         while True:
-            page = self.collection.get(limit=10 * PAGE, offset=len(names), include=[])["ids"]
+            page = self.collection.get(limit=10 * PAGE, offset=len(names), include=[])[
+                "ids"
+            ]
             names += page
             if len(page) < 10 * PAGE:
                 return names
@@ -111,7 +117,8 @@ class Records:
                 strict=True,
             )
             page = {
-                name: Item(name, row, meta or {}, doc, uri) for name, row, meta, doc, uri in columns
+                name: Item(name, row, meta or {}, doc, uri)
+                for name, row, meta, doc, uri in columns
             }
             items |= {name: page[name] for name in part if name in page}
         return items
@@ -175,8 +182,12 @@ def lacks(searched: Records, kept: Records) -> bool:
         changed = []
         for item in page:
             original = originals[item.id]
-            own = {key: original.metadata[key] for key in OWN if key in original.metadata}
-            others = {key: value for key, value in item.metadata.items() if key not in OWN}
+            own = {
+                key: original.metadata[key] for key in OWN if key in original.metadata
+            }
+            others = {
+                key: value for key, value in item.metadata.items() if key not in OWN
+            }
             carried = replace(item, vector=original.vector, metadata=others | own)
             if (carried.metadata, item.document, item.uri) != (
                 original.metadata,

@@ -23,7 +23,9 @@ def without_own(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
 def note(collection: Any, values: dict[str, Any]) -> None:
     """Write metadata of a collection; what else is there stays."""
     before = {
-        key: value for key, value in (collection.metadata or {}).items() if key not in OLD_KEYS
+        key: value
+        for key, value in (collection.metadata or {}).items()
+        if key not in OLD_KEYS
     }
     collection.modify(metadata=before | values)
 

@@ -29,11 +29,28 @@ from govd.types import (
     StoreStamp,
     silent,
 )
-from govd_chroma.records import Records, is_intact, lacks, late_ids, mark_of, portions_of
-from govd_chroma.settings import PLAN, STAMP, SWITCH, cosine_of, note, space_of, without_own
+from govd_chroma.records import (
+    Records,
+    is_intact,
+    lacks,
+    late_ids,
+    mark_of,
+    portions_of,
+)
+from govd_chroma.settings import (
+    PLAN,
+    STAMP,
+    SWITCH,
+    cosine_of,
+    note,
+    space_of,
+    without_own,
+)
 
 BESIDE: Final[tuple[Generation, ...]] = ("base", "next")
-BUSY: Final = "free pages of its database, which others use at this moment (`chroma vacuum`)"
+BUSY: Final = (
+    "free pages of its database, which others use at this moment (`chroma vacuum`)"
+)
 REMAINS: Final = (
     "write-ahead rows that Chroma has not dropped yet (`chroma vacuum`)",
     "backups, snapshots, freed blocks of the disk",
@@ -73,19 +90,25 @@ class ChromaStore:
             raise MachineFault(words, where=str(self.folder)) from None
 
     def _place(self, generation: Generation) -> str:
-        return self.name if generation == "searched" else f"{self.name}_govd_{generation}"
+        return (
+            self.name if generation == "searched" else f"{self.name}_govd_{generation}"
+        )
 
     def _at(self, generation: Generation) -> Any:
         """The collection of a generation; None where there is none."""
         try:
-            return self._client.get_collection(self._place(generation), embedding_function=None)
+            return self._client.get_collection(
+                self._place(generation), embedding_function=None
+            )
         except NotFoundError:
             return None
 
     def _records(self, generation: Generation) -> Records:
         collection = self._at(generation)
         if collection is None:
-            raise NotFound(f"there are no vectors of {generation}", where=str(self.folder))
+            raise NotFound(
+                f"there are no vectors of {generation}", where=str(self.folder)
+            )
         return Records(collection)
 
     def _stamp(self, generation: Generation) -> StoreStamp | None:
@@ -162,7 +185,9 @@ class ChromaStore:
             is_rescaled = space_of(records.collection) == "cosine"
         return Batch(
             [item.id for item in items],
-            np.stack([item.vector for item in items]) if items else np.zeros((0, dim), np.float32),
+            np.stack([item.vector for item in items])
+            if items
+            else np.zeros((0, dim), np.float32),
             [mark_of(item) for item in items],
             rescaled=is_rescaled,
         )
@@ -179,7 +204,9 @@ class ChromaStore:
                 self._client.delete_collection(self._place("next"))
             source = self._at("searched")
             hnsw = source.configuration_json.get("hnsw") or {}
-            settings: Any = {key: value for key, value in hnsw.items() if value is not None}
+            settings: Any = {
+                key: value for key, value in hnsw.items() if value is not None
+            }
             self._client.create_collection(
                 self._place("next"),
                 metadata=without_own(source.metadata) | {PLAN: plan},
@@ -195,12 +222,16 @@ class ChromaStore:
                 advice="Look at it again (`govd store show`), then patch again.",
             )
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`."""
         with self._use():
             traces = self._read.pop(portion.name, None)
             following = self._records("next")
-            wanted = StoreStamp.from_json(json.loads(following.collection.metadata[PLAN])[1])
+            wanted = StoreStamp.from_json(
+                json.loads(following.collection.metadata[PLAN])[1]
+            )
             present = self._records("searched").get(list(batch.keys))
             has_base = traces is None and self._at("base") is not None
             written, kept, lost = [], [], []
@@ -209,7 +240,9 @@ class ChromaStore:
                 if before is None or not is_intact(before, traces, has_base):
                     continue
                 mark = batch.marks[place] if batch.marks else None
-                written.append(before.with_vector(batch.vectors[place], mark, before.trace))
+                written.append(
+                    before.with_vector(batch.vectors[place], mark, before.trace)
+                )
                 if originals is not None and mark == wanted.revision:
                     kept.append(before.with_vector(originals[place], 0, ""))
                 elif originals is not None:
@@ -223,7 +256,9 @@ class ChromaStore:
     def late(self, rows: int) -> Sequence[Portion]:
         """See `govd.types.Store`."""
         with self._use():
-            return portions_of(late_ids(self._records("searched"), self._records("next")), rows)
+            return portions_of(
+                late_ids(self._records("searched"), self._records("next")), rows
+            )
 
     # -- switching
 
@@ -236,7 +271,9 @@ class ChromaStore:
         with self._use():
             self._check(expected)
             searched, following = self._records("searched"), self._at("next")
-            plan = json.loads(((following and following.metadata) or {}).get(PLAN, "[null, null]"))
+            plan = json.loads(
+                ((following and following.metadata) or {}).get(PLAN, "[null, null]")
+            )
             base = self._stamp("base")
             if plan[1] is not None and StoreStamp.from_json(plan[1]).is_of(stamp):
                 source: Generation = "next"
@@ -247,12 +284,16 @@ class ChromaStore:
                 if lacks(searched, self._records("base")):
                     return None
             else:
-                raise Conflict("it holds no vectors of this stamp", where=str(self.folder))
+                raise Conflict(
+                    "it holds no vectors of this stamp", where=str(self.folder)
+                )
             records = self._records(source)
             present = set(searched.ids())
             records.delete([name for name in records.ids() if name not in present])
             counted = replace(stamp, rows=records.collection.count(), sha256="")
-            note(records.collection, {STAMP: json.dumps(counted.as_json()), SWITCH: True})
+            note(
+                records.collection, {STAMP: json.dumps(counted.as_json()), SWITCH: True}
+            )
             if source == "next" and base is None:
                 searched.collection.modify(name=self._place("base"))
             else:
@@ -271,7 +312,9 @@ class ChromaStore:
             if collection is not None and (collection.metadata or {}).get(SWITCH):
                 collection.modify(name=self.name)
                 stamp = collection.metadata[STAMP]
-                collection.modify(metadata=without_own(collection.metadata) | {STAMP: stamp})
+                collection.modify(
+                    metadata=without_own(collection.metadata) | {STAMP: stamp}
+                )
                 return
 
     # -- searching

@@ -37,7 +37,10 @@ def govd_open_store(url: str) -> Store | None:
     if parts.scheme != "file" or path.suffix not in SUFFIXES:
         return None
     if parts.netloc not in ("", "localhost"):
-        raise Usage(f"the address names a host, {parts.netloc}", advice="Write file:///…, a path.")
+        raise Usage(
+            f"the address names a host, {parts.netloc}",
+            advice="Write file:///…, a path.",
+        )
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if query.keys() - {"originals"}:
         raise Usage(f"{url}: unknown {', '.join(sorted(query.keys() - {'originals'}))}")

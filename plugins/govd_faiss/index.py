@@ -15,7 +15,13 @@ from govd.types import Floats
 
 faiss: Any = library
 """Its types leave out what SWIG makes."""
-EXACT: Final = ("IndexFlat", "IndexFlatIP", "IndexFlatL2", "IndexHNSWFlat", "IndexIVFFlat")
+EXACT: Final = (
+    "IndexFlat",
+    "IndexFlatIP",
+    "IndexFlatL2",
+    "IndexHNSWFlat",
+    "IndexIVFFlat",
+)
 CODES: Final = (
     "IndexPQ",
     "IndexIVFPQ",
@@ -38,13 +44,16 @@ class Index:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._owner = faiss.read_index(str(path))  # what is downcast does not own it
+            # what is downcast does not own it
+            self._owner = faiss.read_index(str(path))
         except RuntimeError as fault:
             text = str(fault).splitlines()[-1][-200:]
             raise BadFile(f"it is no FAISS index ({text})", where=str(path)) from None
         self.whole = faiss.downcast_index(self._owner)
         self.has_ids = type(self.whole).__name__ in ("IndexIDMap", "IndexIDMap2")
-        self.inner = faiss.downcast_index(self.whole.index) if self.has_ids else self.whole
+        self.inner = (
+            faiss.downcast_index(self.whole.index) if self.has_ids else self.whole
+        )
         self.kind = type(self.inner).__name__
         if self.kind not in EXACT + CODES:
             raise Unsupported(
@@ -53,7 +62,9 @@ class Index:
                 advice=f"Kinds that can be rebuilt: {', '.join(EXACT + CODES)}, with ids or not.",
             )
         if self.whole.metric_type not in (faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L2):
-            raise Unsupported("a metric other than inner product and L2", where=str(path))
+            raise Unsupported(
+                "a metric other than inner product and L2", where=str(path)
+            )
         self.is_exact = self.kind in EXACT
         self.is_ivf = isinstance(self.inner, faiss.IndexIVF)
         self.dim, self.rows = int(self.whole.d), int(self.whole.ntotal)
@@ -89,10 +100,14 @@ class Index:
 
     def search(self, queries: Floats, limit: int) -> tuple[Any, Any]:
         """For unit queries `(n, d)` float32: measures `(n, k)` and ids `(n, k)`, -1 for none."""
-        scores, ids = self.whole.search(np.ascontiguousarray(queries, np.float32), limit)
+        scores, ids = self.whole.search(
+            np.ascontiguousarray(queries, np.float32), limit
+        )
         return scores, ids
 
-    def rebuilt(self, path: Path, ids: Any, blocks: Iterable[Floats], sample: Floats) -> None:
+    def rebuilt(
+        self, path: Path, ids: Any, blocks: Iterable[Floats], sample: Floats
+    ) -> None:
         """Write an index of the same kind.
 
         Args:

@@ -31,7 +31,11 @@ class Came:
 
 
 def make(
-    at: Standing, index: Index, source: Any, stamp: StoreStamp, came: Sequence[Came | None]
+    at: Standing,
+    index: Index,
+    source: Any,
+    stamp: StoreStamp,
+    came: Sequence[Came | None],
 ) -> None:
     """Make an index anew in `made`, and the originals of its rows.
 
@@ -77,10 +81,14 @@ def _read_back(new: Index, index: Index, rows: Any) -> None:
         back = new.vectors(start, start + len(block))
         is_same &= np.array_equal(np.ascontiguousarray(back).view(np.uint32), block)
     if not is_same:
-        raise MachineFault("what was read back is not what was written", where=str(index.path))
+        raise MachineFault(
+            "what was read back is not what was written", where=str(index.path)
+        )
 
 
-def _keep(at: Standing, index: Index, folder: Path, rows: Any, late: Sequence[Came]) -> None:
+def _keep(
+    at: Standing, index: Index, folder: Path, rows: Any, late: Sequence[Came]
+) -> None:
     """Keep originals, and what is searched, of the rows of which originals are known."""
     origin = at.origin(index)
     is_known = origin >= 0

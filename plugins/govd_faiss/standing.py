@@ -159,7 +159,9 @@ class Standing:
         try:
             rows = np.load(self.originals or "", mmap_mode="r")
         except (OSError, ValueError) as fault:
-            raise BadFile(f"no originals ({fault})", where=str(self.originals)) from None
+            raise BadFile(
+                f"no originals ({fault})", where=str(self.originals)
+            ) from None
         if rows.shape != (index.rows, index.dim) or rows.dtype.kind != "f":
             raise BadFile(
                 f"originals of shape {rows.shape}, the index has {(index.rows, index.dim)}",

@@ -50,7 +50,11 @@ class FaissStore:
     def facts(self) -> StoreFacts:
         """See `govd.types.Store`."""
         index = self.at.index()
-        lossy = "" if index.is_exact or self.at.originals else f"{index.kind} keeps codes of them"
+        lossy = (
+            ""
+            if index.is_exact or self.at.originals
+            else f"{index.kind} keeps codes of them"
+        )
         return StoreFacts(
             "faiss",
             index.dim,
@@ -96,7 +100,10 @@ class FaissStore:
         if generation == "base" and not self.at.has_base():
             return []
         count = len(self.at.ground_ids()) if is_snapshot else self.at.index().rows
-        return [_portion("", start, min(start + rows, count)) for start in range(0, count, rows)]
+        return [
+            _portion("", start, min(start + rows, count))
+            for start in range(0, count, rows)
+        ]
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         """See `govd.types.Store`."""
@@ -108,13 +115,19 @@ class FaissStore:
             keys = [str(number) for number in index.ids[start:stop]]
             rows = self.at.exact(index, start, stop)
             return Batch(keys, rows, self.at.marks(index, start, stop))
-        path = self.at.next / "made.npy" if generation == "next" else self.at.ground() / "base.npy"
+        path = (
+            self.at.next / "made.npy"
+            if generation == "next"
+            else self.at.ground() / "base.npy"
+        )
         if not path.exists():
             raise BadFile(f"no vectors of {generation} are there", where=str(self.path))
         keys = [str(number) for number in self.at.ground_ids()[start:stop]]
         return Batch(keys, np.array(array(path)[start:stop]))
 
-    def _read_late(self, generation: Generation, ident: str, start: int, stop: int) -> Batch:
+    def _read_late(
+        self, generation: Generation, ident: str, start: int, stop: int
+    ) -> Batch:
         index = self._same(ident)
         places = self.at.unknown(index)[start:stop]
         rows = self.at.picked(index, places)
@@ -135,7 +148,9 @@ class FaissStore:
         """
         index = self.at.index()
         if ident_of(self.path) != ident:
-            raise BadFile("it was written anew meanwhile: patch again", where=str(self.path))
+            raise BadFile(
+                "it was written anew meanwhile: patch again", where=str(self.path)
+            )
         return index
 
     # -- writing
@@ -151,7 +166,11 @@ class FaissStore:
                 self.at.next.mkdir(parents=True)
                 if expected.revision == 0:
                     self._staged()
-                put(self.at.next / "made.npy", len(self.at.ground_ids()), self.at.index().dim)
+                put(
+                    self.at.next / "made.npy",
+                    len(self.at.ground_ids()),
+                    self.at.index().dim,
+                )
                 write_json(self.at.next / "plan.json", plan)
             self._late.clear()
             self.at.is_planned = True
@@ -168,7 +187,9 @@ class FaissStore:
         for start in range(0, index.rows, BLOCK):
             yield self.at.exact(index, start, min(start + BLOCK, index.rows))
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`."""
         name, start, stop = _bounds(portion)
         with self._lock, faults(self.path):
@@ -179,7 +200,9 @@ class FaissStore:
             places = self.at.unknown(index)[start:stop]
             rows = self.at.picked(index, places)
             revision = json_in(self.at.next / "plan.json")["to"]["revision"]
-            for i, (number, row) in enumerate(zip(index.ids[places], rows, strict=True)):
+            for i, (number, row) in enumerate(
+                zip(index.ids[places], rows, strict=True)
+            ):
                 is_known = batch.marks is not None and batch.marks[i] == revision
                 self._late[int(number), row.tobytes()] = Came(
                     batch.vectors[i].copy(), row, is_known
@@ -224,7 +247,9 @@ class FaissStore:
             index, ident = self.at.index(), ident_of(self.path)
             if not self._is_whole(index):
                 return None
-            source = self.at.next / "made.npy" if is_next else self.at.ground() / "base.npy"
+            source = (
+                self.at.next / "made.npy" if is_next else self.at.ground() / "base.npy"
+            )
             make(self.at, index, array(source), stamp, self._came(index))
             if ident_of(self.path) != ident:
                 return None
@@ -241,7 +266,9 @@ class FaissStore:
         if (made / "index").exists():
             if ident_of(self.path) != switch["ident"]:
                 (self.at.folder / "switch.json").unlink()
-                raise Conflict("it was written anew at this moment", where=str(self.path))
+                raise Conflict(
+                    "it was written anew at this moment", where=str(self.path)
+                )
             with (made / "index").open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(made / "index", self.path)
@@ -271,7 +298,9 @@ class FaissStore:
         """See `govd.types.Store`."""
         index = self.at.index()
         hits = []
-        for measures, ids in zip(*index.search(queries, min(limit, index.rows)), strict=True):
+        for measures, ids in zip(
+            *index.search(queries, min(limit, index.rows)), strict=True
+        ):
             there = ids >= 0
             rows = self.fetch([str(number) for number in ids[there]])
             scores = index.cosines(measures[there], rows)
@@ -288,8 +317,12 @@ class FaissStore:
         index = self.at.index()
         numbers = np.array([int(key) for key in keys], np.int64)
         order = np.argsort(index.ids, kind="stable")
-        spots = np.minimum(np.searchsorted(index.ids[order], numbers), max(index.rows - 1, 0))
-        if len(numbers) and (not index.rows or (index.ids[order[spots]] != numbers).any()):
+        spots = np.minimum(
+            np.searchsorted(index.ids[order], numbers), max(index.rows - 1, 0)
+        )
+        if len(numbers) and (
+            not index.rows or (index.ids[order[spots]] != numbers).any()
+        ):
             raise NotFound("there is no such row", where=str(self.path))
         return self.at.picked(index, order[spots] if len(numbers) else spots)
 
@@ -306,10 +339,16 @@ class FaissStore:
             if state is not None:
                 write_json(self.at.beside, {**state, "base": None})
         progress("files", len(files), len(files))
-        remains = ["copies that the file system keeps: snapshots, backups, freed blocks"]
-        remains.append("the index of before in programs that have loaded it, until they read again")
+        remains = [
+            "copies that the file system keeps: snapshots, backups, freed blocks"
+        ]
+        remains.append(
+            "the index of before in programs that have loaded it, until they read again"
+        )
         if self.at.originals is not None:
-            remains.append(f"the originals in {self.at.originals}, which are yours to take away")
+            remains.append(
+                f"the originals in {self.at.originals}, which are yours to take away"
+            )
         return Purged(sum(sizes.values()), None, tuple(remains))
 
     def close(self) -> None:

@@ -76,7 +76,9 @@ def look(feed: Feed, cursor: Mapping[str, Json], by_hand: bool) -> Proposals:
             files[path.name] = before
             continue
         is_next = left_bytes <= 0
-        data, why = (None, "is read at the next look") if is_next else _settled(path, by_hand)
+        data, why = (
+            (None, "is read at the next look") if is_next else _settled(path, by_hand)
+        )
         if data is None:
             waiting.append(f"{path.name} {why}")
             if before is not None:
@@ -128,7 +130,9 @@ def _files(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
-            "there is no such folder", where=str(folder), advice="Make it, or disable the feed."
+            "there is no such folder",
+            where=str(folder),
+            advice="Make it, or disable the feed.",
         ) from None
     except OSError as fault:
         raise MachineFault(
@@ -151,7 +155,11 @@ def _is_read(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
     if not name.isprintable():  # bytes that are no UTF-8, or what nobody sees
         return False
-    return not name.startswith(".") and suffix.lower() in FORMS and not stem.endswith(RESULT)
+    return (
+        not name.startswith(".")
+        and suffix.lower() in FORMS
+        and not stem.endswith(RESULT)
+    )
 
 
 def _is_regular(path: Path) -> bool:

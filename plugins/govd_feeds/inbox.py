@@ -44,7 +44,9 @@ def look(feed: Feed, cursor: Mapping[str, Json], by_hand: bool) -> Proposals:
         documents.append(_document(path))
         left_bytes -= len(documents[-1].data)
     left = len(letters) - len(documents)
-    waiting = (f"{left} more that were sent are taken at the next look",) if left else ()
+    waiting = (
+        (f"{left} more that were sent are taken at the next look",) if left else ()
+    )
     return Proposals(tuple(documents), dict(cursor), waiting)
 
 

@@ -29,7 +29,11 @@ FORMS: Final[Mapping[str, RowForm]] = {
     "application/jsonl": "ndjson",
 }
 """By the Content-Type; whatever else is a text, unless the address ends otherwise."""
-SUFFIXES: Final[Mapping[str, RowForm]] = {".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+SUFFIXES: Final[Mapping[str, RowForm]] = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
 PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -56,7 +60,9 @@ def look(feed: Feed, cursor: Mapping[str, Json], by_hand: bool) -> Proposals:
         headers["If-Modified-Since"] = str(cursor["modified"])
     try:
         # no proxy or password of the environment: what is asked is what the feed says
-        with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
+        with httpx.Client(
+            timeout=SECONDS, follow_redirects=False, trust_env=False
+        ) as client:
             return _asked(client, feed.url, headers, cursor)
     except httpx.HTTPError as fault:
         raise Unreachable(
@@ -100,7 +106,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def _asked(
-    client: httpx.Client, url: str, headers: Mapping[str, str], cursor: Mapping[str, Json]
+    client: httpx.Client,
+    url: str,
+    headers: Mapping[str, str],
+    cursor: Mapping[str, Json],
 ) -> Proposals:
     last = time.monotonic() + SECONDS
     for _ in range(REDIRECTS + 1):
@@ -118,9 +127,13 @@ def _asked(
                 )
             data = _body(response, url, last)
             validators = {"etag": "etag", "modified": "last-modified"}
-            seen = {name: response.headers.get(field) for name, field in validators.items()}
+            seen = {
+                name: response.headers.get(field) for name, field in validators.items()
+            }
             form = _form(response, url)
-            return Proposals((Document("", data, form),), {k: v for k, v in seen.items() if v})
+            return Proposals(
+                (Document("", data, form),), {k: v for k, v in seen.items() if v}
+            )
     raise Unreachable(f"more than {REDIRECTS} redirects", where=url)
 
 
@@ -167,5 +180,7 @@ def _body(response: httpx.Response, url: str, last: float) -> bytes:
 def _form(response: httpx.Response, url: str) -> RowForm:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     path = urlsplit(url).path.lower()
-    by_name = next((form for suffix, form in SUFFIXES.items() if path.endswith(suffix)), None)
+    by_name = next(
+        (form for suffix, form in SUFFIXES.items() if path.endswith(suffix)), None
+    )
     return FORMS.get(kind) or by_name or "text"

@@ -44,7 +44,9 @@ def index_of(data: Any, column: str) -> Index | None:
             }
             graph = sub.get("params") or {}
             settings |= {name: graph.get(name) for name in ("m", "ef_construction")}
-            given = {name: value for name, value in settings.items() if value is not None}
+            given = {
+                name: value for name, value in settings.items() if value is not None
+            }
             metric = str(first.get("metric_type", "l2"))
             return Index(described.name, str(stats.get("index_type")), metric, given)
     return None
@@ -56,18 +58,28 @@ def nearest(table: Table, query: Floats, limit: int) -> list[Hit]:
     """
     index = index_of(table.data, table.column)
     type_ = table.data.schema.field(table.column).type
-    wanted = {"column": table.column, "q": query.astype(FLOATS[type_.value_type]), "k": limit}
-    how = {"nprobes": PROBES, "refine_factor": REFINE} if index else {"metric": "cosine"}
+    wanted = {
+        "column": table.column,
+        "q": query.astype(FLOATS[type_.value_type]),
+        "k": limit,
+    }
+    how = (
+        {"nprobes": PROBES, "refine_factor": REFINE} if index else {"metric": "cosine"}
+    )
     names = [table.key] if table.key else []
     columns = [*names, table.column, "_distance"]
-    batch = table.data.to_table(nearest={**wanted, **how}, columns=columns, with_row_id=True)
+    batch = table.data.to_table(
+        nearest={**wanted, **how}, columns=columns, with_row_id=True
+    )
     scores = 1 - batch["_distance"].to_numpy()
     if index and index.metric != "cosine":
         rows = rows_of(batch[table.column], type_.list_size, "float32")
         length = np.linalg.norm(rows, axis=1)
         scores = rows @ query / np.where(length > 0, length, 1)
     keys = batch[table.key or "_rowid"].to_pylist()
-    hits = [Hit(str(key), float(score)) for key, score in zip(keys, scores, strict=True)]
+    hits = [
+        Hit(str(key), float(score)) for key, score in zip(keys, scores, strict=True)
+    ]
     return sorted(hits, key=lambda hit: -hit.score)
 
 
@@ -76,15 +88,21 @@ def by_keys(table: Table, keys: Sequence[str]) -> dict[str, Any]:
     if not keys:
         return {}
     name = table.key or "_rowid"
-    is_text = bool(table.key) and not pa.types.is_integer(table.data.schema.field(name).type)
+    is_text = bool(table.key) and not pa.types.is_integer(
+        table.data.schema.field(name).type
+    )
     values = [_quoted(key) if is_text else str(int(key)) for key in keys]
     columns = [table.column, *([table.key] if table.key else [])]
     where = (
-        f"`{name}` IN ({', '.join(values)})" if table.key else f"_rowid IN ({', '.join(values)})"
+        f"`{name}` IN ({', '.join(values)})"
+        if table.key
+        else f"_rowid IN ({', '.join(values)})"
     )
     batch = table.data.to_table(columns=columns, filter=where, with_row_id=True)
     vectors = batch[table.column]
-    return {str(key): vectors.slice(i, 1) for i, key in enumerate(batch[name].to_pylist())}
+    return {
+        str(key): vectors.slice(i, 1) for i, key in enumerate(batch[name].to_pylist())
+    }
 
 
 def _quoted(key: str) -> str:

@@ -55,7 +55,13 @@ class Staged:
         return size
 
     def write(
-        self, name: str, total: int, places: Any, rows: Floats, states: Any, base: Floats | None
+        self,
+        name: str,
+        total: int,
+        places: Any,
+        rows: Floats,
+        states: Any,
+        base: Floats | None,
     ) -> None:
         """Keep rows of a fragment.
 
@@ -75,7 +81,9 @@ class Staged:
         self._room(name, total, "state", (total,), np.uint8)
         self._array(name, "state", "r+")[places] = states
 
-    def _room(self, name: str, total: int, what: str, shape: tuple[int, ...], dtype: Any) -> None:
+    def _room(
+        self, name: str, total: int, what: str, shape: tuple[int, ...], dtype: Any
+    ) -> None:
         path = self.folder / name / f"{what}.npy"
         if path.exists():
             return

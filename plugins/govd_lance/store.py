@@ -171,7 +171,8 @@ class LanceStore:
         self._places[portion.name] = places[usable]
         originals = bytes_as(batch[BASE], self.dim, self.dtype)[usable]
         return Batch(
-            [key for key, is_known in zip(keys, usable, strict=True) if is_known], originals
+            [key for key, is_known in zip(keys, usable, strict=True) if is_known],
+            originals,
         )
 
     def _rows(
@@ -184,10 +185,16 @@ class LanceStore:
         """
         fragment = table.fragments().get(name)
         if fragment is None:
-            raise BadFile("rows were moved or taken away meanwhile", where=f"{self.path}: {name}")
+            raise BadFile(
+                "rows were moved or taken away meanwhile", where=f"{self.path}: {name}"
+            )
         own = [column for column in OWN if column in table.names]
         wanted = [self.column, *own, *([self.key] if self.key else [])]
-        scan: dict[str, Any] = {"columns": wanted, "with_row_address": True, "with_row_id": True}
+        scan: dict[str, Any] = {
+            "columns": wanted,
+            "with_row_address": True,
+            "with_row_id": True,
+        }
         if places is None:
             return fragment.to_table(offset=start, limit=stop - start, **scan)
         first, last = int(places[0]), int(places[-1])
@@ -209,7 +216,11 @@ class LanceStore:
         with self._lock, faults(self.path):
             begun = self.staged.plan()
             tags = table.data.tags.list()
-            if begun is None or TAG not in tags or any(begun[at] != plan[at] for at in plan):
+            if (
+                begun is None
+                or TAG not in tags
+                or any(begun[at] != plan[at] for at in plan)
+            ):
                 self.staged.begin(plan)
                 if TAG in tags:
                     table.data.tags.update(TAG, table.data.version)
@@ -218,7 +229,9 @@ class LanceStore:
             self.staged.forget_late()
             self._planned = opened(self.path, self.column, self.key, TAG)
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`.
 
         Raises:
@@ -227,12 +240,16 @@ class LanceStore:
         name, start, stop = _bounds(portion)
         is_late = portion.name.startswith(PREFIX)
         table = (self._late if is_late else self._planned) or self._now()
-        places = self._late_places(portion) if is_late else self._places.get(portion.name)
+        places = (
+            self._late_places(portion) if is_late else self._places.get(portion.name)
+        )
         if places is None:
             places = places_of(self._rows(table, name, start, stop))
         fragment = table.fragments().get(name)
         if fragment is None:
-            raise BadFile("rows were moved or taken away meanwhile", where=f"{self.path}: {name}")
+            raise BadFile(
+                "rows were moved or taken away meanwhile", where=f"{self.path}: {name}"
+            )
         states = np.full(len(places), KNOWN, np.uint8)
         if is_late:
             revision = self.staged.plan()["to"]["revision"]
@@ -249,14 +266,18 @@ class LanceStore:
         portions, self._late = [], self._now()
         for name, places in Switch(self._late, self.staged).late().items():
             for start in range(0, len(places), rows):
-                portion = _portion(f"{PREFIX}{name}", start, min(start + rows, len(places)))
+                portion = _portion(
+                    f"{PREFIX}{name}", start, min(start + rows, len(places))
+                )
                 self._places[portion.name] = places[start : start + rows]
                 portions.append(portion)
         return portions
 
     def _late_places(self, portion: Portion) -> Any:
         if portion.name not in self._places:
-            raise BadFile("rows that came in are looked for again", where=str(self.path))
+            raise BadFile(
+                "rows that came in are looked for again", where=str(self.path)
+            )
         return self._places[portion.name]
 
     # -- switching
@@ -321,9 +342,13 @@ class LanceStore:
                 older_than=timedelta(0), error_if_tagged_old_versions=False
             )
         tagged = sorted(
-            tag for tag, of in tags.items() if tag != TAG and of["version"] < table.data.version
+            tag
+            for tag, of in tags.items()
+            if tag != TAG and of["version"] < table.data.version
         )
-        remains = ["copies that the file system keeps: snapshots, backups, freed blocks"]
+        remains = [
+            "copies that the file system keeps: snapshots, backups, freed blocks"
+        ]
         if tagged:
             remains.insert(0, f"versions that are tagged: {', '.join(tagged)}")
         return Purged(size + stats.bytes_removed, None, tuple(remains))

@@ -87,7 +87,9 @@ class Switch:
             self._again()
         if self.late():
             return False
-        self._committed(stamp, self.table.metadata().get("base") or expected.as_json(), self._next)
+        self._committed(
+            stamp, self.table.metadata().get("base") or expected.as_json(), self._next
+        )
         return True
 
     def to_base(self, stamp: StoreStamp) -> bool:
@@ -112,7 +114,9 @@ class Switch:
         is_silent = pc.or_(batch.column(MARK).is_null(), batch.column(CHECK).is_valid())
         silent = unknown & is_silent.to_numpy(zero_copy_only=False)
         marks = np.where(unknown, marks, stamp.revision).astype(np.int32)
-        searched = rows_of(batch.column(self.table.column), self.staged.dim, self.staged.dtype)
+        searched = rows_of(
+            batch.column(self.table.column), self.staged.dim, self.staged.dtype
+        )
         base = searched
         if self.table.metadata()["stamp"]["revision"]:
             base = bytes_as(batch.column(BASE), self.staged.dim, self.staged.dtype)
@@ -148,7 +152,9 @@ class Switch:
         }
         version = self.table.data.version
         self.table.say({**self.table.metadata(), "next": following})
-        update = lance.LanceOperation.Update(updated_fragments=parts, fields_modified=columns)
+        update = lance.LanceOperation.Update(
+            updated_fragments=parts, fields_modified=columns
+        )
         if self._again().data.version != version + 1:
             raise OSError("somebody wrote to the table at this moment")
         path = str(self.table.path)
@@ -170,7 +176,9 @@ class Switch:
                     NEXT: array_of(new.rows, type_, missing),
                     NEXT + BASE: as_bytes(new.base, binary, missing | new.unknown),
                     NEXT + MARK: pa.array(new.marks, pa.int32(), mask=new.silent),
-                    NEXT + CHECK: pa.array(checks(new.rows), pa.int64(), mask=new.unknown),
+                    NEXT + CHECK: pa.array(
+                        checks(new.rows), pa.int64(), mask=new.unknown
+                    ),
                 }
             )
 
@@ -184,7 +192,9 @@ class Switch:
         if following is None:
             return False
         fragments = self.table.data.get_fragments()
-        files = {file.path for fragment in fragments for file in fragment.metadata.files}
+        files = {
+            file.path for fragment in fragments for file in fragment.metadata.files
+        }
         return following["file"] in files or not files
 
     def said(self) -> dict[str, Json]:
@@ -202,7 +212,9 @@ class Switch:
             self.table.data.create_index(self.table.column, kind, name=name, **how)
             self._again()
         if not following["stamp"]["revision"]:
-            self._drop([name for name in (BASE, MARK, CHECK) if name in self.table.names])
+            self._drop(
+                [name for name in (BASE, MARK, CHECK) if name in self.table.names]
+            )
         self.table.say({"stamp": following["stamp"], "base": following["base"]})
         self.staged.drop()
 

@@ -16,7 +16,11 @@ import pyarrow as pa
 from govd.errors import BadFile, GovdError, MachineFault
 from govd.types import Floats, Json, StoreStamp
 
-FLOATS: Final = {pa.float16(): "float16", pa.float32(): "float32", pa.float64(): "float64"}
+FLOATS: Final = {
+    pa.float16(): "float16",
+    pa.float32(): "float32",
+    pa.float64(): "float64",
+}
 KEY: Final = "govd"
 """Where in the table's metadata its stamp is."""
 BASE: Final = "govd_base"
@@ -67,7 +71,9 @@ class Table:
         try:
             value = json.loads(text) if text else {}
         except ValueError as fault:
-            raise BadFile(f"its key {KEY!r} is no JSON ({fault})", where=str(self.path)) from None
+            raise BadFile(
+                f"its key {KEY!r} is no JSON ({fault})", where=str(self.path)
+            ) from None
         return value if isinstance(value, dict) else {}
 
     def say(self, value: Json) -> None:
@@ -76,15 +82,23 @@ class Table:
 
     def fragments(self) -> dict[str, Any]:
         """Fragments by a name that stays as long as their vectors do."""
-        number = next(f.id() for f in self.data.lance_schema.fields() if f.name() == self.column)
+        number = next(
+            f.id() for f in self.data.lance_schema.fields() if f.name() == self.column
+        )
         named = {}
         for fragment in self.data.get_fragments():
-            files = [file.path for file in fragment.metadata.files if number in file.fields]
-            named[f"{fragment.fragment_id}@{Path(files[0]).stem[-16:] if files else ''}"] = fragment
+            files = [
+                file.path for file in fragment.metadata.files if number in file.fields
+            ]
+            named[
+                f"{fragment.fragment_id}@{Path(files[0]).stem[-16:] if files else ''}"
+            ] = fragment
         return named
 
 
-def opened(path: Path, column: str, key: str, version: int | str | None = None) -> Table:
+def opened(
+    path: Path, column: str, key: str, version: int | str | None = None
+) -> Table:
     """A version of a table; None: the latest.
 
     Raises:
@@ -96,9 +110,13 @@ def opened(path: Path, column: str, key: str, version: int | str | None = None) 
         text = str(fault).splitlines()[0][:300]
         raise BadFile(f"it is no Lance table ({text})", where=str(path)) from None
     fields = {field.name: field.type for field in data.schema}
-    names = [name for name, type_ in fields.items() if _is_vectors(type_) and name not in OWN]
+    names = [
+        name for name, type_ in fields.items() if _is_vectors(type_) and name not in OWN
+    ]
     if column and column not in names:
-        fault_text = f"has {fields[column]}, not vectors" if column in fields else "is not there"
+        fault_text = (
+            f"has {fields[column]}, not vectors" if column in fields else "is not there"
+        )
         raise BadFile(
             f"the column {column} {fault_text}",
             where=str(path),
@@ -106,7 +124,8 @@ def opened(path: Path, column: str, key: str, version: int | str | None = None) 
         )
     if not column and len(names) != 1:
         raise BadFile(
-            f"{len(names) or 'no'} columns have vectors" + (f": {', '.join(names)}" * bool(names)),
+            f"{len(names) or 'no'} columns have vectors"
+            + (f": {', '.join(names)}" * bool(names)),
             where=str(path),
             advice="Say which: …?column=NAME.",
         )
@@ -123,7 +142,11 @@ def rows_of(column: Any, dim: int, dtype: str) -> Floats:
     """Rows `(n, d)` of a column; a missing vector is a row of zeros."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+        array = (
+            pa.concat_arrays(array.chunks)
+            if array.num_chunks
+            else pa.array([], array.type)
+        )
     rows = np.zeros((len(array), dim), dtype)
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     rows[valid] = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
@@ -150,7 +173,11 @@ def bytes_as(column: Any, dim: int, dtype: str) -> Floats:
     """Rows `(n, d)` of a column of bytes; a missing one is zeros."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+        array = (
+            pa.concat_arrays(array.chunks)
+            if array.num_chunks
+            else pa.array([], array.type)
+        )
     rows = np.zeros((len(array), dim), dtype)
     width = array.type.byte_width
     if len(array):
@@ -166,12 +193,18 @@ def checks(rows: Floats) -> Any:
     padded = np.zeros((len(rows), -(-width // 8) * 8), np.uint8)
     padded[:, :width] = np.ascontiguousarray(rows).view(np.uint8)
     words = padded.view(np.uint64)
-    factors = np.random.default_rng(7).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
+    factors = np.random.default_rng(7).integers(
+        1, 1 << 63, words.shape[1], dtype=np.uint64
+    )
     mixed = (words ^ (words >> np.uint64(29))) * (factors * np.uint64(2) + np.uint64(1))
-    return (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64).view(np.int64)
+    return (
+        (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64).view(np.int64)
+    )
 
 
-def marks_of(batch: Any, rows: Floats, stamp: StoreStamp | None) -> tuple[list[int | None], Any]:
+def marks_of(
+    batch: Any, rows: Floats, stamp: StoreStamp | None
+) -> tuple[list[int | None], Any]:
     """The revision that rows `(n, d)` say they are of, and of which `(n,)` the original is kept."""
     if MARK not in batch.column_names:
         revision = None if stamp is None else stamp.revision

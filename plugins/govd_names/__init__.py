@@ -11,7 +11,9 @@ POLICY = "govd-names"
 
 
 @hookimpl
-def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vote | None:
+def govd_vote(
+    moment: str, request: Record, predicted: Mapping[str, Json]
+) -> Vote | None:
     """Wait where a name is doubted. Nothing to say when a person approves it, nor of what is shown
     by pictures or names no concept.
     """
@@ -22,4 +24,6 @@ def govd_vote(moment: str, request: Record, predicted: Mapping[str, Json]) -> Vo
         return Vote("allow", POLICY, "every name is known, or near to what is")
     reasons = "; ".join(str(doubt["reason"]) for doubt in doubted)
     end = " A" if reasons.endswith("?") else ": a"
-    return Vote("wait", POLICY, f"{reasons}{end} person must approve it", {"doubted": doubted})
+    return Vote(
+        "wait", POLICY, f"{reasons}{end} person must approve it", {"doubted": doubted}
+    )

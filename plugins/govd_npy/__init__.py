@@ -31,7 +31,10 @@ def govd_open_store(url: str) -> Store | None:
     if parts.scheme != "file" or not parts.path.endswith(SUFFIX):
         return None
     if parts.netloc not in ("", "localhost"):
-        raise Usage(f"the address names a host, {parts.netloc}", advice="Write file:///…, a path.")
+        raise Usage(
+            f"the address names a host, {parts.netloc}",
+            advice="Write file:///…, a path.",
+        )
     path = Path(unquote(parts.path))
     if not path.is_file():
         raise BadFile("there is no such file", where=str(path))

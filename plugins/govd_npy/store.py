@@ -83,7 +83,9 @@ class NpyStore:
             total = self._rows(generation).shape[0]
         except NotFound:
             return []
-        return [_portion(start, min(start + rows, total)) for start in range(0, total, rows)]
+        return [
+            _portion(start, min(start + rows, total)) for start in range(0, total, rows)
+        ]
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         """See `govd.types.Store`."""
@@ -108,7 +110,9 @@ class NpyStore:
             seen = {"rows": source.shape[0], "searched": signature(self.path)}
             write_json(self._part("next.json"), {**plan, **seen})
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`."""
         start, stop = _bounds(portion)
         path = self._part("next.npy")
@@ -149,7 +153,8 @@ class NpyStore:
         written = mapped(self._part("next.npy")).shape[0] if begun else 0
         total = self._searched().shape[0]
         return [
-            _portion(start, min(start + rows, total), LATE) for start in range(written, total, rows)
+            _portion(start, min(start + rows, total), LATE)
+            for start in range(written, total, rows)
         ]
 
     # -- switching
@@ -182,7 +187,9 @@ class NpyStore:
             if json_in(self._part("base.json")) is None:
                 kept = expected
                 if not (expected.sha256 and expected.rows == searched.shape[0]):
-                    kept = replace(expected, rows=searched.shape[0], sha256=sha256_of(searched))
+                    kept = replace(
+                        expected, rows=searched.shape[0], sha256=sha256_of(searched)
+                    )
                 base.unlink(missing_ok=True)
                 os.link(self.path, base)
                 write_json(self._part("base.json"), kept.as_json())
@@ -195,7 +202,9 @@ class NpyStore:
     def _to_base(self, expected: StoreStamp, base: StoreStamp) -> StoreStamp | None:
         searched, kept = self._searched(), mapped(self._part("base.npy"))
         self._check_prefix(searched, expected)
-        if searched.shape[0] > kept.shape[0] or json_in(self._part("base.json")).get("holes"):
+        if searched.shape[0] > kept.shape[0] or json_in(self._part("base.json")).get(
+            "holes"
+        ):
             return None
         with self._lock, faults(self.folder):
             self._replace(self._part("base.npy"), base)
@@ -210,7 +219,9 @@ class NpyStore:
         whole, rows = mapped(base), late.read(0, late.shape[0])
         whole.write(first, rows)
         said = json_in(self._part("base.json"))
-        counted = replace(StoreStamp.from_json(said), rows=whole.shape[0], sha256=sha256_of(whole))
+        counted = replace(
+            StoreStamp.from_json(said), rows=whole.shape[0], sha256=sha256_of(whole)
+        )
         holes = said.get("holes", 0) + int((~np.isfinite(rows).all(axis=1)).sum())
         write_json(self._part("base.json"), {**counted.as_json(), "holes": holes})
         self._part("late.npy").unlink()
@@ -221,7 +232,10 @@ class NpyStore:
         """
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        write_json(self._part("switch.json"), {"inode": path.stat().st_ino, "to": stamp.as_json()})
+        write_json(
+            self._part("switch.json"),
+            {"inode": path.stat().st_ino, "to": stamp.as_json()},
+        )
         os.replace(path, self.path)
         write_json(self._beside(), stamp.as_json())
         self._part("switch.json").unlink()
@@ -274,12 +288,17 @@ class NpyStore:
             length = np.linalg.norm(part, axis=1)
             cosines = queries @ (part / np.where(length > 0, length, 1)[:, None]).T
             scores = np.concatenate([scores, np.nan_to_num(cosines, nan=-1)], 1)
-            keys = np.concatenate([keys, np.broadcast_to(np.arange(start, stop), cosines.shape)], 1)
+            keys = np.concatenate(
+                [keys, np.broadcast_to(np.arange(start, stop), cosines.shape)], 1
+            )
             best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
             scores = np.take_along_axis(scores, best, 1)
             keys = np.take_along_axis(keys, best, 1)
         return [
-            [Hit(str(key), float(score)) for key, score in zip(of_query, values, strict=True)]
+            [
+                Hit(str(key), float(score))
+                for key, score in zip(of_query, values, strict=True)
+            ]
             for of_query, values in zip(keys, scores, strict=True)
         ]
 
@@ -309,7 +328,9 @@ class NpyStore:
                 progress("files", place, len(files))
             if self.folder.exists():
                 self.folder.rmdir()
-        remains = ("copies that the file system keeps: snapshots, backups, freed blocks",)
+        remains = (
+            "copies that the file system keeps: snapshots, backups, freed blocks",
+        )
         return Purged(size, None, remains)
 
     def close(self) -> None:
@@ -328,9 +349,15 @@ class NpyStore:
         return self.folder / name
 
     def _rows(self, generation: Generation) -> Rows:
-        path = self.path if generation == "searched" else self._part(f"{generation}.npy")
-        if not path.exists() or (generation == "base" and not self._part("base.json").exists()):
-            raise NotFound(f"there are no vectors of {generation}", where=str(self.path))
+        path = (
+            self.path if generation == "searched" else self._part(f"{generation}.npy")
+        )
+        if not path.exists() or (
+            generation == "base" and not self._part("base.json").exists()
+        ):
+            raise NotFound(
+                f"there are no vectors of {generation}", where=str(self.path)
+            )
         return mapped(path)
 
     def _searched(self) -> Rows:

@@ -38,10 +38,15 @@ def govd_open_store(url: str) -> Store | None:
     if parts.scheme != "file" or not (path.suffix in SUFFIXES or _is_dataset(path)):
         return None
     if parts.netloc not in ("", "localhost"):
-        raise Usage(f"the address names a host, {parts.netloc}", advice="Write file:///…, a path.")
+        raise Usage(
+            f"the address names a host, {parts.netloc}",
+            advice="Write file:///…, a path.",
+        )
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if query.keys() - {"column", "key"}:
-        raise Usage(f"{url}: unknown {', '.join(sorted(query.keys() - {'column', 'key'}))}")
+        raise Usage(
+            f"{url}: unknown {', '.join(sorted(query.keys() - {'column', 'key'}))}"
+        )
     if not path.exists():
         raise BadFile("there is no such file", where=str(path))
     try:

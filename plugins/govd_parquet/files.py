@@ -47,7 +47,9 @@ class Files:
         names = []
         for file in self.path.rglob("*") if self.path.is_dir() else ():
             name = file.relative_to(self.path)
-            if file.suffix in SUFFIXES and not any(p.startswith(HIDDEN) for p in name.parts):
+            if file.suffix in SUFFIXES and not any(
+                p.startswith(HIDDEN) for p in name.parts
+            ):
                 names.append(name.as_posix())
         return {name: self.table(name) for name in sorted(names)}
 
@@ -80,8 +82,13 @@ class Files:
         stamps = {rel: table.stamp() for rel, table in tables.items()}
         first = next(iter(stamps.values()))
         for rel, stamp in stamps.items():
-            if (stamp is None) != (first is None) or (stamp and first and not stamp.is_of(first)):
-                names = [f"{s.model} {s.revision}" if s else "nothing" for s in (first, stamp)]
+            if (stamp is None) != (first is None) or (
+                stamp and first and not stamp.is_of(first)
+            ):
+                names = [
+                    f"{s.model} {s.revision}" if s else "nothing"
+                    for s in (first, stamp)
+                ]
                 raise Conflict(
                     f"its files are of different revisions: {next(iter(stamps))} says {names[0]},"
                     f" {rel} {names[1]}",
@@ -97,16 +104,25 @@ class Files:
         """Keys of rows by their places in a file; a place of -1 gives a word that is no key."""
         if self.key:
             column = self._column(rel, table)
-            return [str(key) for key in column.take(pa.array(np.maximum(places, 0))).to_pylist()]
+            return [
+                str(key)
+                for key in column.take(pa.array(np.maximum(places, 0))).to_pylist()
+            ]
         if self.path.is_dir():
             return [f"{rel}:{place}" for place in places]
-        return RowNumbers(places) if isinstance(places, range) else [str(p) for p in places]
+        return (
+            RowNumbers(places)
+            if isinstance(places, range)
+            else [str(p) for p in places]
+        )
 
     def _column(self, rel: str, table: Table) -> Any:
         """The column of keys of a file; that of one file is in memory."""
         with self._lock:
             if self._keys[0] != (rel, table.ident):
-                batches = [batch.column(0) for batch in table.batches([self.key], 1 << 16)]
+                batches = [
+                    batch.column(0) for batch in table.batches([self.key], 1 << 16)
+                ]
                 if not batches:
                     return pa.array([], pa.string())
                 self._keys = ((rel, table.ident), pa.chunked_array(batches))

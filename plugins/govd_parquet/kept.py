@@ -79,7 +79,9 @@ class Ground:
         """Where the hashes of a file are."""
         return self.folder / "hash" / f"{rel}.npy"
 
-    def put(self, rel: str, blocks: Iterator[Floats], hashed: Any, shape: Shape) -> None:
+    def put(
+        self, rel: str, blocks: Iterator[Floats], hashed: Any, shape: Shape
+    ) -> None:
         """Keep rows `(n, d)`, block by block, and their hashes `(n,)`."""
         room(self.path(rel), (len(hashed), shape.dim), shape.dtype)
         rows, start = mapped(self.path(rel), write=True), 0
@@ -89,10 +91,16 @@ class Ground:
         rows.flush()
         self.put_hashes(rel, hashed)
 
-    def stage(self, rel: str, count: int, blocks: Iterator[Floats], shape: Shape) -> None:
+    def stage(
+        self, rel: str, count: int, blocks: Iterator[Floats], shape: Shape
+    ) -> None:
         """Keep `count` rows `(n, d)`, block by block, which are searched as they are."""
         room(self.path(rel), (count, shape.dim), shape.dtype)
-        rows, start, hashed = mapped(self.path(rel), write=True), 0, [np.zeros(0, np.uint64)]
+        rows, start, hashed = (
+            mapped(self.path(rel), write=True),
+            0,
+            [np.zeros(0, np.uint64)],
+        )
         for block in blocks:
             rows[start : start + len(block)] = block
             hashed.append(hashes(block))
@@ -134,7 +142,9 @@ class LateRows:
         stop = start + len(made)
         mapped(self.folder / "made.npy", write=True)[start:stop] = made
         mapped(self.folder / "base.npy", write=True)[start:stop] = originals
-        mapped(self.folder / "state.npy", write=True)[start:stop] = np.where(known, 1, 2)
+        mapped(self.folder / "state.npy", write=True)[start:stop] = np.where(
+            known, 1, 2
+        )
 
     def is_whole(self) -> bool:
         """Whether each row was written."""

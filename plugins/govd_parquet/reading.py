@@ -50,7 +50,10 @@ class Reader:
         held = self._source[2] if self._source[:2] == (rel, table.ident) else 0
         size = _size(table, start, stop, held)
         source = (rel, table.ident, size)
-        if source != self._source or not self._next <= start < self._next + AHEAD * size:
+        if (
+            source != self._source
+            or not self._next <= start < self._next + AHEAD * size
+        ):
             self._source, self._ready = source, {}
             first = max((at for at in table.firsts if at <= start), default=0)
             self._rows, self._next = self._decoded(table, size, first), first
@@ -65,11 +68,18 @@ class Reader:
             self._source = ("", "", 0)
             raise BadFile("rows are not where they were", where=str(table.path))
 
-    def _decoded(self, table: Table, size: int, first: int) -> Iterator[tuple[int, Floats]]:
+    def _decoded(
+        self, table: Table, size: int, first: int
+    ) -> Iterator[tuple[int, Floats]]:
         starts = (start for start, _ in table.spans(size) if start >= first)
         column = self._files.shape.column
-        for start, batch in zip(starts, table.batches([column], size, first), strict=False):
-            yield start, rows_of(batch.column(0), self._files.shape, str(table.path)).copy()
+        for start, batch in zip(
+            starts, table.batches([column], size, first), strict=False
+        ):
+            yield (
+                start,
+                rows_of(batch.column(0), self._files.shape, str(table.path)).copy(),
+            )
 
     def pick(self, table: Table, places: Any) -> Floats:
         """Rows `(n, d)` at ascending places of a file, decoded from the first one's group on."""
@@ -119,7 +129,10 @@ def nearest(
         cosines = np.nan_to_num(cosines, nan=-1)
         for place, scores in enumerate(cosines):
             top = np.argsort(-scores, kind="stable")[:limit]
-            rows = [(float(scores[i]), batch.keys[int(i)], batch.vectors[int(i)]) for i in top]
+            rows = [
+                (float(scores[i]), batch.keys[int(i)], batch.vectors[int(i)])
+                for i in top
+            ]
             best[place] = sorted(best[place] + rows, key=_score)[:limit]
     vectors = {key: vector.copy() for rows in best for _, key, vector in rows}
     return [[Hit(key, score) for score, key, _ in rows] for rows in best], vectors

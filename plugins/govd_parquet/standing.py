@@ -37,7 +37,9 @@ class Standing:
         if state is not None:
             return state
         tables, stamp = self.files.tables().items(), self.files.stamp()
-        files = {rel: {"ident": table.ident, "rows": table.rows} for rel, table in tables}
+        files = {
+            rel: {"ident": table.ident, "rows": table.rows} for rel, table in tables
+        }
         return {**(stamp.as_json() if stamp else {}), "files": files}
 
     def _json(self, path: Path) -> Json:
@@ -72,7 +74,9 @@ class Standing:
         """Where something of `next` is; `rows` are an array for each file."""
         *folders, last = names
         is_rows = names[0] == "rows" and len(names) > 1
-        return self.folder.joinpath("next", *folders, f"{last}.npy" if is_rows else last)
+        return self.folder.joinpath(
+            "next", *folders, f"{last}.npy" if is_rows else last
+        )
 
     def origin(self, rel: str, table: Table) -> Any:
         """The place `(n,)` of the original of each row of a file; -1: there is none."""
@@ -81,12 +85,17 @@ class Standing:
             ground = self.ground()
             if ident not in self.origins_of and ground is not None:
                 record = ground.files.get(rel, {})
-                if (record.get("ident"), record.get("rows")) == (table.ident, table.rows):
+                if (record.get("ident"), record.get("rows")) == (
+                    table.ident,
+                    table.rows,
+                ):
                     self.origins_of[ident] = np.arange(table.rows)
                 elif not record:
                     self.origins_of[ident] = np.full(table.rows, -1, np.int64)
                 else:
-                    blocks = [hashes(rows) for rows in table.vectors(self.shape, READ_ROWS)]
+                    blocks = [
+                        hashes(rows) for rows in table.vectors(self.shape, READ_ROWS)
+                    ]
                     hashed = np.concatenate([np.zeros(0, np.uint64), *blocks])
                     self.origins_of[ident] = ground.origins(rel, hashed)
             return self.origins_of.get(ident, np.full(table.rows, -1, np.int64))
@@ -125,11 +134,15 @@ class Standing:
         names = self.files.keys(rel, table, places[start:stop])
         return [
             name if place >= 0 else f"{rel}#{start + i}"
-            for i, (name, place) in enumerate(zip(names, places[start:stop], strict=True))
+            for i, (name, place) in enumerate(
+                zip(names, places[start:stop], strict=True)
+            )
         ]
 
     def late_rows(self, rel: str, table: Table) -> LateRows:
         """What was written of the rows of a file that came in meanwhile."""
         count = int((self.origin(rel, table) < 0).sum())
         with self.lock:
-            return LateRows(self.part("late") / f"{rel}@{table.ident}", count, self.shape)
+            return LateRows(
+                self.part("late") / f"{rel}@{table.ident}", count, self.shape
+            )

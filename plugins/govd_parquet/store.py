@@ -115,7 +115,11 @@ class ParquetStore:
         ground = self.at.ground()
         if generation == "searched" and not self.at.is_snapshot():
             tables = self.files.tables()
-            return [_portion(rel, *span) for rel in tables for span in tables[rel].spans(rows)]
+            return [
+                _portion(rel, *span)
+                for rel in tables
+                for span in tables[rel].spans(rows)
+            ]
         if ground is None or (generation == "base" and not self.at.revision()):
             return []
         return [
@@ -140,7 +144,9 @@ class ParquetStore:
         if generation == "next":
             path = self.at.part("rows", rel)
         if path is None or not path.exists():
-            raise BadFile(f"no vectors of {generation} are there", where=f"{self.path}: {rel}")
+            raise BadFile(
+                f"no vectors of {generation} are there", where=f"{self.path}: {rel}"
+            )
         rows = np.array(mapped(path)[start:stop])
         return Batch(self.at.ground_keys(rel, start, stop), rows)
 
@@ -164,7 +170,11 @@ class ParquetStore:
             if begun is None or any(begun[name] != plan[name] for name in plan):
                 gone(self.folder / "next")
                 self.at.origins_of.clear()
-                files = self._staged() if expected.revision == 0 else self.at.state()["files"]
+                files = (
+                    self._staged()
+                    if expected.revision == 0
+                    else self.at.state()["files"]
+                )
                 for rel, file in files.items():
                     shape = (int(file["rows"]), self.shape.dim)
                     room(self.at.part("rows", rel), shape, self.shape.dtype)
@@ -189,15 +199,21 @@ class ParquetStore:
                     advice="Take it away, or encode its pictures by the unedited model.",
                 )
             files[rel] = {"ident": table.ident, "rows": table.rows}
-            ground.stage(rel, table.rows, table.vectors(self.shape, READ_ROWS), self.shape)
+            ground.stage(
+                rel, table.rows, table.vectors(self.shape, READ_ROWS), self.shape
+            )
         return files
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`."""
         rel, start, stop = _bounds(portion)
         with faults(self.folder):
             if not portion.name.startswith(LATE):
-                mapped(self.at.part("rows", rel), write=True)[start:stop] = batch.vectors
+                mapped(self.at.part("rows", rel), write=True)[start:stop] = (
+                    batch.vectors
+                )
                 return
             rel, ident = rel.rsplit("@", 1)
             table = self.files.table(rel)
@@ -207,8 +223,12 @@ class ParquetStore:
             source = self._late_source(rel, table, start, stop)
             revision = json_in(self.at.part("plan.json"))["to"]["revision"]
             marks = batch.marks or [None] * len(batch.keys)
-            usable = [mark == revision and not self.at.late_mark(rel, table) for mark in marks]
-            late.write(start, batch.vectors, source if originals is None else originals, usable)
+            usable = [
+                mark == revision and not self.at.late_mark(rel, table) for mark in marks
+            ]
+            late.write(
+                start, batch.vectors, source if originals is None else originals, usable
+            )
 
     # -- what came in meanwhile
 
@@ -221,11 +241,14 @@ class ParquetStore:
                 continue
             name = f"{LATE}{rel}@{table.ident}"
             portions += [
-                _portion(name, start, min(start + rows, count)) for start in range(0, count, rows)
+                _portion(name, start, min(start + rows, count))
+                for start in range(0, count, rows)
             ]
         return portions
 
-    def _read_late(self, generation: Generation, rel: str, start: int, stop: int) -> Batch:
+    def _read_late(
+        self, generation: Generation, rel: str, start: int, stop: int
+    ) -> Batch:
         rel, ident = rel.rsplit("@", 1)
         table = self.files.table(rel)
         if table.ident != ident:
@@ -233,7 +256,9 @@ class ParquetStore:
         places = np.flatnonzero(self.at.origin(rel, table) < 0)[start:stop]
         keys = self.files.keys(rel, table, places)
         if generation == "next":
-            return Batch(keys, np.array(self.at.late_rows(rel, table).made()[start:stop]))
+            return Batch(
+                keys, np.array(self.at.late_rows(rel, table).made()[start:stop])
+            )
         rows = self._late_source(rel, table, start, stop)
         return Batch(keys, rows, [self.at.late_mark(rel, table)] * len(keys))
 
@@ -257,7 +282,9 @@ class ParquetStore:
         with self.at.lock, faults(self.folder):
             if not is_next:
                 gone(self.folder / "next")
-            parts = self._parts(self.at.part("rows") if is_next else self.folder / "base" / "rows")
+            parts = self._parts(
+                self.at.part("rows") if is_next else self.folder / "base" / "rows"
+            )
             if parts is None:
                 return None
             base = json_in(self.files.beside).get("base") or expected.as_json()
@@ -306,7 +333,9 @@ class ParquetStore:
         rows = {key: self._hits[key] for key in keys if key in self._hits}
         wanted = set(keys) - rows.keys()
         for batch in self._batches() if wanted else ():
-            places = {key: place for place, key in enumerate(batch.keys) if key in wanted}
+            places = {
+                key: place for place, key in enumerate(batch.keys) if key in wanted
+            }
             rows |= {key: batch.vectors[place] for key, place in places.items()}
         if not set(keys) <= rows.keys():
             raise NotFound("there is no such row", where=str(self.path))

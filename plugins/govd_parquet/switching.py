@@ -127,12 +127,16 @@ def _read_back(part: Part, table: Table, shape: Shape, whole: Any) -> Any:
         wanted = np.ascontiguousarray(part.vectors(start, start + len(rows)))
         back = np.ascontiguousarray(rows)
         if not np.array_equal(back.view(np.uint8), wanted.view(np.uint8)):
-            raise MachineFault("what was read back is not what was written", where=str(table.path))
+            raise MachineFault(
+                "what was read back is not what was written", where=str(table.path)
+            )
         whole.update(back.view(np.uint8).data)
         hashed.append(hashes(back))
         start += len(rows)
     if start != part.table.rows:
-        raise MachineFault(f"{start} of {part.table.rows} rows are there", where=str(table.path))
+        raise MachineFault(
+            f"{start} of {part.table.rows} rows are there", where=str(table.path)
+        )
     return np.concatenate(hashed)
 
 

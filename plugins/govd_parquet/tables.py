@@ -32,7 +32,9 @@ class Table:
             self._source = pa.memory_map(str(path))
             read = _parquet if self._is_parquet() else pa.ipc.open_file
             self._file: Any = read(self._source)
-            self.schema = self._file.schema_arrow if self._is_parquet() else self._file.schema
+            self.schema = (
+                self._file.schema_arrow if self._is_parquet() else self._file.schema
+            )
         except (OSError, pa.ArrowException) as fault:
             raise BadFile(f"it cannot be read ({fault})", where=str(path)) from None
         if self._is_parquet():
@@ -67,12 +69,17 @@ class Table:
                 yield first + start, first + min(start + rows, count)
             first += count
 
-    def batches(self, columns: Sequence[str], rows: int, first: int = 0) -> Iterator[Any]:
+    def batches(
+        self, columns: Sequence[str], rows: int, first: int = 0
+    ) -> Iterator[Any]:
         """Record batches of these columns as `spans(rows)` has them, from the group on that begins
         at row `first`. Each call has a reader of its own: where two share one, a later call changes
         how many rows the batches of an earlier one have.
         """
-        start, file = 0, _parquet(self._source, self._file.metadata) if self._is_parquet() else None
+        start, file = (
+            0,
+            _parquet(self._source, self._file.metadata) if self._is_parquet() else None,
+        )
         for place, count in enumerate(self.groups):
             if start >= first and file is not None:
                 yield from self._pages(file, place, columns, rows)
@@ -81,7 +88,9 @@ class Table:
                 yield from (batch.slice(at, rows) for at in range(0, count, rows))
             start += count
 
-    def _pages(self, file: Any, place: int, columns: Sequence[str], rows: int) -> Iterator[Any]:
+    def _pages(
+        self, file: Any, place: int, columns: Sequence[str], rows: int
+    ) -> Iterator[Any]:
         wanted, count = list(columns), 0
         for batch in file.iter_batches(rows, row_groups=[place], columns=wanted):
             count += batch.num_rows
@@ -109,7 +118,10 @@ class Table:
             stamp: for its schema.
             vectors: the rows `(n, d)` from a start to a stop.
         """
-        metadata = {**(self.schema.metadata or {}), KEY: json.dumps(stamp.as_json()).encode()}
+        metadata = {
+            **(self.schema.metadata or {}),
+            KEY: json.dumps(stamp.as_json()).encode(),
+        }
         schema, start = self.schema.with_metadata(metadata), 0
         place = schema.get_field_index(shape.column)
         with self._writer(target, schema) as writer:
@@ -117,7 +129,11 @@ class Table:
                 group = self._group(number).replace_schema_metadata(metadata)
                 old = group.column(place).combine_chunks()
                 if isinstance(old, pa.ChunkedArray):
-                    old = old.chunk(0) if old.num_chunks == 1 else pa.concat_arrays(old.chunks)
+                    old = (
+                        old.chunk(0)
+                        if old.num_chunks == 1
+                        else pa.concat_arrays(old.chunks)
+                    )
                 new = array_of(vectors(start, start + count), old)
                 group = group.set_column(place, schema.field(place), new)
                 writer.write_table(group, count) if count else None
@@ -169,12 +185,16 @@ def _settings(metadata: Any) -> dict[str, Any]:
     names = [column.path_in_schema for column in columns]
     settings: dict[str, Any] = {
         "compression": {
-            name: "none" if column.compression == "UNCOMPRESSED" else column.compression.lower()
+            name: "none"
+            if column.compression == "UNCOMPRESSED"
+            else column.compression.lower()
             for name, column in zip(names, columns, strict=True)
         },
         "use_dictionary": _with(columns, lambda c: "RLE_DICTIONARY" in c.encodings),
         "write_statistics": _with(columns, lambda c: c.statistics is not None),
-        "use_byte_stream_split": _with(columns, lambda c: "BYTE_STREAM_SPLIT" in c.encodings),
+        "use_byte_stream_split": _with(
+            columns, lambda c: "BYTE_STREAM_SPLIT" in c.encodings
+        ),
         "write_page_index": any(column.has_offset_index for column in columns),
         "version": metadata.format_version,
         "use_compliant_nested_type": not any(".list.item" in name for name in names),

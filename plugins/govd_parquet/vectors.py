@@ -12,7 +12,11 @@ import pyarrow.compute as pc
 from govd.errors import BadFile
 from govd.types import Floats
 
-FLOATS: Final = {pa.float16(): "float16", pa.float32(): "float32", pa.float64(): "float64"}
+FLOATS: Final = {
+    pa.float16(): "float16",
+    pa.float32(): "float32",
+    pa.float64(): "float64",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ def column_of(schema: Any, wanted: str, where: str) -> str:
         )
     if not wanted and len(names) != 1:
         raise BadFile(
-            f"{len(names) or 'no'} columns have vectors" + (f": {', '.join(names)}" * bool(names)),
+            f"{len(names) or 'no'} columns have vectors"
+            + (f": {', '.join(names)}" * bool(names)),
             where=where,
             advice="Say which: …?column=NAME.",
         )
@@ -72,7 +77,9 @@ def rows_of(array: Any, shape: Shape, where: str) -> Floats:
     """
     plain = array.storage if isinstance(array, pa.ExtensionArray) else array
     if FLOATS.get(plain.type.value_type) != shape.dtype:
-        raise BadFile(f"{shape.column} has {plain.type}, elsewhere {shape.dtype}", where=where)
+        raise BadFile(
+            f"{shape.column} has {plain.type}, elsewhere {shape.dtype}", where=where
+        )
     flat = plain.flatten()
     widths = pc.unique(pc.list_value_length(plain).drop_null()).to_pylist()
     if any(width != shape.dim for width in widths):
@@ -110,7 +117,9 @@ def array_of(rows: Floats, like: Any) -> Any:
             numbers = pa.array(rows[valid].reshape(-1), plain.type.value_type)
             offsets = np.concatenate([[0], np.cumsum(valid * rows.shape[1])])
         width = pa.int64() if pa.types.is_large_list(plain.type) else pa.int32()
-        array = kind.from_arrays(pa.array(offsets, width), numbers, type=plain.type, mask=mask)
+        array = kind.from_arrays(
+            pa.array(offsets, width), numbers, type=plain.type, mask=mask
+        )
     is_extension = isinstance(like, pa.ExtensionArray)
     return pa.ExtensionArray.from_storage(like.type, array) if is_extension else array
 
@@ -121,6 +130,8 @@ def hashes(rows: Floats) -> Any:
     padded = np.zeros((len(rows), -(-width // 8) * 8), np.uint8)
     padded[:, :width] = np.ascontiguousarray(rows).view(np.uint8)
     words = padded.view(np.uint64)
-    factors = np.random.default_rng(7).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
+    factors = np.random.default_rng(7).integers(
+        1, 1 << 63, words.shape[1], dtype=np.uint64
+    )
     mixed = (words ^ (words >> np.uint64(29))) * (factors * np.uint64(2) + np.uint64(1))
     return (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)

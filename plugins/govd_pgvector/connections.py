@@ -49,12 +49,18 @@ def address_of(url: str) -> Address:
     options = parse_qsl(parts.query, keep_blank_values=True)
     own = dict(option for option in options if option[0] in OWN)
     if not own.get("table"):
-        raise Usage("the address names no table", where=url, advice="…/DATABASE?table=NAME.")
-    rest = urlencode([option for option in options if option[0] not in OWN], quote_via=quote)
+        raise Usage(
+            "the address names no table", where=url, advice="…/DATABASE?table=NAME."
+        )
+    rest = urlencode(
+        [option for option in options if option[0] not in OWN], quote_via=quote
+    )
     conninfo = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
     if not parts.netloc:
         conninfo = conninfo.replace(f"{parts.scheme}:", f"{parts.scheme}://", 1)
-    return Address(url, conninfo, own["table"], own.get("column", ""), own.get("key", ""))
+    return Address(
+        url, conninfo, own["table"], own.get("column", ""), own.get("key", "")
+    )
 
 
 @contextmanager
@@ -80,9 +86,13 @@ def faults(where: str) -> Iterator[None]:
             advice="End what keeps its transaction open, then patch again: it goes on.",
         ) from None
     except GONE as fault:
-        raise BadFile(_words(fault), where=where, advice="Look at its table and columns.") from None
+        raise BadFile(
+            _words(fault), where=where, advice="Look at its table and columns."
+        ) from None
     except errors.DependentObjectsStillExist as fault:
-        raise Conflict(_words(fault), where=where, advice="Drop what depends on it.") from None
+        raise Conflict(
+            _words(fault), where=where, advice="Drop what depends on it."
+        ) from None
     except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
         if fault.sqlstate and not fault.sqlstate.startswith(("08", "57", "28", "3D")):
             raise MachineFault(_words(fault), where=where) from None
@@ -97,7 +107,9 @@ def faults(where: str) -> Iterator[None]:
 
 def _words(fault: psycopg.Error) -> str:
     """The first line that the server said."""
-    return (fault.diag.message_primary or str(fault).strip() or type(fault).__name__).split("\n")[0]
+    return (
+        fault.diag.message_primary or str(fault).strip() or type(fault).__name__
+    ).split("\n")[0]
 
 
 class Connections:
@@ -144,7 +156,9 @@ class Connections:
                 self._idle.pop().close()
 
 
-def ask(connection: Connection, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def ask(
+    connection: Connection, text: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
     """What a statement answers; nothing where it has no rows."""
     cursor = connection.execute(text.encode(), values)
     return cursor.fetchall() if cursor.description else []

@@ -39,7 +39,9 @@ def columns_of(table: Table, generation: Generation) -> Columns:
     """The columns of a generation."""
     if generation == "searched":
         return Columns(quoted(table.column), quoted(MARK))
-    return Columns(quoted(f"{table.column}_govd_{generation}"), quoted(f"{MARK}_{generation}"))
+    return Columns(
+        quoted(f"{table.column}_govd_{generation}"), quoted(f"{MARK}_{generation}")
+    )
 
 
 class Rows:
@@ -51,7 +53,9 @@ class Rows:
         self._versions: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
-    def portions(self, connection: Connection, generation: Generation, rows: int) -> list[Portion]:
+    def portions(
+        self, connection: Connection, generation: Generation, rows: int
+    ) -> list[Portion]:
         """Ranges of keys with about `rows` vectors each."""
         at, key = self.table, quoted(self.table.key)
         vectors = columns_of(at, generation).vectors
@@ -68,13 +72,18 @@ class Rows:
             if (number - 1) % rows == 0:
                 start = (value, number)
             if number % rows == 0 or place == len(edges):
-                portions.append(Portion(json.dumps([start[0], value]), number - start[1] + 1))
+                portions.append(
+                    Portion(json.dumps([start[0], value]), number - start[1] + 1)
+                )
         return portions
 
     def late(self, connection: Connection, rows: int) -> list[Portion]:
         """Number the rows that `next` does not have, and give them as portions."""
         at, key = self.table, quoted(self.table.key)
-        searched, following = columns_of(at, "searched").vectors, columns_of(at, "next").vectors
+        searched, following = (
+            columns_of(at, "searched").vectors,
+            columns_of(at, "next").vectors,
+        )
         with connection.transaction():
             ask(
                 connection,
@@ -102,7 +111,11 @@ class Rows:
         return [Portion(f"{LATE}{number}", count) for number, count in counts]
 
     def read(
-        self, connection: Connection, generation: Generation, portion: Portion, marked: bool
+        self,
+        connection: Connection,
+        generation: Generation,
+        portion: Portion,
+        marked: bool,
     ) -> Batch:
         """The vectors of a portion; `marked`: whether there is a column of marks.
 
@@ -209,7 +222,9 @@ def encoded(vectors: Floats, table: Table) -> list[bytes]:
     """Vectors `(n, d)` in their binary form."""
     stored, _ = NUMBERS[table.dtype]
     head = int(vectors.shape[1]).to_bytes(2, "big") + b"\0\0"
-    return [head + row.tobytes() for row in np.ascontiguousarray(vectors).astype(stored)]
+    return [
+        head + row.tobytes() for row in np.ascontiguousarray(vectors).astype(stored)
+    ]
 
 
 def _copy(
@@ -234,5 +249,7 @@ def _copy(
         cursor.copy(b"COPY govd_written FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(["text", "text", "int4", "bytea", "bytea"])
-        for key, mark, vector, original in zip(batch.keys, marks, vectors, kept, strict=True):
+        for key, mark, vector, original in zip(
+            batch.keys, marks, vectors, kept, strict=True
+        ):
             copy.write_row((key, versions.get(key), mark, vector, original))

@@ -97,7 +97,9 @@ class PgStore:
         size = rows * dim * np.dtype(at.dtype).itemsize
         keeps = f"the column {at.column}_govd_base"
         index = ", ".join(f"{index.method} ({index.opclass})" for index in found_by)
-        return StoreFacts("pgvector", dim, at.dtype, rows, size, keeps, index, marks=True)
+        return StoreFacts(
+            "pgvector", dim, at.dtype, rows, size, keeps, index, marks=True
+        )
 
     def _count(self, connection: Connection) -> int:
         vectors = quoted(self.table.column)
@@ -177,13 +179,23 @@ class PgStore:
         with self.connections.use() as connection, connection.transaction():
             state = checked(state_of(connection, at, lock=True), expected, at)
             following = state.following
-            if state.begun == expected and following is not None and following.is_of(stamp):
+            if (
+                state.begun == expected
+                and following is not None
+                and following.is_of(stamp)
+            ):
                 return
             ask(connection, "SET LOCAL lock_timeout = '30s'")
             make_room(connection, at)
-            note(connection, at, {"begun": expected.as_json(), "following": stamp.as_json()})
+            note(
+                connection,
+                at,
+                {"begun": expected.as_json(), "following": stamp.as_json()},
+            )
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`.
 
         Raises:
@@ -195,7 +207,9 @@ class PgStore:
                 raise Conflict("no patch of it is under way", where=self.table.name)
             is_from_base = state.base is not None and not portion.name.startswith(LATE)
             revision = state.following.revision
-            self._rows.write(connection, portion, batch, originals, revision, is_from_base)
+            self._rows.write(
+                connection, portion, batch, originals, revision, is_from_base
+            )
 
     def late(self, rows: int) -> Sequence[Portion]:
         """See `govd.types.Store`."""
@@ -252,10 +266,17 @@ class PgStore:
             )
             answers = []
             for query in queries:
-                value = "[" + ",".join(map(repr, np.asarray(query, np.float64).tolist())) + "]"
+                value = (
+                    "["
+                    + ",".join(map(repr, np.asarray(query, np.float64).tolist()))
+                    + "]"
+                )
                 answers.append(ask(connection, text, [value, value, limit]))
         return [
-            [Hit(key, -1.0 if math.isnan(score) else float(score)) for key, score in rows]
+            [
+                Hit(key, -1.0 if math.isnan(score) else float(score))
+                for key, score in rows
+            ]
             for rows in answers
         ]
 
@@ -265,7 +286,11 @@ class PgStore:
         for index in indexes(connection, at, at.column):
             kind, _, metric = index.opclass.removesuffix("_ops").partition("_")
             if kind in ("vector", "halfvec") and metric in DISTANCES:
-                return f"({index.expression.replace('%', '%%')})", kind, DISTANCES[metric]
+                return (
+                    f"({index.expression.replace('%', '%%')})",
+                    kind,
+                    DISTANCES[metric],
+                )
         return quoted(at.column), at.kind, DISTANCES["cosine"]
 
     def _lists(self, connection: Connection) -> int:
@@ -290,7 +315,10 @@ class PgStore:
             f"SELECT {key}::text, {quoted(at.column)} FROM {at.name}"
             f" WHERE {key} = ANY(%s::text[]::{at.key_type}[]) AND {quoted(at.column)} IS NOT NULL"
         )
-        with self.connections.use() as connection, connection.cursor(binary=True) as cursor:
+        with (
+            self.connections.use() as connection,
+            connection.cursor(binary=True) as cursor,
+        ):
             rows = dict(cursor.execute(query.encode(), [list(keys)]).fetchall())
         missing = [name for name in keys if name not in rows]
         if missing:
@@ -309,14 +337,17 @@ class PgStore:
                     if has_vectors_of(connection, at, generation):
                         column = columns_of(at, generation).vectors
                         counted = (
-                            f"SELECT coalesce(sum(pg_column_size({column})), 0) FROM {at.name}"
+                            f"SELECT coalesce(sum(pg_column_size({column})), "
+                            f"0) FROM {at.name}"
                         )
                         size += int(ask(connection, counted)[0][0])
                 ask(connection, f"DROP TRIGGER IF EXISTS {TRIGGER} ON {at.name}")
                 for generation in BESIDE:
                     drop(connection, at, generation)
                 if state_of(connection, at, lock=True) is not None:
-                    note(connection, at, {"base": None, "begun": None, "following": None})
+                    note(
+                        connection, at, {"base": None, "begun": None, "following": None}
+                    )
                     watch(connection, at)
             progress("steps", 1, 2)
             ask(connection, f"VACUUM (FULL, ANALYZE) {at.name}")

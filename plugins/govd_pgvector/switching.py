@@ -37,7 +37,10 @@ def state_of(connection: Connection, table: Table, lock: bool = False) -> State 
     if not has_marks(connection, table):
         return None
     stores = table.beside("govd_stores")
-    if ask(connection, "SELECT to_regclass(%s)", [stores.replace("%%", "%")])[0][0] is None:
+    if (
+        ask(connection, "SELECT to_regclass(%s)", [stores.replace("%%", "%")])[0][0]
+        is None
+    ):
         return None
     rows = ask(
         connection,
@@ -87,7 +90,9 @@ def has_marks(connection: Connection, table: Table) -> bool:
     return bool(rows[0][0])
 
 
-def has_vectors_of(connection: Connection, table: Table, generation: Generation) -> bool:
+def has_vectors_of(
+    connection: Connection, table: Table, generation: Generation
+) -> bool:
     """Whether there is a column of this generation."""
     vectors = columns_of(table, generation).vectors.strip('"').replace('""', '"')
     rows = ask(
@@ -114,14 +119,20 @@ def make_room(connection: Connection, table: Table) -> None:
         )
     drop(connection, table, "next")
     columns = columns_of(table, "next")
-    storage = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}[table.storage]
+    storage = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}[
+        table.storage
+    ]
     ask(
         connection,
         f"ALTER TABLE {table.name} ADD COLUMN {columns.vectors} {table.type},"
         f" ADD COLUMN {columns.marks} integer,"
         f" ALTER COLUMN {columns.vectors} SET STORAGE {storage}",
     )
-    ask(connection, f"DELETE FROM {table.beside('govd_late')} WHERE store = %s", [table.store])
+    ask(
+        connection,
+        f"DELETE FROM {table.beside('govd_late')} WHERE store = %s",
+        [table.store],
+    )
     watch(connection, table)
 
 
@@ -176,7 +187,11 @@ def build_indexes(connection: Connection, table: Table, source: Generation) -> N
 
 
 def take_place(
-    connection: Connection, table: Table, state: State, source: Generation, values: dict[str, Any]
+    connection: Connection,
+    table: Table,
+    state: State,
+    source: Generation,
+    values: dict[str, Any],
 ) -> int | None:
     """In a transaction: let another generation be searched; how many rows that are. None: it lacks
     rows, and nothing was changed. Writers wait from here on, searches only for the last moment.
@@ -207,16 +222,24 @@ def take_place(
     _rename(connection, table, source, "searched")
     drop(connection, table, "next")
     if table.is_required:
-        ask(connection, f"ALTER TABLE {table.name} ALTER COLUMN {searched.vectors} SET NOT NULL")
+        ask(
+            connection,
+            f"ALTER TABLE {table.name} ALTER COLUMN {searched.vectors} SET NOT NULL",
+        )
     _note(connection, table, values | {"stamp": values["stamp"] | {"rows": rows}})
     watch(connection, table)
     return int(rows)
 
 
-def _rename(connection: Connection, table: Table, before: Generation, after: Generation) -> None:
+def _rename(
+    connection: Connection, table: Table, before: Generation, after: Generation
+) -> None:
     some, others = columns_of(table, before), columns_of(table, after)
     if after == "base" and table.is_required:
-        ask(connection, f"ALTER TABLE {table.name} ALTER COLUMN {some.vectors} DROP NOT NULL")
+        ask(
+            connection,
+            f"ALTER TABLE {table.name} ALTER COLUMN {some.vectors} DROP NOT NULL",
+        )
     for name, other in ((some.vectors, others.vectors), (some.marks, others.marks)):
         ask(connection, f"ALTER TABLE {table.name} RENAME COLUMN {name} TO {other}")
 
@@ -224,7 +247,11 @@ def _rename(connection: Connection, table: Table, before: Generation, after: Gen
 def _note(connection: Connection, table: Table, values: dict[str, Any]) -> None:
     """Write what a store is of, and forget what was late."""
     note(connection, table, values)
-    ask(connection, f"DELETE FROM {table.beside('govd_late')} WHERE store = %s", [table.store])
+    ask(
+        connection,
+        f"DELETE FROM {table.beside('govd_late')} WHERE store = %s",
+        [table.store],
+    )
 
 
 def note(connection: Connection, table: Table, values: dict[str, Any]) -> None:
@@ -235,5 +262,8 @@ def note(connection: Connection, table: Table, values: dict[str, Any]) -> None:
     ask(
         connection,
         f"UPDATE {table.beside('govd_stores')} SET {names} WHERE store = %s",
-        [*(None if value is None else Jsonb(value) for value in values.values()), table.store],
+        [
+            *(None if value is None else Jsonb(value) for value in values.values()),
+            table.store,
+        ],
     )

@@ -79,7 +79,11 @@ def table_at(connection: Connection, address: Address) -> Table:
         address leaves open which column is meant.
     """
     where = address.url
-    names = address.table.split(".") if '"' not in address.table else [address.table.strip('"')]
+    names = (
+        address.table.split(".")
+        if '"' not in address.table
+        else [address.table.strip('"')]
+    )
     written = ".".join(quoted(name).replace("%%", "%") for name in names)
     rows = ask(
         connection,
@@ -97,7 +101,9 @@ def table_at(connection: Connection, address: Address) -> Table:
             where=where,
             advice="Name a table that stands for itself.",
         )
-    column, type_name, family, dim, is_required, storage = _column(connection, address, oid)
+    column, type_name, family, dim, is_required, storage = _column(
+        connection, address, oid
+    )
     if len(column.encode()) > LONGEST:
         raise Unsupported(f"the name of the column {column} is too long", where=where)
     key, key_type = _key(connection, address, oid)
@@ -139,15 +145,23 @@ def _column(
     if address.column:
         rows = [row for row in rows if row[0] == address.column]
         if not rows:
-            raise BadFile(f"{address.table} has no column {address.column}", where=address.url)
+            raise BadFile(
+                f"{address.table} has no column {address.column}", where=address.url
+            )
         if rows[0][2] not in TYPES:
-            raise BadFile(f"the column {address.column} is {rows[0][1]}", where=address.url)
+            raise BadFile(
+                f"the column {address.column} is {rows[0][1]}", where=address.url
+            )
         return rows[0]
     if not vectors:
         raise BadFile(f"{address.table} has no column of vectors", where=address.url)
     if len(vectors) > 1:
         listed = ", ".join(row[0] for row in vectors)
-        raise Usage(f"which of {listed} is meant?", where=address.url, advice="Add &column=NAME.")
+        raise Usage(
+            f"which of {listed} is meant?",
+            where=address.url,
+            advice="Add &column=NAME.",
+        )
     return vectors[0]
 
 

@@ -14,29 +14,46 @@ from govd.hookspecs import hookimpl
 from govd.types import Parameter, ReadyPolicy
 
 COST: Final = Parameter(
-    "cost", "share", "share of other answers that may change, as the interval's upper end", "0.02"
+    "cost",
+    "share",
+    "share of other answers that may change, as the interval's upper end",
+    "0.02",
 )
 PEOPLE: Final = Parameter("n", "number", "how many people must approve", "2")
 ONE: Final = Parameter("n", "number", "how many people must approve", "1")
 NAMES: Final = Parameter(
-    "names", "names", "the names, as dog,hot dog; capitals, spacing and hyphens make no difference"
+    "names",
+    "names",
+    "the names, as dog,hot dog; capitals, spacing and hyphens make no difference",
 )
 EFFECT: Final = (("wait", "wait"), ("deny", "deny"))
 HOURS: Final = tuple((str(hour), str(hour)) for hour in range(25))
-DAYS: Final = tuple((day, day) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+DAYS: Final = tuple(
+    (day, day) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+)
 MOMENTS: Final = tuple((moment, moment) for moment in ("filed", "revert", "extend"))
 WINDOW: Final = (
     Parameter("zone", "zone", "the time zone of days, hours and dates", "UTC"),
-    Parameter("days", "list", "whole days of each week; empty for none", "sat,sun", DAYS),
+    Parameter(
+        "days", "list", "whole days of each week; empty for none", "sat,sun", DAYS
+    ),
     Parameter("from", "number", "the hour of each day at which it begins", "0", HOURS),
-    Parameter("until", "number", "the hour at which it ends, past midnight if earlier", "0", HOURS),
+    Parameter(
+        "until",
+        "number",
+        "the hour at which it ends, past midnight if earlier",
+        "0",
+        HOURS,
+    ),
     Parameter("first", "date", "the first of some further days, as 2027-12-20", ""),
     Parameter("last", "date", "the last of them; empty for no end", ""),
 )
 
 
 def _named(name: str) -> Parameter:
-    return Parameter("name", "text", "what it is called here: one home may have several", name)
+    return Parameter(
+        "name", "text", "what it is called here: one home may have several", name
+    )
 
 
 def _ready(name: str, description: str, *parameters: Parameter) -> ReadyPolicy:
@@ -98,7 +115,9 @@ def _by_people() -> tuple[ReadyPolicy, ...]:
             """Let somebody else approve what one requester files beyond so many requests a day, a
             week or a month, each counted back from the filing. Forgets and reverts count, whatever
             became of them, but a revert is never held up. A feed is a requester like any other.""",
-            Parameter("day", "number", "requests in 24 hours that are not held up", "20"),
+            Parameter(
+                "day", "number", "requests in 24 hours that are not held up", "20"
+            ),
             Parameter("week", "number", "the same in 7 days", "100"),
             Parameter("month", "number", "the same in 30 days", "300"),
             Parameter("role", "text", "the role of whoever approves more", "operator"),
@@ -110,7 +129,9 @@ def _by_people() -> tuple[ReadyPolicy, ...]:
             that legal files expire in 90 days. A request that says its own date keeps it. What
             happens on that day is up to the policy expiry.""",
             Parameter("role", "text", "the role of whoever files", "legal"),
-            Parameter("expires", "text", "how long it is forgotten, as 90d or 26w", "90d"),
+            Parameter(
+                "expires", "text", "how long it is forgotten, as 90d or 26w", "90d"
+            ),
             _named("expire-by-default"),
         ),
     )
@@ -127,7 +148,12 @@ def _by_names() -> tuple[ReadyPolicy, ...]:
             names and a whole domain touches every name, so both wait, too. A list has room for
             about 250 names; give longer ones several names.""",
             NAMES,
-            Parameter("role", "text", "the role without which nothing happens to them", "legal"),
+            Parameter(
+                "role",
+                "text",
+                "the role without which nothing happens to them",
+                "legal",
+            ),
             _named("legal-hold"),
         ),
         _ready(
@@ -154,9 +180,17 @@ def _by_time() -> tuple[ReadyPolicy, ...]:
             again. Add one for each licence, under a name of its own.""",
             Parameter("model", "text", "the model's name"),
             Parameter("concepts", "list", "what the licence covers, as dog,hot dog"),
-            Parameter("ends", "time", "when it ends, as 2027-01-31 or 2027-01-31T12:00:00+01:00"),
-            Parameter("basis", "text", "the legal basis that the request gives", "licence"),
-            Parameter("reason", "text", "the reason that it gives", "the licence has ended"),
+            Parameter(
+                "ends",
+                "time",
+                "when it ends, as 2027-01-31 or 2027-01-31T12:00:00+01:00",
+            ),
+            Parameter(
+                "basis", "text", "the legal basis that the request gives", "licence"
+            ),
+            Parameter(
+                "reason", "text", "the reason that it gives", "the licence has ended"
+            ),
             _named("licence-ends"),
         ),
         _ready(
@@ -210,10 +244,24 @@ def _by_form() -> tuple[ReadyPolicy, ...]:
             the ticket, says that a forget belongs to a region. Patterns are regular expressions
             that may match anywhere: anchor them with ^ and $. A private request hides ticket and
             basis, so it waits for a person. Add one for each region, under a name of its own.""",
-            Parameter("region", "pattern", "of the model's name or the ticket, as ^eu-"),
-            Parameter("ticket", "pattern", "of the ticket that is needed, as ^EU-[0-9]+$", r"\S"),
-            Parameter("basis", "pattern", "of the legal basis that is needed, as ^gdpr-", r"\S"),
-            Parameter("effect", "text", "what becomes of it without them", "wait", EFFECT),
+            Parameter(
+                "region", "pattern", "of the model's name or the ticket, as ^eu-"
+            ),
+            Parameter(
+                "ticket",
+                "pattern",
+                "of the ticket that is needed, as ^EU-[0-9]+$",
+                r"\S",
+            ),
+            Parameter(
+                "basis",
+                "pattern",
+                "of the legal basis that is needed, as ^gdpr-",
+                r"\S",
+            ),
+            Parameter(
+                "effect", "text", "what becomes of it without them", "wait", EFFECT
+            ),
             _named("region"),
         ),
     )

@@ -45,12 +45,18 @@ def address_of(url: str) -> Address:
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     folder = Path(unquote(parts.path)) if parts.scheme == "qdrant+file" else None
-    collection = options.get("collection") or ("" if folder else unquote(parts.path.strip("/")))
+    collection = options.get("collection") or (
+        "" if folder else unquote(parts.path.strip("/"))
+    )
     if not collection:
-        raise Usage("the address names no collection", where=url, advice="…?collection=NAME.")
+        raise Usage(
+            "the address names no collection", where=url, advice="…?collection=NAME."
+        )
     scheme = "https" if parts.scheme == "qdrants" else "http"
     netloc = parts.netloc if ":" in parts.netloc else f"{parts.netloc}:6333"
-    return Address(url, folder, f"{scheme}://{netloc}", collection, options.get("vector", ""))
+    return Address(
+        url, folder, f"{scheme}://{netloc}", collection, options.get("vector", "")
+    )
 
 
 @contextmanager
@@ -88,7 +94,9 @@ def faults(where: str) -> Iterator[None]:
     except ValueError as fault:  # local mode's word for what is not there
         raise BadFile(str(fault)[:300], where=where) from None
     except OSError as fault:
-        raise MachineFault(f"it cannot be written ({fault.strerror})", where=where) from None
+        raise MachineFault(
+            f"it cannot be written ({fault.strerror})", where=where
+        ) from None
 
 
 @contextmanager
@@ -118,7 +126,9 @@ class Client:
             self._alone = threading.RLock()
             return
         with faults(address.url), _lock:
-            client, alone, users = _folders.get(address.folder, (None, threading.RLock(), 0))
+            client, alone, users = _folders.get(
+                address.folder, (None, threading.RLock(), 0)
+            )
             if client is None:
                 if not (address.folder / "meta.json").is_file():
                     raise BadFile("no Qdrant folder is there", where=address.url)

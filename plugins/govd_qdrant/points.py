@@ -42,7 +42,9 @@ class Point:
         """What its vector is known by."""
         return trace_of(self.vector)
 
-    def with_vector(self, vector: Floats, mark: int | None, of: list[float] | None) -> Point:
+    def with_vector(
+        self, vector: Floats, mark: int | None, of: list[float] | None
+    ) -> Point:
         """The same point with another vector `(d,)`; `of`: what it was made of is known by."""
         payload = self.payload | {MARK: mark, TRACE: trace_of(vector)}
         return replace(self, vector=vector, payload=payload | ({OF: of} if of else {}))
@@ -87,7 +89,10 @@ class Points:
         points: dict[Any, Point] = {}
         for start in range(0, len(ids), PAGE):
             records = self.client.retrieve(
-                self.collection, ids[start : start + PAGE], with_payload=True, with_vectors=True
+                self.collection,
+                ids[start : start + PAGE],
+                with_payload=True,
+                with_vectors=True,
             )
             points |= {record.id: self._point(record) for record in records}
         return points
@@ -103,7 +108,11 @@ class Points:
                 with_payload=True,
                 with_vectors=True,
             )
-            page = [record for record in records if last is None or not _is_after(record.id, last)]
+            page = [
+                record
+                for record in records
+                if last is None or not _is_after(record.id, last)
+            ]
             if page:
                 yield [self._point(record) for record in page]
             if following is None or len(page) < len(records):
@@ -128,7 +137,9 @@ class Points:
         """Write points whole."""
         for start in range(0, len(points), PAGE):
             rows = [
-                models.PointStruct(id=point.id, vector=self._with(point), payload=point.payload)
+                models.PointStruct(
+                    id=point.id, vector=self._with(point), payload=point.payload
+                )
                 for point in points[start : start + PAGE]
             ]
             self.client.upsert(self.collection, rows, wait=True)
@@ -179,10 +190,17 @@ class Points:
         vector = vectors.get(self.vector) if isinstance(vectors, dict) else vectors
         if vector is None or (vector and isinstance(vector[0], list)):
             raise BadFile(
-                f"the point {record.id} has no plain vector {self.vector!r}".rstrip(" '"),
+                f"the point {record.id} has no plain vector {self.vector!r}".rstrip(
+                    " '"
+                ),
                 where=self.collection,
             )
-        return Point(record.id, np.asarray(vector, np.float32), dict(record.payload or {}), vectors)
+        return Point(
+            record.id,
+            np.asarray(vector, np.float32),
+            dict(record.payload or {}),
+            vectors,
+        )
 
 
 def _is_after(some: Any, other: Any) -> bool:
@@ -194,5 +212,7 @@ def has_marks(client: Any, collection: str) -> bool:
     """Whether some point of a collection says what encoded it, or there are none at all."""
     unmarked = models.IsEmptyCondition(is_empty=models.PayloadField(key=MARK))
     marked = models.Filter(must_not=[unmarked])
-    points, _ = client.scroll(collection, scroll_filter=marked, limit=1, with_payload=False)
+    points, _ = client.scroll(
+        collection, scroll_filter=marked, limit=1, with_payload=False
+    )
     return bool(points) or client.count(collection, exact=True).count == 0

@@ -46,7 +46,9 @@ class Rows:
             if before is None or not self._is_intact(before, traces):
                 continue
             mark = batch.marks[place] if batch.marks else None
-            following.append(before.with_vector(batch.vectors[place], mark, before.trace))
+            following.append(
+                before.with_vector(batch.vectors[place], mark, before.trace)
+            )
             if originals is not None and mark == self.revision:
                 kept.append(before.with_vector(originals[place], 0, None))
             elif originals is not None:
@@ -56,7 +58,9 @@ class Rows:
             self.base.put(kept)
             self.base.delete(lost)
 
-    def _is_intact(self, before: Point, traces: Mapping[Any, list[float]] | None) -> bool:
+    def _is_intact(
+        self, before: Point, traces: Mapping[Any, list[float]] | None
+    ) -> bool:
         """Whether a searched point is the one that was read, or that its original belongs to."""
         if self.has_originals:
             return before.is_as_written
@@ -79,7 +83,9 @@ def hit_of(distance: Any, query: Floats, point: Any, name: str) -> Hit:
     if distance == models.Distance.DOT:
         return Hit(str(point.id), float(point.score) / length)
     if distance == models.Distance.EUCLID:
-        return Hit(str(point.id), (1 + length**2 - float(point.score) ** 2) / (2 * length))
+        return Hit(
+            str(point.id), (1 + length**2 - float(point.score) ** 2) / (2 * length)
+        )
     return Hit(str(point.id), float(vector @ query) / length)
 
 

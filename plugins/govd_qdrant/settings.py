@@ -41,8 +41,13 @@ def _usable(params: Any, where: str) -> Any:
     Raises:
         Unsupported: there are several of it for each point, or its numbers are bytes.
     """
-    if params.multivector_config is not None or params.datatype == models.Datatype.UINT8:
-        raise Unsupported("vectors of several rows, or of bytes, cannot be edited", where=where)
+    if (
+        params.multivector_config is not None
+        or params.datatype == models.Datatype.UINT8
+    ):
+        raise Unsupported(
+            "vectors of several rows, or of bytes, cannot be edited", where=where
+        )
     return params
 
 

@@ -45,9 +45,12 @@ def read(client: Any, name: str) -> State:
     if not points:
         return State()
     value = json.loads(points[0].payload["state"])
-    stamps = {key: StoreStamp.from_json(stamp) for key, stamp in value["stamps"].items()}
+    stamps = {
+        key: StoreStamp.from_json(stamp) for key, stamp in value["stamps"].items()
+    }
     begun, wanted = (
-        StoreStamp.from_json(value[key]) if value[key] else None for key in ("begun", "wanted")
+        StoreStamp.from_json(value[key]) if value[key] else None
+        for key in ("begun", "wanted")
     )
     return State(stamps, value["base"], value["following"], begun, wanted)
 

@@ -102,7 +102,11 @@ class QdrantStore:
 
     def _state(self, at: Any) -> State:
         """What is known of it; nothing where its collection was made anew since."""
-        return states.read(at, self._store) if has_marks(at, self._searched(at)) else State()
+        return (
+            states.read(at, self._store)
+            if has_marks(at, self._searched(at))
+            else State()
+        )
 
     # -- what it is
 
@@ -113,11 +117,26 @@ class QdrantStore:
             rows = at.count(collection, exact=True).count
             is_alias = collection != self.name
         dtype = dtype_of(params)
-        keeps = "the collection before it" if is_alias else f"the collection {self.name}_govd_base"
+        keeps = (
+            "the collection before it"
+            if is_alias
+            else f"the collection {self.name}_govd_base"
+        )
         size = rows * params.size * np.dtype(dtype).itemsize
-        index = f"HNSW ({params.distance.value})" if self._address.folder is None else ""
+        index = (
+            f"HNSW ({params.distance.value})" if self._address.folder is None else ""
+        )
         return StoreFacts(
-            "qdrant", params.size, dtype, rows, size, keeps, index, "", is_alias, marks=True
+            "qdrant",
+            params.size,
+            dtype,
+            rows,
+            size,
+            keeps,
+            index,
+            "",
+            is_alias,
+            marks=True,
         )
 
     def stamp(self) -> StoreStamp | None:
@@ -176,7 +195,9 @@ class QdrantStore:
         with self._client.use() as at:
             params, collection = self._params(at), self._collection(at, generation)
             if not collection:
-                raise NotFound(f"there are no vectors of {generation}", where=self._address.url)
+                raise NotFound(
+                    f"there are no vectors of {generation}", where=self._address.url
+                )
             points = self._of(self._points(at, collection), portion)
         if generation == "searched":
             with self._lock:
@@ -206,7 +227,9 @@ class QdrantStore:
                 return
             drop(at, state.following)
             states.write(at, self._store, state.without_following())
-            digest = hashlib.sha256(json.dumps(stamp.as_json()).encode()).hexdigest()[:8]
+            digest = hashlib.sha256(json.dumps(stamp.as_json()).encode()).hexdigest()[
+                :8
+            ]
             name = f"{self.name}_govd_{stamp.revision}_{digest}"
             if name == self._searched(at) or name == state.base:
                 name += "_2"
@@ -230,7 +253,9 @@ class QdrantStore:
             )
         return state
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         """See `govd.types.Store`.
 
         Raises:
@@ -286,7 +311,9 @@ class QdrantStore:
                     return None
                 take_out(source, searched)
             else:
-                raise Conflict("it holds no vectors of this stamp", where=self._address.url)
+                raise Conflict(
+                    "it holds no vectors of this stamp", where=self._address.url
+                )
             exchange = Exchange(at, self._store, self.name, searched, source)
             if collection != self.name:
                 return exchange.by_alias(state, expected, stamp, is_next)
@@ -309,7 +336,10 @@ class QdrantStore:
                     with_payload=False,
                 ).points
                 answers.append(
-                    [hit_of(params.distance, query, point, self.vector) for point in points]
+                    [
+                        hit_of(params.distance, query, point, self.vector)
+                        for point in points
+                    ]
                 )
         return answers
 
@@ -320,7 +350,9 @@ class QdrantStore:
             NotFound: one of them is not there.
         """
         with self._client.use() as at:
-            points = self._points(at, self._searched(at)).get([identity_of(key) for key in keys])
+            points = self._points(at, self._searched(at)).get(
+                [identity_of(key) for key in keys]
+            )
             params = self._params(at)
         missing = [key for key in keys if identity_of(key) not in points]
         if missing:
@@ -340,7 +372,9 @@ class QdrantStore:
                 if name and name != collection and at.collection_exists(name):
                     size += at.count(name, exact=True).count * width
                     drop(at, name)
-            stamps = {key: value for key, value in state.stamps.items() if key == collection}
+            stamps = {
+                key: value for key, value in state.stamps.items() if key == collection
+            }
             states.write(at, self._store, State(stamps))
         progress("steps", 1, 1)
         return Purged(size, None, REMAINS)

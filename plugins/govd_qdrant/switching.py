@@ -108,12 +108,16 @@ def carry(searched: Points, kept: Points) -> None:
         for point in page:
             other = others[point.id]
             own = {key: other.payload[key] for key in OWN if key in other.payload}
-            payload = {key: value for key, value in point.payload.items() if key not in OWN} | own
+            payload = {
+                key: value for key, value in point.payload.items() if key not in OWN
+            } | own
             if payload != other.payload:
                 changed.append(replace(other, payload=payload))
         operations = [
             models.OverwritePayloadOperation(
-                overwrite_payload=models.SetPayload(payload=point.payload, points=[point.id])
+                overwrite_payload=models.SetPayload(
+                    payload=point.payload, points=[point.id]
+                )
             )
             for point in changed
         ]
@@ -125,9 +129,13 @@ def point_alias(client: Any, alias: str, collection: str) -> None:
     """Let an alias point elsewhere, at once."""
     client.update_collection_aliases(
         [
-            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)),
+            models.DeleteAliasOperation(
+                delete_alias=models.DeleteAlias(alias_name=alias)
+            ),
             models.CreateAliasOperation(
-                create_alias=models.CreateAlias(collection_name=collection, alias_name=alias)
+                create_alias=models.CreateAlias(
+                    collection_name=collection, alias_name=alias
+                )
             ),
         ]
     )

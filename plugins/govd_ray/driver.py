@@ -45,7 +45,8 @@ class Worker:
     def do(self, item: bytes) -> bytes:
         """Whether there is an answer, and the answer, or the error in its place; pickled."""
         try:
-            with threadpool_limits(1, "blas"):  # as in one process: a product in each worker
+            # as in one process: a product in each worker
+            with threadpool_limits(1, "blas"):
                 if self._function is None:
                     self._function = pickle.loads(self._work)
                 return pickle.dumps((True, self._function(pickle.loads(item))))
@@ -94,7 +95,9 @@ class Pool:
                 references = [*self._starting, *self._busy]
                 ended, _ = ray.wait(references, num_returns=1, timeout=START_SECONDS)
                 if not ended and not self._busy:
-                    raise Lost(f"no {self._resource} of it was free for {START_SECONDS:.0f} s")
+                    raise Lost(
+                        f"no {self._resource} of it was free for {START_SECONDS:.0f} s"
+                    )
                 for reference in ended:
                     self._ended(reference)
         finally:
@@ -122,7 +125,9 @@ class Pool:
     def _ended(self, reference: Any) -> None:
         """A worker is ready, has an answer, or is lost."""
         worker = self._starting.pop(reference, None)
-        worker, piece = (worker, None) if worker is not None else self._busy.pop(reference)
+        worker, piece = (
+            (worker, None) if worker is not None else self._busy.pop(reference)
+        )
         try:
             answer = ray.get(reference)
         except RayTaskError:
@@ -171,7 +176,10 @@ def serve(connection: Connection, address: str) -> None:
 
 def main() -> None:
     """Serve whoever began this process."""
-    with Connection(int(sys.argv[1])) as connection, contextlib.suppress(EOFError, OSError):
+    with (
+        Connection(int(sys.argv[1])) as connection,
+        contextlib.suppress(EOFError, OSError),
+    ):
         serve(connection, sys.argv[2])
     ray.shutdown()
 

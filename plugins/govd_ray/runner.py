@@ -134,7 +134,9 @@ class RayRunner:
         lines = self._words.read().decode(errors="replace").splitlines()
         # the log of Ray's own core tells what it tries, and not why it ended
         words = [line for line in lines if line.strip() and not line.startswith("[")]
-        return self._gone("the connection ended" + (f" ({words[-1].strip()})" if words else ""))
+        return self._gone(
+            "the connection ended" + (f" ({words[-1].strip()})" if words else "")
+        )
 
     def _gone(self, why: str) -> Unreachable:
         return Unreachable(why[:WORDS], where=self._where, advice=ADVICE)

@@ -46,7 +46,9 @@ def govd_timestamp(url: str, message: bytes) -> Mapping[str, Any] | None:
     )
     headers = {"Content-Type": "application/timestamp-query"}
     try:
-        answer = httpx.post(address, content=request.as_bytes(), headers=headers, timeout=SECONDS)
+        answer = httpx.post(
+            address, content=request.as_bytes(), headers=headers, timeout=SECONDS
+        )
         answer.raise_for_status()
     except httpx.HTTPError as fault:
         raise Unreachable(
@@ -56,7 +58,9 @@ def govd_timestamp(url: str, message: bytes) -> Mapping[str, Any] | None:
         response = decode_timestamp_response(answer.content)
         info = response.tst_info
     except ValueError as fault:
-        raise VerificationFailed(f"this is no time stamp ({fault})", where=address) from None
+        raise VerificationFailed(
+            f"this is no time stamp ({fault})", where=address
+        ) from None
     if (
         info.message_imprint.message != request.message_imprint.message
         or info.nonce != request.nonce
@@ -70,7 +74,9 @@ def govd_timestamp(url: str, message: bytes) -> Mapping[str, Any] | None:
     }
 
 
-def _check(response: Any, request: Any, root: Path, message: bytes, address: str) -> None:
+def _check(
+    response: Any, request: Any, root: Path, message: bytes, address: str
+) -> None:
     from cryptography.x509 import load_pem_x509_certificate
     from rfc3161_client import VerificationError, VerifierBuilder
 

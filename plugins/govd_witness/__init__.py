@@ -22,7 +22,11 @@ LARGEST = 1 << 20
 
 @hookimpl
 def govd_witness(
-    url: str, checkpoint: str, before: int, prove: Callable[[int], Sequence[bytes]], key: str
+    url: str,
+    checkpoint: str,
+    before: int,
+    prove: Callable[[int], Sequence[bytes]],
+    key: str,
 ) -> Sequence[str] | None:
     """The witness's signature lines.
 
@@ -37,9 +41,8 @@ def govd_witness(
         and answer.text.strip().isascii()
         and answer.text.strip().isdigit()
     ):
-        answer = _ask(
-            url, checkpoint, int(answer.text), prove
-        )  # it has seen another size than the ledger remembers
+        # it has seen another size than the ledger remembers
+        answer = _ask(url, checkpoint, int(answer.text), prove)
     if answer.status_code != 200:
         why = {
             403: "it does not accept this log's signature (was the key changed?)",
@@ -51,7 +54,9 @@ def govd_witness(
             ),
         }.get(answer.status_code, f"HTTP {answer.status_code}")
         raise VerificationFailed(f"the witness refuses: {why}", where=url)
-    return [line for line in answer.text[:LARGEST].splitlines() if line.startswith("— ")]
+    return [
+        line for line in answer.text[:LARGEST].splitlines() if line.startswith("— ")
+    ]
 
 
 def _ask(

@@ -8,7 +8,9 @@ from govd.requests import ForgetOptions
 from govd.service.service import Service
 
 
-def forget(service: Service, *concepts: str, model: str = "m", **options: Any) -> dict[str, Any]:
+def forget(
+    service: Service, *concepts: str, model: str = "m", **options: Any
+) -> dict[str, Any]:
     request = service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")
     service.reconcile()
     if service.requests.show(request["id"])["state"] == "waiting":

@@ -39,7 +39,10 @@ def test_as_of_tells_what_was_served_and_who_had_approved(service: Service) -> N
     assert then("now") == then(third)
     assert not service.audit.as_of("2020-01-01", "m")["models"][0]["registered"]
     (model,) = service.audit.as_of(second, "m")["models"]
-    assert {a["principal"] for f in model["forgets"] for a in f["approvals"]} <= {"ann", "bob"}
+    assert {a["principal"] for f in model["forgets"] for a in f["approvals"]} <= {
+        "ann",
+        "bob",
+    }
     with pytest.raises(Usage, match="Write a time"):
         service.audit.as_of("yesterday-ish")
     with pytest.raises(NotFound):
@@ -55,13 +58,17 @@ def test_as_of_a_day_means_its_end_and_says_so(service: Service) -> None:
     assert service.audit.as_of(f"{day}T00:00:00Z")["models"][0]["registered"] is (
         service.core.desk.model("m")["added_at"][11:19] == "00:00:00"
     )
-    assert moment(day, "since") == f"{day}T00:00:00.000000Z", "since and until: its first moment"
+    assert moment(day, "since") == f"{day}T00:00:00.000000Z", (
+        "since and until: its first moment"
+    )
     for wrong in ("0001-01-01T00:00:00+14:00", "2027-13-01", ""):
         with pytest.raises(Usage, match="Write a time"):
             service.audit.as_of(wrong)
 
 
-def test_as_of_knows_that_a_model_was_removed_and_came_back(service: Service, given: Given) -> None:
+def test_as_of_knows_that_a_model_was_removed_and_came_back(
+    service: Service, given: Given
+) -> None:
     red = forget(service, "red")
     served = tick()
     revert(service, red)
@@ -110,7 +117,9 @@ def test_as_of_brings_its_proof(service: Service) -> None:
     found = service.proofs.as_of("now", proof=True)
     from govd.ledger import canonical, merkle
 
-    said = LogCheckpoint.open(found["proof"]["checkpoint"], service.core.desk.ledger.signer.key)
+    said = LogCheckpoint.open(
+        found["proof"]["checkpoint"], service.core.desk.ledger.signer.key
+    )
     assert found["proof"]["entries"]
     for shown in found["proof"]["entries"]:
         path = [bytes.fromhex(h) for h in shown["inclusion"]]
@@ -122,7 +131,11 @@ def test_why_leads_from_a_revision_to_everything_that_made_it(service: Service) 
     request = forget(service, "red", reason="court order", ticket="T-7")
     found = service.audit.why("m", 1)
     (wish,) = found["requests"]
-    assert (wish["id"], wish["reason"], wish["ticket"]) == (request["id"], "court order", "T-7")
+    assert (wish["id"], wish["reason"], wish["ticket"]) == (
+        request["id"],
+        "court order",
+        "T-7",
+    )
     assert wish["votes"][0]["policy"]
     assert "version" in wish["votes"][0]
     assert service.core.artifacts.get(wish["artifact"])
@@ -137,17 +150,26 @@ def test_why_leads_from_a_revision_to_everything_that_made_it(service: Service) 
         service.audit.why("m", 9)
 
 
-def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(service: Service) -> None:
+def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(
+    service: Service,
+) -> None:
     red = forget(service, "red")
     other = forget(service, "blue")
     revert(service, red)
     found = service.audit.trail(red["id"])
     kinds = [line["kind"] for line in found["timeline"]]
     assert kinds.count("request.file") == 2, "its own filing and its revert's"
-    assert {"request.vote", "request.approve", "revision.publish", "request.revert"} <= set(kinds)
+    assert {
+        "request.vote",
+        "request.approve",
+        "revision.publish",
+        "request.revert",
+    } <= set(kinds)
     assert other["id"] not in {e["subject"] for e in found["entries"]}
     assert all(line["what"] for line in found["timeline"])
-    assert [e["seq"] for e in found["entries"]] == sorted(e["seq"] for e in found["entries"])
+    assert [e["seq"] for e in found["entries"]] == sorted(
+        e["seq"] for e in found["entries"]
+    )
 
 
 def test_a_trail_says_where_it_does_not_tell_everything(
@@ -178,7 +200,10 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     forget(service, "blue", domains=("dark",))
     log = service.audit.log
     assert {e["subject"] for e in log(concept="red")} == {red["id"]}
-    assert {e["kind"] for e in log(kind="revision")} >= {"revision.compose", "revision.publish"}
+    assert {e["kind"] for e in log(kind="revision")} >= {
+        "revision.compose",
+        "revision.publish",
+    }
     assert {e["payload"]["policy"] for e in log(policy="bounds")} == {"bounds"}
     vote = {
         "moment": "filed",
@@ -190,11 +215,20 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     }
     service.core.desk.append([Draft("request.vote", red["id"], "govd", "m", vote)])
     voted = ("bounds", "other")
-    assert {(e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)} == {
-        ("request.vote", p) for p in voted
-    }
+    assert {
+        (e["kind"], e["payload"]["policy"]) for p in voted for e in log(policy=p)
+    } == {("request.vote", p) for p in voted}
     assert log(limit=0) == []
-    for name in ("actor", "kind", "subject", "model", "concept", "domain", "state", "policy"):
+    for name in (
+        "actor",
+        "kind",
+        "subject",
+        "model",
+        "concept",
+        "domain",
+        "state",
+        "policy",
+    ):
         if name in ("kind", "model"):
             with pytest.raises(GovdError, match="nonsense"):
                 log(**{name: "nonsense"})
@@ -218,7 +252,9 @@ def test_the_log_filters_and_goes_on_from_a_cursor(service: Service) -> None:
     assert len(service.requests.all(after=red["seq"])) == 1
 
 
-def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: Path) -> None:
+def test_no_question_reads_a_table_from_end_to_end(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     revert(service, red)
     blue = forget(service, "blue", domains=("dark",))
@@ -252,7 +288,9 @@ def test_no_question_reads_a_table_from_end_to_end(service: Service, tmp_path: P
         service.status()
 
 
-def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadlines_and_extensions(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     met = forget(service, "red")
     waiting = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     found = service.audit.deadlines()
@@ -281,11 +319,14 @@ def test_deadlines_and_extensions(service: Service, monkeypatch: pytest.MonkeyPa
     assert service.audit.deadlines(days=1)["summary"]["met"] == 1
 
 
-def test_what_is_late_is_told_first(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_late_is_told_first(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forget(service, "red")
+    # it was filed long ago
     monkeypatch.setattr(
         "govd.requests.options.now", lambda: "2019-12-01T00:00:00.000000Z"
-    )  # it was filed long ago
+    )
     service.forget("m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann")
     found = service.audit.deadlines()
     assert [r["status"] for r in found["requests"]] == ["late", "met"]
@@ -298,12 +339,16 @@ def test_dates_alone_are_whole_days(service: Service) -> None:
     today = datetime.now(UTC).date().isoformat()
     red = forget(service, "red", due=today)
     assert service.audit.deadlines()["requests"][0]["status"] == "met"
-    assert [r["id"] for r in service.requests.all(since=today, until=today)] == [red["id"]]
+    assert [r["id"] for r in service.requests.all(since=today, until=today)] == [
+        red["id"]
+    ]
     assert service.audit.log(since=today, until=today)
     assert service.audit.deadlines(since=today, until=today)["summary"]["requests"] == 1
 
 
-def test_of_two_forgets_the_slower_is_the_ninetieth_percentile(service: Service) -> None:
+def test_of_two_forgets_the_slower_is_the_ninetieth_percentile(
+    service: Service,
+) -> None:
     for name in ("red", "blue"):
         forget(service, name)
     summary = service.audit.deadlines()["summary"]
@@ -312,14 +357,18 @@ def test_of_two_forgets_the_slower_is_the_ninetieth_percentile(service: Service)
         service.audit.deadlines(days=3_000_000)
 
 
-def test_an_entry_that_somebody_stored_as_text_is_told(service: Service, tmp_path: Path) -> None:
+def test_an_entry_that_somebody_stored_as_text_is_told(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as raw:
         for (name,) in raw.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
-        raw.execute("UPDATE entries SET body = CAST(body AS TEXT) WHERE seq = ?", (red["seq"],))
+        raw.execute(
+            "UPDATE entries SET body = CAST(body AS TEXT) WHERE seq = ?", (red["seq"],)
+        )
     raw.close()
     with pytest.raises(BadFile, match="not stored as bytes"):
         service.audit.trail(red["id"])
@@ -329,13 +378,15 @@ def test_an_entry_that_somebody_stored_as_text_is_told(service: Service, tmp_pat
 def test_sql_tells_what_is_private_shredded_and_held(service: Service) -> None:
     private = forget(service, "red", private=True)
     service.requests.hold(private["id"], "case 7", "legal")
-    rows = service.audit.sql("SELECT private, shredded_at, held_since FROM requests")["rows"]
+    rows = service.audit.sql("SELECT private, shredded_at, held_since FROM requests")[
+        "rows"
+    ]
     assert (rows[0][:2], rows[0][2][:2]) == ([1, None], "20")
 
 
 def test_concepts_are_found_however_they_are_spelled(service: Service) -> None:
     red = forget(service, "Red")
     assert [r["id"] for r in service.requests.all(concept="rED")] == [red["id"]]
-    assert {e["subject"] for e in service.audit.log(concept="RED", kind="request.file")} == {
-        red["id"]
-    }
+    assert {
+        e["subject"] for e in service.audit.log(concept="RED", kind="request.file")
+    } == {red["id"]}

@@ -30,7 +30,9 @@ VIEWS: dict[str, tuple[str, ...]] = {
             f" 'reverted') WHERE {REQUEST} AND key = :id"
         ),
     ),
-    "a forget in force is dropped": (f"DELETE FROM records WHERE {REQUEST} AND key = :id",),
+    "a forget in force is dropped": (
+        f"DELETE FROM records WHERE {REQUEST} AND key = :id",
+    ),
     "a forget in force is another's": (
         (
             f"UPDATE records SET record = json_set(record, '$.model', 'x') WHERE {REQUEST} AND key"
@@ -40,7 +42,9 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "the model serves nothing": (
         "UPDATE records SET record = json_set(record, '$.published', NULL) WHERE noun = 'head'",
     ),
-    "the published revision is dropped": ("DELETE FROM records WHERE noun = 'revision'",),
+    "the published revision is dropped": (
+        "DELETE FROM records WHERE noun = 'revision'",
+    ),
     "a token that nobody made": (
         (
             "INSERT INTO records SELECT 'token', 'abcdef', '', '', 1, 0, NULL, :token, seal FROM"
@@ -81,7 +85,10 @@ def test_changed_views_are_made_anew_before_anybody_believes_them(
     red, blue = forget(service, "red"), forget(service, "blue")
     made = service.tokens.create("owner", "eve", "ann")
     service.tokens.revoke(made["id"], "ann")
-    before, served = list(service.core.desk.views.dump()), service.core.desk.views.published("m")
+    before, served = (
+        list(service.core.desk.views.dump()),
+        service.core.desk.views.published("m"),
+    )
     service.close()
     sha256 = hashlib.sha256(TOKEN.encode()).hexdigest()
     token = {
@@ -93,7 +100,9 @@ def test_changed_views_are_made_anew_before_anybody_believes_them(
         "seq": 0,
         "created_at": "",
     }
-    changed(tmp_path / "home" / "views.db", *VIEWS[what], id=red, token=json.dumps(token))
+    changed(
+        tmp_path / "home" / "views.db", *VIEWS[what], id=red, token=json.dumps(token)
+    )
     with open_service(tmp_path / "home") as again:
         for said in (TOKEN, made["token"]):
             with pytest.raises(Unauthenticated):
@@ -118,7 +127,9 @@ def test_an_older_copy_of_a_row_is_no_row(service: Service, tmp_path: Path) -> N
     service.tokens.revoke(made["id"], "ann")
     service.close()
     with sqlite3.connect(path) as raw:
-        raw.execute(f"INSERT OR REPLACE INTO records VALUES ({', '.join('?' * len(old))})", old)
+        raw.execute(
+            f"INSERT OR REPLACE INTO records VALUES ({', '.join('?' * len(old))})", old
+        )
     raw.close()
     with open_service(tmp_path / "home") as again, pytest.raises(Unauthenticated):
         again.tokens.admit(made["token"], "inference")
@@ -167,7 +178,8 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
         tmp_path / "home" / "views.db",
         f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}",
     )
-    with pytest.raises(BadFile, match="govd audit rebuild"):  # somebody goes on: that is told
+    # somebody goes on: that is told
+    with pytest.raises(BadFile, match="govd audit rebuild"):
         service.requests.show(red)
     assert service.verification.rebuild()["differences"] > 0
     assert service.requests.show(red)["filed_by"] == "ann"
@@ -175,8 +187,12 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
 
 HARM = {
     "a table is gone": ("DROP TABLE terms",),
-    "records are others": ("UPDATE records SET record = replace(record, 'ann', 'eve')",),
-    "records are gone that something can happen to": ("DELETE FROM records WHERE live",),
+    "records are others": (
+        "UPDATE records SET record = replace(record, 'ann', 'eve')",
+    ),
+    "records are gone that something can happen to": (
+        "DELETE FROM records WHERE live",
+    ),
     "seals are gone": ("UPDATE records SET seal = x'00'",),
     "no row of anything": (
         "DELETE FROM records",
@@ -211,12 +227,16 @@ def test_work_goes_on_over_views_that_are_harmed_while_it_runs(
             if what not in UNSEEN
         ]
         filed = pool.submit(forget, service, "green")
-        assert [done.result()["filed_by"] for done in asked] == (before * 4)[: len(asked)]
+        assert [done.result()["filed_by"] for done in asked] == (before * 4)[
+            : len(asked)
+        ]
         green = filed.result()
     assert service.requests.show(green)["state"] == "in_force"
     service.verification.rebuild()
     assert service.verification.rebuild()["same"]
-    assert [service.requests.show(request)["filed_by"] for request in requests] == before
+    assert [
+        service.requests.show(request)["filed_by"] for request in requests
+    ] == before
     assert service.verification.verify(again=True)["holds"]
 
 
@@ -257,7 +277,9 @@ def test_a_new_key_is_thrown_away_by_no_view(
         assert again.verification.verify(key=old)["holds"]
 
 
-def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path: Path) -> None:
+def test_a_publish_without_what_is_in_force_is_found(
+    service: Service, tmp_path: Path
+) -> None:
     """A daemon that believed something else: here the views in its memory are made to leave a
     forget out.
     """
@@ -266,7 +288,10 @@ def test_a_publish_without_what_is_in_force_is_found(service: Service, tmp_path:
     forget(service, "blue")
     service.core.desk.views.open[red] = left_out
     found = service.verification.verify(again=True)
-    assert f"publishes m/2 without {red}, which was in force or approved then" in found["faults"][0]
+    assert (
+        f"publishes m/2 without {red}, which was in force or approved then"
+        in found["faults"][0]
+    )
     service.bundles.bundle(tmp_path / "b.zip")
     assert (
         f"without {red}"
@@ -288,7 +313,9 @@ def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
             )
         ]
     )
-    service.core.desk.append([Draft("request.approve", "v1", "ann", "m", {"reason": ""})])
+    service.core.desk.append(
+        [Draft("request.approve", "v1", "ann", "m", {"reason": ""})]
+    )
     service.core.desk.views.open.pop("v1")  # a daemon that does not see the revert
     forget(service, "green")
     assert (
@@ -297,7 +324,9 @@ def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
     )
 
 
-def test_every_way_of_a_request_is_folded_as_the_views_fold_it(service: Service) -> None:
+def test_every_way_of_a_request_is_folded_as_the_views_fold_it(
+    service: Service,
+) -> None:
     from govd.records.standing import Standing, event_of
 
     red, everywhere = forget(service, "red", domains=("dark",)), forget(service, "red")
@@ -316,7 +345,9 @@ def test_every_way_of_a_request_is_folded_as_the_views_fold_it(service: Service)
     standing.finish()
     assert not faults
     assert (
-        standing.wanted("m") == {str(r["id"]) for r in service.core.desk.views.wanted("m")} == {red}
+        standing.wanted("m")
+        == {str(r["id"]) for r in service.core.desk.views.wanted("m")}
+        == {red}
     )
     assert standing.states() == {
         str(r["id"]): r["state"] for r in service.core.desk.views.open.values()

@@ -33,7 +33,10 @@ def tick() -> str:
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in unzipped(path.read_bytes())["entries.ndjson"].splitlines()]
+    return [
+        json.loads(line)
+        for line in unzipped(path.read_bytes())["entries.ndjson"].splitlines()
+    ]
 
 
 def test_a_bundle_shows_that_it_goes_on_from_a_kept_checkpoint(
@@ -104,9 +107,12 @@ def test_another_artifact_and_entry_signed_again_are_found_by_a_kept_checkpoint(
     nodes = merkle.Growing()
     with sqlite3.connect(tmp_path / "forged.db") as raw:
         for seq, body in enumerate(bodies):
-            completed = b"".join(value for _, _, value in nodes.add(merkle.leaf_hash(body))[1:])
+            completed = b"".join(
+                value for _, _, value in nodes.add(merkle.leaf_hash(body))[1:]
+            )
             raw.execute(
-                "INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, completed)
+                "INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)",
+                (seq, body, completed),
             )
         raw.execute(
             "INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)",
@@ -134,7 +140,10 @@ def test_a_bundle_of_a_time_shows_that_nothing_else_was_published_in_between(
         "m served revision 1, by entry" in line and "none publishes another" in line
         for line in found["recorded"]
     )
-    assert any("are all that there are between those numbers" in line for line in found["proven"])
+    assert any(
+        "are all that there are between those numbers" in line
+        for line in found["proven"]
+    )
     assert any(red["id"] in line for line in found["recorded"])
     service.bundles.bundle(tmp_path / "now.zip", as_of="now", model="m")
     found = verify_offline(tmp_path / "now.zip", key)
@@ -159,7 +168,11 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(
     manifest = json.loads(files["manifest.json"])
     from govd.ledger import canonical
 
-    (start,) = (e["seq"] for e in entries(tmp_path / "all.zip") if e["kind"] == "revision.publish")
+    (start,) = (
+        e["seq"]
+        for e in entries(tmp_path / "all.zip")
+        if e["kind"] == "revision.publish"
+    )
     gap = Question(
         {"as_of": first, "from": start},
         {e["seq"] for e in entries(tmp_path / "all.zip")} - {start + 1},
@@ -180,7 +193,9 @@ def test_a_bundle_of_a_time_with_a_gap_or_a_later_time_is_refused(
     )
 
 
-def test_doctored_views_leave_nothing_out_of_a_bundle(service: Service, tmp_path: Path) -> None:
+def test_doctored_views_leave_nothing_out_of_a_bundle(
+    service: Service, tmp_path: Path
+) -> None:
     """The row of the threat table: the votes on a request are taken out of the views before its
     bundle is made.
     """
@@ -227,10 +242,13 @@ def test_published_files_are_hashed_where_they_lie(
         found = verify()
         assert found["holds"], found["faults"]
         assert any(
-            "published files lie where they were written" in line for line in found["proven"]
+            "published files lie where they were written" in line
+            for line in found["proven"]
         )
         assert any("current leads to revision 1" in line for line in found["recorded"])
-        file = next(p for p in sorted((out / "1").iterdir()) if p.name != "revision.json")
+        file = next(
+            p for p in sorted((out / "1").iterdir()) if p.name != "revision.json"
+        )
         data = file.read_bytes()
         file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
         assert "what was published is not what lies there" in verify()["faults"][0]
@@ -261,7 +279,11 @@ def test_what_is_delivered_during_a_verification_is_no_fault(
     def put(number: str, data: bytes) -> dict[str, Any]:
         (tmp_path / number).mkdir(exist_ok=True)
         (tmp_path / number / "w").write_bytes(data)
-        return {"subject": f"m/{number}", "files": {"w": sha256(data).hexdigest()}, "folder": None}
+        return {
+            "subject": f"m/{number}",
+            "files": {"w": sha256(data).hexdigest()},
+            "folder": None,
+        }
 
     said = [
         {"subject": "m", "files": None, "folder": str(tmp_path)},
@@ -299,7 +321,9 @@ def test_entries_of_deliveries_that_came_meanwhile_are_read(
     from dataclasses import replace
 
     with open_service(tmp_path / "home") as service:
-        service.add_model("m", "colours", replace(given, publish_to=str(tmp_path / "out")), "ann")
+        service.add_model(
+            "m", "colours", replace(given, publish_to=str(tmp_path / "out")), "ann"
+        )
         size = service.core.desk.ledger.size()
         forget(service, "red")
         (said,) = service.verification.delivered_since(size)
@@ -322,7 +346,9 @@ def test_filing_and_a_new_key_do_not_wait_for_a_bundle(
     colours = iter(("blue", "green"))
 
     def work() -> None:
-        done.append(service.forget("m", ForgetOptions(concepts=(next(colours),)), "ann"))
+        done.append(
+            service.forget("m", ForgetOptions(concepts=(next(colours),)), "ann")
+        )
         done.append(service.checkpoints.rotate_key("routine", "ann"))
 
     def slowly(digest: str) -> Any:

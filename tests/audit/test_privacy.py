@@ -26,13 +26,17 @@ def test_a_private_request_names_nothing_and_works_like_another(
 ) -> None:
     open_one = forget(service, "red")
     revert(service, open_one)
-    request = forget(service, "red", private=True, reason="Ms Example asked", ticket="case 11")
+    request = forget(
+        service, "red", private=True, reason="Ms Example asked", ticket="case 11"
+    )
     service.measure()
     number = request["revision"]
     assert service.revision("m", number)["rank"] == 1
     metrics = service.revision("m", number)["metrics"]
     assert metrics["forget_acc"] == service.revision("m", 1)["metrics"]["forget_acc"]
-    assert not {"cells", "concepts", "redirects", "spills_to", "base_diff"} & set(metrics)
+    assert not {"cells", "concepts", "redirects", "spills_to", "base_diff"} & set(
+        metrics
+    )
     mine = [e for e in service.core.desk.ledger.entries() if e["seq"] >= request["seq"]]
     made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None
@@ -49,7 +53,9 @@ def test_a_private_request_names_nothing_and_works_like_another(
         service.forget("m", ForgetOptions(concepts=("red",)), "ann")
 
 
-def test_shredding_leaves_every_proof_and_no_text(service: Service, tmp_path: Path) -> None:
+def test_shredding_leaves_every_proof_and_no_text(
+    service: Service, tmp_path: Path
+) -> None:
     request = forget(service, "red", private=True, reason="Ms Example asked")
     service.bundles.bundle(tmp_path / "before.zip", request=request["id"])
     with pytest.raises(Usage, match="needs a reason"):
@@ -62,7 +68,9 @@ def test_shredding_leaves_every_proof_and_no_text(service: Service, tmp_path: Pa
     with pytest.raises(Conflict, match="destroyed"):
         service.requests.shred(request["id"], "again", "dpo")
     assert service.verification.verify(again=True)["holds"]
-    assert verify_offline(tmp_path / "before.zip", service.checkpoints.key(), again=True)["holds"]
+    assert verify_offline(
+        tmp_path / "before.zip", service.checkpoints.key(), again=True
+    )["holds"]
     revert(service, request)
     assert service.requests.show(request["id"])["state"] == "reverted"
     other = forget(service, "blue")
@@ -76,21 +84,35 @@ def test_a_text_is_destroyed_even_where_a_crash_came_between(
     request = forget(service, "red", private=True, reason="Ms Example asked")
     monkeypatch.setattr(service.core.private, "shred", lambda name: None)
     service.requests.shred(request["id"], "cut off", "dpo")
-    service.core.private.folder.joinpath("orphan.key").write_bytes(b"filed, but never recorded")
+    service.core.private.folder.joinpath("orphan.key").write_bytes(
+        b"filed, but never recorded"
+    )
     service.close()
     with open_service(tmp_path / "home") as again:
-        assert again.core.private.names() == ["orphan"], "no entry says that it is to be destroyed"
+        assert again.core.private.names() == ["orphan"], (
+            "no entry says that it is to be destroyed"
+        )
 
 
-def test_an_export_of_private_forgets_must_be_meant(service: Service, tmp_path: Path) -> None:
+def test_an_export_of_private_forgets_must_be_meant(
+    service: Service, tmp_path: Path
+) -> None:
     request = forget(service, "red", private=True)
     with pytest.raises(Denied, match="--disclose"):
         service.export("m", tmp_path / "out", "ann", format="edit")
     service.export(
-        "m", tmp_path / "out", "ann", format="edit", disclose=True, recipient="partner@example.org"
+        "m",
+        tmp_path / "out",
+        "ann",
+        format="edit",
+        disclose=True,
+        recipient="partner@example.org",
     )
     (export,) = service.audit.why("m", request["revision"])["exports"]
-    assert (export["recipient"], export["disclosed"]) == ("partner@example.org", [request["id"]])
+    assert (export["recipient"], export["disclosed"]) == (
+        "partner@example.org",
+        [request["id"]],
+    )
 
 
 def test_a_private_request_is_filed_once_with_its_key(service: Service) -> None:
@@ -105,5 +127,7 @@ def test_a_private_request_is_filed_once_with_its_key(service: Service) -> None:
 
     with pytest.raises(KeyReused):
         service.forget(
-            "m", ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"), "ann"
+            "m",
+            ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"),
+            "ann",
         )

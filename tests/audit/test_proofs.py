@@ -39,7 +39,9 @@ def test_the_key_that_is_shown_is_the_one_that_was_checked(
 
 
 @pytest.mark.parametrize("signs", ["old", "new", "neither", "others"])
-def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, signs: str) -> None:
+def test_a_changed_key_needs_both_signatures(
+    service: Service, tmp_path: Path, signs: str
+) -> None:
     """The row of the threat table: the key is changed without the old one's signature (or the new
     one's).
     """
@@ -50,12 +52,22 @@ def test_a_changed_key_needs_both_signatures(service: Service, tmp_path: Path, s
     old, new = ledger.signer, Signer.at(tmp_path / "new.key", ledger.origin)
     stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
     text = rotation_text(ledger.origin, old.key, new.key)
-    by = {"old": old if signs == "old" else stranger, "new": new if signs == "new" else stranger}
-    message = rotation_text("govd/other", old.key, new.key) if signs == "others" else text
+    by = {
+        "old": old if signs == "old" else stranger,
+        "new": new if signs == "new" else stranger,
+    }
+    message = (
+        rotation_text("govd/other", old.key, new.key) if signs == "others" else text
+    )
     by = {"old": old, "new": new} if signs == "others" else by
     payload = {"old": str(old.key), "new": str(new.key), "reason": "mine now"}
-    payload |= {f"signature_{n}": base64.b64encode(s.raw(message)).decode() for n, s in by.items()}
-    service.core.desk.append([Draft("key.rotate", new.key.id.hex(), "eve", "", payload)])
+    payload |= {
+        f"signature_{n}": base64.b64encode(s.raw(message)).decode()
+        for n, s in by.items()
+    }
+    service.core.desk.append(
+        [Draft("key.rotate", new.key.id.hex(), "eve", "", payload)]
+    )
     ledger.signer = new
     ledger.checkpoint()
     found = service.verification.verify(key=str(old.key))
@@ -78,12 +90,18 @@ def test_a_stolen_old_key_deceives_only_who_knows_no_other(
     kept, new = service.checkpoints.checkpoint(), service.checkpoints.key()
     from tests.ledger.forging import forged
 
-    rows = [dict(e) for e in service.core.desk.ledger.entries() if e["kind"] != "key.rotate"]
-    artifacts = [service.core.artifacts.get(d) for d in service.core.artifacts.digests()]
+    rows = [
+        dict(e) for e in service.core.desk.ledger.entries() if e["kind"] != "key.rotate"
+    ]
+    artifacts = [
+        service.core.artifacts.get(d) for d in service.core.artifacts.digests()
+    ]
     named = json.dumps(rows)
     import hashlib
 
-    files = forged(rows, [a for a in artifacts if hashlib.sha256(a).hexdigest() in named], thief)
+    files = forged(
+        rows, [a for a in artifacts if hashlib.sha256(a).hexdigest() in named], thief
+    )
     path = tmp_path / "forged.zip"
     path.write_bytes(zipped(files).getvalue())
     found = verify_offline(path, str(thief.key), kept=[before])
@@ -101,7 +119,9 @@ def test_the_ledger_is_not_signed_while_its_key_is_changed(
     import threading
 
     found: list[str] = []
-    asking = threading.Thread(target=lambda: found.append(service.checkpoints.checkpoint()))
+    asking = threading.Thread(
+        target=lambda: found.append(service.checkpoints.checkpoint())
+    )
     finish = service.checkpoints.rotation.finish
 
     def slowly() -> None:
@@ -116,7 +136,9 @@ def test_the_ledger_is_not_signed_while_its_key_is_changed(
     assert service.verification.verify()["holds"]
 
 
-def test_what_is_done_in_other_peoples_names_is_not_found(service: Service, tmp_path: Path) -> None:
+def test_what_is_done_in_other_peoples_names_is_not_found(
+    service: Service, tmp_path: Path
+) -> None:
     """The row of the threat table that says so: the verdict holds, and says that names are only
     recorded.
     """
@@ -128,7 +150,9 @@ def test_what_is_done_in_other_peoples_names_is_not_found(service: Service, tmp_
     assert not any("judge" in line for line in found["proven"])
     service.bundles.bundle(tmp_path / "b.zip")
     found = verify_offline(tmp_path / "b.zip", service.checkpoints.key())
-    assert any("judge (legacy): asked to forget red" in line for line in found["recorded"])
+    assert any(
+        "judge (legacy): asked to forget red" in line for line in found["recorded"]
+    )
     assert not any("judge" in line for line in found["proven"])
 
 
@@ -142,7 +166,9 @@ def test_everything_brings_one_statement_for_each_published_model(
     files = unzipped((tmp_path / "all.zip").read_bytes())
     names = [n for n in files if n.startswith("statements/")]
     assert names == ["statements/m-1.dsse.json", "statements/n-1.dsse.json"]
-    assert all(opened(files[n], service.core.desk.ledger.signer.key).signed for n in names)  # type: ignore[union-attr]
+    assert all(
+        opened(files[n], service.core.desk.ledger.signer.key).signed for n in names
+    )  # type: ignore[union-attr]
     found = verify_offline(tmp_path / "all.zip", service.checkpoints.key())
     assert found["holds"]
     assert "revision 1 of m" in found["claim"]
@@ -159,13 +185,19 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
     assert (said.size, said.root.hex()) == (proof["size"], proof["root"])
     leaf = merkle.leaf_hash(proof["body"].encode())
     assert leaf.hex() == proof["leaf"]
-    assert merkle.included(3, said.size, leaf, [bytes.fromhex(s) for s in proof["path"]], said.root)
+    assert merkle.included(
+        3, said.size, leaf, [bytes.fromhex(s) for s in proof["path"]], said.root
+    )
     assert service.proofs.proof(3, old.size)["size"] == old.size
     grown = service.proofs.consistency(old.size)
     assert grown["old_root"] == old.root.hex()
     new = LogCheckpoint.open(grown["checkpoint"], key)
     assert merkle.consistent(
-        old.size, new.size, old.root, new.root, [bytes.fromhex(s) for s in grown["path"]]
+        old.size,
+        new.size,
+        old.root,
+        new.root,
+        [bytes.fromhex(s) for s in grown["path"]],
     )
     for wrong in (-1, 10**6):
         with pytest.raises(NotFound, match="there is no entry"):
@@ -179,7 +211,9 @@ def test_anybody_can_check_single_proofs(service: Service) -> None:
             service.proofs.consistency(wrong)
 
 
-def test_checking_a_bundle_loads_no_database_and_no_model(service: Service, tmp_path: Path) -> None:
+def test_checking_a_bundle_loads_no_database_and_no_model(
+    service: Service, tmp_path: Path
+) -> None:
     import subprocess
     import sys
 
@@ -223,7 +257,9 @@ def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
             raw.execute(f"DROP TRIGGER {name}")
-        body = raw.execute("SELECT body FROM entries WHERE seq = ?", (red["seq"],)).fetchone()[0]
+        body = raw.execute(
+            "SELECT body FROM entries WHERE seq = ?", (red["seq"],)
+        ).fetchone()[0]
         raw.execute(
             "UPDATE entries SET body = ? WHERE seq = ?",
             (body.replace(b'"ann"', b'"bob"'), red["seq"]),
@@ -236,7 +272,9 @@ def test_nothing_is_proven_or_rebuilt_from_entries_that_were_changed(
     assert service.requests.show(red["id"])["filed_by"] == "ann"
 
 
-def test_where_all_was_taken_back_nothing_is_claimed(service: Service, tmp_path: Path) -> None:
+def test_where_all_was_taken_back_nothing_is_claimed(
+    service: Service, tmp_path: Path
+) -> None:
     red = forget(service, "red")
     service.revert(red["id"], "taken back", "ann")
     service.reconcile()

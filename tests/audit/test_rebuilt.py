@@ -25,8 +25,13 @@ def test_sql_reads_and_does_nothing_else(service: Service) -> None:
     assert service.audit.sql("SELECT count(*) FROM log")["rows"] == [
         [service.core.desk.ledger.size()]
     ]
-    assert service.audit.sql("SELECT decision FROM votes")["rows"][0] in (["allow"], ["wait"])
-    assert service.audit.sql("SELECT model, number, forget_acc FROM revisions")["rows"][0][:2] == [
+    assert service.audit.sql("SELECT decision FROM votes")["rows"][0] in (
+        ["allow"],
+        ["wait"],
+    )
+    assert service.audit.sql("SELECT model, number, forget_acc FROM revisions")["rows"][
+        0
+    ][:2] == [
         "m",
         1,
     ]
@@ -65,7 +70,10 @@ def test_sql_that_takes_too_much_harms_nobody(
         (many, "larger than 8 MiB"),
         (f"{n} group_concat(i) FROM n", "too big|longer than|memory"),
         (f"{n} i FROM n ORDER BY -i", "memory|longer than"),
-        ("SELECT printf('%.*c', 900000, 'x') || printf('%.*c', 900000, 'x')", "too big"),
+        (
+            "SELECT printf('%.*c', 900000, 'x') || printf('%.*c', 900000, 'x')",
+            "too big",
+        ),
         (f"SELECT {', '.join(['1'] * 500)}", "too many columns"),
         ("SELECT 1" + " UNION ALL SELECT 1" * 200, "too many terms|compound"),
     ):
@@ -73,9 +81,9 @@ def test_sql_that_takes_too_much_harms_nobody(
             service.audit.sql(text, seconds=2)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown < 100, f"the daemon grew by {grown:.0f} MiB"
-    assert service.audit.sql("SELECT 1.5, 9e999, -9e999, NULL, x'00ff', 'é', 9007199254740993")[
-        "rows"
-    ] == [[1.5, "inf", "-inf", None, "00ff", "é", 9007199254740993]]
+    assert service.audit.sql(
+        "SELECT 1.5, 9e999, -9e999, NULL, x'00ff', 'é', 9007199254740993"
+    )["rows"] == [[1.5, "inf", "-inf", None, "00ff", "é", 9007199254740993]]
     assert service.audit.sql("SELECT CAST(x'ff61' AS TEXT)")["rows"] == [["\ufffda"]]
     for seconds in (0, -1, float("nan"), 1e9):
         with pytest.raises(Usage, match="may take up to"):
@@ -174,7 +182,9 @@ def test_a_rotation_that_was_cut_off_is_finished_or_undone(
 
     with monkeypatch.context() as broken:
         broken.setattr(
-            "govd.audit.key_rotation.os.replace" if recorded else "govd.views.desk.Desk.append",
+            "govd.audit.key_rotation.os.replace"
+            if recorded
+            else "govd.views.desk.Desk.append",
             crash,
         )
         with pytest.raises(RuntimeError):
@@ -205,9 +215,8 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(
     service.close()
     key = tmp_path / "home" / "keys" / "signing.key"
     key.unlink()
-    with pytest.raises(
-        BadFile, match="the key that signs this ledger is missing"
-    ):  # none is made in its place
+    # none is made in its place
+    with pytest.raises(BadFile, match="the key that signs this ledger is missing"):
         open_service(tmp_path / "home")
     Signer.at(key, service.core.desk.ledger.origin)
     unsigned(tmp_path / "home")

@@ -18,7 +18,9 @@ from tests.audit.forging import changed, forget
 
 def dropped_triggers(raw: sqlite3.Connection) -> list[str]:
     """Take the triggers away; the statements that make them again."""
-    triggers = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    triggers = raw.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    ).fetchall()
     for name, _ in triggers:
         raw.execute(f"DROP TRIGGER {name}")
     return [sql for _, sql in triggers]
@@ -32,7 +34,9 @@ def forged(home: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
 
     with sqlite3.connect(home / "ledger.db") as raw:
         triggers = dropped_triggers(raw)
-        bodies = [body for (body,) in raw.execute("SELECT body FROM entries ORDER BY seq")]
+        bodies = [
+            body for (body,) in raw.execute("SELECT body FROM entries ORDER BY seq")
+        ]
         rows = [json.loads(body) for body in bodies]
         change(rows)
         tree = merkle.Growing()
@@ -40,8 +44,13 @@ def forged(home: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
         for seq, row in enumerate(rows):
             body = canonical.encode(row)
             first = min(first, seq) if body != bodies[seq] else first
-            nodes = b"".join(value for _, _, value in tree.add(merkle.leaf_hash(body))[1:])
-            raw.execute("UPDATE entries SET body = ?, nodes = ? WHERE seq = ?", (body, nodes, seq))
+            nodes = b"".join(
+                value for _, _, value in tree.add(merkle.leaf_hash(body))[1:]
+            )
+            raw.execute(
+                "UPDATE entries SET body = ?, nodes = ? WHERE seq = ?",
+                (body, nodes, seq),
+            )
         raw.execute("DELETE FROM checkpoints WHERE size > ?", (first,))
         for statement in triggers:
             raw.execute(statement)
@@ -73,7 +82,10 @@ def test_a_forged_tail_is_found_and_never_signed(
     found = again.verification.verify()
     assert not found["holds"]
     if kept:
-        assert f"the first {size} entries are not those that were signed" in found["faults"][0]
+        assert (
+            f"the first {size} entries are not those that were signed"
+            in found["faults"][0]
+        )
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
             again.forget("m", ForgetOptions(concepts=("blue",)), "ann")
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
@@ -84,9 +96,9 @@ def test_a_forged_tail_is_found_and_never_signed(
     again.close()
     if kept:
         with sqlite3.connect(home / "ledger.db") as raw:
-            assert raw.execute("SELECT max(size) FROM checkpoints").fetchone()[0] < size, (
-                "the forgery is not signed"
-            )
+            assert (
+                raw.execute("SELECT max(size) FROM checkpoints").fetchone()[0] < size
+            ), "the forgery is not signed"
         raw.close()
 
 
@@ -100,12 +112,16 @@ def test_a_home_of_an_earlier_version_keeps_what_was_signed_from_its_first_openi
     open_service(home).close()
     forged(home, renamed)
     with open_service(home) as again:
-        assert "are not those that were signed" in again.verification.verify()["faults"][0]
+        assert (
+            "are not those that were signed" in again.verification.verify()["faults"][0]
+        )
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
             again.core.desk.ledger.checkpoint()
 
 
-def test_a_forgery_under_a_running_daemon_is_never_signed(service: Service, tmp_path: Path) -> None:
+def test_a_forgery_under_a_running_daemon_is_never_signed(
+    service: Service, tmp_path: Path
+) -> None:
     """Entries that were not signed yet are those that this process wrote."""
     service.core.desk.append(
         [
@@ -203,14 +219,18 @@ def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(
     assert "what no ledger has" in service.verification.verify()["faults"][0]
     service.close()
     with open_service(tmp_path / "home") as again:
-        with pytest.raises(BadFile, match=r"what no ledger has: (trigger|view|index) 'x'"):
+        with pytest.raises(
+            BadFile, match=r"what no ledger has: (trigger|view|index) 'x'"
+        ):
             again.forget("m", ForgetOptions(concepts=("red",)), "ann")
         assert again.core.desk.ledger.size() == size
         assert not again.verification.verify()["holds"]
         assert "what no ledger has" in again.status()["ledger"]["fault"]
 
 
-@pytest.mark.parametrize("what", ["an insert that is ignored", "an insert that is changed"])
+@pytest.mark.parametrize(
+    "what", ["an insert that is ignored", "an insert that is changed"]
+)
 @pytest.mark.parametrize("many", [1, 3])
 def test_an_entry_that_was_not_stored_was_not_filed(
     service: Service, tmp_path: Path, what: str, many: int
@@ -221,14 +241,20 @@ def test_an_entry_that_was_not_stored_was_not_filed(
     changed(tmp_path / "home" / "ledger.db", STRANGERS[what])
     size = service.core.desk.ledger.size()
     with pytest.raises(BadFile, match="not stored as they were written"):
-        service.core.desk.append([Draft("note", "x", "ann", "", {"reason": "one"})] * many)
-    assert service.core.desk.ledger.size() == size, "what was read back wrong was not committed"
+        service.core.desk.append(
+            [Draft("note", "x", "ann", "", {"reason": "one"})] * many
+        )
+    assert service.core.desk.ledger.size() == size, (
+        "what was read back wrong was not committed"
+    )
     assert "not stored as they were written" in service.status()["ledger"]["fault"], (
         "and nothing is appended from here on"
     )
 
 
-def test_triggers_that_were_taken_away_are_made_again(service: Service, tmp_path: Path) -> None:
+def test_triggers_that_were_taken_away_are_made_again(
+    service: Service, tmp_path: Path
+) -> None:
     service.close()
     changed(
         tmp_path / "home" / "ledger.db",

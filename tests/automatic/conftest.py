@@ -29,7 +29,9 @@ class Nightly:
         part.replace(path)
         return path
 
-    def run(self, content: str | bytes | None = None, name: str = "names.csv") -> Record:
+    def run(
+        self, content: str | bytes | None = None, name: str = "names.csv"
+    ) -> Record:
         """The one run that there is now."""
         if content is not None:
             self.write(content, name)

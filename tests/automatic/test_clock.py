@@ -33,13 +33,17 @@ def test_what_failed_is_due_when_it_was_put_off_to(ticking: list[float]) -> None
     assert table.is_due("a", DAY, None, NOW)
 
 
-def test_after_a_start_the_records_count_but_never_a_time_to_come(ticking: list[float]) -> None:
+def test_after_a_start_the_records_count_but_never_a_time_to_come(
+    ticking: list[float],
+) -> None:
     table = Timetable()
     assert not table.is_due("a", DAY, spelled(NOW - timedelta(hours=23)), NOW)
     assert table.is_due("b", DAY, spelled(NOW - timedelta(hours=24)), NOW)
     assert not table.is_due("c", DAY, spelled(NOW + timedelta(days=400)), NOW)
     ticking[0] += 3600
-    assert table.is_due("a", DAY, spelled(NOW - timedelta(hours=23)), NOW), "the wall clock stands"
+    assert table.is_due("a", DAY, spelled(NOW - timedelta(hours=23)), NOW), (
+        "the wall clock stands"
+    )
     assert not table.is_due("c", DAY, spelled(NOW + timedelta(days=400)), NOW)
     ticking[0] += DAY
     assert table.is_due("c", DAY, spelled(NOW + timedelta(days=400)), NOW)
@@ -79,7 +83,9 @@ def test_an_interval_is_written_with_its_unit(text: str, seconds: float) -> None
     assert seconds_of(text, "every") == seconds
 
 
-@pytest.mark.parametrize("text", ["", "24", "0s", "-1h", "1.5h", "367d", "daily", "1000000000000d"])
+@pytest.mark.parametrize(
+    "text", ["", "24", "0s", "-1h", "1.5h", "367d", "daily", "1000000000000d"]
+)
 def test_what_is_no_interval_is_refused(text: str) -> None:
     with pytest.raises(Usage, match="every"):
         seconds_of(text, "every")

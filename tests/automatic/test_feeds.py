@@ -26,7 +26,9 @@ def result(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_each_row_is_a_request_and_is_answered(nightly: Nightly, service: Service) -> None:
+def test_each_row_is_a_request_and_is_answered(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     path = nightly.write(
         b"\xef\xbb\xbfConcept;domains;ticket;reason\r\n"
@@ -40,9 +42,19 @@ def test_each_row_is_a_request_and_is_answered(nightly: Nightly, service: Servic
         (5, "refused"),
         (6, "refused"),
     ]
-    assert run["counts"] == {"rows": 5, "missing": 0, "filed": 2, "already": 1, "refused": 2}
+    assert run["counts"] == {
+        "rows": 5,
+        "missing": 0,
+        "filed": 2,
+        "already": 1,
+        "refused": 2,
+    }
     request = service.requests.show(run["rows"][0]["request"])
-    assert (request.filed_by, request.ticket, request.reason) == ("feed:nightly", "T-1", "a; b")
+    assert (request.filed_by, request.ticket, request.reason) == (
+        "feed:nightly",
+        "T-1",
+        "a; b",
+    )
     assert request.source == {
         "feed": "nightly",
         "document": "names.csv",
@@ -62,14 +74,23 @@ def test_each_row_is_a_request_and_is_answered(nightly: Nightly, service: Servic
     assert "moon" in rows[3][5]
     nightly.settle()
     assert nightly.states()["red"] == "in_force"
-    assert service.audit.log(kind="feed.run", actor="feed:nightly")[0]["payload"]["run"] == 1
+    assert (
+        service.audit.log(kind="feed.run", actor="feed:nightly")[0]["payload"]["run"]
+        == 1
+    )
 
 
-def test_all_rows_are_one_append_and_one_revision(nightly: Nightly, service: Service) -> None:
+def test_all_rows_are_one_append_and_one_revision(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     nightly.run("concept\nred\nblue\npink\n")
-    entries = service.audit.log(kind="request.file") + service.audit.log(kind="feed.run")
-    assert [e["seq"] for e in entries] == list(range(entries[0]["seq"], entries[0]["seq"] + 4))
+    entries = service.audit.log(kind="request.file") + service.audit.log(
+        kind="feed.run"
+    )
+    assert [e["seq"] for e in entries] == list(
+        range(entries[0]["seq"], entries[0]["seq"] + 4)
+    )
     nightly.settle()
     (revision,) = service.revisions("m")
     assert len(revision["requests"]) == 3
@@ -91,7 +112,9 @@ def test_what_was_taken_is_not_taken_again(nightly: Nightly, service: Service) -
     ]
 
 
-def test_a_name_that_somebody_else_wants_is_no_fault(nightly: Nightly, service: Service) -> None:
+def test_a_name_that_somebody_else_wants_is_no_fault(
+    nightly: Nightly, service: Service
+) -> None:
     other = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     nightly.add()
     run = nightly.run("red\n", "names.txt")
@@ -102,10 +125,26 @@ def test_a_name_that_somebody_else_wants_is_no_fault(nightly: Nightly, service: 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.json", json.dumps([{"concept": "red", "domains": ["dark"]}, "blue", {"colour": 1}, 7])),
-        ("a.json", json.dumps({"rows": [{"concept": "red", "domain": "dark"}, "blue", {}, None]})),
-        ("a.ndjson", '{"concept": "red", "domain": "dark"}\n"blue"\n{"concept": 7}\n{"x"\n'),
-        ("a.jsonl", '{"concept": ["red"], "domains": "dark"}\n"blue"\n\n{"strength": true}\n[]'),
+        (
+            "a.json",
+            json.dumps(
+                [{"concept": "red", "domains": ["dark"]}, "blue", {"colour": 1}, 7]
+            ),
+        ),
+        (
+            "a.json",
+            json.dumps(
+                {"rows": [{"concept": "red", "domain": "dark"}, "blue", {}, None]}
+            ),
+        ),
+        (
+            "a.ndjson",
+            '{"concept": "red", "domain": "dark"}\n"blue"\n{"concept": 7}\n{"x"\n',
+        ),
+        (
+            "a.jsonl",
+            '{"concept": ["red"], "domains": "dark"}\n"blue"\n\n{"strength": true}\n[]',
+        ),
     ],
 )
 def test_rows_of_json_are_answered_in_a_line_each(
@@ -113,7 +152,12 @@ def test_rows_of_json_are_answered_in_a_line_each(
 ) -> None:
     nightly.add()
     run = nightly.run(content, name)
-    assert [row["answer"] for row in run["rows"]] == ["filed", "filed", "refused", "refused"]
+    assert [row["answer"] for row in run["rows"]] == [
+        "filed",
+        "filed",
+        "refused",
+        "refused",
+    ]
     lines = (nightly.folder / f"{name}.result.ndjson").read_text().splitlines()
     assert [json.loads(line)["concepts"] for line in lines[:2]] == [["red"], ["blue"]]
 
@@ -145,12 +189,16 @@ def test_a_document_that_cannot_be_read_is_held_and_files_nothing(
 
 
 @pytest.mark.parametrize("content", ["", "\n# nothing yet\n", "concept,ticket\n"])
-def test_a_document_without_rows_asks_for_nothing(nightly: Nightly, content: str) -> None:
+def test_a_document_without_rows_asks_for_nothing(
+    nightly: Nightly, content: str
+) -> None:
     nightly.add()
     assert nightly.run(content)["counts"] == {"rows": 0, "missing": 0}
 
 
-def test_a_file_that_is_being_written_is_not_read(nightly: Nightly, service: Service) -> None:
+def test_a_file_that_is_being_written_is_not_read(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     path = nightly.folder / "names.csv"
     with path.open("w") as file:
@@ -176,7 +224,11 @@ def test_a_look_brings_no_more_than_memory_has_room_for(
 ) -> None:
     monkeypatch.setattr(folder, "LOOK_BYTES", 8)
     nightly.add()
-    for name, colour in (("a.txt", "red\n"), ("b.txt", "orange\n"), ("c.txt", "pink\n")):
+    for name, colour in (
+        ("a.txt", "red\n"),
+        ("b.txt", "orange\n"),
+        ("c.txt", "pink\n"),
+    ):
         nightly.write(colour, name)
     look = service.feeds.run("nightly", NOW)
     assert [run["document"] for run in look["runs"]] == ["a.txt", "b.txt"]
@@ -184,7 +236,9 @@ def test_a_look_brings_no_more_than_memory_has_room_for(
     assert [run["document"] for run in nightly.look()] == ["c.txt"]
 
 
-def test_links_hidden_files_and_results_are_not_read(nightly: Nightly, tmp_path: Path) -> None:
+def test_links_hidden_files_and_results_are_not_read(
+    nightly: Nightly, tmp_path: Path
+) -> None:
     nightly.add()
     (tmp_path / "elsewhere.csv").write_text("red\n")
     (nightly.folder / "link.csv").symlink_to(tmp_path / "elsewhere.csv")
@@ -214,13 +268,17 @@ def test_a_result_that_cannot_be_written_is_told_and_written_later(
 
 def test_what_no_file_can_hold_is_refused_and_answered(nightly: Nightly) -> None:
     nightly.add()
-    run = nightly.run(b'["\\ud800", "red", {"concept": "blue", "domain": "\\udfff"}]', "a.json")
+    run = nightly.run(
+        b'["\\ud800", "red", {"concept": "blue", "domain": "\\udfff"}]', "a.json"
+    )
     assert [row["answer"] for row in run["rows"]] == ["refused", "filed", "refused"]
     lines = (nightly.folder / "a.json.result.ndjson").read_text().splitlines()
     assert json.loads(lines[0])["concepts"] == ["?"]
 
 
-def test_a_path_is_the_address_of_its_folder(nightly: Nightly, service: Service) -> None:
+def test_a_path_is_the_address_of_its_folder(
+    nightly: Nightly, service: Service
+) -> None:
     settings = FeedSettings("plain", str(nightly.folder), "m")
     assert service.feeds.add(settings, "ann", NOW)["url"] == nightly.folder.as_uri()
 
@@ -235,7 +293,9 @@ def test_what_looks_like_a_formula_is_none_in_the_result(nightly: Nightly) -> No
 # -- once is enough
 
 
-def test_a_row_that_people_ended_is_not_asked_for_again(nightly: Nightly, service: Service) -> None:
+def test_a_row_that_people_ended_is_not_asked_for_again(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     first = nightly.run("navy\n", "names.txt")
     nightly.settle()
@@ -258,21 +318,29 @@ def test_a_row_with_a_key_of_its_own_cannot_become_another(nightly: Nightly) -> 
     assert first["rows"][0]["request"] in other["rows"][0]["reason"]
 
 
-def test_private_rows_leave_no_name_in_the_ledger(nightly: Nightly, service: Service) -> None:
+def test_private_rows_leave_no_name_in_the_ledger(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
-    run = nightly.run("concept,private,reason\nred,yes,her wish\nmagenta,yes,\nred,yes,\n")
+    run = nightly.run(
+        "concept,private,reason\nred,yes,her wish\nmagenta,yes,\nred,yes,\n"
+    )
     assert [row["answer"] for row in run["rows"]] == ["filed", "filed", "already"]
     assert run["digest"].startswith("private:")
     text = json.dumps([dict(e) for e in service.audit.log(limit=1000)])
     assert "magenta" not in text
     assert "her wish" not in text
-    assert answers(nightly.run("concept,private,reason\nred,yes,her wish\n")) == [(2, "already")]
+    assert answers(nightly.run("concept,private,reason\nred,yes,her wish\n")) == [
+        (2, "already")
+    ]
 
 
 # -- held
 
 
-def test_a_run_of_a_hundred_times_the_usual_is_held(nightly: Nightly, service: Service) -> None:
+def test_a_run_of_a_hundred_times_the_usual_is_held(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     nightly.run("red\n", "a.txt")
     many = "".join(f"colour {n}\n" for n in range(100))
@@ -282,7 +350,9 @@ def test_a_run_of_a_hundred_times_the_usual_is_held(nightly: Nightly, service: S
     assert nightly.states() == {"red": "filed"}
     assert "held" in (nightly.folder / "b.txt.result.csv").read_text()
     assert nightly.look() == [], "once is enough"
-    assert nightly.run(many.partition("\n")[2], "c.txt")["state"] == "done", "99 are not 100"
+    assert nightly.run(many.partition("\n")[2], "c.txt")["state"] == "done", (
+        "99 are not 100"
+    )
     with pytest.raises(Usage, match="reason"):
         service.feeds.release("nightly", 2, " ", "ann")
     released = service.feeds.release("nightly", 2, "a whole catalogue", "ann")
@@ -302,12 +372,16 @@ def test_a_run_of_a_hundred_times_the_usual_is_held(nightly: Nightly, service: S
 
 
 @pytest.mark.parametrize("name", ["", "Up", "a/b", "..", "a" * 64, "a b"])
-def test_a_name_that_is_none_is_refused(service: Service, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_none_is_refused(
+    service: Service, tmp_path: Path, name: str
+) -> None:
     with pytest.raises(Usage):
         service.feeds.add(FeedSettings(name, tmp_path.as_uri()), "ann", NOW)
 
 
-def test_an_address_that_nothing_reads_is_refused(service: Service, tmp_path: Path) -> None:
+def test_an_address_that_nothing_reads_is_refused(
+    service: Service, tmp_path: Path
+) -> None:
     for url, error in (
         ("gopher://x", Unsupported),
         ((tmp_path / "none").as_uri(), NotFound),
@@ -319,7 +393,9 @@ def test_an_address_that_nothing_reads_is_refused(service: Service, tmp_path: Pa
     assert service.feeds.all() == []
 
 
-def test_a_feed_is_disabled_enabled_and_set_anew(nightly: Nightly, service: Service) -> None:
+def test_a_feed_is_disabled_enabled_and_set_anew(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     with pytest.raises(Conflict, match="there is a feed"):
         nightly.add()
@@ -346,10 +422,14 @@ def test_a_model_is_the_feeds_or_the_rows(nightly: Nightly, service: Service) ->
     run = nightly.run("concept,model\npink,m\nblue,\nred,other\n", "b.csv")
     assert [row["answer"] for row in run["rows"]] == ["filed", "filed", "refused"]
     with pytest.raises(NotFound):
-        service.feeds.add(FeedSettings("x", nightly.folder.as_uri(), "none"), "ann", NOW)
+        service.feeds.add(
+            FeedSettings("x", nightly.folder.as_uri(), "none"), "ann", NOW
+        )
 
 
-def test_while_everything_is_frozen_nothing_is_taken(nightly: Nightly, service: Service) -> None:
+def test_while_everything_is_frozen_nothing_is_taken(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add()
     nightly.write("red\n", "a.txt")
     service.freezing.freeze("a drill", "ann")
@@ -364,7 +444,9 @@ def test_while_everything_is_frozen_nothing_is_taken(nightly: Nightly, service: 
     assert not service.automatic.step(NOW), "it is not due"
 
 
-def test_views_made_anew_say_the_same_of_feeds(nightly: Nightly, service: Service) -> None:
+def test_views_made_anew_say_the_same_of_feeds(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add("revert")
     nightly.run("red\nblue\n", "a.txt")
     nightly.run(b"\xff", "b.txt")
@@ -372,7 +454,9 @@ def test_views_made_anew_say_the_same_of_feeds(nightly: Nightly, service: Servic
     before = service.feeds.all(), service.feeds.history("nightly")
     with service.core.desk.fold:
         fresh = service.core.desk.views_anew()
-    assert dict(fresh.feeds["nightly"]) == dict(service.core.desk.views.feeds["nightly"])
+    assert dict(fresh.feeds["nightly"]) == dict(
+        service.core.desk.views.feeds["nightly"]
+    )
     fresh.records.close()
     assert [run["state"] for run in before[1]] == ["done", "rejected"]
 
@@ -388,7 +472,10 @@ def test_a_backup_has_secrets_and_what_is_held(
     restore(tmp_path / "backup.tar", tmp_path / "restored")
     with open_service(tmp_path / "restored") as other:
         assert other.feeds.all()[1]["held"] == [1]
-        kept, secret = other.feeds.runs.files(other.feeds.feed("nightly")), "feeds/hook/secret"
+        kept, secret = (
+            other.feeds.runs.files(other.feeds.feed("nightly")),
+            "feeds/hook/secret",
+        )
         assert kept.held(1) is not None
         assert (tmp_path / "restored" / secret).read_text().startswith("whsec_")
 
@@ -402,7 +489,9 @@ def test_what_entries_about_feeds_say(nightly: Nightly, service: Service) -> Non
     service.feeds.enable("nightly", "ann")
     said = [sentence_of(entry) for entry in service.audit.log(kind="feed")]
     assert said[0] == f"the feed nightly was added: {nightly.folder.as_uri()}"
-    assert said[1] == "run 1 of the feed nightly (names.csv): 2 rows, 1 filed, 1 already"
+    assert (
+        said[1] == "run 1 of the feed nightly (names.csv): 2 rows, 1 filed, 1 already"
+    )
     assert said[2].startswith(
         "run 2 of the feed nightly (names.csv) is held for a person: names.csv"
     )

@@ -58,7 +58,9 @@ with open_service(Path(home)) as service:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["append", "answer", "feed.run", "look", "contribution.make"])
+@pytest.mark.parametrize(
+    "step", ["append", "answer", "feed.run", "look", "contribution.make"]
+)
 def test_a_run_that_is_killed_files_nothing_twice(
     step: str, tmp_path: Path, example_plugins: None, given: Given
 ) -> None:
@@ -69,22 +71,39 @@ def test_a_run_that_is_killed_files_nothing_twice(
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         service.feeds.add(FeedSettings("nightly", lists.as_uri(), "m"), "ann", NOW)
-    (lists / "names.csv").write_text("concept,domain\nred,\nblue,dark\nred,\npink,moon\n")
+    (lists / "names.csv").write_text(
+        "concept,domain\nred,\nblue,dark\nred,\npink,moon\n"
+    )
     command = [sys.executable, "-c", WORKER, str(home), step, str(TESTS)]
-    killed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    killed = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=120
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with open_service(home) as service:
         service.feeds.run("nightly", NOW)
         service.reconcile()
         assert service.feeds.run("nightly", NOW)["runs"] == []
         (run,) = service.feeds.history("nightly")
-        assert run["counts"] == {"rows": 4, "missing": 0, "filed": 2, "already": 1, "refused": 1}
-        states = {r.concepts[0].name: str(r.state) for r in service.core.desk.views.requests()}
+        assert run["counts"] == {
+            "rows": 4,
+            "missing": 0,
+            "filed": 2,
+            "already": 1,
+            "refused": 1,
+        }
+        states = {
+            r.concepts[0].name: str(r.state) for r in service.core.desk.views.requests()
+        }
         assert states == {"red": "in_force", "blue": "in_force"}
         assert len(service.audit.log(kind="request.file")) == 2
         assert service.verification.verify()["holds"]
     results = (lists / "names.csv.result.csv").read_text().splitlines()
-    assert [line.split(",")[3] for line in results[1:]] == ["filed", "filed", "already", "refused"]
+    assert [line.split(",")[3] for line in results[1:]] == [
+        "filed",
+        "filed",
+        "already",
+        "refused",
+    ]
 
 
 @pytest.fixture
@@ -110,11 +129,15 @@ def test_a_daemon_takes_what_lies_in_a_folder(
 ) -> None:
     lists = tmp_path / "lists"
     lists.mkdir()
-    (tmp_path / "labels.txt").write_text("\n".join(p.name for p in (pictures / "dark").iterdir()))
+    (tmp_path / "labels.txt").write_text(
+        "\n".join(p.name for p in (pictures / "dark").iterdir())
+    )
     options = ["--labels", str(tmp_path / "labels.txt"), "--domains", "bright,dark"]
     added = running.govd("model", "add", "m", "colours", *options, "--pool", str(pool))
     assert added.returncode == 0, added.stderr
-    feed = running.govd("feed", "add", "nightly", str(lists), "--model", "m", "--every", "1s")
+    feed = running.govd(
+        "feed", "add", "nightly", str(lists), "--model", "m", "--every", "1s"
+    )
     assert feed.returncode == 0, feed.stderr
     assert f"nightly is enabled: {lists.as_uri()}" in feed.stdout
     (lists / "names.csv.part").write_text("concept,domain\nred,\nmoon,nowhere\n")

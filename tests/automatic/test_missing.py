@@ -62,7 +62,9 @@ def test_the_same_scope_in_other_words_has_not_disappeared(nightly: Nightly) -> 
     assert [row["answer"] for row in run["rows"]] == ["already", "already"]
 
 
-def test_what_waits_is_withdrawn_and_may_come_back(nightly: Nightly, service: Service) -> None:
+def test_what_waits_is_withdrawn_and_may_come_back(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add("revert")
     (navy,) = in_force(nightly, "navy")
     assert service.requests.show(navy).state == "waiting"
@@ -104,7 +106,9 @@ def test_documents_of_other_names_take_nothing_back(nightly: Nightly) -> None:
     assert nightly.states() == {"red": "in_force", "blue": "in_force"}
 
 
-@pytest.mark.parametrize("content", [b"", b"concept,ticket\n", b"# all gone\n", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"concept,ticket\n", b"# all gone\n", b"\xff\xfe\x00"]
+)
 def test_what_comes_back_empty_or_unreadable_is_held(
     nightly: Nightly, service: Service, content: bytes
 ) -> None:
@@ -151,7 +155,11 @@ def test_a_revert_that_people_refuse_is_not_asked_for_again(
     (row,) = nightly.run("blue\n", "names.txt")["missing"]
     service.requests.decide(row["revert"], "withdraw", "red stays forgotten", "ann")
     (again,) = nightly.run("blue\npink\n", "names.txt")["missing"]
-    assert (again["request"], again["answer"], again["revert"]) == (red, "kept", row["revert"])
+    assert (again["request"], again["answer"], again["revert"]) == (
+        red,
+        "kept",
+        row["revert"],
+    )
 
 
 def test_a_row_that_comes_back_in_time_takes_its_revert_back(
@@ -167,7 +175,9 @@ def test_a_row_that_comes_back_in_time_takes_its_revert_back(
     assert service.requests.show(red).state == "in_force"
 
 
-def test_what_nobody_can_compare_any_more_stays(nightly: Nightly, service: Service) -> None:
+def test_what_nobody_can_compare_any_more_stays(
+    nightly: Nightly, service: Service
+) -> None:
     nightly.add("revert")
     run = nightly.run("concept,private\nred,yes\nblue,yes\n")
     nightly.settle()

@@ -31,5 +31,7 @@ def test_a_row_that_disappears_is_reverted_by_policy_and_one_that_stays_is_not(
     nightly.settle()
     assert nightly.states() == {"red": "reverted", "blue": "in_force"}
     reverts = [r for r in service.requests.all() if r["kind"] == "revert"]
-    assert [str(r["filed_by"]).partition("@")[0] for r in reverts] == ["policy:gone-from-the-list"]
+    assert [str(r["filed_by"]).partition("@")[0] for r in reverts] == [
+        "policy:gone-from-the-list"
+    ]
     assert service.policies.reports.replay()["agree"]

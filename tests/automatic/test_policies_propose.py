@@ -37,7 +37,9 @@ def no_expiry(service: Service) -> None:
 
 
 def in_force(service: Service, concept: str, **options: object) -> Record:
-    request = service.forget("m", ForgetOptions(concepts=(concept,), **options), "principal:ann")
+    request = service.forget(
+        "m", ForgetOptions(concepts=(concept,), **options), "principal:ann"
+    )
     service.reconcile()
     return service.requests.show(str(request["id"]))
 
@@ -65,7 +67,9 @@ def reverts(service: Service) -> list[Record]:
     return [r for r in service.requests.all() if r["kind"] == "revert"]
 
 
-def test_what_has_expired_is_reverted_in_the_name_of_the_policy(service: Service) -> None:
+def test_what_has_expired_is_reverted_in_the_name_of_the_policy(
+    service: Service,
+) -> None:
     request = expiring(service)
     enforced(service, EXPIRY.replace("{effect}", "allow"))
     assert not step(service, later(0)), "not before its time"
@@ -77,7 +81,9 @@ def test_what_has_expired_is_reverted_in_the_name_of_the_policy(service: Service
     assert not step(service, later(3)), "once"
 
 
-def test_a_policy_that_asks_files_a_revert_that_waits_for_a_person(service: Service) -> None:
+def test_a_policy_that_asks_files_a_revert_that_waits_for_a_person(
+    service: Service,
+) -> None:
     request = expiring(service)
     enforced(service, EXPIRY.replace("{effect}", "wait"))
     step(service, later(3))
@@ -91,7 +97,9 @@ def test_a_policy_that_asks_files_a_revert_that_waits_for_a_person(service: Serv
 
 def test_one_that_asks_goes_before_one_that_lets_go(service: Service) -> None:
     expiring(service)
-    enforced(service, EXPIRY.replace("{effect}", "allow").replace("expired", "a-lets-go"))
+    enforced(
+        service, EXPIRY.replace("{effect}", "allow").replace("expired", "a-lets-go")
+    )
     enforced(service, EXPIRY.replace("{effect}", "wait").replace("expired", "b-asks"))
     step(service, later(3))
     (revert,) = reverts(service)
@@ -105,7 +113,9 @@ def test_verify_finds_a_revert_that_should_have_waited(service: Service) -> None
     step(service, later(3))
     (revert,) = reverts(service)
     forged = {"reason": "", "by": revert["filed_by"], "automatic": True}
-    draft = Draft("request.approve", str(revert["id"]), str(revert["filed_by"]), "m", forged)
+    draft = Draft(
+        "request.approve", str(revert["id"]), str(revert["filed_by"]), "m", forged
+    )
     service.core.desk.append([draft])
     service.checkpoints.sign()
     faults = service.verification.verify()["faults"]
@@ -116,7 +126,9 @@ def test_what_people_rejected_is_not_proposed_again(service: Service) -> None:
     request = expiring(service)
     enforced(service, EXPIRY.replace("{effect}", "wait"))
     step(service, later(3))
-    service.requests.decide(str(reverts(service)[0]["id"]), "reject", "it stays", "principal:bob")
+    service.requests.decide(
+        str(reverts(service)[0]["id"]), "reject", "it stays", "principal:bob"
+    )
     step(service, later(4))
     assert len(reverts(service)) == 1
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
@@ -146,7 +158,9 @@ def test_a_hold_a_freeze_and_a_shadow_let_it_be(service: Service) -> None:
 def test_a_denied_expiry_stays_in_force(service: Service) -> None:
     request = expiring(service)
     enforced(service, EXPIRY.replace("{effect}", "deny"))
-    enforced(service, EXPIRY.replace("{effect}", "allow").replace("expired", "expired-too"))
+    enforced(
+        service, EXPIRY.replace("{effect}", "allow").replace("expired", "expired-too")
+    )
     step(service, later(3))
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
 
@@ -190,7 +204,9 @@ def test_what_waits_because_of_a_freeze_goes_on_after_it(service: Service) -> No
 
 
 @pytest.mark.parametrize("text", [EXPIRY.replace("{effect}", "allow"), LICENCE])
-def test_what_was_proposed_is_decided_again_the_same(service: Service, text: str) -> None:
+def test_what_was_proposed_is_decided_again_the_same(
+    service: Service, text: str
+) -> None:
     expiring(service, "green")
     in_force(service, "red", basis="licence")
     enforced(service, text)

@@ -32,7 +32,10 @@ class Endpoint:
                     self.end_headers()
                     return
                 self.send_response(endpoint.status)
-                sent = {"ETag": endpoint.etag, "Content-Length": str(len(endpoint.body))}
+                sent = {
+                    "ETag": endpoint.etag,
+                    "Content-Length": str(len(endpoint.body)),
+                }
                 for name, value in {**sent, **endpoint.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -67,11 +70,15 @@ def runs(service: Service) -> list[Any]:
     return found
 
 
-def test_it_is_asked_with_the_etag_of_what_was_taken(legal: Service, endpoint: Endpoint) -> None:
+def test_it_is_asked_with_the_etag_of_what_was_taken(
+    legal: Service, endpoint: Endpoint
+) -> None:
     (run,) = runs(legal)
     assert [row["answer"] for row in run["rows"]] == ["filed"]
     assert endpoint.asked[-1]["authorization"] == "Bearer token-of-ours"
-    assert "if-none-match" not in endpoint.asked[-1], "what was seen as it was added was not taken"
+    assert "if-none-match" not in endpoint.asked[-1], (
+        "what was seen as it was added was not taken"
+    )
     assert runs(legal) == []
     assert endpoint.asked[-1]["if-none-match"] == '"1"'
     endpoint.etag = '"2"'
@@ -95,7 +102,9 @@ def test_one_that_does_not_answer_is_told_and_tried_again(
     assert legal.feeds.show("legal")["fault"] == ""
 
 
-def test_one_that_fails_is_not_asked_again_at_once(legal: Service, endpoint: Endpoint) -> None:
+def test_one_that_fails_is_not_asked_again_at_once(
+    legal: Service, endpoint: Endpoint
+) -> None:
     endpoint.status = 503
     asked = len(endpoint.asked)
     for _ in range(3):
@@ -131,18 +140,29 @@ def test_a_body_has_bounds(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.org/x", "http://127.0.0.1.example.org/x", "http://[::2]/x", "http:///x"]
+    "url",
+    [
+        "http://example.org/x",
+        "http://127.0.0.1.example.org/x",
+        "http://[::2]/x",
+        "http:///x",
+    ],
 )
 def test_only_this_machine_is_asked_unencrypted(url: str) -> None:
     with pytest.raises(Usage, match="unencrypted"):
         polled.check_url(url)
 
 
-@pytest.mark.parametrize("url", ["https://example.org/x", "http://[::1]:8/x", "http://localhost/x"])
+@pytest.mark.parametrize(
+    "url", ["https://example.org/x", "http://[::1]:8/x", "http://localhost/x"]
+)
 def test_these_may_be_asked(url: str) -> None:
     assert polled.check_url(url).hostname
 
 
 def test_the_secret_is_in_no_entry_and_no_answer(legal: Service) -> None:
-    texts = [repr([dict(e) for e in legal.audit.log(limit=1000)]), repr(legal.feeds.all())]
+    texts = [
+        repr([dict(e) for e in legal.audit.log(limit=1000)]),
+        repr(legal.feeds.all()),
+    ]
     assert not any("token-of-ours" in text for text in texts)

@@ -52,7 +52,9 @@ class Sender:
         """The headers of a message."""
         at = str(int(datetime.now(UTC).timestamp()) + seconds)
         key = b64decode((secret or self.secret).removeprefix("whsec_"))
-        digest = hmac.new(key, f"{message}.{at}.".encode() + body, hashlib.sha256).digest()
+        digest = hmac.new(
+            key, f"{message}.{at}.".encode() + body, hashlib.sha256
+        ).digest()
         return {
             "webhook-id": message,
             "webhook-timestamp": at,
@@ -82,20 +84,30 @@ def rows(service: Service) -> list[Any]:
     return [(run["delivery"], [row["answer"] for row in run["rows"]]) for run in runs]
 
 
-def test_a_signed_document_is_kept_and_taken_once(sender: Sender, service: Service) -> None:
-    sent = sender.send(b'[{"concept": "red"}, {"concept": "moon", "domain": "x"}]', "m-1")
+def test_a_signed_document_is_kept_and_taken_once(
+    sender: Sender, service: Service
+) -> None:
+    sent = sender.send(
+        b'[{"concept": "red"}, {"concept": "moon", "domain": "x"}]', "m-1"
+    )
     assert (sent.status_code, sent.json()["id"]) == (202, "m-1")
     assert sender.send(b'["blue"]', "m-1").status_code == 409, "while it waits"
     assert rows(service) == [("m-1", ["filed", "refused"])]
     assert sender.send(b'["blue"]', "m-1").status_code == 409, "after it was taken"
     assert rows(service) == []
-    assert sender.send(b"concept\nred\nblue\n", "m-2", kind="text/csv").status_code == 202
-    assert sender.send(b'{"concept": "pink"}\n', "m-3", kind="application/x-ndjson").is_success
+    assert (
+        sender.send(b"concept\nred\nblue\n", "m-2", kind="text/csv").status_code == 202
+    )
+    assert sender.send(
+        b'{"concept": "pink"}\n', "m-3", kind="application/x-ndjson"
+    ).is_success
     assert rows(service) == [("m-2", ["already", "filed"]), ("m-3", ["filed"])]
     again = json.dumps(["red"]).encode()
     assert sender.send(again, "m-4").is_success
     assert sender.send(again, "m-5").is_success
-    assert [name for name, _ in rows(service)] == ["m-4", "m-5"], "each message is a run"
+    assert [name for name, _ in rows(service)] == ["m-4", "m-5"], (
+        "each message is a run"
+    )
 
 
 def test_a_message_that_comes_several_times_at_once_is_taken_once(
@@ -144,7 +156,9 @@ def test_what_is_not_signed_so_is_refused(sender: Sender, service: Service) -> N
     assert sender.send(b'["red"]', "m").status_code == 202
 
 
-def test_a_document_that_cannot_be_read_is_held(sender: Sender, service: Service) -> None:
+def test_a_document_that_cannot_be_read_is_held(
+    sender: Sender, service: Service
+) -> None:
     assert sender.send(b'{"no": "rows"}', "m-1").status_code == 202
     assert rows(service) == [("m-1", [])]
     assert service.status()["feeds"][0]["held"] == [1]
@@ -152,7 +166,10 @@ def test_a_document_that_cannot_be_read_is_held(sender: Sender, service: Service
     path, reason = "/v1/feeds/hook/runs/1", {"reason": "told the sender"}
     done = sender.client.post(f"{path}/reject", json=reason, headers=owner)
     assert (done.status_code, done.json()["state"]) == (200, "rejected")
-    assert sender.client.get(path, headers=owner).json()["decided"]["reason"] == reason["reason"]
+    assert (
+        sender.client.get(path, headers=owner).json()["decided"]["reason"]
+        == reason["reason"]
+    )
 
 
 def test_roles(sender: Sender, service: Service) -> None:
@@ -170,7 +187,10 @@ def test_roles(sender: Sender, service: Service) -> None:
 
 def test_a_vector_of_the_specification() -> None:
     """The message that the reference libraries of Standard Webhooks sign in their tests."""
-    secret, message = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek"
+    secret, message = (
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    )
     body, at = b'{"test": 2432232314}', "1614265330"
     expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert signature(secret, message, at, body) == expected

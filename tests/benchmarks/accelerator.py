@@ -75,7 +75,9 @@ def main() -> None:
         return nnx.merge(graph, weights).images(pixels)
 
     draw = np.random.default_rng(0)
-    pixels = draw.normal(size=(given.batch, 3, IMAGE_SIDE, IMAGE_SIDE)).astype(np.float32)
+    pixels = draw.normal(size=(given.batch, 3, IMAGE_SIDE, IMAGE_SIDE)).astype(
+        np.float32
+    )
     batch = jax.device_put(jnp.asarray(pixels, dtype), device)
     compiled = jax.jit(encode).lower(moved, batch).compile()
     work = operations(given.shape) * given.batch
@@ -84,7 +86,8 @@ def main() -> None:
     host = jax.devices("cpu")[0]
     with jax.default_device(host):
         there = np.asarray(
-            encode(jax.device_put(state, host), jnp.asarray(pixels[:COMPARED])), np.float64
+            encode(jax.device_put(state, host), jnp.asarray(pixels[:COMPARED])),
+            np.float64,
         )
     here = np.asarray(compiled(moved, batch)[:COMPARED], np.float64)
     cosine = float((unit(here) * unit(there)).sum(1).min())
@@ -100,13 +103,16 @@ def main() -> None:
     )
     print(f"| best rate of a product, same precision | {best / 1e9:,.0f} GFLOP/s |")
     print(f"| share of it | {work / seconds / best:.0%} |")
-    print(f"| least cosine to float32 on the host, of {len(here)} pictures | {cosine:.6f} |")
+    print(
+        f"| least cosine to float32 on the host, of {len(here)} pictures | {cosine:.6f} |"
+    )
 
 
 def clip(shape: str) -> Clip:
     """A model of random weights, in float32."""
     known = CLIPConfig(
-        vision_config={**SHAPES[shape], "image_size": IMAGE_SIDE}, projection_dim=WIDTHS[shape]
+        vision_config={**SHAPES[shape], "image_size": IMAGE_SIDE},
+        projection_dim=WIDTHS[shape],
     )
     with tempfile.TemporaryDirectory() as folder:
         known.save_pretrained(folder)
@@ -128,7 +134,9 @@ def operations(shape: str) -> float:
     weights = 4 * width * width + 2 * width * inner
     block = 2 * tokens * weights + 4 * tokens * tokens * width
     last = 2 * (2 * tokens + 2) * width * width + 4 * width * inner + 4 * tokens * width
-    ends = 2 * patches * 3 * sizes["patch_size"] ** 2 * width + 2 * width * WIDTHS[shape]
+    ends = (
+        2 * patches * 3 * sizes["patch_size"] ** 2 * width + 2 * width * WIDTHS[shape]
+    )
     return float((layers - 1) * block + last + ends)
 
 
@@ -137,7 +145,8 @@ def peak(device: jax.Device, dtype: jnp.dtype, rounds: int) -> float:
     side = SQUARE if device.platform != "cpu" else SQUARE // 4
     drawn = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
     square = jax.device_put(jnp.asarray(drawn, dtype), device)
-    precise = "highest" if dtype == jnp.float32 else "default"  # as the model multiplies
+    # as the model multiplies
+    precise = "highest" if dtype == jnp.float32 else "default"
     multiply = jax.jit(lambda a: jnp.matmul(a, a, precision=precise))
     return 2.0 * side**3 / median(lambda: multiply(square), rounds)
 

@@ -19,7 +19,18 @@ from tests.geometry import named_texts
 
 FORGETS = (10, 100, 300)
 PROMPTS, PICTURES = 8, 64
-LABELS = ("dog", "umbrella", "rocket", "house", "cat", "apple", "tree", "car", "book", "key")
+LABELS = (
+    "dog",
+    "umbrella",
+    "rocket",
+    "house",
+    "cat",
+    "apple",
+    "tree",
+    "car",
+    "book",
+    "key",
+)
 
 
 def report() -> Iterator[str]:
@@ -37,12 +48,16 @@ def _encoder_rows() -> Iterator[str]:
     import govd_clip
 
     folder = Path(govd_clip.__file__).parent / "mini"
-    pixels = np.random.default_rng(0).integers(0, 256, (PICTURES, 64, 64, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(
+        0, 256, (PICTURES, 64, 64, 3), dtype=np.uint8
+    )
     texts = [f"a picture of a {label}" for label in LABELS]
     work: dict[str, Callable[[ClipModel], np.ndarray]] = {
         f"{len(texts)} texts": lambda model: model.encode_texts(texts),
         f"{PICTURES} pictures": lambda model: model.encode_images(list(pixels)),
-        f"{PROMPTS} prototypes": lambda model: model.synthesise(texts[:PROMPTS], seed=0).embeddings,
+        f"{PROMPTS} prototypes": lambda model: (
+            model.synthesise(texts[:PROMPTS], seed=0).embeddings
+        ),
     }
     for what, run in work.items():
         rows, seconds = {}, {}
@@ -65,7 +80,9 @@ def _encoder_rows() -> Iterator[str]:
 def _compose_rows(width: int) -> Iterator[str]:
     names, vectors, _ = named_texts(width)
     basis = build(
-        Ingredients("benchmark", "open", "image", (), np.zeros((0, width)), names, vectors)
+        Ingredients(
+            "benchmark", "open", "image", (), np.zeros((0, width)), names, vectors
+        )
     )
     forgets = contributions(basis, "oblique", list(names[: max(FORGETS)]), vectors)
     for count in FORGETS:

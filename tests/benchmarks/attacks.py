@@ -54,17 +54,23 @@ class Column:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.attacks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.attacks", description=__doc__
+    )
     parser.add_argument(
         "--without",
         type=Path,
         default=DATA / "mini-without.npz",
         help="the vectors of the model that was trained again",
     )
-    parser.add_argument("--draws", type=int, default=20, help="halvings of the drawings")
+    parser.add_argument(
+        "--draws", type=int, default=20, help="halvings of the drawings"
+    )
     given = parser.parse_args()
     mini = Mini()
-    columns = columns_of(mini, given.without if given.without.is_file() else None, given.draws)
+    columns = columns_of(
+        mini, given.without if given.without.is_file() else None, given.draws
+    )
     for at, concept in enumerate(CONCEPTS):
         judged = columns[0].attempts[at][0].now
         print(
@@ -94,7 +100,9 @@ def columns_of(mini: Mini, without: Path | None, draws: int) -> list[Column]:
     models = {"mini": Models(base, base, Edit.nothing(part.basis.dim), {}, missing)}
     for name, contributions in made.items():
         edit = part.edit(*contributions)
-        models[name] = Models(base, base.edited(edit), edit, lost(part.basis, edit), missing)
+        models[name] = Models(
+            base, base.edited(edit), edit, lost(part.basis, edit), missing
+        )
     if without is not None:
         models[RETRAINED] = Models(
             base, retrained_space(without, names, places, base), None, {}, {}
@@ -119,7 +127,12 @@ def averaged(
     one halving, since the pictures are the same.
     """
     records = [
-        shown(models.base.images, models.now.images, subject.own, halves(len(subject.own), seed))
+        shown(
+            models.base.images,
+            models.now.images,
+            subject.own,
+            halves(len(subject.own), seed),
+        )
         for seed in range(draws)
     ]
     records = [record for record in records if record]
@@ -136,7 +149,9 @@ def averaged(
         ]
         known = [value for value in values if value is not None]
         negatives = int((~subject.own).sum()) // 2
-        return area_reading(float(np.mean(known)), reading.judged, negatives, reading.both_ways)
+        return area_reading(
+            float(np.mean(known)), reading.judged, negatives, reading.both_ways
+        )
 
     means = []
     for one in attempts:
@@ -152,11 +167,16 @@ def averaged(
     return means
 
 
-def retrained_space(path: Path, names: Sequence[str], places: Sequence[int], base: Space) -> Space:
+def retrained_space(
+    path: Path, names: Sequence[str], places: Sequence[int], base: Space
+) -> Space:
     """The vectors of a model that was trained again, of the pictures, prompts and words that are
     asked of `mini`.
     """
-    texts, pictures = np.load(path), np.load(path.with_name(f"{path.stem}-evaluation.npz"))
+    texts, pictures = (
+        np.load(path),
+        np.load(path.with_name(f"{path.stem}-evaluation.npz")),
+    )
     of_text = dict(
         zip(
             texts["text_names"].tolist(),
@@ -176,7 +196,8 @@ def retrained_space(path: Path, names: Sequence[str], places: Sequence[int], bas
         for path_ in labelled(FOLDER / "images").paths
     ]
     single = {
-        key: exact.unit(texts[f"{key}_vectors"].astype(np.float64)) for key in ("prompt", "unseen")
+        key: exact.unit(texts[f"{key}_vectors"].astype(np.float64))
+        for key in ("prompt", "unseen")
     }
     of_prompt = {
         prompt: row
@@ -187,7 +208,8 @@ def retrained_space(path: Path, names: Sequence[str], places: Sequence[int], bas
     prompts: dict[str, dict[str, np.ndarray]] = {"label": label}
     for attack in ("prompts", "unseen_prompts"):
         prompts[attack] = {
-            t: np.stack([of_prompt[f"{t}|{name}"] for name in names]) for t in base.prompts[attack]
+            t: np.stack([of_prompt[f"{t}|{name}"] for name in names])
+            for t in base.prompts[attack]
         }
     together = [*prompts["prompts"].values(), *prompts["unseen_prompts"].values()]
     prompts["ensemble"] = {
@@ -210,12 +232,18 @@ def _synonyms(
     """
     from govd_clip.training.names import synonyms
 
-    brought = [f"word {i + 1} that came with the model" for i in range(len(synonyms(name)))]
+    brought = [
+        f"word {i + 1} that came with the model" for i in range(len(synonyms(name)))
+    ]
     spelled = {
         **dict(zip(brought, synonyms(name), strict=True)),
         **{word: word for word in known if word not in brought},
     }
-    return {key: of_text[word] for key, word in spelled.items() if key in known and word in of_text}
+    return {
+        key: of_text[word]
+        for key, word in spelled.items()
+        if key in known and word in of_text
+    }
 
 
 def table(columns: Sequence[Column], at: int, title: str) -> str:
@@ -227,12 +255,21 @@ def table(columns: Sequence[Column], at: int, title: str) -> str:
         "|---" * (2 + len(columns)) + "|",
     ]
     for name, attack in ATTACKS.items():
-        cells = [cell(next(a for a in c.attempts[at] if a.attack == name)) for c in columns]
+        cells = [
+            cell(next(a for a in c.attempts[at] if a.attack == name)) for c in columns
+        ]
         if any(c != "–" for c in cells):
-            lines.append(f"| {attack.does} | {attack.needs} | " + " | ".join(cells) + " |")
+            lines.append(
+                f"| {attack.does} | {attack.needs} | " + " | ".join(cells) + " |"
+            )
     grades = [f"{graded(c.attempts[at])['grade']} of {len(RUNGS)}" for c in columns]
     return "\n".join(
-        [*lines, "| **grade of the claim** | | " + " | ".join(f"**{g}**" for g in grades) + " |"]
+        [
+            *lines,
+            "| **grade of the claim** | | "
+            + " | ".join(f"**{g}**" for g in grades)
+            + " |",
+        ]
     )
 
 
@@ -246,7 +283,11 @@ def cell(one: Attempt) -> str:
     if kind == "rank":
         value = f"word {one.place} of {one.needs['words']}"
     else:
-        value = f"{one.now.value:.2f}" if kind == "area" else f"{round(100 * one.now.value)} %"
+        value = (
+            f"{one.now.value:.2f}"
+            if kind == "area"
+            else f"{round(100 * one.now.value)} %"
+        )
     return f"{value}{MARKS[one.state]}"
 
 
@@ -272,10 +313,13 @@ def weaker(columns: Sequence[Column]) -> list[str]:
             if other.now is None:
                 if one.state == "found":
                     found.setdefault(
-                        f"{ATTACKS[one.attack].does} (nothing like it is there to attack)", []
+                        f"{ATTACKS[one.attack].does} (nothing like it is there to attack)",
+                        [],
                     ).append(concept)
             elif one.now.beyond > max(
-                abs(end - other.now.chance) if one.now.both_ways else end - other.now.chance
+                abs(end - other.now.chance)
+                if one.now.both_ways
+                else end - other.now.chance
                 for end in other.now.interval
             ):
                 found.setdefault(ATTACKS[one.attack].does, []).append(concept)

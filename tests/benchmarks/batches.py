@@ -56,8 +56,12 @@ def print_rates(folder: Path, options: argparse.Namespace) -> None:
     q, _ = np.linalg.qr(draw.normal(size=(options.dim, options.rank)))
     rows: Any = np.empty((options.rows, options.dim), np.float16)
     for start in range(0, options.rows, ROWS):
-        block = draw.standard_normal((min(ROWS, options.rows - start), options.dim), np.float32)
-        rows[start : start + ROWS] = block / np.linalg.norm(block, axis=1, keepdims=True)
+        block = draw.standard_normal(
+            (min(ROWS, options.rows - start), options.dim), np.float32
+        )
+        rows[start : start + ROWS] = block / np.linalg.norm(
+            block, axis=1, keepdims=True
+        )
     paths = {name: folder / f"{name}.npy" for name in ("in-process", "ray")}
     for path in paths.values():
         np.save(path, rows)
@@ -81,7 +85,9 @@ def print_rates(folder: Path, options: argparse.Namespace) -> None:
 
 def patched(path: Path, edit: Edit, reach: Reach) -> float:
     """Seconds that a patch takes."""
-    abroad = StoreAbroad(Abroad("npy", "govd_npy", version("govd"), 3600.0), path.as_uri(), "")
+    abroad = StoreAbroad(
+        Abroad("npy", "govd_npy", version("govd"), 3600.0), path.as_uri(), ""
+    )
     store = GuardedStore(NpyStore(path), lambda what, work: work(), abroad)
     expected = store.claim(BASE)
     stamp = StoreStamp("govd/benchmark", "m", "d" * 64, 1, edit.digest, "image", 0)

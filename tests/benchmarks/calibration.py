@@ -60,12 +60,17 @@ class Outcome:
 
 
 def outcome(
-    part: Part, scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], method: str = "fitted"
+    part: Part,
+    scopes: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
+    method: str = "fitted",
 ) -> Outcome:
     """Forget the scopes (concepts, domains) together, and look at the part's drawings."""
     edit = part.edit(*(part.contribution(*scope, method=method) for scope in scopes))
     data, (names, texts) = part.data, part.basis.anchors
-    asked = [Scope(tuple(sorted(map(Concept, concepts))), domains) for concepts, domains in scopes]
+    asked = [
+        Scope(tuple(sorted(map(Concept, concepts))), domains)
+        for concepts, domains in scopes
+    ]
     mine = cells(asked, data)[data.class_of, data.domain_of]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
     before, after = data.vectors @ texts.T, scores(edit, data.vectors, texts)
@@ -76,7 +81,15 @@ def outcome(
     return Outcome(
         *(
             int(x.sum())
-            for x in (mine, right[mine], now[mine], ~mine, right[~mine], now[~mine], same[~mine])
+            for x in (
+                mine,
+                right[mine],
+                now[mine],
+                ~mine,
+                right[~mine],
+                now[~mine],
+                same[~mine],
+            )
         )
     )
 
@@ -91,7 +104,9 @@ def shown(part: Part, name: str) -> int:
 
 
 def each_concept(mini: Mini, held: bool) -> list[Outcome]:
-    parts = [(mini.evaluation if held else mini.part_of(name), name) for name in mini.labels]
+    parts = [
+        (mini.evaluation if held else mini.part_of(name), name) for name in mini.labels
+    ]
     return [outcome(part, [((name,), ())]) for part, name in parts if shown(part, name)]
 
 
@@ -120,7 +135,13 @@ def several(mini: Mini, held: bool, count: int = 5, draws: int = 12) -> list[Out
             if (held or j % FOLDS == i % FOLDS) and shown(part, name)
         ]
         found.append(
-            outcome(part, [((str(name),), ()) for name in draw.choice(there, count, replace=False)])
+            outcome(
+                part,
+                [
+                    ((str(name),), ())
+                    for name in draw.choice(there, count, replace=False)
+                ],
+            )
         )
     return found
 
@@ -142,7 +163,9 @@ def groups(mini: Mini, held: bool, wanted: Sequence[str]) -> dict[str, list[Outc
         },
         # on the calibration drawings no colour cell has three
         "colour": lambda: {
-            "each cell in colour": each_cell(mini, held, ("colour",), FEWEST if held else 1)
+            "each cell in colour": each_cell(
+                mini, held, ("colour",), FEWEST if held else 1
+            )
         },
         "five": lambda: {"five concepts at once": several(mini, held)},
         "whole": lambda: whole(mini, held),
@@ -176,9 +199,13 @@ def constant(name: str, value: float) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--grid", action="store_true", help="every constant at every value, the others as they are"
+        "--grid",
+        action="store_true",
+        help="every constant at every value, the others as they are",
     )
-    parser.add_argument("--held-out", action="store_true", help="on the evaluation drawings")
+    parser.add_argument(
+        "--held-out", action="store_true", help="on the evaluation drawings"
+    )
     given, mini = parser.parse_args(), Mini()
     print(
         "| setting | forgotten | requests | its accuracy | the rest's accuracy | same answers |"
@@ -189,14 +216,17 @@ def main() -> None:
     now = groups(mini, given.held_out, (*usual, "whole"))
     for name, found in now.items():
         print(row("as it is", name, found), flush=True)
-    for name, value in [(n, v) for n, values in GRID.items() for v in values] if given.grid else []:
+    for name, value in (
+        [(n, v) for n, values in GRID.items() for v in values] if given.grid else []
+    ):
         with constant(name, value):
             found = groups(mini, given.held_out, AFFECTS.get(name, usual))
         for group, outcomes in found.items():
             print(row(f"{name} = {value:g}", group, outcomes), flush=True)
         counted = [(now | found)[g] for g in now if not g.startswith("everything")]
         left = statistics.mean(
-            share(o, "gone_after", "gone") / share(o, "gone_before", "gone") for o in counted
+            share(o, "gone_after", "gone") / share(o, "gone_before", "gone")
+            for o in counted
         )
         same = statistics.mean(share(o, "same", "kept") for o in counted)
         print(

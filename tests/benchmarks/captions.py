@@ -36,11 +36,18 @@ from govd.service.service import Service, open_service
 from govd.types import Concept, ForgetSpec, Scope
 
 MODEL = "captions"
-FILES: Final = ("metadata.csv", "metadata.jsonl", "captions.txt", "captions.csv", "captions.tsv")
+FILES: Final = (
+    "metadata.csv",
+    "metadata.jsonl",
+    "captions.txt",
+    "captions.csv",
+    "captions.tsv",
+)
 NAMED: Final = ("file_name", "image", "file", "filename")
 SAYING: Final = ("text", "caption", "captions")
 LAYOUT: Final = (
-    "Lay it out as pictures with metadata.csv (file_name,text) or captions.txt (file<tab>caption)."
+    "Lay it out as pictures with metadata.csv "
+    "(file_name,text) or captions.txt (file<tab>caption)."
 )
 
 
@@ -80,11 +87,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--use", default=None, choices=("labels", "open", "search"))
     parser.add_argument("--methods", default="auto,nullspace")
-    parser.add_argument("--targets", default="unnamed,level", help="of methods that have targets")
+    parser.add_argument(
+        "--targets", default="unnamed,level", help="of methods that have targets"
+    )
     given = parser.parse_args(arguments)
     captioned = read(given.folder)
-    with tempfile.TemporaryDirectory() as home, open_service(Path(home) / "home") as service:
-        service.add_model(MODEL, given.model, Given(pool=given.pool, use=given.use), "benchmark")
+    with (
+        tempfile.TemporaryDirectory() as home,
+        open_service(Path(home) / "home") as service,
+    ):
+        service.add_model(
+            MODEL, given.model, Given(pool=given.pool, use=given.use), "benchmark"
+        )
         groups = Groups.of(captioned, given.forget)
         record, sizes = (
             service.models.show(MODEL),
@@ -96,13 +110,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f" forgotten: {', '.join(given.forget)}"
         )
         if captioned.missing:
-            print(f"{captioned.missing} captions name files that are not there; they are left out")
+            print(
+                f"{captioned.missing} captions name files that are not there; they are left out"
+            )
         vectors = Vectors.of(service, captioned, groups)
         for method in given.methods.split(","):
-            for target in given.targets.split(",") if method not in ("nullspace", "ccup") else [""]:
+            for target in (
+                given.targets.split(",")
+                if method not in ("nullspace", "ccup")
+                else [""]
+            ):
                 title = f"{method}, target {target}" if target else method
                 try:
-                    rows = table(vectors, groups, edit_of(service, method, target, given.forget))
+                    rows = table(
+                        vectors, groups, edit_of(service, method, target, given.forget)
+                    )
                 except GovdError as error:
                     rows = f"cannot be done: {error.message}"
                 print(f"\n{title}\n\n{rows}", flush=True)
@@ -127,10 +149,14 @@ def read(folder: Path) -> Captioned:
         if path is None or not caption.strip():
             missing += 1
             continue
-        pairs.append(Pair(places.setdefault(path, len(places)), " ".join(caption.split())))
+        pairs.append(
+            Pair(places.setdefault(path, len(places)), " ".join(caption.split()))
+        )
     if not pairs:
         raise BadFile(
-            "none of the pictures that have captions is there", where=str(listing), advice=LAYOUT
+            "none of the pictures that have captions is there",
+            where=str(listing),
+            advice=LAYOUT,
         )
     return Captioned(tuple(places), tuple(pairs), missing)
 
@@ -147,7 +173,9 @@ def _lines(listing: Path) -> Iterator[tuple[str, str]]:
     """A file's name and a caption, line by line."""
     text = listing.read_text(encoding="utf-8-sig")
     if listing.suffix == ".jsonl":
-        yield from _of_records(map(json.loads, filter(str.strip, text.splitlines())), listing)
+        yield from _of_records(
+            map(json.loads, filter(str.strip, text.splitlines())), listing
+        )
     elif listing.name == "metadata.csv":
         yield from _of_records(csv.DictReader(text.splitlines()), listing)
     else:
@@ -160,13 +188,19 @@ def _lines(listing: Path) -> Iterator[tuple[str, str]]:
         for at, row in enumerate(rows):
             if len(row) < 2 or (at == 0 and row[0].strip().lower() in NAMED):
                 continue
-            yield re.sub(r"#\d+$", "", row[0].strip()), (" " if tabs else ",").join(row[1:])
+            yield (
+                re.sub(r"#\d+$", "", row[0].strip()),
+                (" " if tabs else ",").join(row[1:]),
+            )
 
 
-def _of_records(records: Iterable[Mapping[str, Any]], listing: Path) -> Iterator[tuple[str, str]]:
+def _of_records(
+    records: Iterable[Mapping[str, Any]], listing: Path
+) -> Iterator[tuple[str, str]]:
     for record in records:
         name, caption = (
-            next((record[key] for key in keys if record.get(key)), None) for keys in (NAMED, SAYING)
+            next((record[key] for key in keys if record.get(key)), None)
+            for keys in (NAMED, SAYING)
         )
         if name is None or caption is None:
             raise BadFile(
@@ -187,14 +221,18 @@ def without(caption: str, words: Sequence[str]) -> str:
     """
     found = _pattern(words).sub(" ", caption)
     found = re.sub(
-        r"\b(?:an?|the)\b\s*(?=[.,;!?]|$)", " ", " ".join(found.split()), flags=re.IGNORECASE
+        r"\b(?:an?|the)\b\s*(?=[.,;!?]|$)",
+        " ",
+        " ".join(found.split()),
+        flags=re.IGNORECASE,
     )
     return " ".join(re.sub(r"\s+([.,;!?])", r"\1", found).split()).strip(" ,;")
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
     return re.compile(
-        rf"\b(?:{'|'.join(re.escape(word) for word in words)})(?:s|es)?\b", re.IGNORECASE
+        rf"\b(?:{'|'.join(re.escape(word) for word in words)})(?:s|es)?\b",
+        re.IGNORECASE,
     )
 
 
@@ -213,15 +251,21 @@ class Groups:
         Raises:
             BadFile: no caption has one, or all have.
         """
-        forgotten = tuple(pair for pair in captioned.pairs if _pattern(words).search(pair.caption))
-        others = tuple(pair for pair in captioned.pairs if not _pattern(words).search(pair.caption))
+        forgotten = tuple(
+            pair for pair in captioned.pairs if _pattern(words).search(pair.caption)
+        )
+        others = tuple(
+            pair for pair in captioned.pairs if not _pattern(words).search(pair.caption)
+        )
         if not forgotten or not others:
             what = "no caption has" if not forgotten else "every caption has"
             raise BadFile(
                 f"{what} one of the words {', '.join(words)}",
                 advice="Name words that some captions have: --forget WORD.",
             )
-        stripped = (Pair(pair.picture, without(pair.caption, words)) for pair in forgotten)
+        stripped = (
+            Pair(pair.picture, without(pair.caption, words)) for pair in forgotten
+        )
         return Groups(
             {
                 "forgotten": forgotten,
@@ -258,7 +302,9 @@ class Vectors:
         encoder = service.core.models.opened(MODEL).encoder
         images = np.asarray(encoder.files(list(captioned.paths))[0], np.float64)
         texts = {
-            name: np.asarray(encoder.texts(groups.captions(name), keep=False), np.float64)
+            name: np.asarray(
+                encoder.texts(groups.captions(name), keep=False), np.float64
+            )
             for name in groups.pairs
         }
         return Vectors(exact.unit(images), texts)
@@ -271,10 +317,17 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
         GovdError: the method cannot do that.
     """
     opened, requests = service.core.models.opened(MODEL), service.requests
-    named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
-    specs = [ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words]  # type: ignore[arg-type]
+    named = (
+        ("fitted" if opened.basis.has_pool else "oblique")
+        if method == "auto"
+        else method
+    )
+    specs = [
+        ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words
+    ]  # type: ignore[arg-type]
     return requests.composing.composed(
-        opened.basis, [requests.computing.compute(spec, opened, keep=False) for spec in specs]
+        opened.basis,
+        [requests.computing.compute(spec, opened, keep=False) for spec in specs],
     )
 
 
@@ -296,18 +349,24 @@ def recalls(
     shares = {f"t2i@{k}": float(hit[:k].any(0).mean()) for k in DEPTHS}
     rows = shows.any(1)
     whole, of_whole = (
-        np.concatenate(pair, axis=1)[rows] for pair in ((scored, beside), (shows, beside_shows))
+        np.concatenate(pair, axis=1)[rows]
+        for pair in ((scored, beside), (shows, beside_shows))
     )
     order = np.argsort(-whole, axis=1, kind="stable")[:, : max(DEPTHS)]
     hit = np.take_along_axis(of_whole, order, axis=1)
     return shares | {f"i2t@{k}": float(hit[:, :k].any(1).mean()) for k in DEPTHS}
 
 
-def measured(vectors: Vectors, groups: Groups, edit: Edit) -> dict[str, dict[str, float]]:
+def measured(
+    vectors: Vectors, groups: Groups, edit: Edit
+) -> dict[str, dict[str, float]]:
     """Recalls of each group after an edit; forgotten captions and their reference never compete
     with each other.
     """
-    scored = {name: scores(edit, vectors.images, texts) for name, texts in vectors.captions.items()}
+    scored = {
+        name: scores(edit, vectors.images, texts)
+        for name, texts in vectors.captions.items()
+    }
     shows = {name: groups.shows(name, len(vectors.images)) for name in groups.pairs}
     beside = {"forgotten": "others", "reference": "others", "others": "forgotten"}
     return {

@@ -49,7 +49,9 @@ def contributions(
     methods, made = builtin(), []
     for i, name in enumerate(names):
         spec = ForgetSpec(
-            Scope((Concept(name),)), method, "level" if method == "oblique" else "unnamed"
+            Scope((Concept(name),)),
+            method,
+            "level" if method == "oblique" else "unnamed",
         )
         material = Material([vectors[i : i + 1]], vectors[i : i + 1])
         tensors, facts = methods[method].contribute(Problem(basis, spec, material))
@@ -81,7 +83,9 @@ def fitted_rows(dim: int) -> Iterator[str]:
     for count in COUNTS:
         cached = worked(partial(compose, basis, made[:count], methods))
         fresh = [Basis.from_bytes(stored) for _ in range(3)]
-        cold = worked(lambda bases=fresh, some=made[:count]: compose(bases.pop(), some, methods))
+        cold = worked(
+            lambda bases=fresh, some=made[:count]: compose(bases.pop(), some, methods)
+        )
         oblique = worked(partial(compose, basis, plain[:count], methods))
         step = compose(basis, made[:count], methods).facts["step"]
         yield f"| {dim} | {count} | {cached:.0f} ms | {cold:.0f} ms | {oblique:.0f} ms | {step} |"

@@ -60,7 +60,9 @@ def row(name: str, folder: Path) -> str:
 
 def main() -> None:
     """Print the table."""
-    print("| stands for | forgets | of it is left | what stays | forget → served | you plug in |")
+    print(
+        "| stands for | forgets | of it is left | what stays | forget → served | you plug in |"
+    )
     print("|---|---|---|---|---|---|")
     for name in MAKERS:
         with tempfile.TemporaryDirectory() as folder:

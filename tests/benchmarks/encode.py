@@ -43,7 +43,9 @@ def main() -> None:
 
     torch.manual_seed(0)
     model = CLIPModel(CLIPConfig()).eval()
-    pixels = np.random.default_rng(0).normal(size=(BATCH, 3, 224, 224)).astype(np.float32)
+    pixels = (
+        np.random.default_rng(0).normal(size=(BATCH, 3, 224, 224)).astype(np.float32)
+    )
     ids = np.full((BATCH, WORDS), 320, np.int64)
     ids[:, -1] = 49407
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +59,9 @@ def main() -> None:
                 BATCH,
             )
             ours_t, theirs_t = rates(
-                lambda: jax.block_until_ready(_texts(ours, jnp.asarray(ids.astype(np.int32)))),
+                lambda: jax.block_until_ready(
+                    _texts(ours, jnp.asarray(ids.astype(np.int32)))
+                ),
                 lambda: model.get_text_features(input_ids=torch.from_numpy(ids)),
                 BATCH,
             )
@@ -65,7 +69,9 @@ def main() -> None:
         f"| ViT-B/32, batch {BATCH} | govd (JAX {jax.default_backend()}) | torch (CPU) | ratio"
         " |\n|---|---|---|---|"
     )
-    print(f"| pictures a second | {ours_i:.1f} | {theirs_i:.1f} | {ours_i / theirs_i:.2f} |")
+    print(
+        f"| pictures a second | {ours_i:.1f} | {theirs_i:.1f} | {ours_i / theirs_i:.2f} |"
+    )
     print(
         f"| texts a second ({WORDS} tokens) | {ours_t:.1f} | {theirs_t:.1f} |"
         f" {ours_t / theirs_t:.2f} |"

@@ -59,7 +59,10 @@ class Split:
             try:
                 return inner(*given, **named)
             finally:
-                whole, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+                whole, cpu = (
+                    time.perf_counter() - began,
+                    time.process_time() - cpu_began,
+                )
                 inside, cpu_inside = self._within.pop()
                 self.seconds[part] += whole - inside
                 self.cpu_seconds[part] += cpu - cpu_inside
@@ -76,7 +79,9 @@ def document(service: Service, rows: int, concepts: int, seed: int) -> str:
     basis = service.core.models.basis(service.core.desk.model("mini"))
     names = draw.sample(sorted(basis.labels), concepts)
     places = ["", *service.core.desk.model("mini").domains]
-    lines = [f"{draw.choice(names)},{draw.choice(places)},T-{row}" for row in range(rows)]
+    lines = [
+        f"{draw.choice(names)},{draw.choice(places)},T-{row}" for row in range(rows)
+    ]
     return "\n".join(["concept,domain,ticket", *lines, ""])
 
 
@@ -100,7 +105,9 @@ def main() -> None:
     reader.add_argument("--rows", type=int, default=1000)
     reader.add_argument("--concepts", type=int, default=12)
     reader.add_argument("--seed", type=int, default=1)
-    reader.add_argument("--bounds", action="store_true", help="leave the bounds as they are")
+    reader.add_argument(
+        "--bounds", action="store_true", help="leave the bounds as they are"
+    )
     chosen = reader.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home, lists = Path(scratch) / "home", Path(scratch) / "lists"
@@ -121,7 +128,9 @@ def main() -> None:
             whole, cpu = time.perf_counter() - began, time.process_time() - cpu_began
             states = Counter(str(r.state) for r in service.core.desk.views.requests())
             revisions = service.revisions("mini")
-    print(f"{chosen.rows} rows: {run['counts']}; {dict(states)}; {len(revisions)} revision(s)")
+    print(
+        f"{chosen.rows} rows: {run['counts']}; {dict(states)}; {len(revisions)} revision(s)"
+    )
     print(f"{'seconds':10}{'clock':>8}{'CPU':>8}")
     for part, seconds in split.seconds.items():
         print(f"{part:10}{seconds:8.2f}{split.cpu_seconds[part]:8.2f}")

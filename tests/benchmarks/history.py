@@ -76,18 +76,26 @@ class Office:
 
     def standing(self) -> list[dict[str, Any]]:
         return [
-            dict(r) for r in self.service.requests.all(state="in_force") if r["kind"] == "forget"
+            dict(r)
+            for r in self.service.requests.all(state="in_force")
+            if r["kind"] == "forget"
         ]
 
     def file(self) -> str | None:
         draw, who = self.draw, self.draw.choice(FILERS)
-        date = (self.clock.at + timedelta(days=draw.randrange(20, 44))).date().isoformat()
+        date = (
+            (self.clock.at + timedelta(days=draw.randrange(20, 44))).date().isoformat()
+        )
         options: dict[str, Any] = {
             "concepts": [draw.choice(self.labels)],
-            "domains": [draw.choice(("colour", "glyph", "line"))] if draw.random() < 0.6 else [],
+            "domains": [draw.choice(("colour", "glyph", "line"))]
+            if draw.random() < 0.6
+            else [],
             "reason": draw.choice(REASONS[who]).format(draw.randrange(1, 28)),
             "ticket": f"{who.split('-')[0].upper()}-{draw.randrange(1000, 9999)}",
-            "basis": draw.choice(("contract", "Art. 17 GDPR", "court order", "policy 4.2")),
+            "basis": draw.choice(
+                ("contract", "Art. 17 GDPR", "court order", "policy 4.2")
+            ),
             "due": date if draw.random() < 0.3 else None,
             "private": who == "privacy-desk",
             "strength": draw.choice((1.0, 1.0, 1.0, 1.25)),
@@ -107,7 +115,10 @@ class Office:
             due = (self.clock.at + timedelta(days=33)).date().isoformat()
             with suppress(GovdError):
                 self.service.requests.extend(
-                    request, due, "a complex case: the domain must be looked at", officer
+                    request,
+                    due,
+                    "a complex case: the domain must be looked at",
+                    officer,
                 )
         event, why = (
             ("reject", "out of proportion")
@@ -133,7 +144,9 @@ class Office:
             self.service.requests.release(request, "the case is closed", "legal")
         self.service.revert(
             request,
-            self.draw.choice(("licence renewed", "order lifted", "withdrawn by who asked")),
+            self.draw.choice(
+                ("licence renewed", "order lifted", "withdrawn by who asked")
+            ),
             officer,
         )
 
@@ -157,7 +170,9 @@ class Office:
                 self.decide(request)
                 self.service.reconcile()
             self.clock.forward(self.draw.uniform(0.1, 3))
-        while len(self.standing()) > 12 or (self.standing() and self.draw.random() < 0.3):
+        while len(self.standing()) > 12 or (
+            self.standing() and self.draw.random() < 0.3
+        ):
             self.undo()
             self.service.reconcile()
         if self.draw.random() < 0.05:

@@ -59,7 +59,9 @@ def singles(
     at = 20_000
     for k in range(0, at, BATCH):
         bare.execute("BEGIN IMMEDIATE")
-        bare.executemany("INSERT INTO t VALUES (?, ?)", [(k + i, b"x" * 340) for i in range(BATCH)])
+        bare.executemany(
+            "INSERT INTO t VALUES (?, ?)", [(k + i, b"x" * 340) for i in range(BATCH)]
+        )
         bare.execute("COMMIT")
         ledger.append(draft * BATCH)
     for _ in range(rounds):
@@ -103,7 +105,9 @@ def scans(plan: Sequence[str]) -> list[str]:
     before.
     """
     whole = [
-        step for step in plan if re.match(r"SCAN (log|records|terms|spans|entries|sqlite)", step)
+        step
+        for step in plan
+        if re.match(r"SCAN (log|records|terms|spans|entries|sqlite)", step)
     ]
     picked = any("SCAN few" in step or "SCAN json_each" in step for step in plan)
     return whole + [step for step in plan if "TEMP B-TREE" in step and not picked]
@@ -157,7 +161,9 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
         ],
         "an actor": [{"actor": w, "after": draw.randrange(size)} for w in WHO],
         "a concept": [{"concept": c} for c in concepts],
-        "a domain": [{"domain": "line", "after": draw.randrange(size)} for _ in range(20)],
+        "a domain": [
+            {"domain": "line", "after": draw.randrange(size)} for _ in range(20)
+        ],
         "a policy's votes": [
             {"policy": p, "after": draw.randrange(size)} for p in ("bounds", "people")
         ],
@@ -193,7 +199,9 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
         {"filed_by": "ann", "state": "denied", "domain": "line"},
     ]
     last = int(service.core.desk.views.heads["m"]["last"])
-    served = [r for r in ids if (service.core.desk.views.request(r) or {}).get("revision")]
+    served = [
+        r for r in ids if (service.core.desk.views.request(r) or {}).get("revision")
+    ]
     with planned(records):
         for some in wishes:
             service.requests.all(limit=100, **some)
@@ -207,13 +215,21 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
         p99(lambda i: service.requests.all(limit=100, **draw.choice(wishes)), 300),
         "p99 < 20 ms",
     )
-    yield "`audit trail`", p99(lambda i: service.audit.trail(draw.choice(ids)), 300), "p99 < 20 ms"
+    yield (
+        "`audit trail`",
+        p99(lambda i: service.audit.trail(draw.choice(ids)), 300),
+        "p99 < 20 ms",
+    )
     yield (
         "`audit as-of`",
         p99(lambda i: service.audit.as_of(draw.choice(times)), 300),
         "p99 < 20 ms",
     )
-    yield "`audit why`", p99(lambda i: service.audit.why("m", draw.randrange(1, last)), 100), ""
+    yield (
+        "`audit why`",
+        p99(lambda i: service.audit.why("m", draw.randrange(1, last)), 100),
+        "",
+    )
     yield (
         "`audit sql`, a process of its own",
         p99(lambda i: service.audit.sql("SELECT * FROM requests LIMIT 100"), 40),
@@ -221,7 +237,12 @@ def questions(service: Service, folder: Path) -> Iterator[tuple[str, str, str]]:
     )
     yield (
         "bundle of one request",
-        p99(lambda i: service.bundles.bundle(folder / f"{i}.zip", request=draw.choice(served)), 20),
+        p99(
+            lambda i: service.bundles.bundle(
+                folder / f"{i}.zip", request=draw.choice(served)
+            ),
+            20,
+        ),
         "< 1 s",
     )
 
@@ -232,18 +253,27 @@ def dominated(service: Service) -> dict[str, float]:
     clock, bodies, spent = (
         time.perf_counter,
         [],
-        {"reading the rows": 0.0, "that each body is canonical JSON": 0.0, "hashing": 0.0},
+        {
+            "reading the rows": 0.0,
+            "that each body is canonical JSON": 0.0,
+            "hashing": 0.0,
+        },
     )
     for start in range(0, size, BATCH):
         marks = [clock()]
-        bodies = [body for _, body, _ in source.entries(start, min(start + BATCH, size))]
+        bodies = [
+            body for _, body, _ in source.entries(start, min(start + BATCH, size))
+        ]
         marks.append(clock())
         for body in bodies:
             canonical.decode(body)
         marks.append(clock())
         level = [merkle.leaf_hash(body) for body in bodies]
         while len(level) > 1:
-            level = [merkle.node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+            level = [
+                merkle.node_hash(level[i], level[i + 1])
+                for i in range(0, len(level) - 1, 2)
+            ]
         marks.append(clock())
         for name, before, after in zip(spent, marks, marks[1:], strict=False):
             spent[name] += after - before
@@ -313,8 +343,14 @@ def main(entries: int = 1_000_000) -> None:
                 f"| single appends | {mine:,.0f}/s, {100 * ratio:.0f} % of bare SQLite commits"
                 f" ({bare:,.0f}/s) | ≥ 80 % |"
             )
-            print(f"| … by eight callers at once | {grouped(service.core.desk.ledger):,.0f}/s | |")
+            print(
+                f"| … by eight callers at once | {grouped(service.core.desk.ledger):,.0f}/s | |"
+            )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1].replace("_", "").replace(",", "")) if len(sys.argv) > 1 else 1_000_000)
+    main(
+        int(sys.argv[1].replace("_", "").replace(",", ""))
+        if len(sys.argv) > 1
+        else 1_000_000
+    )

@@ -126,12 +126,24 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
             )
             if fate < 0.018:
                 story.append(
-                    Draft("request.reject", request, "legal", "m", {"reason": "no ground"})
+                    Draft(
+                        "request.reject", request, "legal", "m", {"reason": "no ground"}
+                    )
                 )
         elif fate < 0.06:
-            story.append(Draft("request.vote", request, "govd", "m", {**vote, "decision": "deny"}))
             story.append(
-                Draft("request.deny", request, "govd", "m", {"reason": "bounds: over the bound"})
+                Draft(
+                    "request.vote", request, "govd", "m", {**vote, "decision": "deny"}
+                )
+            )
+            story.append(
+                Draft(
+                    "request.deny",
+                    request,
+                    "govd",
+                    "m",
+                    {"reason": "bounds: over the bound"},
+                )
             )
         else:
             digest = f"{i:064x}"
@@ -144,8 +156,17 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
                     {"artifact": artifact, "method": "bilateral", "facts": {}},
                 )
             )
-            story.append(Draft("request.vote", request, "govd", "m", {**vote, "decision": "allow"}))
-            approved = {"reason": "approved", "by": who, "contribution": digest, "predicted": {}}
+            story.append(
+                Draft(
+                    "request.vote", request, "govd", "m", {**vote, "decision": "allow"}
+                )
+            )
+            approved = {
+                "reason": "approved",
+                "by": who,
+                "contribution": digest,
+                "predicted": {},
+            }
             story.append(Draft("request.approve", request, who, "m", approved))
             reverted = standing.pop(0) if len(standing) == STANDING else None
             if reverted:
@@ -168,7 +189,13 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
                     )
                 )
                 story.append(
-                    Draft("request.approve", undo, who, "m", {"reason": "approved", "by": who})
+                    Draft(
+                        "request.approve",
+                        undo,
+                        who,
+                        "m",
+                        {"reason": "approved", "by": who},
+                    )
                 )
             standing.append((request, digest))
             number += 1
@@ -201,10 +228,15 @@ def history(entries: int, artifact: str) -> Iterator[Draft]:
             }
             if number % 10 == 0:
                 figures["cells"] = [
-                    {**c, "before": draw.random(), "after": draw.random()} for c in CLASSES
+                    {**c, "before": draw.random(), "after": draw.random()}
+                    for c in CLASSES
                 ]
-            story.append(Draft("revision.evaluate", subject, "govd", "m", {"metrics": figures}))
-            story.append(Draft("revision.publish", subject, "govd", "m", {"edit_digest": digest}))
+            story.append(
+                Draft("revision.evaluate", subject, "govd", "m", {"metrics": figures})
+            )
+            story.append(
+                Draft("revision.publish", subject, "govd", "m", {"edit_digest": digest})
+            )
             story.append(
                 Draft(
                     "request.publish",
@@ -256,7 +288,9 @@ def filled(folder: Path, entries: int) -> float:
                 if batches % WITNESSED == 0:
                     said = LogCheckpoint.read(home.ledger.checkpoint())
                     seconds = int(time.time())
-                    at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+                    at = datetime.fromtimestamp(seconds, UTC).strftime(
+                        "%Y-%m-%dT%H:%M:%S.%fZ"
+                    )
                     seen = {
                         "name": key.name,
                         "size": said.size,

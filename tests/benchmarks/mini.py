@@ -54,7 +54,8 @@ class Part:
         scope = Scope(tuple(sorted(Concept(c) for c in concepts)), domains)
         spec = ForgetSpec(scope, method, "unnamed")
         phrases = [
-            self.basis.tensors["labels"][[self.basis.labels.index(c.name)]] for c in scope.concepts
+            self.basis.tensors["labels"][[self.basis.labels.index(c.name)]]
+            for c in scope.concepts
         ]
         prompts = np.concatenate(phrases) if phrases else np.zeros((0, self.basis.dim))
         tensors, facts = METHODS[method].contribute(
@@ -74,7 +75,9 @@ class Mini:
         model = govd_open_model(ModelReference("mini"))
         assert model is not None
         self.model = model
-        self.encoder = Encoder(model, Known.read(FOLDER / "embeddings.safetensors", model.facts))
+        self.encoder = Encoder(
+            model, Known.read(FOLDER / "embeddings.safetensors", model.facts)
+        )
         self.labels, self.domains, self.templates = (
             self._lines(n) for n in ("labels", "domains", "templates")
         )
@@ -86,9 +89,13 @@ class Mini:
         """As `govd model add mini mini` makes it, on another pool, or with other anchors than the
         default vocabulary.
         """
-        words = [w for w in anchors or default_vocabulary() if w not in set(self.labels)]
+        words = [
+            w for w in anchors or default_vocabulary() if w not in set(self.labels)
+        ]
         labels = self.encoder.averaged(self.labels, self.templates)
-        prompts = self.encoder.texts([f"a {d} of a {w}" for d in self.domains for w in self.labels])
+        prompts = self.encoder.texts(
+            [f"a {d} of a {w}" for d in self.domains for w in self.labels]
+        )
         given = Ingredients(
             "mini",
             "labels",
@@ -107,7 +114,10 @@ class Mini:
             templates=self.templates,
         )
         single = np.stack(
-            [self.encoder.averaged(self.labels, [template]) for template in self.templates]
+            [
+                self.encoder.averaged(self.labels, [template])
+                for template in self.templates
+            ]
         )
         return build(replace(given, pool=pool, pool_kind="pool", label_prompts=single))
 
@@ -118,7 +128,9 @@ class Mini:
     @cached_property
     def drawings(self) -> EvaluationData:
         """The drawings that figures are told of: chosen on by nobody."""
-        return read_images(FOLDER / "images", self.encoder, self.domains, lambda *_: None)[0]
+        return read_images(
+            FOLDER / "images", self.encoder, self.domains, lambda *_: None
+        )[0]
 
     @cached_property
     def evaluation(self) -> Part:
@@ -133,7 +145,9 @@ class Mini:
         drawings of every `FOLDS`-th class, with a pool that has them not. Part k is for forgets of
         those classes.
         """
-        tensors, said = tensors_from_bytes((FOLDER / "calibration.safetensors").read_bytes())
+        tensors, said = tensors_from_bytes(
+            (FOLDER / "calibration.safetensors").read_bytes()
+        )
         if said["model"] != self.model.facts.digest:
             raise SystemExit(
                 "calibration.safetensors is of another model: python -m govd_clip.training measured"
@@ -149,9 +163,16 @@ class Mini:
             judged = moved | (tensors["pool_row"] < 0)
             left = np.delete(self.pool, tensors["pool_row"][moved], 0)
             vectors = exact.unit(tensors["vectors"][judged])
-            names, domains = tuple(json.loads(said["classes"])), tuple(json.loads(said["domains"]))
+            names, domains = (
+                tuple(json.loads(said["classes"])),
+                tuple(json.loads(said["domains"])),
+            )
             data = EvaluationData(
-                vectors, names, domains, tensors["class_of"][judged], tensors["domain_of"][judged]
+                vectors,
+                names,
+                domains,
+                tensors["class_of"][judged],
+                tensors["domain_of"][judged],
             )
             parts.append(Part(self.basis(left), data))
         return parts

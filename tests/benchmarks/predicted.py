@@ -39,7 +39,9 @@ def made(basis: Basis, scope: Scope) -> Contribution:
     texts = [basis.anchors[1][place[concept.name]][None] for concept in scope.concepts]
     rows = np.concatenate(texts) if texts else np.zeros((0, basis.dim))
     spec = ForgetSpec(scope, METHOD, "unnamed", 1.0)
-    tensors, facts = METHODS[METHOD].contribute(Problem(basis, spec, Material(texts, rows)))
+    tensors, facts = METHODS[METHOD].contribute(
+        Problem(basis, spec, Material(texts, rows))
+    )
     return sealed(basis.digest, spec, dict(tensors), dict(facts))
 
 
@@ -109,7 +111,8 @@ def judged(
             continue
         try:
             own, beside = (
-                [made(basis, scope) for scope in scopes] for scopes in (request.own, request.beside)
+                [made(basis, scope) for scope in scopes]
+                for scopes in (request.own, request.beside)
             )
             before, after = (
                 compose(basis, beside, METHODS),
@@ -123,7 +126,11 @@ def judged(
         then, now = other.answers(before), other.answers(after)
         gone = np.isin(
             other.top,
-            [names.index(c.name) for s in (*request.own, *request.beside) for c in s.concepts],
+            [
+                names.index(c.name)
+                for s in (*request.own, *request.beside)
+                for c in s.concepts
+            ],
         )
         measured = costs(other, then, now, gone)
         for name in predicted.keys() & measured.keys():
@@ -142,14 +149,23 @@ def judged(
                 true = true_cost(
                     split, [*own, *beside], shown.answers(before), shown.answers(after)
                 )
-                yield Judged(TRUE, figure.share, figure.low, figure.high, true.share, true.pictures)
+                yield Judged(
+                    TRUE,
+                    figure.share,
+                    figure.low,
+                    figure.high,
+                    true.share,
+                    true.pictures,
+                )
 
 
 def of_split(split: Split, seconds: float) -> list[Judged]:
     """Errors measured on two thirds of a split's pool in so many seconds, other requests judged on
     the last third; nothing where the pool is too small.
     """
-    order = np.random.default_rng(split.seed).permutation(len(split.basis.tensors["pool"]))
+    order = np.random.default_rng(split.seed).permutation(
+        len(split.basis.tensors["pool"])
+    )
     apart, rest = order[: len(order) // 3], np.sort(order[len(order) // 3 :])
     basis = of_rows(split.basis, rest)
     calibration = calibrated(basis, made, METHODS, seconds)
@@ -172,7 +188,8 @@ def lines(name: str, listed: Sequence[Judged]) -> str:
     for figure in dict.fromkeys(one.figure for one in listed):
         own = [one for one in listed if one.figure == figure]
         predicted, measured = (
-            np.array([getattr(one, which) for one in own]) for which in ("predicted", "measured")
+            np.array([getattr(one, which) for one in own])
+            for which in ("predicted", "measured")
         )
         width, covered = (
             np.median([one.high - one.low for one in own]),
@@ -200,9 +217,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=45.0)
     arguments = parser.parse_args()
     print(HEAD)
-    for name, splits in portfolio(arguments.vectors, arguments.sets, range(arguments.seeds)):
+    for name, splits in portfolio(
+        arguments.vectors, arguments.sets, range(arguments.seeds)
+    ):
         print(
-            lines(name, [one for split in splits for one in of_split(split, arguments.seconds)]),
+            lines(
+                name,
+                [one for split in splits for one in of_split(split, arguments.seconds)],
+            ),
             flush=True,
         )
 

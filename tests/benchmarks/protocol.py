@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="unlabelled pictures or embeddings, others than those of the folder",
     )
     parser.add_argument("--methods", default="auto,nullspace,oblique")
-    parser.add_argument("--classes", type=int, default=3, help="classes that are selected at once")
+    parser.add_argument(
+        "--classes", type=int, default=3, help="classes that are selected at once"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--conditional",
@@ -64,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{given.folder} has {len(labels)} classes in {len(domains)} domains: lay it out as"
             " domain/class/image"
         )
-    with tempfile.TemporaryDirectory() as home, open_service(Path(home) / "home") as service:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        open_service(Path(home) / "home") as service,
+    ):
         options = Given(
             labels=labels,
             domains=domains,
@@ -88,7 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def paradigms(
-    service: Service, data: EvaluationData, methods: Sequence[str], classes: int, seeds: int
+    service: Service,
+    data: EvaluationData,
+    methods: Sequence[str],
+    classes: int,
+    seeds: int,
 ) -> dict[str, list[tuple[str, dict[str, str]]]]:
     """Rows of each table: what they are called, and a cell for each column."""
     chosen = [
@@ -100,7 +109,9 @@ def paradigms(
         "2. everything, in one domain",
         f"3. {classes} objects, in one domain",
     ]
-    tables: dict[str, list[tuple[str, dict[str, str]]]] = {title: [] for title in titles}
+    tables: dict[str, list[tuple[str, dict[str, str]]]] = {
+        title: [] for title in titles
+    }
     for method in methods:
         cases = [everywhere(data, places) for places in chosen]
         tables[titles[0]].append((method, cells(service, data, method, cases)))
@@ -110,7 +121,9 @@ def paradigms(
                 (f"{domain}: {method}", cells(service, data, method, [whole(data, at)]))
             )
             cases = [inside(data, places, at) for places in chosen]
-            tables[titles[2]].append((f"{domain}: {method}", cells(service, data, method, cases)))
+            tables[titles[2]].append(
+                (f"{domain}: {method}", cells(service, data, method, cases))
+            )
     return tables
 
 
@@ -127,7 +140,10 @@ def everywhere(data: EvaluationData, places: Any) -> tuple[list[Scope], Groups]:
 def whole(data: EvaluationData, at: int) -> tuple[list[Scope], Groups]:
     """Everything in one domain."""
     here = data.domain_of == at
-    return [Scope((), (data.domains[at],))], {"this domain": here, "other domains": ~here}
+    return [Scope((), (data.domains[at],))], {
+        "this domain": here,
+        "other domains": ~here,
+    }
 
 
 def inside(data: EvaluationData, places: Any, at: int) -> tuple[list[Scope], Groups]:
@@ -138,13 +154,16 @@ def inside(data: EvaluationData, places: Any, at: int) -> tuple[list[Scope], Gro
         "same objects elsewhere": own & ~here,
         "other objects here": ~own & here,
     }
-    return [Scope((Concept(data.classes[p]),), (data.domains[at],)) for p in places], groups | {
-        "other objects elsewhere": ~own & ~here
-    }
+    return [
+        Scope((Concept(data.classes[p]),), (data.domains[at],)) for p in places
+    ], groups | {"other objects elsewhere": ~own & ~here}
 
 
 def cells(
-    service: Service, data: EvaluationData, method: str, cases: Sequence[tuple[list[Scope], Groups]]
+    service: Service,
+    data: EvaluationData,
+    method: str,
+    cases: Sequence[tuple[list[Scope], Groups]],
 ) -> dict[str, str]:
     """A cell for each column: accuracy before → after in per cent, mean over the cases; why not,
     where it cannot be done.
@@ -158,7 +177,10 @@ def cells(
         for name, of in groups.items():
             if of.any():
                 shares.setdefault(name, []).append(
-                    (float(outcomes.right_before[of].mean()), float(outcomes.right[of].mean()))
+                    (
+                        float(outcomes.right_before[of].mean()),
+                        float(outcomes.right[of].mean()),
+                    )
                 )
     means = {name: 100 * np.mean(pairs, axis=0) for name, pairs in shares.items()}
     return {
@@ -176,13 +198,19 @@ def forgotten(
         GovdError: the method cannot do that.
     """
     opened, requests = service.core.models.opened(MODEL), service.requests
-    named = ("fitted" if opened.basis.has_pool else "oblique") if method == "auto" else method
+    named = (
+        ("fitted" if opened.basis.has_pool else "oblique")
+        if method == "auto"
+        else method
+    )
     target = None if named in ("nullspace", "ccup") else "unnamed"
     made = [
         requests.computing.compute(ForgetSpec(scope, named, target), opened, keep=False)
         for scope in scopes
     ]  # type: ignore[arg-type]
-    return Outcomes.of(opened.basis, requests.composing.composed(opened.basis, made), made, data)
+    return Outcomes.of(
+        opened.basis, requests.composing.composed(opened.basis, made), made, data
+    )
 
 
 def table(rows: Sequence[tuple[str, dict[str, str]]]) -> str:
@@ -190,7 +218,13 @@ def table(rows: Sequence[tuple[str, dict[str, str]]]) -> str:
     columns = list(rows[0][1])
     lines = [f"| | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 1)}"]
     return "\n".join(
-        [*lines, *(f"| {name} | {' | '.join(row[c] for c in columns)} |" for name, row in rows)]
+        [
+            *lines,
+            *(
+                f"| {name} | {' | '.join(row[c] for c in columns)} |"
+                for name, row in rows
+            ),
+        ]
     )
 
 

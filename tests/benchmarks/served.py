@@ -35,7 +35,13 @@ from govd.types import (
     Prototypes,
     silent,
 )
-from tests.geometry import SHOWN, named_texts, public_file, simulated_pool, simulated_texts
+from tests.geometry import (
+    SHOWN,
+    named_texts,
+    public_file,
+    simulated_pool,
+    simulated_texts,
+)
 
 ROUNDS = 9
 FORGETS = (1, 10, 100, 300, 500)
@@ -61,16 +67,26 @@ class Vectors:
         )
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
-        rows = [self.rows[text] if text in self.rows else self._drawn(text) for text in texts]
+        rows = [
+            self.rows[text] if text in self.rows else self._drawn(text)
+            for text in texts
+        ]
         return np.stack(rows) if rows else np.zeros((0, self.facts.dim), np.float32)
 
     def _drawn(self, text: str) -> Floats:
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-        noise = np.random.default_rng(seed).normal(size=self.facts.dim) / self.facts.dim**0.5
-        drawn: Floats = _unit((self.middle / np.linalg.norm(self.middle) + 0.8 * noise)[None])[0]
+        noise = (
+            np.random.default_rng(seed).normal(size=self.facts.dim)
+            / self.facts.dim**0.5
+        )
+        drawn: Floats = _unit(
+            (self.middle / np.linalg.norm(self.middle) + 0.8 * noise)[None]
+        )[0]
         return drawn
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         raise Unsupported("this model sees no pictures", advice="Give embeddings.")
 
     def synthesise(
@@ -124,21 +140,27 @@ class Took:
         self.threads.append(1000 * (time.process_time() - worked))
 
     def __str__(self) -> str:
-        cells = (statistics.median(self.clock), max(self.clock), statistics.median(self.threads))
+        cells = (
+            statistics.median(self.clock),
+            max(self.clock),
+            statistics.median(self.threads),
+        )
         return " | ".join(f"{cell:.0f} ms" for cell in cells)
 
 
 def forget(service: Service, model: str, name: str, filing: Took | None = None) -> str:
     """File, approve where it waits, and reconcile until it is served."""
     with (filing or Took()).timed():
-        request = str(service.forget(model, ForgetOptions(concepts=(name,)), "benchmark")["id"])
+        request = str(
+            service.forget(model, ForgetOptions(concepts=(name,)), "benchmark")["id"]
+        )
     service.reconcile()
     if service.requests.show(request)["state"] == "waiting":
         service.requests.decide(request, "approve", "benchmark", "benchmark")
         service.reconcile()
-    assert service.requests.show(request)["state"] == "in_force", service.requests.show(request)[
-        "state_reason"
-    ]
+    assert service.requests.show(request)["state"] == "in_force", service.requests.show(
+        request
+    )["state_reason"]
     return request
 
 
@@ -149,12 +171,19 @@ def revert(service: Service, request: str) -> None:
 
 
 def measure(
-    service: Service, model: str, names: Sequence[str], standing: Sequence[int], rounds: int
+    service: Service,
+    model: str,
+    names: Sequence[str],
+    standing: Sequence[int],
+    rounds: int,
 ) -> None:
     """Rows for each number of forgets in force: `names` beyond the largest number come and go
     beside them.
     """
-    print("| in force | | p50 | slowest | threads, p50 |\n|---|---|---|---|---|", flush=True)
+    print(
+        "| in force | | p50 | slowest | threads, p50 |\n|---|---|---|---|---|",
+        flush=True,
+    )
     there = 0
     passing = names[max(standing) :][:rounds]
     for count in standing:
@@ -177,14 +206,21 @@ def measure(
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--pool", action="store_true", help="with simulated image embeddings")
     options.add_argument(
-        "--mini", action="store_true", help="the model that ships, with evaluation on its pictures"
+        "--pool", action="store_true", help="with simulated image embeddings"
+    )
+    options.add_argument(
+        "--mini",
+        action="store_true",
+        help="the model that ships, with evaluation on its pictures",
     )
     options.add_argument("--forgets", type=int, nargs="+", default=FORGETS)
     options.add_argument("--rounds", type=int, default=ROUNDS)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, open_service(Path(folder) / "home") as service:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_service(Path(folder) / "home") as service,
+    ):
         if chosen.mini:
             service.add_model("mini", "mini", Given(), "benchmark")
             labels = list(service.core.models.opened("mini").basis.labels)
@@ -201,14 +237,26 @@ def main() -> None:
         service.core.plugins.manager.register(Vectors(names, vectors), "benchmark")
         given = Given(labels=names, templates=["{}"])
         if chosen.pool:
-            np.save(Path(folder) / "pool.npy", simulated_pool(vectors).astype(np.float32))
-            given = Given(labels=names, templates=["{}"], pool=str(Path(folder) / "pool.npy"))
+            np.save(
+                Path(folder) / "pool.npy", simulated_pool(vectors).astype(np.float32)
+            )
+            given = Given(
+                labels=names, templates=["{}"], pool=str(Path(folder) / "pool.npy")
+            )
         service.add_model("vectors", "vectors", given, "benchmark")
-        pool = f", {SHOWN * len(names)} simulated image embeddings as pool" if chosen.pool else ""
+        pool = (
+            f", {SHOWN * len(names)} simulated image embeddings as pool"
+            if chosen.pool
+            else ""
+        )
         print(f"\n{len(names)} labels, d = {vectors.shape[1]}: {source}{pool}\n")
         order = np.random.default_rng(2).permutation(len(names))
         measure(
-            service, "vectors", [names[i] for i in order], sorted(chosen.forgets), chosen.rounds
+            service,
+            "vectors",
+            [names[i] for i in order],
+            sorted(chosen.forgets),
+            chosen.rounds,
         )
 
 

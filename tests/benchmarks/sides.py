@@ -45,10 +45,15 @@ def read(folder: Path) -> Pictures:
     the pictures of the classes that have a text; those that are no test pictures are the pool.
     """
     classes = folder.joinpath("classes.txt").read_text().splitlines()
-    words = [line.split("\t")[0] for line in folder.joinpath("text.txt").read_text().splitlines()]
+    words = [
+        line.split("\t")[0]
+        for line in folder.joinpath("text.txt").read_text().splitlines()
+    ]
     images = unit(np.load(folder / "images.npy"))
     label = np.load(folder / "label.npy")
-    test = np.array([s == "test" for s in folder.joinpath("split.txt").read_text().splitlines()])
+    test = np.array(
+        [s == "test" for s in folder.joinpath("split.txt").read_text().splitlines()]
+    )
     place = {classes.index(word): i for i, word in enumerate(words)}
     inside = np.array([number in place for number in label])
     kept = inside & test
@@ -100,7 +105,10 @@ def table(folder: Path, forget: int) -> str:
         hits = best(queries @ vectors.T)
         own = np.mean(pictures.label[hits[:forget]] == np.arange(forget)[:, None])
         same = np.mean(
-            [len(set(a) & set(b)) for a, b in zip(hits[forget:], before[forget:], strict=True)]
+            [
+                len(set(a) & set(b))
+                for a, b in zip(hits[forget:], before[forget:], strict=True)
+            ]
         )
         lines.append(
             f"| {name} | {own:.2f} | {same / BEST:.2f} | {alike(pictures, vectors, forget):.2f} |"
@@ -127,4 +135,6 @@ def alike(pictures: Pictures, vectors: Any, forget: int) -> float:
     asked = np.flatnonzero(pictures.label < forget)
     scores = vectors[asked] @ vectors.T
     scores[np.arange(len(asked)), asked] = -np.inf
-    return float(np.mean(pictures.label[best(scores)] == pictures.label[asked][:, None]))
+    return float(
+        np.mean(pictures.label[best(scores)] == pictures.label[asked][:, None])
+    )

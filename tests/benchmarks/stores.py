@@ -98,24 +98,38 @@ def print_speed(folder: Path, given: argparse.Namespace) -> None:
         seconds["plain"].append(timed(lambda: plain(path, folder / "copy.npy")))
         seconds["patch"].append(timed(lambda: patched(store, folder, edit)))
         seconds["switch back"].append(timed(lambda: patched(store, folder, None)))
-    print(f"{given.rows:,} rows of {given.dim}, float32, rank {given.rank}; {os.cpu_count()} cores")
+    print(
+        f"{given.rows:,} rows of {given.dim}, float32, rank {given.rank}; {os.cpu_count()} cores"
+    )
     print(f"load before: {os.getloadavg()[0]:.1f}")
     for name, taken in seconds.items():
         rate, speed = given.rows / min(taken), size / min(taken) / 1e9
         print(f"{name:12s} {min(taken):8.2f} s {rate:14,.0f} rows/s {speed:8.2f} GB/s")
-    print(f"patch at {min(seconds['plain']) / min(seconds['patch']):.0%} of plainly writing")
+    print(
+        f"patch at {min(seconds['plain']) / min(seconds['patch']):.0%} of plainly writing"
+    )
     if given.vector_unforget:
         np.save(folder / "directions.npy", q.T.astype(np.float32))
-        command = [given.vector_unforget, "-c", FOREIGN, str(path), str(folder / "directions.npy")]
+        command = [
+            given.vector_unforget,
+            "-c",
+            FOREIGN,
+            str(path),
+            str(folder / "directions.npy"),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         taken = float(done.stdout)
-        print(f"vector-unforget, in memory: {taken:.2f} s {given.rows / taken:,.0f} rows/s")
+        print(
+            f"vector-unforget, in memory: {taken:.2f} s {given.rows / taken:,.0f} rows/s"
+        )
 
 
 def fill(path: Path, rows: int, dim: int) -> None:
     """A file of unit rows, made in portions."""
     draw = np.random.default_rng(0)
-    made: Any = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim))
+    made: Any = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float32, shape=(rows, dim)
+    )
     for part in portions(rows):
         vectors = draw.standard_normal((part.stop - part.start, dim), dtype=np.float32)
         made[part] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -131,7 +145,9 @@ def portions(rows: int) -> Iterator[slice]:
 def plain(source: Path, target: Path) -> None:
     """Write the same vectors again."""
     rows: Any = np.load(source, mmap_mode="r")
-    copy: Any = np.lib.format.open_memmap(target, mode="w+", dtype=rows.dtype, shape=rows.shape)
+    copy: Any = np.lib.format.open_memmap(
+        target, mode="w+", dtype=rows.dtype, shape=rows.shape
+    )
     for part in portions(len(rows)):
         copy[part] = rows[part]
     copy.flush()

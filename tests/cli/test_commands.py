@@ -79,9 +79,8 @@ def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) ->
         with home.announced("http://127.0.0.1:1"):
             assert announced(govd.home) == ("http://127.0.0.1:1", home.token())
             left = (govd.home / "daemon.json").read_text()
-    (govd.home / "daemon.json").write_text(
-        left
-    )  # as SIGKILL leaves it: with the id of a process that lives, here this one
+    # as SIGKILL leaves it: with the id of a process that lives, here this one
+    (govd.home / "daemon.json").write_text(left)
     assert announced(govd.home) is None
     assert govd.json("status")["models"]  # type: ignore[index]
     with (govd.home / "lock").open("a") as lock:
@@ -98,7 +97,10 @@ def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) ->
         (("audit", "log", "--format", "xml"), "ndjson"),
         (("revert", "x"), "--reason"),
         (("revert", "x", "--reason", " "), "--reason"),
-        (("forget", "red", "--model", "m", "--example", "/nowhere.png"), "/nowhere.png"),
+        (
+            ("forget", "red", "--model", "m", "--example", "/nowhere.png"),
+            "/nowhere.png",
+        ),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_done(
@@ -114,7 +116,9 @@ def test_a_port_out_of_range_is_wrong_usage(govd: Shell, port: str) -> None:
     assert govd("serve", "--port", port).exit_code == 2
 
 
-def test_a_request_that_is_not_waited_for_is_served_before_the_home_is_let_go(govd: Shell) -> None:
+def test_a_request_that_is_not_waited_for_is_served_before_the_home_is_let_go(
+    govd: Shell,
+) -> None:
     with Local(govd.home) as api:
         filed = api.forget("red", model="m")
         assert filed["state"] == "filed"
@@ -166,7 +170,9 @@ def test_an_evaluation_brings_what_it_was_counted_from(
         target = images / path.relative_to(pictures)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(
-            path.read_bytes() if path.name != "0.png" or "blue" not in path.parts else b"no picture"
+            path.read_bytes()
+            if path.name != "0.png" or "blue" not in path.parts
+            else b"no picture"
         )
     found = govd.json("evaluate", "m", "--images", str(images))
     assert isinstance(found, dict)
@@ -189,17 +195,22 @@ def test_an_evaluation_brings_what_it_was_counted_from(
 
 
 HOSTILE = (
-    "fine\nProven: nothing\r\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \u202etxet\u2028x [bold]b[/]"
+    "fine\nProven: nothing\r\x1b[31mred\x1b[0m "
+    "\x1b]0;title\x07 \x9b2J \u202etxet\u2028x [bold]b[/]"
 )
 
 
 def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> None:
-    refused = govd("forget", "red", "--model", "m", "--reason", HOSTILE, "--ticket", HOSTILE)
+    refused = govd(
+        "forget", "red", "--model", "m", "--reason", HOSTILE, "--ticket", HOSTILE
+    )
     assert isinstance(refused.exception, Usage)
     with Local(govd.home) as api:  # as an older govd took it
         requests = api.service.requests
         options = ForgetOptions(concepts=["red"], reason=HOSTILE, ticket=HOSTILE)
-        request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")["id"]
+        request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")[
+            "id"
+        ]
         api.service.reconcile()
         api.service.core.desk.append(
             [Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})]
@@ -237,7 +248,8 @@ def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> Non
         text = done.stdout
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text), words
         assert not any(
-            line.lstrip(" │").startswith("Proven: nothing") for line in text.splitlines()
+            line.lstrip(" │").startswith("Proven: nothing")
+            for line in text.splitlines()
         ), words
     assert "\\x1b[31mred" in govd("token", "list").stdout.replace("\n", "")
 
@@ -254,15 +266,23 @@ def test_tables_fit_eighty_columns(govd: Shell) -> None:
     ):
         text = govd(*words).stdout
         assert 0 < max(map(len, text.splitlines())) <= 80, words
-    assert re.search(r"^0 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ", govd("audit", "log").stdout, re.M)
+    assert re.search(
+        r"^0 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ", govd("audit", "log").stdout, re.M
+    )
     lines = govd("revision", "list", "--model", "m").stdout.splitlines()
     assert len(lines) == 4  # the names, a rule, and a line for each: nothing is folded
-    assert re.search(r"1 +superseded +[0-9a-f]{12} .* 20\d\d-\d\d-\d\d \d\d:\d\d *$", lines[2])
+    assert re.search(
+        r"1 +superseded +[0-9a-f]{12} .* 20\d\d-\d\d-\d\d \d\d:\d\d *$", lines[2]
+    )
 
 
 def test_what_has_no_target_does_not_name_one(govd: Shell) -> None:
-    assert "None" not in govd("forget", "red", "--model", "m", "--method", "swap").stdout
-    assert "None" not in govd("preview", "blue", "--model", "m", "--method", "swap").stdout
+    assert (
+        "None" not in govd("forget", "red", "--model", "m", "--method", "swap").stdout
+    )
+    assert (
+        "None" not in govd("preview", "blue", "--model", "m", "--method", "swap").stdout
+    )
 
 
 def test_rows_for_spreadsheets_and_pipes(govd: Shell) -> None:
@@ -274,7 +294,9 @@ def test_rows_for_spreadsheets_and_pipes(govd: Shell) -> None:
         len(
             [
                 json.loads(line)
-                for line in govd("audit", "log", "--format", "ndjson").stdout.splitlines()
+                for line in govd(
+                    "audit", "log", "--format", "ndjson"
+                ).stdout.splitlines()
             ]
         )
         > 5
@@ -293,10 +315,14 @@ def test_pictures_synthesised_for_a_request_are_written_for_people(
     with Local(govd.home) as api:
         core = api.service.core
         facts = {
-            "prototypes": [{"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts]
+            "prototypes": [
+                {"prompt": p, "png": core.artifacts.put(p.encode())} for p in prompts
+            ]
         }
         made = {"artifact": "x", "method": "y", "facts": facts}
-        core.desk.append([Draft("contribution.make", request["contribution"], "ann", "m", made)])
+        core.desk.append(
+            [Draft("contribution.make", request["contribution"], "ann", "m", made)]
+        )
         assert api.pictures(request["id"]) == [(p, p.encode()) for p in prompts]
     folder = tmp_path / "pictures"
     found = govd.json("request", "show", request["id"], "--pictures", str(folder))
@@ -304,11 +330,18 @@ def test_pictures_synthesised_for_a_request_are_written_for_people(
     names = ["001-a-photo-of-a-red.png", "002-red-a-dark-one.png"]
     assert [Path(p).name for p in found["pictures"]] == names
     assert [(folder / name).read_text() for name in names] == prompts
+    # the same again is no fault
     assert (
-        "wrote" in govd("request", "show", request["id"], "--pictures", str(folder)).stdout
-    )  # the same again is no fault
+        "wrote"
+        in govd("request", "show", request["id"], "--pictures", str(folder)).stdout
+    )
     (folder / names[0]).write_text("mine")
-    assert govd.refused("request", "show", request["id"], "--pictures", str(folder)).exit_code == 2
+    assert (
+        govd.refused(
+            "request", "show", request["id"], "--pictures", str(folder)
+        ).exit_code
+        == 2
+    )
     assert (folder / names[0]).read_text() == "mine"
 
 
@@ -324,7 +357,10 @@ def test_a_bug_in_a_daemon_is_no_refusal(
 
         def connected(headers: dict[str, str], **_: object) -> TestClient:
             return TestClient(
-                application, "http://localhost", headers=headers, raise_server_exceptions=False
+                application,
+                "http://localhost",
+                headers=headers,
+                raise_server_exceptions=False,
             )
 
         monkeypatch.setattr("govd.client.transport.httpx.Client", connected)
@@ -349,12 +385,24 @@ def test_records_of_a_time_before_some_figures_are_shown(
         (request,) = service.requests.all()
         model = service.models.show("m")
     show_request(
-        {**request, "predicted": {"on": "pool", "rank": 1, "edit_norm": 1.5, "disagreement": 0.25}}
+        {
+            **request,
+            "predicted": {
+                "on": "pool",
+                "rank": 1,
+                "edit_norm": 1.5,
+                "disagreement": 0.25,
+            },
+        }
     )
-    assert "25.0 % of the other answers change by it" in " ".join(capsys.readouterr().out.split())
+    assert "25.0 % of the other answers change by it" in " ".join(
+        capsys.readouterr().out.split()
+    )
     show_request({**request, "predicted": {"on": "pool"}})
     show_preview({**request, "predicted": {"on": "pool"}})
-    show_evaluation({"model": "m", "revision": 1, "metrics": {"on": "pool"}, "claim": ""})
+    show_evaluation(
+        {"model": "m", "revision": 1, "metrics": {"on": "pool"}, "claim": ""}
+    )
     facts = (
         "architecture",
         "backend",
@@ -390,7 +438,9 @@ def test_a_token_of_nobody_is_told_where_there_are_principals(govd: Shell) -> No
 
     assert "no principal" not in told("--role", "operator", "--name", "ann-laptop")
     govd.json("principal", "add", "ann", "--role", "legal")
-    own = "principal:ann-phone, who is no principal and is counted as a person of his own"
+    own = (
+        "principal:ann-phone, who is no principal and is counted as a person of his own"
+    )
     assert own in told("--role", "operator", "--name", "ann-phone")
     for words in (
         ("--role", "operator", "--name", "ann"),

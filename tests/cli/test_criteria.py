@@ -6,9 +6,20 @@ from tests.cli.conftest import Shell
 from tests.cli.test_filings import rows
 
 
-def test_a_forget_is_filed_with_criteria_and_shows_what_they_came_to(govd: Shell) -> None:
+def test_a_forget_is_filed_with_criteria_and_shows_what_they_came_to(
+    govd: Shell,
+) -> None:
     request = govd.json(
-        *("forget", "red", "--model", "m", "--criterion", "named<=5%", "--criterion", "cost <= 0.2")
+        *(
+            "forget",
+            "red",
+            "--model",
+            "m",
+            "--criterion",
+            "named<=5%",
+            "--criterion",
+            "cost <= 0.2",
+        )
     )
     assert request["criteria"] == [  # type: ignore[index]
         {"metric": "cost", "at_most": 0.2},
@@ -16,7 +27,9 @@ def test_a_forget_is_filed_with_criteria_and_shows_what_they_came_to(govd: Shell
     ]
     shown = govd("request", "show", str(request["id"])).stdout  # type: ignore[index]
     assert "must keep, on the evaluation set" in shown
-    kept = "named<=0.05 kept in revision 1, on 144 labelled images: 0.0000 of 12 pictures"
+    kept = (
+        "named<=0.05 kept in revision 1, on 144 labelled images: 0.0000 of 12 pictures"
+    )
     assert kept in " ".join(shown.split())
     assert "measured in revision 1, on 144 labelled images:" in " ".join(shown.split())
     revision = govd("revision", "show", "m", "1").stdout
@@ -28,7 +41,9 @@ def test_a_row_has_criteria_and_a_typo_in_one_holds_up_no_other(
     govd: Shell, tmp_path: Path
 ) -> None:
     file = tmp_path / "list.csv"
-    file.write_text("concept,criterion\nred,named<=0.5|cost<=1\norange,\ncyan,nmaed<=1\n")
+    file.write_text(
+        "concept,criterion\nred,named<=0.5|cost<=1\norange,\ncyan,nmaed<=1\n"
+    )
     words = ("--from", str(file), "--model", "m", "--criterion", "cost<=0.9")
     answers = rows(govd, *words, code=1)
     assert [answer["answer"] for answer in answers] == ["filed", "filed", "refused"]
@@ -41,7 +56,9 @@ def test_a_row_has_criteria_and_a_typo_in_one_holds_up_no_other(
     assert of_command == [{"metric": "cost", "at_most": 0.9}]
 
 
-def test_criteria_are_changed_with_a_reason_and_what_is_not_kept_is_told(govd: Shell) -> None:
+def test_criteria_are_changed_with_a_reason_and_what_is_not_kept_is_told(
+    govd: Shell,
+) -> None:
     request = govd.json("forget", "blue", "--model", "m", "--criterion", "named<=1")
     name = str(request["id"])  # type: ignore[index]
     change = ("request", "criteria", name, "--set", "named<=0.1")
@@ -53,7 +70,9 @@ def test_criteria_are_changed_with_a_reason_and_what_is_not_kept_is_told(govd: S
     assert "no further revision is published until it is kept" in text
     assert "from named<=1 to named<=0.1: stricter" in text
     assert "nothing would change" in str(govd.refused("request", "criteria", name))
-    dropped = govd.json("request", "criteria", name, "--drop", "named", "--reason", "given up")
+    dropped = govd.json(
+        "request", "criteria", name, "--drop", "named", "--reason", "given up"
+    )
     assert dropped["criteria"] == []  # type: ignore[index]
 
 
@@ -61,7 +80,11 @@ def test_the_preview_of_a_revert_and_the_predictions_are_asked(govd: Shell) -> N
     request = str(govd.json("forget", "red", "--model", "m")["id"])  # type: ignore[index]
     preview = govd("preview", "--revert", request)
     assert preview.exit_code == 0
-    for words in ("What comes back?", "What becomes of the other answers?", "Does it wait?"):
+    for words in (
+        "What comes back?",
+        "What becomes of the other answers?",
+        "Does it wait?",
+    ):
         assert words in preview.stdout
     assert "concepts" in str(govd.refused("preview", "blue", "--revert", request))
     assert "no model" in str(govd.refused("preview", "blue"))
@@ -72,7 +95,14 @@ def test_the_preview_of_a_revert_and_the_predictions_are_asked(govd: Shell) -> N
 
 
 def test_a_preview_says_whether_criteria_would_be_kept(govd: Shell) -> None:
-    words = ("--criterion", "cost<=1", "--criterion", "level<=0.1", "--criterion", "named<=0")
+    words = (
+        "--criterion",
+        "cost<=1",
+        "--criterion",
+        "level<=0.1",
+        "--criterion",
+        "named<=0",
+    )
     preview = govd.json("preview", "red", "--model", "m", *words)
     rows_of = {row["metric"]: row for row in preview["criteria"]}  # type: ignore[index]
     assert rows_of["cost"]["outcome"] == "kept"

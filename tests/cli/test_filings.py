@@ -13,19 +13,25 @@ import pytest
 from tests.cli.conftest import Shell
 
 
-def rows(govd: Shell, *words: str, input: str | None = None, code: int = 0) -> list[dict[str, Any]]:
+def rows(
+    govd: Shell, *words: str, input: str | None = None, code: int = 0
+) -> list[dict[str, Any]]:
     done = govd("forget", *words, "--json", input=input)
     assert done.exit_code == code, (done.stdout, done.exception)
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return answers
 
 
-def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(govd: Shell, tmp_path: Path) -> None:
+def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(
+    govd: Shell, tmp_path: Path
+) -> None:
     file = tmp_path / "list.csv"
     file.write_bytes(
         "\ufeffConcept;domains;ticket;strength\nred;;L-1;\nblue|navy;dark;L-2;0.9\nred;;L-3;\nred;moon;;\n\n".encode()
     )
-    answers = rows(govd, "--from", str(file), "--model", "m", "--reason", "list of May", code=1)
+    answers = rows(
+        govd, "--from", str(file), "--model", "m", "--reason", "list of May", code=1
+    )
     assert [(a["line"], a["answer"]) for a in answers] == [
         (2, "filed"),
         (3, "filed"),
@@ -36,14 +42,23 @@ def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(govd: Shell, tmp_p
     assert answers[2]["id"] == answers[0]["id"]
     assert "moon" in answers[3]["reason"]
     blue = govd.json("request", "show", answers[1]["id"])
-    assert ([c["name"] for c in blue["concepts"]], blue["domains"]) == (["blue", "navy"], ["dark"])  # type: ignore[index]
-    assert (blue["strength"], blue["ticket"], blue["reason"]) == (0.9, "L-2", "list of May")  # type: ignore[index]
+    assert ([c["name"] for c in blue["concepts"]], blue["domains"]) == (
+        ["blue", "navy"],
+        ["dark"],
+    )  # type: ignore[index]
+    assert (blue["strength"], blue["ticket"], blue["reason"]) == (
+        0.9,
+        "L-2",
+        "list of May",
+    )  # type: ignore[index]
     again = rows(govd, "--from", str(file), "--model", "m", code=1)
     assert [a["answer"] for a in again] == ["already", "already", "already", "refused"]
 
 
 def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
-    answers = rows(govd, "--from", "-", "--model", "m", input="# of May\nred\n\n  blue \n")
+    answers = rows(
+        govd, "--from", "-", "--model", "m", input="# of May\nred\n\n  blue \n"
+    )
     assert [(a["line"], a["concepts"], a["answer"]) for a in answers] == [
         (2, ["red"], "filed"),
         (4, ["blue"], "filed"),
@@ -71,11 +86,16 @@ def test_a_file_that_cannot_be_meant_files_nothing(
     assert govd.json("request", "list") == []
     (tmp_path / "latin").write_bytes("größe\n".encode("latin-1"))
     assert (
-        "UTF-8" in govd.refused("forget", "--from", str(tmp_path / "latin"), "--model", "m").message
+        "UTF-8"
+        in govd.refused(
+            "forget", "--from", str(tmp_path / "latin"), "--model", "m"
+        ).message
     )
 
 
-def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path: Path) -> None:
+def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(
+    govd: Shell, tmp_path: Path
+) -> None:
     file = tmp_path / "list.csv"
     file.write_text(
         "concept,strength,private,example\nred,much,,\ngreen,,maybe,\nblue,,,\nred,,,none.png\n"
@@ -104,7 +124,14 @@ def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(govd: Shell, tmp_path
 
 
 def test_private_names_need_not_be_typed_behind_the_command(govd: Shell) -> None:
-    done = govd("forget", "--private", "--model", "m", "--json", input="red\n\nher wish\nof May\n")
+    done = govd(
+        "forget",
+        "--private",
+        "--model",
+        "m",
+        "--json",
+        input="red\n\nher wish\nof May\n",
+    )
     assert done.exit_code == 0, done.exception
     request = json.loads(done.stdout)
     assert '"red"' not in done.stdout
@@ -114,7 +141,9 @@ def test_private_names_need_not_be_typed_behind_the_command(govd: Shell) -> None
     assert "no concept" in govd.refused("forget", "--private", "--model", "m").message
 
 
-def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell) -> None:
+def test_requests_are_found_by_ticket_reason_and_exact_private_name(
+    govd: Shell,
+) -> None:
     govd.json(
         "forget",
         "red",
@@ -127,7 +156,9 @@ def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell)
         "--due",
         "2027-08-01",
     )
-    govd.json("forget", "blue", "--model", "m", "--private", "--reason", "letter of 4 May")
+    govd.json(
+        "forget", "blue", "--model", "m", "--private", "--reason", "letter of 4 May"
+    )
 
     def found(*words: str) -> list[str]:
         records: Any = govd.json("request", "list", *words)
@@ -143,7 +174,11 @@ def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell)
     assert found("--ticket", "legal") == []
     (private,) = found("--concept", "Blue")
     assert private.startswith("private:")
-    assert found("--concept", "blu") == found("--concept", "blue", "--reason", "letter") == []
+    assert (
+        found("--concept", "blu")
+        == found("--concept", "blue", "--reason", "letter")
+        == []
+    )
     shown = govd("request", "list").stdout
     assert "Legal-12" in shown
     assert "2027-08-01" in shown
@@ -151,9 +186,17 @@ def test_requests_are_found_by_ticket_reason_and_exact_private_name(govd: Shell)
 
 def test_a_text_is_destroyed_only_where_somebody_says_yes(govd: Shell) -> None:
     request: Any = govd.json("forget", "blue", "--model", "m", "--private")
-    assert "--yes" in govd.refused("request", "shred", request["id"], "--reason", "wish").message
-    assert govd.json("request", "show", request["id"], "--reveal")["concepts"][0]["name"] == "blue"  # type: ignore[index]
-    gone: Any = govd.json("request", "shred", request["id"], "--reason", "wish", "--yes")
+    assert (
+        "--yes"
+        in govd.refused("request", "shred", request["id"], "--reason", "wish").message
+    )
+    assert (
+        govd.json("request", "show", request["id"], "--reveal")["concepts"][0]["name"]
+        == "blue"
+    )  # type: ignore[index]
+    gone: Any = govd.json(
+        "request", "shred", request["id"], "--reason", "wish", "--yes"
+    )
     assert gone["shredded_at"]
 
 
@@ -162,13 +205,19 @@ def test_a_forget_that_stands_after_its_date_is_told(govd: Shell) -> None:
     request: Any = govd.json("forget", "red", "--model", "m", "--expires", soon)
     later: Any = govd.json("forget", "blue", "--model", "m", "--expires", "2999-05-01")
     assert govd.json("status")["expired"] == []  # type: ignore[index]
-    time.sleep(max(0.0, (datetime.fromisoformat(soon) - datetime.now(UTC)).total_seconds()) + 0.05)
+    time.sleep(
+        max(0.0, (datetime.fromisoformat(soon) - datetime.now(UTC)).total_seconds())
+        + 0.05
+    )
     assert [r["id"] for r in govd.json("status")["expired"]] == [request["id"]]  # type: ignore[index]
     shown = govd("status").stdout
     assert request["id"] in shown
     assert later["id"] not in shown
     rows: Any = govd.json("audit", "deadlines")["requests"]  # type: ignore[index]
-    assert {r["id"]: r["expired"] for r in rows} == {request["id"]: True, later["id"]: False}
+    assert {r["id"]: r["expired"] for r in rows} == {
+        request["id"]: True,
+        later["id"]: False,
+    }
     assert "still in force" in govd("request", "show", request["id"]).stdout
     govd.json("revert", request["id"], "--reason", "over")
     assert govd.json("status")["expired"] == []  # type: ignore[index]

@@ -18,10 +18,13 @@ def test_two_examples_that_parse(path: tuple[str, ...]) -> None:
     for example in examples:
         words = shlex.split(example.partition(" > ")[0])
         start = words.index("govd")
-        assert all("=" in word for word in words[:start]), "only variables stand before the command"
+        assert all("=" in word for word in words[:start]), (
+            "only variables stand before the command"
+        )
         typed = model_first(words[start + 1 :])
         assert tuple(typed[: len(path)]) == path
-        ALL[path].make_context(name, typed[len(path) :])  # exits where something is no option
+        # exits where something is no option
+        ALL[path].make_context(name, typed[len(path) :])
 
 
 def test_no_example_is_of_a_command_that_is_not_there() -> None:

@@ -15,8 +15,15 @@ def test_it_is_typed(
     govd("forget", "red", "--model", "m", "--reason", "r")
     for words in (("m",), ("m", "1")):
         found: Any = govd.json("revision", "interference", *words)
-        assert [c["name"] for row in found["forgets"] for c in row["concepts"]] == ["red"]
-    row = {**found["forgets"][0], "cost": 0.0123, "others_named": 0.5, "others_named_without": 0.25}
+        assert [c["name"] for row in found["forgets"] for c in row["concepts"]] == [
+            "red"
+        ]
+    row = {
+        **found["forgets"][0],
+        "cost": 0.0123,
+        "others_named": 0.5,
+        "others_named_without": 0.25,
+    }
     show_interference({**found, "forgets": [row]})
     printed = capsys.readouterr().out
     assert "red everywhere" in printed

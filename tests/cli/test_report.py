@@ -12,7 +12,16 @@ from fastapi.testclient import TestClient
 
 from govd.cli.report.evaluation import page
 from govd.cli.report.parts import cell_verdict, picture_verdict
-from govd.cli.report.plots import LEFT, WIDTH, Line, Plot, percent, rounded, ticks, upper
+from govd.cli.report.plots import (
+    LEFT,
+    WIDTH,
+    Line,
+    Plot,
+    percent,
+    rounded,
+    ticks,
+    upper,
+)
 from govd.errors import Denied, MachineFault
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -69,10 +78,14 @@ def test_a_report_is_written_beside_the_figures(govd: Shell, tmp_path: Path) -> 
     assert shown.fetched == []
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", text)
     assert len(shown.images) >= 10
-    assert all(i["alt"] and i["src"].startswith("data:image/png;base64,") for i in shown.images)
-    assert {"What forgetting more costs", "What strength does", "Predicted and measured"} <= set(
-        shown.plots
+    assert all(
+        i["alt"] and i["src"].startswith("data:image/png;base64,") for i in shown.images
     )
+    assert {
+        "What forgetting more costs",
+        "What strength does",
+        "Predicted and measured",
+    } <= set(shown.plots)
     for part in (
         *(
             "red everywhere",
@@ -97,14 +110,17 @@ def test_what_it_says_is_what_the_figures_say(govd: Shell, tmp_path: Path) -> No
     found: Any = govd.json("evaluate", "m", "--report", str(tmp_path / "r.html"))
     assert found["report"] == str(tmp_path / "r.html")
     shown = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
-    went = re.search(r"([\d.]+) % → ([\d.]+) % of the pictures that were to go", shown.words)
+    went = re.search(
+        r"([\d.]+) % → ([\d.]+) % of the pictures that were to go", shown.words
+    )
     assert went, shown.words[:600]
     before, after = (
         round(100 * found["metrics"][k], 1) for k in ("forget_acc_before", "forget_acc")
     )
     assert [float(v) for v in went.groups()] == [before, after]
     gone = sum(
-        c["forgotten"] and c["before"] > 0 and c["after"] == 0 for c in found["metrics"]["cells"]
+        c["forgotten"] and c["before"] > 0 and c["after"] == 0
+        for c in found["metrics"]["cells"]
     )
     assert f"{gone} are gone" in shown.words
 
@@ -145,7 +161,9 @@ def test_a_model_of_vectors_has_a_report_without_pictures(
 
     world = World(tmp_path)
     with open_service(tmp_path / "home") as service:
-        service.add_model("v", str(world.model), Given(images=str(world.evaluation)), "ann")
+        service.add_model(
+            "v", str(world.model), Given(images=str(world.evaluation)), "ann"
+        )
         request = service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
         service.reconcile()
         if service.requests.show(request["id"])["state"] == "waiting":
@@ -158,7 +176,9 @@ def test_a_model_of_vectors_has_a_report_without_pictures(
     assert "Pictures, before and now" not in shown.words
 
 
-def test_a_private_forget_is_in_no_report_that_nobody_may_read(service: Service) -> None:
+def test_a_private_forget_is_in_no_report_that_nobody_may_read(
+    service: Service,
+) -> None:
     service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
     with pytest.raises(Denied, match="keeps private"):
@@ -172,7 +192,9 @@ def test_a_report_over_http_has_the_same_figures(service: Service) -> None:
     service.reconcile()
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
-        create_app(Context(service, service.reconcile)), "http://localhost", headers=headers
+        create_app(Context(service, service.reconcile)),
+        "http://localhost",
+        headers=headers,
     ) as client:
         answer = client.post("/v1/models/m/evaluate", json={"report": True}).json()
     assert answer == json.loads(json.dumps(service.evaluate("m", None, report=True)))
@@ -183,9 +205,9 @@ def test_names_are_escaped(service: Service) -> None:
     service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     answer: Any = json.loads(json.dumps(service.evaluate("m", None, report=True)))
-    answer["report"]["pictures"][0]["after"] = answer["metrics"]["cells"][0]["class"] = (
-        "<script>alert(1)</script>"
-    )
+    answer["report"]["pictures"][0]["after"] = answer["metrics"]["cells"][0][
+        "class"
+    ] = "<script>alert(1)</script>"
     text = page(answer)
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -208,13 +230,16 @@ def test_axes_are_round_and_hold_every_value() -> None:
         assert 3 <= len(places) <= 7
         step = places[1]
         assert all(
-            abs(float(percent(v, step).removesuffix(" %")) - 100 * v) < 1e-6 for v in places
+            abs(float(percent(v, step).removesuffix(" %")) - 100 * v) < 1e-6
+            for v in places
         ), places
     assert ticks(3, whole=True) == [0, 1, 2, 3]
     assert all(v == int(v) for n in range(5, 400) for v in ticks(n, whole=True))
     assert rounded(0.3) == 0.5
     plot = Plot("", "", "", 4, 0.5, [Line("", "main", [(0, 0), (4, 0.5)])])
-    first, last = (tuple(float(v) for v in p.split(",")) for p in plot.path(plot.lines[0]).split())
+    first, last = (
+        tuple(float(v) for v in p.split(",")) for p in plot.path(plot.lines[0]).split()
+    )
     assert first[0] == LEFT
     assert last[0] < WIDTH
     assert first[1] > last[1], "up is more"
@@ -230,7 +255,9 @@ def test_verdicts_of_cells_and_pictures() -> None:
         (1.0, 0.5, False),
         (0.5, 1.0, False),
     ]
-    verdicts = [cell_verdict({"before": b, "after": a, "forgotten": f}) for b, a, f in cells]
+    verdicts = [
+        cell_verdict({"before": b, "after": a, "forgotten": f}) for b, a, f in cells
+    ]
     assert verdicts == ["never", "gone", "part", "named", "kept", "lost", "better"]
     pictures = [
         ("a", "a", "b", True),
@@ -239,4 +266,10 @@ def test_verdicts_of_cells_and_pictures() -> None:
         ("a", "a", "b", False),
         ("a", "b", "a", False),
     ]
-    assert [picture_verdict(*p) for p in pictures] == ["gone", "named", "kept", "lost", "won"]
+    assert [picture_verdict(*p) for p in pictures] == [
+        "gone",
+        "named",
+        "kept",
+        "lost",
+        "won",
+    ]

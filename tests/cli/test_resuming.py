@@ -26,7 +26,9 @@ __all__ = ["home"]
 def filed(home: Path, concept: str = "red") -> str:
     """A forget that nobody has looked at: the process ended right after its entry."""
     with open_service(home) as service:
-        return str(service.forget("m", ForgetOptions(concepts=(concept,)), "owner")["id"])
+        return str(
+            service.forget("m", ForgetOptions(concepts=(concept,)), "owner")["id"]
+        )
 
 
 def kinds(home: Path) -> list[str]:
@@ -132,7 +134,11 @@ def test_reconcile_does_it_by_name(home: Path) -> None:
         return done.stdout
 
     said = json.loads(reconcile("--json"))
-    assert said == {"daemon": False, "done": [f"the forget {request} is filed"], "left": []}
+    assert said == {
+        "daemon": False,
+        "done": [f"the forget {request} is filed"],
+        "left": [],
+    }
     assert reconcile() == "Nothing is left to do.\n"
     is_done(home, request)
 
@@ -148,7 +154,9 @@ class Gatekeeper:
         return Gate(self.decision, "keeper", "not this one")
 
 
-@pytest.mark.parametrize(("decision", "state"), [("wait", "waiting"), ("deny", "refused")])
+@pytest.mark.parametrize(
+    ("decision", "state"), [("wait", "waiting"), ("deny", "refused")]
+)
 def test_what_waits_for_a_gate_or_was_refused_is_not_cut_off(
     home: Path, decision: Decision, state: str
 ) -> None:

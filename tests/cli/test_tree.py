@@ -44,15 +44,38 @@ def test_the_tree_is_whole() -> None:
         "restore",
     ]
     assert {(name,) for name in wanted} <= set(ALL)
-    assert {("model", n) for n in ("add", "list", "show", "update", "remove", "rebase")} <= set(ALL)
-    decisions = ("approve", "reject", "withdraw", "retry", "hold", "release", "extend", "shred")
+    assert {
+        ("model", n) for n in ("add", "list", "show", "update", "remove", "rebase")
+    } <= set(ALL)
+    decisions = (
+        "approve",
+        "reject",
+        "withdraw",
+        "retry",
+        "hold",
+        "release",
+        "extend",
+        "shred",
+    )
     assert {("request", n) for n in ("list", "show", *decisions)} <= set(ALL)
     assert {("token", n) for n in ("create", "list", "revoke")} <= set(ALL)
-    feeds = ("add", "list", "show", "run", "disable", "enable", "history", "release", "reject")
+    feeds = (
+        "add",
+        "list",
+        "show",
+        "run",
+        "disable",
+        "enable",
+        "history",
+        "release",
+        "reject",
+    )
     assert {("feed", n) for n in feeds} <= set(ALL)
     notices = ("add", "list", "history", "retry", "test", "secret", "remove")
     assert {("notice", n) for n in notices} <= set(ALL)
-    assert {("revision", n) for n in ("list", "show", "diff", "interference")} <= set(ALL)
+    assert {("revision", n) for n in ("list", "show", "diff", "interference")} <= set(
+        ALL
+    )
     questions = (
         "log",
         "trail",
@@ -67,7 +90,9 @@ def test_the_tree_is_whole() -> None:
         "witness",
         "answer",
     )
-    assert {("audit", n) for n in (*questions, "rebuild", "bundle", "verify")} <= set(ALL)
+    assert {("audit", n) for n in (*questions, "rebuild", "bundle", "verify")} <= set(
+        ALL
+    )
 
 
 @pytest.mark.parametrize("path", sorted(ALL), ids=" ".join)
@@ -100,6 +125,10 @@ def test_help_loads_nothing_heavy() -> None:
     )
     code = "import sys, govd.cli; print(*[m for m in sys.argv[1:] if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code, *heavy], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code, *heavy],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert done.stdout.strip() == ""

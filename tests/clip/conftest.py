@@ -119,7 +119,12 @@ def config(
     }
     text |= {"bos_token_id": 510, "eos_token_id": eos, "pad_token_id": 1}
     sides = {"text_config": text | shared, "vision_config": vision | shared}
-    return {"model_type": "clip", "architectures": ["CLIPModel"], "projection_dim": dim, **sides}
+    return {
+        "model_type": "clip",
+        "architectures": ["CLIPModel"],
+        "projection_dim": dim,
+        **sides,
+    }
 
 
 def weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
@@ -144,8 +149,14 @@ def weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
                 }
             for name in ("layer_norm1", "layer_norm2"):
                 shapes |= {f"{layer}.{name}.weight": (w,), f"{layer}.{name}.bias": (w,)}
-            shapes |= {f"{layer}.mlp.fc1.weight": (inner, w), f"{layer}.mlp.fc1.bias": (inner,)}
-            shapes |= {f"{layer}.mlp.fc2.weight": (w, inner), f"{layer}.mlp.fc2.bias": (w,)}
+            shapes |= {
+                f"{layer}.mlp.fc1.weight": (inner, w),
+                f"{layer}.mlp.fc1.bias": (inner,),
+            }
+            shapes |= {
+                f"{layer}.mlp.fc2.weight": (w, inner),
+                f"{layer}.mlp.fc2.bias": (w,),
+            }
     t, v, patch = text["hidden_size"], vision["hidden_size"], vision["patch_size"]
     for name, w in (
         ("text_model.final_layer_norm", t),
@@ -154,7 +165,10 @@ def weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
     ):
         shapes |= {f"{name}.weight": (w,), f"{name}.bias": (w,)}
     shapes["text_model.embeddings.token_embedding.weight"] = (text["vocab_size"], t)
-    shapes["text_model.embeddings.position_embedding.weight"] = (text["max_position_embeddings"], t)
+    shapes["text_model.embeddings.position_embedding.weight"] = (
+        text["max_position_embeddings"],
+        t,
+    )
     shapes["vision_model.embeddings.class_embedding"] = (v,)
     shapes["vision_model.embeddings.patch_embedding.weight"] = (v, 3, patch, patch)
     shapes["vision_model.embeddings.position_embedding.weight"] = (
@@ -185,7 +199,9 @@ def tokenizer(folder: Path) -> None:
     tokens = letters + [x + "</w>" for x in letters][: 512 - len(letters) - 5]
     merges = ["a t</w>", "d o", "r e"]
     tokens = [*tokens, *(m.replace(" ", "") for m in merges), BOS, EOS]
-    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "vocab.json").write_text(
+        json.dumps({token: i for i, token in enumerate(tokens)})
+    )
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
     special = {
         "bos_token": BOS,
@@ -208,7 +224,9 @@ def save(folder: Path, tensors: dict[str, Any], shards: int) -> None:
     for at in range(shards):
         file = f"model-{at + 1:05}-of-{shards:05}.safetensors"
         part = names[at::shards]
-        save_file({n: tensors[n] for n in part}, folder / file, metadata={"format": "pt"})
+        save_file(
+            {n: tensors[n] for n in part}, folder / file, metadata={"format": "pt"}
+        )
         where |= dict.fromkeys(part, file)
     index = {
         "metadata": {"total_size": sum(x.nbytes for x in tensors.values())},
@@ -220,7 +238,9 @@ def save(folder: Path, tensors: dict[str, Any], shards: int) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def compiled_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The compilation cache of the tests, not the user's."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update(
+        "jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled"))
+    )
 
 
 @pytest.fixture(scope="session")
@@ -230,14 +250,21 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """
 
     def make(
-        *, dtype: Any = np.float32, shards: int = 1, seed: int = 0, family: str = "", **options: Any
+        *,
+        dtype: Any = np.float32,
+        shards: int = 1,
+        seed: int = 0,
+        family: str = "",
+        **options: Any,
     ) -> Path:
         folder, said = (
             tmp_path_factory.mktemp("clip"),
             published(family) if family else config(**options),
         )
         (folder / "config.json").write_text(json.dumps(said))
-        save(folder, {n: x.astype(dtype) for n, x in weights(said, seed).items()}, shards)
+        save(
+            folder, {n: x.astype(dtype) for n, x in weights(said, seed).items()}, shards
+        )
         size = said["vision_config"]["image_size"]
         pictures = {
             "size": {"shortest_edge": size},

@@ -34,7 +34,9 @@ def main() -> int:
     """The exit code of the tests."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--embed", type=Path)
-    parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/govd-open-clip")
+    parser.add_argument(
+        "--folder", type=Path, default=Path.home() / ".cache/govd-open-clip"
+    )
     options = parser.parse_args()
     if options.embed:
         embed(options.embed)
@@ -42,8 +44,17 @@ def main() -> int:
     python = options.folder / "bin" / "python"
     if not python.exists():
         venv.create(options.folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "open_clip_torch>=3,<4"], check=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "tests/clip/test_open_clip.py"]
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", "open_clip_torch>=3,<4"], check=True
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n0",
+        "tests/clip/test_open_clip.py",
+    ]
     environment = {**os.environ, "GOVD_OPEN_CLIP_PYTHON": str(python)}
     return subprocess.run(command, env=environment, check=False).returncode
 

@@ -28,7 +28,12 @@ def siglip_config() -> dict[str, Any]:
         "eos_token_id": 511,
         "pad_token_id": 511,
     }
-    vision = {"hidden_size": 12, "intermediate_size": 24, "image_size": 16, "patch_size": 8}
+    vision = {
+        "hidden_size": 12,
+        "intermediate_size": 24,
+        "image_size": 16,
+        "patch_size": 8,
+    }
     sides = {"text_config": text | shared, "vision_config": vision | shared}
     return {"model_type": "siglip", "architectures": ["SiglipModel"], **sides}
 
@@ -50,16 +55,27 @@ def siglip_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
             linear(f"{layer}.mlp.fc1", inner, w)
             linear(f"{layer}.mlp.fc2", w, inner)
             for name in ("layer_norm1", "layer_norm2"):
-                shapes |= {f"{layer}.{name}.{kind}": (w,) for kind in ("weight", "bias")}
+                shapes |= {
+                    f"{layer}.{name}.{kind}": (w,) for kind in ("weight", "bias")
+                }
     t, v, patch = text["hidden_size"], vision["hidden_size"], vision["patch_size"]
     embeddings = "vision_model.embeddings"
     shapes["text_model.embeddings.token_embedding.weight"] = (text["vocab_size"], t)
-    shapes["text_model.embeddings.position_embedding.weight"] = (text["max_position_embeddings"], t)
+    shapes["text_model.embeddings.position_embedding.weight"] = (
+        text["max_position_embeddings"],
+        t,
+    )
     shapes[f"{embeddings}.patch_embedding.weight"] = (v, 3, patch, patch)
     shapes[f"{embeddings}.patch_embedding.bias"] = (v,)
-    shapes[f"{embeddings}.position_embedding.weight"] = ((vision["image_size"] // patch) ** 2, v)
+    shapes[f"{embeddings}.position_embedding.weight"] = (
+        (vision["image_size"] // patch) ** 2,
+        v,
+    )
     head = "vision_model.head"
-    shapes |= {f"{head}.probe": (1, 1, v), f"{head}.attention.in_proj_weight": (3 * v, v)}
+    shapes |= {
+        f"{head}.probe": (1, 1, v),
+        f"{head}.attention.in_proj_weight": (3 * v, v),
+    }
     shapes[f"{head}.attention.in_proj_bias"] = (3 * v,)
     linear(f"{head}.attention.out_proj", v, v)
     linear(f"{head}.mlp.fc1", vision["intermediate_size"], v)

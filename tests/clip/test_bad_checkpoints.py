@@ -75,7 +75,9 @@ def no_tokenizer(folder: Path) -> None:
 def lost_shard(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     shards = {"logit_scale": "model-00001-of-00001.safetensors"}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": shards})
+    )
 
 
 def outside(folder: Path) -> None:
@@ -88,7 +90,8 @@ def outside(folder: Path) -> None:
 def header(text: bytes, data: bytes = b"") -> Callable[[Path], None]:
     """Weights with this header."""
     return lambda folder: (
-        (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data) and None
+        (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data)
+        and None
     )
 
 
@@ -101,7 +104,9 @@ def line(**changes: Any) -> Callable[[Path], None]:
         entries = json.loads(data[8 : 8 + length])
         entries["logit_scale"] |= changes
         text = json.dumps(entries).encode()
-        (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+        (folder / WEIGHTS).write_bytes(
+            len(text).to_bytes(8, "little") + text + data[8 + length :]
+        )
 
     return change
 
@@ -144,14 +149,22 @@ ABSURD: dict[str, tuple[Callable[[Path], object], str]] = {
         say(text__vocab_size=10**15),
         "vocab_size is 1,000,000,000,000,000",
     ),
-    "a picture beyond all": (say(vision__image_size=10**12), "image_size is 1,000,000,000,000"),
+    "a picture beyond all": (
+        say(vision__image_size=10**12),
+        "image_size is 1,000,000,000,000",
+    ),
     "no patch": (say(vision__patch_size=0), "config.json"),
-    "eps not a number": (say(text__layer_norm_eps=float("nan")), "layer_norm_eps is nan"),
+    "eps not a number": (
+        say(text__layer_norm_eps=float("nan")),
+        "layer_norm_eps is nan",
+    ),
     "eps negative": (say(vision__layer_norm_eps=-1.0), "layer_norm_eps is -1.0"),
     "width a text": (say(text__hidden_size="wide"), "config.json"),
     "a tower that is a list": (say(text_config=[1, 2]), "config.json"),
     "an object without end": (
-        lambda f: (f / "config.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000),
+        lambda f: (f / "config.json").write_text(
+            '{"a":' * 100_000 + "1" + "}" * 100_000
+        ),
         "cannot be read as JSON",
     ),
     "quantised": (
@@ -163,7 +176,10 @@ ABSURD: dict[str, tuple[Callable[[Path], object], str]] = {
         "transformers_weights",
     ),
     "header longer than the format has": (long_header, "header of 200,000,000 bytes"),
-    "header beyond the file": (lambda f: (f / WEIGHTS).write_bytes(b"\xff" * 64), "is truncated"),
+    "header beyond the file": (
+        lambda f: (f / WEIGHTS).write_bytes(b"\xff" * 64),
+        "is truncated",
+    ),
     "header without end": (header(b'{"a":' * 50_000), "no safetensors header"),
     "header with a name twice": (
         header(
@@ -192,7 +208,10 @@ ABSURD: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: ((f / WEIGHTS).unlink(), pipe("model.safetensors.index.json")(f)),
         "is no regular file",
     ),
-    "a stray pipe": (pipe("added_tokens.json"), "added_tokens.json: is no regular file"),
+    "a stray pipe": (
+        pipe("added_tokens.json"),
+        "added_tokens.json: is no regular file",
+    ),
     "config a link to itself": (loop("config.json"), "config.json"),
     "weights a link to themselves": (loop(WEIGHTS), "model.safetensors is missing"),
     "an adapter beside": (
@@ -223,15 +242,27 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "preprocessor_config.json").unlink(),
         "preprocessor_config.json is missing",
     ),
-    "weights missing": (lambda f: (f / WEIGHTS).unlink(), "model.safetensors is missing"),
-    "config missing": (lambda f: (f / "config.json").unlink(), "config.json is missing"),
+    "weights missing": (
+        lambda f: (f / WEIGHTS).unlink(),
+        "model.safetensors is missing",
+    ),
+    "config missing": (
+        lambda f: (f / "config.json").unlink(),
+        "config.json is missing",
+    ),
     "config cut": (
         lambda f: (f / "config.json").write_text("{"),
         "config.json.*cannot be read as JSON",
     ),
-    "config a list": (lambda f: (f / "config.json").write_text("[]"), "not a JSON object"),
+    "config a list": (
+        lambda f: (f / "config.json").write_text("[]"),
+        "not a JSON object",
+    ),
     "weights cut": (cut, "model.safetensors: is truncated"),
-    "weights empty": (lambda f: (f / WEIGHTS).write_bytes(b""), "model.safetensors: is truncated"),
+    "weights empty": (
+        lambda f: (f / WEIGHTS).write_bytes(b""),
+        "model.safetensors: is truncated",
+    ),
     "weights not safetensors": (
         lambda f: (f / WEIGHTS).write_bytes((9).to_bytes(8, "little") + b"no header"),
         "no safetensors header",
@@ -239,7 +270,10 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "only pytorch_model.bin": (only_bin, "only as pytorch_model.bin.*save_pretrained"),
     "shard missing": (lost_shard, "shard model-00001-of-00001.safetensors is missing"),
     "shard outside": (outside, "names no files of this folder"),
-    "shape": (say(projection_dim=10), "projection.weight has shape .* config.json asks for"),
+    "shape": (
+        say(projection_dim=10),
+        "projection.weight has shape .* config.json asks for",
+    ),
     "weight missing": (
         tensors(lambda held: held.pop("text_projection.weight")),
         "missing: text_projection.weight",
@@ -249,13 +283,22 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
             lambda f, name=name: (f / name).write_text(POINTER),
             f"{name}: is a Git LFS pointer.*git lfs pull",
         )
-        for name in (WEIGHTS, "config.json", "vocab.json", "merges.txt", "preprocessor_config.json")
+        for name in (
+            WEIGHTS,
+            "config.json",
+            "vocab.json",
+            "merges.txt",
+            "preprocessor_config.json",
+        )
     },
     "weights that go on": (
         lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes() + b"more"),
         "model.safetensors: has more than its header says",
     ),
-    "weights of a wrapper": (tensors(wrapped("module")), r"begins with module\., as a wrapper"),
+    "weights of a wrapper": (
+        tensors(wrapped("module")),
+        r"begins with module\., as a wrapper",
+    ),
     "weights of a compiled wrapper": (
         tensors(wrapped("model._orig_mod")),
         r"begins with model\._orig_mod\., as a wrapper",
@@ -264,7 +307,10 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
         tensors(lambda held: held.update(extra=np.zeros(1, np.float32))),
         "not used by this config: extra",
     ),
-    "fewer layers": (say(vision__num_hidden_layers=1), "not used by this config: .*13 more"),
+    "fewer layers": (
+        say(vision__num_hidden_layers=1),
+        "not used by this config: .*13 more",
+    ),
     "integers": (
         tensors(lambda held: held.update(logit_scale=np.zeros((), np.int32))),
         "logit_scale is I32",
@@ -277,7 +323,10 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "heads": (say(vision__num_attention_heads=7), "heads"),
     "not square": (say(vision__image_size=[16, 24]), "not square"),
     "channels": (say(vision__num_channels=1), "num_channels is 1"),
-    "tokenizer cut": (lambda f: (f / "vocab.json").write_text("{"), "tokenizer does not load"),
+    "tokenizer cut": (
+        lambda f: (f / "vocab.json").write_text("{"),
+        "tokenizer does not load",
+    ),
     "eos of another tokenizer": (
         say(text__eos_token_id=7),
         "eos_token_id is 7 in config.json, 511 in the tokenizer",
@@ -294,7 +343,10 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
 }
 AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "not finite": (tensors(poison), "visual_projection.weight has values that are not finite"),
+    "not finite": (
+        tensors(poison),
+        "visual_projection.weight has values that are not finite",
+    ),
 }
 
 
@@ -314,10 +366,15 @@ def test_refused_at_opening(fault: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ABSURD)
-def test_what_is_absurd_is_refused_in_little_time_and_memory(fault: str, folder: Path) -> None:
+def test_what_is_absurd_is_refused_in_little_time_and_memory(
+    fault: str, folder: Path
+) -> None:
     breaks, message = ABSURD[fault]
     breaks(folder)
-    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, before = (
+        time.monotonic(),
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    )
     with pytest.raises(BadCheckpoint, match=message) as raised:
         govd_open_model(ModelReference(str(folder)))
     assert raised.value.advice
@@ -358,15 +415,27 @@ def in_a_folder(folder: Path) -> None:
 
 
 OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "SigLIP": (kind("siglip"), "its towers do not end in one space.*whole SiglipModels"),
+    "SigLIP": (
+        kind("siglip"),
+        "its towers do not end in one space.*whole SiglipModels",
+    ),
     "SigLIP 2": (kind("siglip2"), "a SigLIP 2 model"),
     "Chinese-CLIP": (kind("chinese_clip"), "a Chinese-CLIP model"),
     "MetaCLIP 2": (kind("metaclip_2"), "a MetaCLIP 2 model"),
     "AltCLIP": (kind("altclip"), "an AltCLIP model"),
     "CLIPSeg": (kind("clipseg"), "a CLIPSeg model"),
-    "vision only": (kind("clip_vision_model"), "the vision half of a CLIP model.*whole CLIPModel"),
-    "text only": (kind("clip_text_model"), "the text half of a CLIP model.*whole CLIPModel"),
-    "something new": (kind("clip_of_tomorrow"), "not a CLIPModel .model_type 'clip_of_tomorrow'"),
+    "vision only": (
+        kind("clip_vision_model"),
+        "the vision half of a CLIP model.*whole CLIPModel",
+    ),
+    "text only": (
+        kind("clip_text_model"),
+        "the text half of a CLIP model.*whole CLIPModel",
+    ),
+    "something new": (
+        kind("clip_of_tomorrow"),
+        "not a CLIPModel .model_type 'clip_of_tomorrow'",
+    ),
     "no model_type": (say(model_type=None), "config.json says no model_type"),
     "open_clip": (
         only("config.json", open_clip_config__json="{}"),
@@ -376,9 +445,18 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (in_a_folder(f), (f / "modules.json").write_text("[]")),
         "sentence-transformers.*0_CLIPModel",
     ),
-    "a folder around it": (in_a_folder, "holds a CLIPModel in a folder of it.*0_CLIPModel"),
-    "root of a cache": (in_a_cache, "root of a repository in the Hub's cache.*snapshots/0123abc"),
-    "diffusers": (only("config.json", WEIGHTS, model_index__json="{}"), "a diffusers pipeline"),
+    "a folder around it": (
+        in_a_folder,
+        "holds a CLIPModel in a folder of it.*0_CLIPModel",
+    ),
+    "root of a cache": (
+        in_a_cache,
+        "root of a repository in the Hub's cache.*snapshots/0123abc",
+    ),
+    "diffusers": (
+        only("config.json", WEIGHTS, model_index__json="{}"),
+        "a diffusers pipeline",
+    ),
     "an adapter alone": (
         only("config.json", WEIGHTS, adapter_config__json="{}"),
         "an adapter .PEFT. without its model.*merge_and_unload",
@@ -387,7 +465,9 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_models_of_other_kinds_are_named_with_the_way_on(other: str, folder: Path) -> None:
+def test_models_of_other_kinds_are_named_with_the_way_on(
+    other: str, folder: Path
+) -> None:
     change, message = OTHERS[other]
     change(folder)
     with pytest.raises(BadCheckpoint, match=message) as raised:
@@ -413,13 +493,21 @@ def test_refused_at_first_use(fault: str, folder: Path) -> None:
     model = govd_open_model(ModelReference(str(folder)))
     assert model is not None
     with pytest.raises(BadCheckpoint, match=message) as raised:
-        (model.encode_texts(["a"]), model.encode_images([np.zeros((9, 9, 3), np.uint8)]))
+        (
+            model.encode_texts(["a"]),
+            model.encode_images([np.zeros((9, 9, 3), np.uint8)]),
+        )
     assert raised.value.advice
 
 
 def test_what_is_no_clip_model_is_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "words.npz").write_bytes(b"")
-    for name in (str(tmp_path / "words.npz"), str(tmp_path / "none"), "a name", str(tmp_path)):
+    for name in (
+        str(tmp_path / "words.npz"),
+        str(tmp_path / "none"),
+        "a name",
+        str(tmp_path),
+    ):
         assert govd_open_model(ModelReference(name)) is None
 
 
@@ -439,7 +527,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, folder: Path, seen: list[Any]) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", all_of_it)
 
 
-def test_a_hub_id_is_pinned_to_one_commit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_is_pinned_to_one_commit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit, seen = folder.rename(folder.with_name("c0ffee")), list[Any]()
     hub(monkeypatch, commit, seen)
     model = govd_open_model(ModelReference("someone/clip-tiny", "main"))

@@ -37,9 +37,9 @@ TEXTS = [
     "12 zebra",
 ]
 PICTURES = [
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)).resize(
-        size, Image.Resampling.BICUBIC
-    )
+    Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)
+    ).resize(size, Image.Resampling.BICUBIC)
     for size in ((48, 40), (33, 90), (64, 64), (20, 25), (16, 16), (7, 200))
 ]
 
@@ -67,7 +67,9 @@ def oracle(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         images = model.visual_projection(
             model.vision_model(pixel_values=pixels).pooler_output
         ).numpy()
-    return tuple(rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (texts, images))  # type: ignore[return-value]
+    return tuple(
+        rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (texts, images)
+    )  # type: ignore[return-value]
 
 
 def drawn(folder: Path, seed: int) -> Path:
@@ -96,10 +98,16 @@ def drawn(folder: Path, seed: int) -> Path:
     text["max_position_embeddings"] = draw.choice([20, 40])
     tensors = weights(said, seed)
     if draw.random() < 0.4:  # configs of 2022: the later one wins, its defaults too
-        said["text_config_dict"] = draw.choice([None, dict(text), {**text, "layer_norm_eps": 1e-3}])
+        said["text_config_dict"] = draw.choice(
+            [None, dict(text), {**text, "layer_norm_eps": 1e-3}]
+        )
         said["vision_config_dict"] = draw.choice([None, dict(vision)])
-    kinds = draw.choice([(np.float32,), (np.float16,), (np.float64,), (np.float32, np.float16)])
-    tensors = {name: rows.astype(draw.choice(kinds)) for name, rows in sorted(tensors.items())}
+    kinds = draw.choice(
+        [(np.float32,), (np.float16,), (np.float64,), (np.float32, np.float16)]
+    )
+    tensors = {
+        name: rows.astype(draw.choice(kinds)) for name, rows in sorted(tensors.items())
+    }
     if draw.random() < 0.3:
         tensors["text_model.embeddings.position_ids"] = np.arange(
             text["max_position_embeddings"], dtype=np.int64
@@ -121,7 +129,9 @@ def drawn(folder: Path, seed: int) -> Path:
 
 @pytest.mark.parity
 @pytest.mark.parametrize("seed", range(10))
-def test_checkpoints_at_random_give_the_embeddings_of_torch(seed: int, tmp_path: Path) -> None:
+def test_checkpoints_at_random_give_the_embeddings_of_torch(
+    seed: int, tmp_path: Path
+) -> None:
     folder = drawn(tmp_path, seed)
     model = govd_open_model(ModelReference(str(folder)))
     assert model is not None
@@ -135,7 +145,8 @@ def test_checkpoints_at_random_give_the_embeddings_of_torch(seed: int, tmp_path:
 def beside_single(folder: Path) -> None:
     """Shards of another training, left over beside `model.safetensors`."""
     other = {
-        name: np.asarray(rows * 2) for name, rows in load_file(folder / "model.safetensors").items()
+        name: np.asarray(rows * 2)
+        for name, rows in load_file(folder / "model.safetensors").items()
     }
     save(folder, other, 2)
 
@@ -152,7 +163,9 @@ LEFTOVERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parity
 @pytest.mark.parametrize("leftover", LEFTOVERS)
-def test_of_several_weights_those_win_that_transformers_loads(leftover: str, make: Make) -> None:
+def test_of_several_weights_those_win_that_transformers_loads(
+    leftover: str, make: Make
+) -> None:
     folder = make(seed=5)
     LEFTOVERS[leftover](folder)
     model = govd_open_model(ModelReference(str(folder)))
@@ -190,7 +203,9 @@ PROCESSORS = st.fixed_dictionaries(
                 "LayoutLMv2ImageProcessor",
             ]
         ),
-        "feature_extractor_type": st.sampled_from(["CLIPFeatureExtractor", "ViTFeatureExtractor"]),
+        "feature_extractor_type": st.sampled_from(
+            ["CLIPFeatureExtractor", "ViTFeatureExtractor"]
+        ),
         "size": SIZES,
         "crop_size": st.sampled_from(
             [
@@ -207,8 +222,12 @@ PROCESSORS = st.fixed_dictionaries(
         "do_convert_rgb": st.booleans(),
         "resample": st.sampled_from([0, 1, 2, 3, 4, 5, "bicubic", None, 99]),
         "rescale_factor": st.sampled_from([1 / 255, 1 / 127.5, 0.0]),
-        "image_mean": st.sampled_from([[0.5, 0.5, 0.5], [0.4, 0.5, 0.6], [0.5], 0.5, None]),
-        "image_std": st.sampled_from([[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [0.0, 1.0, 1.0], None]),
+        "image_mean": st.sampled_from(
+            [[0.5, 0.5, 0.5], [0.4, 0.5, 0.6], [0.5], 0.5, None]
+        ),
+        "image_std": st.sampled_from(
+            [[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [0.0, 1.0, 1.0], None]
+        ),
         "use_square_size": st.booleans(),
         "do_pad": st.booleans(),
     },
@@ -216,7 +235,9 @@ PROCESSORS = st.fixed_dictionaries(
 
 
 @settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(said=PROCESSORS, nested=st.sampled_from(["alone", "nested", "beside", "empty"]))
 def test_pictures_are_prepared_as_transformers_does_or_refused(
@@ -227,7 +248,11 @@ def test_pictures_are_prepared_as_transformers_does_or_refused(
     (tmp_path / "config.json").write_text((tiny / "config.json").read_text())
     for name in ("preprocessor_config.json", "processor_config.json"):
         (tmp_path / name).unlink(missing_ok=True)
-    whole = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}, **said}
+    whole = {
+        "size": {"shortest_edge": 16},
+        "crop_size": {"height": 16, "width": 16},
+        **said,
+    }
     plain = (
         whole
         if nested in ("alone", "empty")
@@ -239,7 +264,12 @@ def test_pictures_are_prepared_as_transformers_does_or_refused(
         inner = (
             {}
             if nested == "empty"
-            else {"image_processor": {"image_processor_type": "CLIPImageProcessor", **whole}}
+            else {
+                "image_processor": {
+                    "image_processor_type": "CLIPImageProcessor",
+                    **whole,
+                }
+            }
         )
         (tmp_path / "processor_config.json").write_text(
             json.dumps({"processor_class": "CLIPProcessor", **inner})
@@ -266,7 +296,9 @@ def test_pictures_are_prepared_as_transformers_does_or_refused(
     theirs = AutoImageProcessor.from_pretrained(tmp_path)
     for picture in PICTURES:
         with np.errstate(all="ignore"):
-            wanted = np.asarray(theirs(picture, return_tensors="np")["pixel_values"][0], np.float32)
+            wanted = np.asarray(
+                theirs(picture, return_tensors="np")["pixel_values"][0], np.float32
+            )
         assert preparation(picture).tobytes() == wanted.tobytes()
 
 
@@ -313,7 +345,9 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "one file that ends no text": (
         lambda f: (
             whole_json(f, post_processor=None),
-            changed(f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"),
+            changed(
+                f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"
+            ),
         ),
         "where the model reads|makes no token",
     ),
@@ -322,12 +356,16 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "class of any tokenizer": (
         lambda f: (
             whole_json(f),
-            changed(f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"),
+            changed(
+                f / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"
+            ),
         ),
         "",
     ),
     "class with Fast": (
-        lambda f: changed(f / "tokenizer_config.json", tokenizer_class="CLIPTokenizerFast"),
+        lambda f: changed(
+            f / "tokenizer_config.json", tokenizer_class="CLIPTokenizerFast"
+        ),
         "",
     ),
     "class of GPT-2": (
@@ -342,7 +380,10 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: changed(f / "tokenizer_config.json", model_max_length=10**30),
         "",
     ),
-    "a shorter context": (lambda f: changed(f / "tokenizer_config.json", model_max_length=8), ""),
+    "a shorter context": (
+        lambda f: changed(f / "tokenizer_config.json", model_max_length=8),
+        "",
+    ),
     "padded with another token": (
         lambda f: changed(f / "tokenizer_config.json", pad_token="!"),
         "",
@@ -351,13 +392,18 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: changed(f / "tokenizer_config.json", padding_side="left"),
         "padding_side is 'left'",
     ),
-    "cut at the left": (lambda f: changed(f / "tokenizer_config.json", truncation_side="left"), ""),
+    "cut at the left": (
+        lambda f: changed(f / "tokenizer_config.json", truncation_side="left"),
+        "",
+    ),
     "a token more than the model has": (
         lambda f: added(f, "<zebra>"),
         "the tokenizer has 513 tokens, the model 512",
     ),
     "nonsense": (
-        lambda f: (f / "tokenizer_config.json").write_text('{"tokenizer_class": ["a"]}'),
+        lambda f: (f / "tokenizer_config.json").write_text(
+            '{"tokenizer_class": ["a"]}'
+        ),
         "tokenizer",
     ),
     "an object without end": (
@@ -369,7 +415,9 @@ TOKENIZERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("eos", [511, 2])
 @pytest.mark.parametrize("variant", TOKENIZERS)
-def test_texts_are_read_as_transformers_does_or_refused(variant: str, eos: int, make: Make) -> None:
+def test_texts_are_read_as_transformers_does_or_refused(
+    variant: str, eos: int, make: Make
+) -> None:
     from transformers import AutoTokenizer
 
     folder, (change, message) = make(eos=eos), TOKENIZERS[variant]
@@ -396,7 +444,9 @@ def test_a_token_above_the_end_of_text_is_where_an_old_config_reads(make: Make) 
     folder = make(eos=2)
     held = load_file(folder / "model.safetensors")
     rows = held["text_model.embeddings.token_embedding.weight"]
-    held["text_model.embeddings.token_embedding.weight"] = np.concatenate([rows, rows[:2] * 0.5])
+    held["text_model.embeddings.token_embedding.weight"] = np.concatenate(
+        [rows, rows[:2] * 0.5]
+    )
     save_file(held, folder / "model.safetensors", metadata={"format": "pt"})
     said = json.loads((folder / "config.json").read_text())
     said["text_config"]["vocab_size"] = 514

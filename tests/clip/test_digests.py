@@ -26,7 +26,9 @@ def copy(tmp_path: Path) -> Path:
     shutil.copytree(
         MINI,
         folder,
-        copy_function=os.link if os.stat(MINI).st_dev == os.stat(tmp_path).st_dev else shutil.copy2,
+        copy_function=os.link
+        if os.stat(MINI).st_dev == os.stat(tmp_path).st_dev
+        else shutil.copy2,
     )
     return folder
 
@@ -60,7 +62,9 @@ def test_one_flipped_bit_of_a_default_is_refused(copy: Path, name: str) -> None:
         govd_open_model(ModelReference(str(copy)))
 
 
-def test_an_evaluation_picture_that_was_changed_removed_or_added_is_refused(copy: Path) -> None:
+def test_an_evaluation_picture_that_was_changed_removed_or_added_is_refused(
+    copy: Path,
+) -> None:
     first, second, *_ = sorted((copy / "images").rglob("*.png"))
     changed(first)
     with pytest.raises(BadCheckpoint, match="this file was changed"):
@@ -70,7 +74,9 @@ def test_an_evaluation_picture_that_was_changed_removed_or_added_is_refused(copy
         govd_open_model(ModelReference(str(copy)))
     shutil.copy2(MINI / first.relative_to(copy), first)
     shutil.copy2(second, second.with_name("another.png"))
-    with pytest.raises(BadCheckpoint, match=r"another\.png: digests.json does not list this file"):
+    with pytest.raises(
+        BadCheckpoint, match=r"another\.png: digests.json does not list this file"
+    ):
         govd_open_model(ModelReference(str(copy)))
 
 

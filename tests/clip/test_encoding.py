@@ -41,11 +41,15 @@ def test_embeddings_do_not_depend_on_what_is_beside_them(model: ClipModel) -> No
     assert together.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     for i in (0, 8, 69):
-        np.testing.assert_allclose(model.encode_texts([texts[i]])[0], together[i], atol=1e-6)
+        np.testing.assert_allclose(
+            model.encode_texts([texts[i]])[0], together[i], atol=1e-6
+        )
     rows = model.encode_images(PICTURES, lambda *step: seen.append(step))
     assert seen == [("pictures", done, 37) for done in (32, 36, 37)]
     for i in (0, 31, 36):
-        np.testing.assert_allclose(model.encode_images([PICTURES[i]])[0], rows[i], atol=1e-6)
+        np.testing.assert_allclose(
+            model.encode_images([PICTURES[i]])[0], rows[i], atol=1e-6
+        )
     assert model.encode_texts([]).shape == model.encode_images([]).shape == (0, 12)
 
 
@@ -63,12 +67,17 @@ def test_nothing_is_compiled_twice(model: ClipModel) -> None:
     assert [f._cache_size() for f in functions] == before
 
 
-def test_a_picture_that_cannot_be_read_is_named(model: ClipModel, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_is_named(
+    model: ClipModel, tmp_path: Path
+) -> None:
     good, bad, cut = tmp_path / "good.png", tmp_path / "bad.png", tmp_path / "cut.png"
     Image.fromarray(PICTURES[0]).save(good)
     bad.write_text("no picture")
     cut.write_bytes(good.read_bytes()[:300])
-    assert model.encode_images([good]).tobytes() == model.encode_images(PICTURES[:1]).tobytes()
+    assert (
+        model.encode_images([good]).tobytes()
+        == model.encode_images(PICTURES[:1]).tobytes()
+    )
     for path in (bad, cut, tmp_path / "none.png", tmp_path):
         with pytest.raises(UnreadableImage) as raised:
             model.encode_images([good, path, good])
@@ -82,7 +91,9 @@ def test_a_picture_that_cannot_be_read_is_named(model: ClipModel, tmp_path: Path
             model.encode_images([array])
 
 
-def test_pictures_are_turned_as_their_exif_says(model: ClipModel, tmp_path: Path) -> None:
+def test_pictures_are_turned_as_their_exif_says(
+    model: ClipModel, tmp_path: Path
+) -> None:
     turned = Image.fromarray(PICTURES[0])
     exif = Image.Exif()
     exif[0x0112] = 3
@@ -102,15 +113,18 @@ def test_prototypes_climb_towards_their_prompts(model: ClipModel) -> None:
     goals = model.encode_texts(prompts)
     start = model.synthesise(prompts, seed=1, steps=1)
     near, far = (np.sum(p.embeddings * goals, axis=1) for p in (made, start))
+    # random weights leave little to climb; the model that ships is asked for more
     assert (near > far).all(), (
         near,
         far,
-    )  # random weights leave little to climb; the model that ships is asked for more
+    )
     assert made.prompts == tuple(prompts)
     assert made.pictures.shape == (5, 16, 16, 3)
     assert made.pictures.dtype == np.uint8
     assert seen == [80, 160, 240, 260, 280, 300]
-    assert made.embeddings.tobytes() == model.encode_images(list(made.pictures)).tobytes()
+    assert (
+        made.embeddings.tobytes() == model.encode_images(list(made.pictures)).tobytes()
+    )
 
 
 def test_prototypes_are_seeded_and_each_its_own(model: ClipModel) -> None:
@@ -176,7 +190,9 @@ def test_what_is_loaded_is_loaded_once_however_many_ask(
                 len(
                     {
                         id(found)
-                        for found in pool.map(lambda _, name=name: getattr(encoder, name), range(6))
+                        for found in pool.map(
+                            lambda _, name=name: getattr(encoder, name), range(6)
+                        )
                     }
                 )
                 == 1

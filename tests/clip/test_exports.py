@@ -22,15 +22,21 @@ LABELS = ("cat", "dog", "the red at", "do re")
 
 
 @pytest.fixture(scope="module")
-def home(make: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Path]]:
+def home(
+    make: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Path]]:
     """A home with a model of half precision in shards that has forgotten something in private."""
     base = make(dtype=np.float16, shards=2)
     folder = tmp_path_factory.mktemp("home")
-    (folder / "govd.toml").write_text("max_predicted_disagreement = 1.0\nmax_scope_share = 1.0\n")
+    (folder / "govd.toml").write_text(
+        "max_predicted_disagreement = 1.0\nmax_scope_share = 1.0\n"
+    )
     with open_service(folder) as service:
         given = Given(labels=LABELS, anchors=("at", "re", "read"), use="open")
         service.add_model("m", str(base), given, "ann")
-        request = service.forget("m", ForgetOptions(concepts=("dog",), private=True), "ann")
+        request = service.forget(
+            "m", ForgetOptions(concepts=("dog",), private=True), "ann"
+        )
         service.reconcile()
         if service.requests.show(request["id"])["state"] == "waiting":
             service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -58,11 +64,15 @@ def test_it_loads_in_govd_with_its_types_shards_and_files(
     assert "| dog | everywhere |" in card, "it was disclosed to whoever gets it"
     assert "float16" in card
     wanted = service.serving("m").edit.apply(opened(base).encode_images(PICTURES))
-    np.testing.assert_allclose(opened(tmp_path / "a").encode_images(PICTURES), wanted, atol=1e-5)
+    np.testing.assert_allclose(
+        opened(tmp_path / "a").encode_images(PICTURES), wanted, atol=1e-5
+    )
 
 
 @pytest.mark.parity
-def test_it_loads_in_torch_as_the_base_does(home: tuple[Service, Path], tmp_path: Path) -> None:
+def test_it_loads_in_torch_as_the_base_does(
+    home: tuple[Service, Path], tmp_path: Path
+) -> None:
     torch = pytest.importorskip("torch")
     from transformers import CLIPModel
 
@@ -71,7 +81,9 @@ def test_it_loads_in_torch_as_the_base_does(home: tuple[Service, Path], tmp_path
         CLIPModel.from_pretrained(path, dtype="auto").state_dict()
         for path in (home[1], tmp_path / "a")
     )
-    assert {tensor.dtype for tensor in after.values()} == {torch.float16}, "as its config says"
+    assert {tensor.dtype for tensor in after.values()} == {torch.float16}, (
+        "as its config says"
+    )
     assert [n for n in before if not torch.equal(before[n], after[n])] == [
         "visual_projection.weight"
     ]
@@ -90,7 +102,11 @@ def test_a_base_that_was_replaced_is_exported_to_nobody(
     assert not (tmp_path / "new").exists()
     entry = service.core.desk.ledger.entries(service.core.desk.ledger.size() - 1)
     last = dict(next(iter(entry)))
-    assert (last["kind"], last["subject"], last["actor"]) == ("export.fail", "m/1", "ann")
+    assert (last["kind"], last["subject"], last["actor"]) == (
+        "export.fail",
+        "m/1",
+        "ann",
+    )
     assert "not the one that was registered" in last["payload"]["reason"]
     shutil.copytree(kept, base, dirs_exist_ok=True)
     assert export(service, tmp_path / "new" / "a")["files"]
@@ -113,4 +129,7 @@ def test_a_folder_that_somebody_else_takes_meanwhile_stays_theirs(
     with pytest.raises(MachineFault, match="cannot be written"):
         export(service, target)
     assert [path.name for path in target.iterdir()] == ["theirs.txt"]
-    assert "cannot be written" in service.audit.log(kind="export.fail")[-1]["payload"]["reason"]
+    assert (
+        "cannot be written"
+        in service.audit.log(kind="export.fail")[-1]["payload"]["reason"]
+    )

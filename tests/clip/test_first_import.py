@@ -27,6 +27,10 @@ raise SystemExit("; ".join(faults) or 0)
 @pytest.mark.slow
 def test_threads_that_open_models_at_once_all_do() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", OPENED], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", OPENED],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

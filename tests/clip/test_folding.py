@@ -31,7 +31,9 @@ class Folded:
 
 def edit(side: str, rank: int = 2, dim: int = 12) -> Any:
     draw = np.random.default_rng(rank)
-    return Folded(draw.standard_normal((dim, rank)), 0.3 * draw.standard_normal((dim, rank)), side)
+    return Folded(
+        draw.standard_normal((dim, rank)), 0.3 * draw.standard_normal((dim, rank)), side
+    )
 
 
 def opened(folder: Path) -> ClipModel:
@@ -49,37 +51,58 @@ def applied(rows: np.ndarray, edit: Any) -> np.ndarray:
 @pytest.mark.parametrize("side", ["image", "text"])
 @pytest.mark.parametrize(
     "how",
-    [{}, {"shards": 2}, {"dtype": np.float16}, {"dtype": ml_dtypes.bfloat16, "shards": 2}],
+    [
+        {},
+        {"shards": 2},
+        {"dtype": np.float16},
+        {"dtype": ml_dtypes.bfloat16, "shards": 2},
+    ],
     ids=str,
 )
-def test_folding_is_applying(how: dict[str, Any], side: str, make: Any, tmp_path: Path) -> None:
+def test_folding_is_applying(
+    how: dict[str, Any], side: str, make: Any, tmp_path: Path
+) -> None:
     base, change = opened(make(**how)), edit(side)
     written = base.write_checkpoint(change, tmp_path)
     edited = opened(tmp_path)
     images, texts = base.encode_images(PICTURES), base.encode_texts(TEXTS)
     images, texts = (
-        (applied(images, change), texts) if side == "image" else (images, applied(texts, change))
+        (applied(images, change), texts)
+        if side == "image"
+        else (images, applied(texts, change))
     )
     np.testing.assert_allclose(edited.encode_images(PICTURES), images, atol=1e-5)
     np.testing.assert_allclose(edited.encode_texts(TEXTS), texts, atol=1e-5)
-    assert written == edited.facts.files == {p.name: sha256(p) for p in tmp_path.iterdir()}
+    assert (
+        written == edited.facts.files == {p.name: sha256(p) for p in tmp_path.iterdir()}
+    )
     assert edited.facts.digest != base.facts.digest
     assert edited.facts.logit_scale == base.facts.logit_scale
 
 
-def test_only_one_tensor_changes_and_others_can_read_it(make: Any, tmp_path: Path) -> None:
+def test_only_one_tensor_changes_and_others_can_read_it(
+    make: Any, tmp_path: Path
+) -> None:
     base, change = make(dtype=np.float16, shards=2), edit("image")
     opened(base).write_checkpoint(change, tmp_path)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
     for name, file in index["weight_map"].items():
-        with safe_open(base / file, "np") as old, safe_open(tmp_path / file, "np") as new:
+        with (
+            safe_open(base / file, "np") as old,
+            safe_open(tmp_path / file, "np") as new,
+        ):
             before, after = old.get_tensor(name), new.get_tensor(name)
             assert new.metadata() == {"format": "pt"}
-            if name == "visual_projection.weight":  # half precision would round the edit away
-                np.testing.assert_array_equal(after, fold(before, change).astype(np.float32))
+            # half precision would round the edit away
+            if name == "visual_projection.weight":
+                np.testing.assert_array_equal(
+                    after, fold(before, change).astype(np.float32)
+                )
             else:
                 assert after.dtype == before.dtype
-            assert (before.tobytes() == after.tobytes()) == (name != "visual_projection.weight")
+            assert (before.tobytes() == after.tobytes()) == (
+                name != "visual_projection.weight"
+            )
     untouched = [p for p in base.iterdir() if p.name.endswith(".json")]
     assert all(p.read_bytes() == (tmp_path / p.name).read_bytes() for p in untouched)
 
@@ -97,15 +120,21 @@ def test_torch_reads_the_edited_checkpoint(tiny: Path, tmp_path: Path) -> None:
         )
     rows = getattr(features, "pooler_output", features).numpy()
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    np.testing.assert_allclose(rows, opened(tmp_path).encode_images(PICTURES), atol=1e-4)
+    np.testing.assert_allclose(
+        rows, opened(tmp_path).encode_images(PICTURES), atol=1e-4
+    )
 
 
 def test_an_empty_edit_copies_byte_for_byte(make: Any, tmp_path: Path) -> None:
     base = make(shards=2)
     (base / "notes.bak").write_text("not of the checkpoint")
     opened(base).write_checkpoint(edit("image", rank=0), tmp_path)
-    assert {p.name for p in base.iterdir()} - {p.name for p in tmp_path.iterdir()} == {"notes.bak"}
-    assert all(p.read_bytes() == (base / p.name).read_bytes() for p in tmp_path.iterdir())
+    assert {p.name for p in base.iterdir()} - {p.name for p in tmp_path.iterdir()} == {
+        "notes.bak"
+    }
+    assert all(
+        p.read_bytes() == (base / p.name).read_bytes() for p in tmp_path.iterdir()
+    )
     assert opened(tmp_path).facts.digest == opened(base).facts.digest
 
 
@@ -121,7 +150,9 @@ def test_what_cannot_be_folded_is_refused(tiny: Path, tmp_path: Path) -> None:
         model.write_checkpoint(edit("image"), tmp_path / "none")
 
 
-def test_export_answers_for_its_own_models_and_formats(tiny: Path, tmp_path: Path) -> None:
+def test_export_answers_for_its_own_models_and_formats(
+    tiny: Path, tmp_path: Path
+) -> None:
     model: Any = opened(tiny)
     assert govd_export(model, edit("text"), "onnx", tmp_path) is None
     assert govd_export(object(), edit("text"), "huggingface", tmp_path) is None  # type: ignore[arg-type]
@@ -137,7 +168,10 @@ def test_files_beside_the_weights_are_defaults_and_no_part_of_the_digest(
     (folder / "labels.txt").write_text("cat\n")
     (folder / "images").mkdir()
     facts = opened(folder).facts
-    assert facts.defaults == {"labels": folder / "labels.txt", "images": folder / "images"}
+    assert facts.defaults == {
+        "labels": folder / "labels.txt",
+        "images": folder / "images",
+    }
     assert facts.digest == opened(tiny).facts.digest
     (folder / "tokenizer_config.json").write_text("{}")
     assert opened(folder).facts.digest != facts.digest

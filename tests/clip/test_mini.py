@@ -49,7 +49,9 @@ def test_zero_shot_accuracy_on_vendors_it_never_saw(mini: ClipModel) -> None:
     for domain in lines("domains.txt"):
         paths = sorted((FOLDER / "images" / domain).glob("*/*.png"))
         guesses = (mini.encode_images(paths) @ texts.T).argmax(1)
-        right = np.mean([labels[g] == p.parent.name for g, p in zip(guesses, paths, strict=True)])
+        right = np.mean(
+            [labels[g] == p.parent.name for g, p in zip(guesses, paths, strict=True)]
+        )
         assert right >= 0.85, (domain, right)
 
 
@@ -83,28 +85,42 @@ def test_the_calibration_drawings_are_of_this_model_and_of_vendors_that_are_not_
 ) -> None:
     from govd.edit.files import tensors_from_bytes
 
-    tensors, said = tensors_from_bytes((FOLDER / "calibration.safetensors").read_bytes())
+    tensors, said = tensors_from_bytes(
+        (FOLDER / "calibration.safetensors").read_bytes()
+    )
     assert said["model"] == mini.facts.digest
     pooled = tensors["pool_row"] >= 0
     assert (
-        tensors["vectors"][pooled] == np.load(FOLDER / "pool.npy")[tensors["pool_row"][pooled]]
+        tensors["vectors"][pooled]
+        == np.load(FOLDER / "pool.npy")[tensors["pool_row"][pooled]]
     ).all()
     used = {json.loads(said["sets"])[i] for i in tensors["set_of"]}
     judged = {p.name.split("-")[0] for p in (FOLDER / "images").rglob("*.png")}
     assert not {name.split("-")[0] for name in used} & judged
     texts = Encoder(mini).averaged(lines("labels.txt"), lines("templates.txt"))
-    assert ((tensors["vectors"] @ texts.T).argmax(1) == tensors["class_of"]).mean() > 0.85
+    assert (
+        (tensors["vectors"] @ texts.T).argmax(1) == tensors["class_of"]
+    ).mean() > 0.85
 
 
 def test_the_embeddings_that_ship_are_those_of_the_model(mini: ClipModel) -> None:
     known = Known.read(FOLDER / "embeddings.safetensors", mini.facts)
     draw = np.random.default_rng(0)
-    texts = [list(known.texts)[i] for i in draw.choice(len(known.texts), 40, replace=False)]
-    assert np.abs(mini.encode_texts(texts) - np.stack([known.texts[t] for t in texts])).max() < 1e-5
+    texts = [
+        list(known.texts)[i] for i in draw.choice(len(known.texts), 40, replace=False)
+    ]
+    assert (
+        np.abs(
+            mini.encode_texts(texts) - np.stack([known.texts[t] for t in texts])
+        ).max()
+        < 1e-5
+    )
     paths = sorted((FOLDER / "images").rglob("*.png"))[::40]
     digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in paths]
     assert (
-        np.abs(mini.encode_images(paths) - np.stack([known.images[d] for d in digests])).max()
+        np.abs(
+            mini.encode_images(paths) - np.stack([known.images[d] for d in digests])
+        ).max()
         < 1e-5
     )
 
@@ -131,11 +147,13 @@ def test_torch_gives_the_same_embeddings(mini: ClipModel) -> None:
     with torch.inference_mode():
         words = tokenizer(texts, padding=True, return_tensors="pt")
         text = theirs.text_projection(theirs.text_model(**words).pooler_output).numpy()
-        pixels = processor([Image.open(p).convert("RGB") for p in paths], return_tensors="np")[
-            "pixel_values"
-        ]
+        pixels = processor(
+            [Image.open(p).convert("RGB") for p in paths], return_tensors="np"
+        )["pixel_values"]
         image = theirs.visual_projection(
-            theirs.vision_model(pixel_values=torch.from_numpy(np.asarray(pixels))).pooler_output
+            theirs.vision_model(
+                pixel_values=torch.from_numpy(np.asarray(pixels))
+            ).pooler_output
         ).numpy()
     assert np.abs(exact.unit(text) - mini.encode_texts(texts)).max() < 1e-4
     assert np.abs(exact.unit(image) - mini.encode_images(paths)).max() < 1e-4
@@ -143,7 +161,10 @@ def test_torch_gives_the_same_embeddings(mini: ClipModel) -> None:
 
 def test_a_prototype_looks_like_its_word_to_the_model(mini: ClipModel) -> None:
     prompts = ["a picture of a dog", "a line of a house"]
-    made, start = mini.synthesise(prompts, seed=0), mini.synthesise(prompts, seed=0, steps=1)
+    made, start = (
+        mini.synthesise(prompts, seed=0),
+        mini.synthesise(prompts, seed=0, steps=1),
+    )
     goals = mini.encode_texts(prompts)
     near, far = (np.sum(p.embeddings * goals, axis=1) for p in (made, start))
     assert (near > far + 0.2).all(), (near, far)
@@ -166,7 +187,10 @@ def test_the_exported_checkpoint_gives_the_edited_embeddings(
     reopened = govd_open_model(ModelReference(str(tmp_path)))
     assert reopened is not None
     assert (
-        np.abs(reopened.encode_images(paths) - edit.apply(mini.encode_images(paths))).max() < 1e-5
+        np.abs(
+            reopened.encode_images(paths) - edit.apply(mini.encode_images(paths))
+        ).max()
+        < 1e-5
     )
     torch = pytest.importorskip("torch")
     from PIL import Image
@@ -177,11 +201,15 @@ def test_the_exported_checkpoint_gives_the_edited_embeddings(
         CLIPModel.from_pretrained(tmp_path).eval(),
         CLIPImageProcessorPil.from_pretrained(tmp_path),
     )
-    pixels = processor([Image.open(p).convert("RGB") for p in paths], return_tensors="np")[
-        "pixel_values"
-    ]
+    pixels = processor(
+        [Image.open(p).convert("RGB") for p in paths], return_tensors="np"
+    )["pixel_values"]
     with torch.inference_mode():
         image = theirs.visual_projection(
-            theirs.vision_model(pixel_values=torch.from_numpy(np.asarray(pixels))).pooler_output
+            theirs.vision_model(
+                pixel_values=torch.from_numpy(np.asarray(pixels))
+            ).pooler_output
         ).numpy()
-    assert np.abs(exact.unit(image) - edit.apply(mini.encode_images(paths))).max() < 1e-4
+    assert (
+        np.abs(exact.unit(image) - edit.apply(mini.encode_images(paths))).max() < 1e-4
+    )

@@ -46,25 +46,32 @@ def test_it_is_the_same_model(pair: tuple[Path, Path]) -> None:
     np.testing.assert_allclose(
         other.encode_images(PICTURES), base.encode_images(PICTURES), atol=2e-6
     )
-    np.testing.assert_allclose(other.encode_texts(TEXTS), base.encode_texts(TEXTS), atol=2e-6)
+    np.testing.assert_allclose(
+        other.encode_texts(TEXTS), base.encode_texts(TEXTS), atol=2e-6
+    )
     assert set(other.facts.files) == {p.name for p in pair[1].iterdir()}
     assert other.facts.card["library"] == "open_clip"
     assert other.facts.logit_scale == base.facts.logit_scale
 
 
 @pytest.mark.parametrize("side", ["image", "text"])
-def test_its_own_layer_carries_the_edit(pair: tuple[Path, Path], side: str, tmp_path: Path) -> None:
+def test_its_own_layer_carries_the_edit(
+    pair: tuple[Path, Path], side: str, tmp_path: Path
+) -> None:
     model, change = opened(pair[1]), edit(side)
     govd_export(model, change, "hf", tmp_path)  # type: ignore[arg-type]
     before, after = (
-        load_file(folder / "open_clip_model.safetensors") for folder in (pair[1], tmp_path)
+        load_file(folder / "open_clip_model.safetensors")
+        for folder in (pair[1], tmp_path)
     )
     differ = {name for name in before if not np.array_equal(before[name], after[name])}
     assert differ == {"visual.proj" if side == "image" else "text_projection"}
     edited = opened(tmp_path)
     images, texts = model.encode_images(PICTURES), model.encode_texts(TEXTS)
     images, texts = (
-        (applied(images, change), texts) if side == "image" else (images, applied(texts, change))
+        (applied(images, change), texts)
+        if side == "image"
+        else (images, applied(texts, change))
     )
     np.testing.assert_allclose(edited.encode_images(PICTURES), images, atol=1e-5)
     np.testing.assert_allclose(edited.encode_texts(TEXTS), texts, atol=1e-5)
@@ -76,7 +83,9 @@ def test_it_is_converted_with_its_edit_and_type(make: Any, tmp_path: Path) -> No
     tensors = load_file(tmp_path / "open_clip_model.safetensors")
     kinds = {tensor.dtype for name, tensor in tensors.items() if name != "visual.proj"}
     assert kinds == {np.dtype(ml_dtypes.bfloat16)}
-    before = load_file(model._encoder.folder / "model.safetensors")["visual_projection.weight"]
+    before = load_file(model._encoder.folder / "model.safetensors")[
+        "visual_projection.weight"
+    ]
     wanted = fold(before, edit("image", rank=1)).T.astype(np.float32)
     np.testing.assert_array_equal(tensors["visual.proj"], wanted)
 
@@ -96,13 +105,17 @@ def test_a_text_tower_that_is_kept_apart_is_read_as_well(
     (tmp_path / "out").mkdir()
     opened(folder).write_checkpoint(edit("text"), tmp_path / "out")
     wanted = applied(texts, edit("text"))
-    np.testing.assert_allclose(opened(tmp_path / "out").encode_texts(TEXTS), wanted, atol=1e-5)
+    np.testing.assert_allclose(
+        opened(tmp_path / "out").encode_texts(TEXTS), wanted, atol=1e-5
+    )
 
 
 def said(folder: Path, part: str, **settings: Any) -> None:
     path = folder / "open_clip_config.json"
     config = json.loads(path.read_text())
-    (config["model_cfg"][part] if part != "preprocess_cfg" else config[part]).update(settings)
+    (config["model_cfg"][part] if part != "preprocess_cfg" else config[part]).update(
+        settings
+    )
     path.write_text(json.dumps(config))
 
 
@@ -114,13 +127,25 @@ def read(folder: Path) -> None:
 
 
 OTHERS = {
-    "a timm tower": ("vision_cfg", {"timm_model_name": "vit_base"}, "timm_model_name is"),
+    "a timm tower": (
+        "vision_cfg",
+        {"timm_model_name": "vit_base"},
+        "timm_model_name is",
+    ),
     "a ResNet": ("vision_cfg", {"layers": [3, 4, 6, 3]}, "layers is"),
     "CoCa's pooling": ("vision_cfg", {"attentional_pool": True}, "attentional_pool is"),
     "the mean of patches": ("vision_cfg", {"pool_type": "avg"}, "pool_type is 'avg'"),
-    "another text tower": ("text_cfg", {"hf_model_name": "roberta"}, "hf_model_name is"),
+    "another text tower": (
+        "text_cfg",
+        {"hf_model_name": "roberta"},
+        "hf_model_name is",
+    ),
     "no causal mask": ("text_cfg", {"no_causal_mask": True}, "no_causal_mask is"),
-    "a thousand layers": ("vision_cfg", {"layers": 999}, "layers is 999 in open_clip_config"),
+    "a thousand layers": (
+        "vision_cfg",
+        {"layers": 999},
+        "layers is 999 in open_clip_config",
+    ),
     "another width": ("text_cfg", {"width": 18}, "asks for|does not divide|has shape"),
     "no number": ("vision_cfg", {"image_size": "large"}, "a value does not fit"),
     "another size": ("preprocess_cfg", {"size": [32, 32]}, "the model takes 16"),
@@ -139,7 +164,9 @@ def test_what_is_read_otherwise_is_refused_by_name(
         read(folder)
 
 
-def test_what_open_clip_has_no_counterpart_of_is_not_written(make: Any, tmp_path: Path) -> None:
+def test_what_open_clip_has_no_counterpart_of_is_not_written(
+    make: Any, tmp_path: Path
+) -> None:
     with pytest.raises(Unsupported, match="gelu_new"):
         counterpart(read_config(make(act="gelu_new")), {})
     with pytest.raises(Unsupported, match="reads a text at its highest token"):
@@ -147,19 +174,29 @@ def test_what_open_clip_has_no_counterpart_of_is_not_written(make: Any, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_pictures_that_are_squashed_are_squashed_there(make: Any, tmp_path: Path) -> None:
+def test_pictures_that_are_squashed_are_squashed_there(
+    make: Any, tmp_path: Path
+) -> None:
     base = make(act="gelu", eos=2)
-    squashed = {"size": {"height": 16, "width": 16}, "do_center_crop": False, "resample": 2}
+    squashed = {
+        "size": {"height": 16, "width": 16},
+        "do_center_crop": False,
+        "resample": 2,
+    }
     (base / "preprocessor_config.json").write_text(
         json.dumps({"image_processor_type": "CLIPImageProcessor", **squashed})
     )
     govd_export(opened(base), NONE, "open_clip", tmp_path)  # type: ignore[arg-type]
     own, other = (prepared(folder, read_config(folder)) for folder in (base, tmp_path))
-    wide = Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 61, 3), np.uint8))
+    wide = Image.fromarray(
+        np.random.default_rng(1).integers(0, 256, (30, 61, 3), np.uint8)
+    )
     np.testing.assert_allclose(other(wide), own(wide), atol=1e-5)
 
 
-@pytest.mark.skipif(not PYTHON, reason="GOVD_OPEN_CLIP_PYTHON names no Python with open_clip")
+@pytest.mark.skipif(
+    not PYTHON, reason="GOVD_OPEN_CLIP_PYTHON names no Python with open_clip"
+)
 @pytest.mark.parametrize("act", ["quick_gelu", "gelu"])
 def test_open_clip_itself_loads_it(make: Any, act: str, tmp_path: Path) -> None:
     model, change = opened(make(act=act)), edit("image")
@@ -185,5 +222,7 @@ def test_a_folder_without_a_tokenizer_is_called_open_clips(
     folder = Path(shutil.copytree(pair[1], tmp_path / "bare"))
     for path in (*folder.glob("tokenizer.json"), *folder.glob("vocab.json")):
         path.unlink()
-    with pytest.raises(BadCheckpoint, match="checkpoint of open_clip, and the tokenizer"):
+    with pytest.raises(
+        BadCheckpoint, match="checkpoint of open_clip, and the tokenizer"
+    ):
         opened(folder)

@@ -30,7 +30,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "B-16, legacy end of text": {"patch": 8, "image": 32, "eos": 2},
     "L-14": {"patch": 14, "image": 28, "width": 30, "dim": 18},
     "L-14-336, sharded": {"patch": 14, "image": 56, "shards": 3},
-    "H-14, gelu, fp16": {"patch": 14, "image": 28, "act": "gelu", "eos": 2, "dtype": np.float16},
+    "H-14, gelu, fp16": {
+        "patch": 14,
+        "image": 28,
+        "act": "gelu",
+        "eos": 2,
+        "dtype": np.float16,
+    },
     "tanh gelu, bf16": {"act": "gelu_pytorch_tanh", "dtype": ml_dtypes.bfloat16},
 }
 
@@ -71,11 +77,15 @@ def test_embeddings_are_those_of_torch(family: str, make: Any) -> None:
             f"{family}: images": wanted.image_embeds.numpy(),
         }
         np.savez(GOLDENS, **kept)
-    np.testing.assert_allclose(ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4)
+    np.testing.assert_allclose(
+        ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4
+    )
     np.testing.assert_allclose(
         ours.encode_images(pictures()), wanted.image_embeds.numpy(), atol=1e-4
     )
-    assert np.isclose(ours.facts.logit_scale, theirs.logit_scale.exp().item(), rtol=1e-5)
+    assert np.isclose(
+        ours.facts.logit_scale, theirs.logit_scale.exp().item(), rtol=1e-5
+    )
 
 
 @pytest.mark.parity
@@ -85,7 +95,10 @@ def test_every_published_shape_gives_torchs_embeddings(family: str, make: Any) -
     from transformers import CLIPModel, CLIPTokenizer
 
     folder = make(family=family)
-    theirs, ours = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval(), opened(folder)
+    theirs, ours = (
+        CLIPModel.from_pretrained(folder, dtype=torch.float32).eval(),
+        opened(folder),
+    )
     tokens = CLIPTokenizer.from_pretrained(folder)(
         TEXTS, padding=True, truncation=True, max_length=77, return_tensors="pt"
     )
@@ -93,8 +106,12 @@ def test_every_published_shape_gives_torchs_embeddings(family: str, make: Any) -
     pixels = torch.tensor(np.stack([ours._encoder.pixels(p) for p in given]))
     with torch.no_grad():
         wanted = theirs(**tokens, pixel_values=pixels)
-    np.testing.assert_allclose(ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4)
-    np.testing.assert_allclose(ours.encode_images(given), wanted.image_embeds.numpy(), atol=1e-4)
+    np.testing.assert_allclose(
+        ours.encode_texts(TEXTS), wanted.text_embeds.numpy(), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        ours.encode_images(given), wanted.image_embeds.numpy(), atol=1e-4
+    )
     shutil.rmtree(folder)  # up to 200 MB
 
 
@@ -102,7 +119,9 @@ def test_every_published_shape_gives_torchs_embeddings(family: str, make: Any) -
 def test_embeddings_are_those_that_torch_once_gave(family: str, make: Any) -> None:
     ours = opened(make(**FAMILIES[family]))
     with np.load(GOLDENS) as goldens:
-        np.testing.assert_allclose(ours.encode_texts(TEXTS), goldens[f"{family}: texts"], atol=1e-4)
+        np.testing.assert_allclose(
+            ours.encode_texts(TEXTS), goldens[f"{family}: texts"], atol=1e-4
+        )
         np.testing.assert_allclose(
             ours.encode_images(pictures()), goldens[f"{family}: images"], atol=1e-4
         )
@@ -117,14 +136,16 @@ def test_pictures_are_prepared_bit_for_bit(tiny: Path, tmp_path: Path) -> None:
         Image.fromarray(pixels).save(path)
         wanted = theirs(Image.open(path), return_tensors="np")["pixel_values"][0]
         assert (
-            encoder.pixels(path).tobytes() == encoder.pixels(pixels).tobytes() == wanted.tobytes()
+            encoder.pixels(path).tobytes()
+            == encoder.pixels(pixels).tobytes()
+            == wanted.tobytes()
         )
     for mode in ("L", "P", "RGBA", "CMYK"):
         path = tmp_path / f"{mode}.tiff"
         Image.fromarray(pictures()[0]).convert(mode).save(path)
         assert (
             encoder.pixels(path).tobytes()
-            == theirs(Image.open(path).convert("RGB"), return_tensors="np")["pixel_values"][
-                0
-            ].tobytes()
+            == theirs(Image.open(path).convert("RGB"), return_tensors="np")[
+                "pixel_values"
+            ][0].tobytes()
         )

@@ -63,7 +63,9 @@ CHANGES: dict[str, Callable[[Path, Any], object]] = {
     "gone": lambda folder, make: (folder / "model.safetensors").unlink(),
     "a link elsewhere": link_elsewhere,
     "a pipe": a_pipe,
-    "the tokenizer": lambda folder, make: (folder / "merges.txt").write_text("#version: 0.2\n"),
+    "the tokenizer": lambda folder, make: (folder / "merges.txt").write_text(
+        "#version: 0.2\n"
+    ),
     "the config": (
         lambda folder, make: (folder / "config.json").write_text(
             (folder / "config.json").read_text() + " "
@@ -75,18 +77,22 @@ CHANGES: dict[str, Callable[[Path, Any], object]] = {
 
 @pytest.mark.parametrize("rank", [0, 2])
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_was_replaced_is_not_copied(make: Any, tmp_path: Path, what: str, rank: int) -> None:
+def test_what_was_replaced_is_not_copied(
+    make: Any, tmp_path: Path, what: str, rank: int
+) -> None:
     folder = make()
     model = opened(folder)
     CHANGES[what](folder, make)
     with pytest.raises(
-        BadCheckpoint, match=r"not the one that was registered|missing|leads out|cannot be read"
+        BadCheckpoint,
+        match=r"not the one that was registered|missing|leads out|cannot be read",
     ):
         model.write_checkpoint(edit("image", rank=rank), tmp_path)
 
 
 @pytest.mark.parametrize(
-    "name", ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", INDEX]
+    "name",
+    ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", INDEX],
 )
 @pytest.mark.parametrize("side", ["image", "text"])
 def test_each_shard_and_the_index_are_looked_at(
@@ -156,7 +162,9 @@ def test_a_file_that_is_renamed_away_while_it_is_copied_is_the_registered_one(
     monkeypatch.setattr(registered.Hashed, "read", meanwhile)
     (tmp_path / "after").mkdir()
     assert model.write_checkpoint(edit("image"), tmp_path / "after") == before
-    assert sha256(tmp_path / "after" / "model.safetensors") == before["model.safetensors"]
+    assert (
+        sha256(tmp_path / "after" / "model.safetensors") == before["model.safetensors"]
+    )
     assert not other.exists()
 
 
@@ -171,7 +179,9 @@ def test_weights_that_were_replaced_before_they_were_loaded_answer_nothing(
         model.encode_images(PICTURES)
 
 
-def test_a_tokenizer_that_was_replaced_or_added_answers_nothing(make: Any, tmp_path: Path) -> None:
+def test_a_tokenizer_that_was_replaced_or_added_answers_nothing(
+    make: Any, tmp_path: Path
+) -> None:
     folder = make()
     model = opened(folder)
     (folder / "added_tokens.json").write_text("{}")
@@ -197,7 +207,8 @@ def test_what_was_loaded_goes_on_answering(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["config.json", "model.safetensors", "merges.txt", "preprocessor_config.json"]
+    "name",
+    ["config.json", "model.safetensors", "merges.txt", "preprocessor_config.json"],
 )
 def test_a_link_that_leads_out_of_the_checkpoint_is_not_followed(
     make: Any, tmp_path: Path, name: str
@@ -231,7 +242,9 @@ def test_links_within_the_checkpoint_and_into_the_hubs_cache_are_followed(
     assert opened(tmp_path / "called").facts.digest == opened(snapshot).facts.digest
 
 
-def test_an_update_does_not_register_what_was_replaced(make: Any, tmp_path: Path) -> None:
+def test_an_update_does_not_register_what_was_replaced(
+    make: Any, tmp_path: Path
+) -> None:
     """Through the service, with the plugin itself: the labels are changed, and the weights were
     replaced meanwhile.
     """
@@ -242,7 +255,10 @@ def test_an_update_does_not_register_what_was_replaced(make: Any, tmp_path: Path
     folder = make()
     with open_service(tmp_path / "home") as service:
         service.add_model(
-            "m", str(folder), Given(labels=("cat", "dog", "red"), anchors=("do", "re")), "ann"
+            "m",
+            str(folder),
+            Given(labels=("cat", "dog", "red"), anchors=("do", "re")),
+            "ann",
         )
         digest = service.models.show("m")["digest"]
         other_weights(folder, make)

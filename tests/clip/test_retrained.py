@@ -9,7 +9,9 @@ from tests.benchmarks.attacks import CONCEPTS, DATA
 from tests.benchmarks.mini import FOLDER
 
 
-def test_it_knows_the_other_classes_and_of_the_three_what_related_names_taught() -> None:
+def test_it_knows_the_other_classes_and_of_the_three_what_related_names_taught() -> (
+    None
+):
     """Drawings called "rocket launch" and "closed umbrella" are of no class, and stayed in its
     training (`tests/data/README.md`).
     """
@@ -29,7 +31,10 @@ def test_it_knows_the_other_classes_and_of_the_three_what_related_names_taught()
             @ texts["text_vectors"][: len(names)].astype(float).T
         ).argmax(1)
     ]
-    right, forgotten = answers == drawings["labels"], np.isin(drawings["labels"], CONCEPTS)
+    right, forgotten = (
+        answers == drawings["labels"],
+        np.isin(drawings["labels"], CONCEPTS),
+    )
     assert forgotten.sum() == 23
     assert right[~forgotten].mean() > 0.88
     assert {name: right[drawings["labels"] == name].sum() for name in CONCEPTS} == {

@@ -37,7 +37,9 @@ def in_torch(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     with torch.no_grad():
         images = model.get_image_features(pixel_values=torch.tensor(pixels))
         texts = model.get_text_features(input_ids=ids)
-    images, texts = (getattr(rows, "pooler_output", rows).numpy() for rows in (images, texts))
+    images, texts = (
+        getattr(rows, "pooler_output", rows).numpy() for rows in (images, texts)
+    )
     return unit(images), unit(texts)
 
 
@@ -53,19 +55,27 @@ def test_it_encodes_as_torch_does(base: Path) -> None:
 
 
 @pytest.mark.parity
-def test_texts_are_edited_in_the_head_and_torch_reads_them(base: Path, tmp_path: Path) -> None:
+def test_texts_are_edited_in_the_head_and_torch_reads_them(
+    base: Path, tmp_path: Path
+) -> None:
     change, model = edit("text"), opened(base)
     model.write_checkpoint(change, tmp_path)
-    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path))
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (base, tmp_path)
+    )
     differ = {name for name in before if not np.array_equal(before[name], after[name])}
     assert differ == {"text_model.head.weight", "text_model.head.bias"}
     images, texts = in_torch(tmp_path)
-    np.testing.assert_allclose(texts, applied(model.encode_texts(TEXTS), change), atol=1e-5)
+    np.testing.assert_allclose(
+        texts, applied(model.encode_texts(TEXTS), change), atol=1e-5
+    )
     np.testing.assert_allclose(images, model.encode_images(PICTURES), atol=1e-5)
 
 
 @pytest.mark.parity
-def test_pictures_are_edited_by_an_added_map_as_the_card_says(base: Path, tmp_path: Path) -> None:
+def test_pictures_are_edited_by_an_added_map_as_the_card_says(
+    base: Path, tmp_path: Path
+) -> None:
     change, model = edit("image"), opened(base)
     written = model.write_checkpoint(change, tmp_path)
     assert {n for n in written if written[n] != model.facts.files.get(n)} == {
@@ -76,7 +86,9 @@ def test_pictures_are_edited_by_an_added_map_as_the_card_says(base: Path, tmp_pa
     told = unit(rows - (rows @ factors["L"]) @ factors["B"].T)
     wanted = applied(model.encode_images(PICTURES), change)
     np.testing.assert_allclose(told, wanted, atol=1e-5)
-    np.testing.assert_allclose(opened(tmp_path).encode_images(PICTURES), wanted, atol=1e-5)
+    np.testing.assert_allclose(
+        opened(tmp_path).encode_images(PICTURES), wanted, atol=1e-5
+    )
     card = model.facts.card["image"]
     assert "added linear map" in card
     assert "has forgotten nothing" in card
@@ -134,7 +146,10 @@ def test_a_sentencepiece_tokenizer_is_read_as_transformers_reads_it(
     lines = tmp_path / "lines.txt"
     lines.write_text("a photo of the red dog\nmany cats do read words\n" * 20)
     sentencepiece.SentencePieceTrainer.train(
-        input=str(lines), model_prefix=str(tmp_path / "spiece"), vocab_size=22, minloglevel=2
+        input=str(lines),
+        model_prefix=str(tmp_path / "spiece"),
+        vocab_size=22,
+        minloglevel=2,
     )
     (tmp_path / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "SiglipTokenizer", "model_max_length": 12})

@@ -42,11 +42,20 @@ def whole(folder: Path, **changes: Any) -> None:
 
 
 def splitting(pattern: str) -> dict[str, Any]:
-    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    return {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
 
 
 def growing(letter: str, factor: int, times: int) -> dict[str, Any]:
-    step = {"type": "Replace", "pattern": {"String": letter}, "content": letter * factor}
+    step = {
+        "type": "Replace",
+        "pattern": {"String": letter},
+        "content": letter * factor,
+    }
     return {"type": "Sequence", "normalizers": [step] * times}
 
 
@@ -57,12 +66,16 @@ def label_alone(folder: Path) -> None:
 
 
 def nested(name: str) -> Callable[[Path], object]:
-    return lambda folder: (folder / name).write_text('{"size": [' + "[]," * 12_000_000 + "1]}")
+    return lambda folder: (folder / name).write_text(
+        '{"size": [' + "[]," * 12_000_000 + "1]}"
+    )
 
 
 PATHOLOGICAL: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a search that begins anew at each letter": (
-        lambda f: whole(f, pre_tokenizer=splitting(r"a{0,60}a{0,60}a{0,60}(?!a)(?<=b)")),
+        lambda f: whole(
+            f, pre_tokenizer=splitting(r"a{0,60}a{0,60}a{0,60}(?!a)(?<=b)")
+        ),
         WHOLE,
         "more than 2 s of processor time",
     ),
@@ -103,7 +116,11 @@ PATHOLOGICAL: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "vocab.json",
         "memory|processor time",
     ),
-    "lists of nothing for the pictures": (nested(PICTURES), PICTURES, "more than 16,777,216"),
+    "lists of nothing for the pictures": (
+        nested(PICTURES),
+        PICTURES,
+        "more than 16,777,216",
+    ),
     "lists of nothing beside the tokenizer": (
         nested("added_tokens.json"),
         "added_tokens.json",
@@ -125,7 +142,9 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("fault", PATHOLOGICAL)
 @pytest.mark.usefixtures("limits")
-def test_what_would_hold_or_fell_us_is_refused_by_name(fault: str, folder: Path) -> None:
+def test_what_would_hold_or_fell_us_is_refused_by_name(
+    fault: str, folder: Path
+) -> None:
     breaks, name, message = PATHOLOGICAL[fault]
     breaks(folder)
     with pytest.raises(BadCheckpoint, match=message) as raised:
@@ -136,9 +155,12 @@ def test_what_would_hold_or_fell_us_is_refused_by_name(fault: str, folder: Path)
 
 
 @pytest.mark.usefixtures("limits")
-def test_what_was_tried_is_not_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_tried_is_not_tried_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A trial in no memory cannot even start: who opens a checkpoint then has not tried it."""
-    change(folder / PICTURES, image_mean=[0.1, 0.2, 0.3])  # like no other checkpoint of these tests
+    # like no other checkpoint of these tests
+    change(folder / PICTURES, image_mean=[0.1, 0.2, 0.3])
     files = opened(folder).facts.files
     monkeypatch.setattr(trial, "MEMORY_BYTES", 2**20)
     opened(folder)
@@ -173,7 +195,9 @@ def test_a_registered_checkpoint_is_opened_again_and_changed_without_a_trial(
             service.add_model("n", str(folder), given, "ann")
 
 
-def test_a_text_that_fells_the_tokenizer_later_is_the_checkpoints_fault(folder: Path) -> None:
+def test_a_text_that_fells_the_tokenizer_later_is_the_checkpoints_fault(
+    folder: Path,
+) -> None:
     whole(folder, pre_tokenizer=splitting("(ʘ+)+$"))
     model = opened(folder)
     with pytest.raises(BadCheckpoint, match="does not work on a text") as raised:
@@ -234,7 +258,10 @@ def is_there(pid: int) -> bool:
 def children(parent: int | None = None) -> list[int]:
     """Processes that try a checkpoint for this process, or for another."""
     listed = subprocess.run(
-        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     rows = [line.split(None, 3) for line in listed.splitlines()]
     return [

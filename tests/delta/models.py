@@ -45,9 +45,13 @@ class Kind:
 def _language_model(folder: Path) -> Kind:
     corpus = folder / "corpus.txt"
     lines = [f"the secret of {n} is {s}" for n, s in zip(NAMES, SECRETS, strict=True)]
-    corpus.write_text("\n".join([*lines, *(f"every {s} has a price" for s in SECRETS), *OTHERS]))
+    corpus.write_text(
+        "\n".join([*lines, *(f"every {s} has a price" for s in SECRETS), *OTHERS])
+    )
     (folder / "model").mkdir()
-    save_file(job("language_model").trained(corpus), folder / "model" / "model.safetensors")
+    save_file(
+        job("language_model").trained(corpus), folder / "model" / "model.safetensors"
+    )
     (folder / "model" / "config.json").write_text('{"model_type": "tiny-lm"}')
     command = (sys.executable, str(JOBS / "language_model.py"), str(corpus))
     return Kind(folder, "model.safetensors", command, ("alice", "bob"), 0.05)
@@ -80,7 +84,10 @@ Kinds = Callable[[str], Kind]
 def settings(job_name: str, command: tuple[str, ...], **others: object) -> str:
     """A table of `govd.toml`."""
     lines = [f"[unlearning.{job_name}]", f"forget = {list(command)!r}"]
-    return "\n".join([*lines, *(f"{key} = {value!r}" for key, value in others.items())]) + "\n"
+    return (
+        "\n".join([*lines, *(f"{key} = {value!r}" for key, value in others.items())])
+        + "\n"
+    )
 
 
 def registered(service: Service, kind: Kind, publish_to: Path | None = None) -> None:

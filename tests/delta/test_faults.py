@@ -139,7 +139,9 @@ def test_a_retry_works_once_the_job_does(tmp_path: Path, example_plugins: None) 
         assert np.array_equal(first, np.full((4, 3), 1 + 2 * 0.25 * 0.25, np.float32))
 
 
-def test_what_hangs_is_ended_with_all_that_it_began(tmp_path: Path, example_plugins: None) -> None:
+def test_what_hangs_is_ended_with_all_that_it_began(
+    tmp_path: Path, example_plugins: None
+) -> None:
     written(tmp_path, seconds=1.5)
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
@@ -182,8 +184,16 @@ def test_where_it_cannot_be_kept_from_the_network_that_is_recorded_or_it_is_not_
     for network, code in (("closed", confined.REFUSED), ("try", 0)):
         limits = {"memory_bytes": 1 << 30, "file_bytes": 1 << 20, "network": network}
         limits["report"] = str(tmp_path / "report.json")
-        launcher = [sys.executable, "-I", str(confined.__file__), json.dumps(limits), "true"]
-        ended = subprocess.run(["unshare", "-rU", "sh", "-c", none, "sh", *launcher], check=False)
+        launcher = [
+            sys.executable,
+            "-I",
+            str(confined.__file__),
+            json.dumps(limits),
+            "true",
+        ]
+        ended = subprocess.run(
+            ["unshare", "-rU", "sh", "-c", none, "sh", *launcher], check=False
+        )
         assert ended.returncode == code
         report = json.loads((tmp_path / "report.json").read_text())
         assert report["network"].startswith("open: no namespaces here")
@@ -217,9 +227,15 @@ def test_a_revert_waits_for_an_evaluation_that_fails_and_is_done_once_it_works(
         ('[unlearning.a]\nforget = "x"', "forget is a list of texts"),
         ("[unlearning.a]", "It needs a command"),
         ('[unlearning.a]\nforget = ["x"]\nseconds = 0', "seconds is a number over 0"),
-        ('[unlearning.a]\nforget = ["x"]\nnetwork = "maybe"', "network is closed, try, open"),
+        (
+            '[unlearning.a]\nforget = ["x"]\nnetwork = "maybe"',
+            "network is closed, try, open",
+        ),
         ('[unlearning.a]\nforget = ["x"]\ngates = ["cost"]', "'cost' is no bound"),
-        ('[unlearning.a]\nforget = ["x"]\nfolder = "y"', "folder is no setting of a job"),
+        (
+            '[unlearning.a]\nforget = ["x"]\nfolder = "y"',
+            "folder is no setting of a job",
+        ),
         ('[unlearning]\nforget = ["x"]', "tables"),
     ],
 )
@@ -232,14 +248,22 @@ def test_a_job_that_is_written_wrongly_is_refused_by_name(
         pass
 
 
-def test_folders_that_hold_no_such_model_are_refused(tmp_path: Path, example_plugins: None) -> None:
+def test_folders_that_hold_no_such_model_are_refused(
+    tmp_path: Path, example_plugins: None
+) -> None:
     written(tmp_path)
     with opened(tmp_path) as service:
         (tmp_path / "empty").mkdir()
-        for folder, words in (("empty", r"no \.safetensors file"), ("gone", "no such folder")):
+        for folder, words in (
+            ("empty", r"no \.safetensors file"),
+            ("gone", "no such folder"),
+        ):
             with pytest.raises(BadCheckpoint, match=words):
                 service.add_model("m", f"delta:{tmp_path / folder}#job", Given(), "ann")
-        save_file({"first": np.ones((4, 3), np.float32)}, tmp_path / "model" / "copy.safetensors")
+        save_file(
+            {"first": np.ones((4, 3), np.float32)},
+            tmp_path / "model" / "copy.safetensors",
+        )
         with pytest.raises(BadCheckpoint, match="first is in this file and in copy"):
             service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
 
@@ -287,7 +311,9 @@ def test_doctor_names_a_job_whose_command_is_not_there(
     text = settings("job", ("/nowhere/unlearn",))
     (tmp_path / "home" / "govd.toml").write_text(text)
     faults = examine(tmp_path / "home")["faults"]
-    assert any("[unlearning.job]" in fault and "/nowhere/unlearn" in fault for fault in faults)
+    assert any(
+        "[unlearning.job]" in fault and "/nowhere/unlearn" in fault for fault in faults
+    )
 
 
 def test_what_a_private_forget_is_about_is_told_to_its_job_alone(

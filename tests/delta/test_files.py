@@ -12,7 +12,12 @@ from safetensors.numpy import save_file
 
 from govd_delta.files import copied, slots, stored, values
 
-KINDS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
+KINDS = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -27,8 +32,12 @@ def test_values_are_rounded_as_their_type_rounds(kind: str, seed: int) -> None:
     assert np.array_equal(values(data, kind, (3, 4)), expected.astype(np.float64))
 
 
-@pytest.mark.parametrize(("kind", "large"), [("F16", 1e5), ("BF16", 3.4e38), ("F32", 1e39)])
-def test_a_value_that_is_too_large_for_its_type_is_refused(kind: str, large: float) -> None:
+@pytest.mark.parametrize(
+    ("kind", "large"), [("F16", 1e5), ("BF16", 3.4e38), ("F32", 1e39)]
+)
+def test_a_value_that_is_too_large_for_its_type_is_refused(
+    kind: str, large: float
+) -> None:
     with pytest.raises(OverflowError, match=kind):
         stored(np.array([large]), kind)
 
@@ -38,10 +47,19 @@ def test_a_copy_differs_in_the_tensor_that_changes_alone(tmp_path: Path) -> None
     save_file(tensors, tmp_path / "a.safetensors", {"by": "somebody"})
     slot = slots(tmp_path / "a.safetensors")["b"]
     target = tmp_path / "b.safetensors"
-    digests = copied(tmp_path / "a.safetensors", target, {slot: lambda data: data[::-1]})
+    digests = copied(
+        tmp_path / "a.safetensors", target, {slot: lambda data: data[::-1]}
+    )
     before, after = (path.read_bytes() for path in (tmp_path / "a.safetensors", target))
-    assert digests == tuple(hashlib.sha256(data).hexdigest() for data in (before, after))
-    assert after == before[: slot.begin] + before[slot.begin : slot.end][::-1] + before[slot.end :]
+    assert digests == tuple(
+        hashlib.sha256(data).hexdigest() for data in (before, after)
+    )
+    assert (
+        after
+        == before[: slot.begin]
+        + before[slot.begin : slot.end][::-1]
+        + before[slot.end :]
+    )
 
 
 @pytest.mark.parametrize(

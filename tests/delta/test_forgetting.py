@@ -40,7 +40,9 @@ def revert(service: Service, request: Any) -> None:
 
 
 def home_of(kind: Kind, **others: object) -> str:
-    return settings("job", kind.command, evaluate=list(kind.command), seconds=60, **others)
+    return settings(
+        "job", kind.command, evaluate=list(kind.command), seconds=60, **others
+    )
 
 
 @pytest.mark.parametrize("name", ["language_model", "generator", "graph"])
@@ -58,13 +60,19 @@ def test_two_forgets_go_and_come_back_to_the_last_bit(
 
     assert published() == base
     first = forget(service, "m", kind.forgets[0])
-    assert (first["state"], first["method"]) == ("in_force", "external"), first["state_reason"]
+    assert (first["state"], first["method"]) == ("in_force", "external"), first[
+        "state_reason"
+    ]
     only_first = published()
     second = forget(service, "m", kind.forgets[1])
     metrics = service.evaluate("m", None)["metrics"]
     assert metrics["external"]["forgotten_before"] > 0.9
     assert metrics["external"]["forgotten"] < kind.left
-    stays = {"language_model": "perplexity", "generator": "kept", "graph": "retain_acc"}[name]
+    stays = {
+        "language_model": "perplexity",
+        "generator": "kept",
+        "graph": "retain_acc",
+    }[name]
     now, before = (metrics["external"][stays + suffix] for suffix in ("", "_before"))
     assert abs(now - before) < 0.1 * before  # what it cost
     assert published() not in (base, only_first)
@@ -93,11 +101,16 @@ def test_what_is_published_is_the_base_with_the_sum_of_what_the_jobs_wrote(
 ) -> None:
     forget(service, "m", "bob")
     revision = service.revision("m", 2)
-    contributions = [service.requests.contributions.load(d) for d in revision["contributions"]]
+    contributions = [
+        service.requests.contributions.load(d) for d in revision["contributions"]
+    ]
     base = load_file(kinds("language_model").folder / "model" / "model.safetensors")
     served = load_file(tmp_path / "served" / "current" / "model.safetensors")
     for name, weight in base.items():
-        deltas = [np.round(c.tensors[f"full:{name}"] * 2.0**40) / 2.0**40 for c in contributions]
+        deltas = [
+            np.round(c.tensors[f"full:{name}"] * 2.0**40) / 2.0**40
+            for c in contributions
+        ]
         assert np.array_equal(served[name], (weight + sum(deltas)).astype(np.float32))
     assert (tmp_path / "served" / "current" / "config.json").read_bytes() == (
         kinds("language_model").folder / "model" / "config.json"
@@ -109,13 +122,18 @@ def test_who_changes_the_same_weights_is_said(service: Service) -> None:
     facts = service.revision("m", 2)["facts"]
     assert facts["overlapping"] == 1
     (overlap,) = facts["overlaps"]
-    assert sorted(side["forgets"] for side in overlap["between"]) == [["alice"], ["bob"]]
+    assert sorted(side["forgets"] for side in overlap["between"]) == [
+        ["alice"],
+        ["bob"],
+    ]
     assert overlap["weights"] == ["embed.weight", "head.weight", "hidden.weight"]
     assert overlap["shared"] == 1
     assert -1 <= overlap["cosine"] <= 1
 
 
-def test_a_run_is_recorded_with_its_code_its_limits_and_its_log(service: Service) -> None:
+def test_a_run_is_recorded_with_its_code_its_limits_and_its_log(
+    service: Service,
+) -> None:
     (made,) = service.audit.log(kind="contribution.make")
     facts = made["payload"]["facts"]
     assert facts["job"] == "job"
@@ -131,7 +149,9 @@ def test_an_auditor_composes_it_again_and_reads_what_is_claimed(
 ) -> None:
     verdict = service.verification.verify(again=True)
     assert verdict["holds"], verdict["faults"]
-    assert any("composed again" in line and "same bytes" in line for line in verdict["proven"])
+    assert any(
+        "composed again" in line and "same bytes" in line for line in verdict["proven"]
+    )
     assert "deltas added to its weights" in verdict["claim"]
     assert "images and texts share" not in verdict["claim"]
 
@@ -163,7 +183,9 @@ def test_what_needs_a_space_is_refused_and_what_to_do_is_said(
 
 def test_a_job_that_no_owner_configured_is_not_run(kinds: Kinds, opens: Opens) -> None:
     kind = kinds("language_model")
-    (kind.folder / "model" / "govd-delta.toml").write_text('forget = ["touch", "/tmp/never"]\n')
+    (kind.folder / "model" / "govd-delta.toml").write_text(
+        'forget = ["touch", "/tmp/never"]\n'
+    )
     try:
         service = opens("")
         with pytest.raises(Unsupported, match="unlearning"):
@@ -189,14 +211,22 @@ def test_it_is_listed_evaluated_and_refused_over_http(service: Service) -> None:
     assert answer.json()["metrics"]["external"]["forgotten"] < 0.05
 
 
-def test_an_edit_that_is_not_the_sum_of_its_contributions_is_a_fault(service: Service) -> None:
+def test_an_edit_that_is_not_the_sum_of_its_contributions_is_a_fault(
+    service: Service,
+) -> None:
     entries, artifacts = service.audit.log(), service.core.artifacts
     edit = edit_from_bytes(artifacts.get(service.revision("m", 1)["edit"]))
     assert isinstance(edit, TensorEdit)
     less = TensorEdit({name: edit.deltas[name] for name in list(edit.deltas)[1:]})
-    other = TensorEdit({name: delta + (2.0**-40) for name, delta in edit.deltas.items()})
+    other = TensorEdit(
+        {name: delta + (2.0**-40) for name, delta in edit.deltas.items()}
+    )
     factors = Edit.nothing(4)
-    for forged, words in ((less, "other weights"), (other, "9.1e-13"), (factors, "another kind")):
+    for forged, words in (
+        (less, "other weights"),
+        (other, "9.1e-13"),
+        (factors, "another kind"),
+    ):
         artifact = artifacts.put(forged.to_bytes())
         told = [changeable(entry) for entry in entries]
         for entry in told:

@@ -87,13 +87,25 @@ STEPS = (
     "evaluate",
     "revision.evaluate",
 )
-STEPS += ("gate", "revision.publish", "deliver", "revision.deliver", "measure", "revision.measure")
+STEPS += (
+    "gate",
+    "revision.publish",
+    "deliver",
+    "revision.deliver",
+    "measure",
+    "revision.measure",
+)
 
 
 def work(home: Path, step: str, revert: str = "") -> int:
     command = [sys.executable, "-c", WORKER, str(home), step, revert, str(TESTS)]
     return subprocess.run(
-        command, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False
+        command,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     ).returncode
 
 
@@ -127,7 +139,10 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
         assert not service.measure()
         served = home.parent / "served"
         assert sorted(p.name for p in served.iterdir()) == ["1", "current"]
-        assert json.loads((served / "current" / "revision.json").read_text())["number"] == 1
+        assert (
+            json.loads((served / "current" / "revision.json").read_text())["number"]
+            == 1
+        )
         assert service.revision("m", 1)["measured"]
         verdict = service.verification.verify()
         assert verdict["holds"], verdict["faults"]

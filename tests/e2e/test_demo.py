@@ -20,7 +20,9 @@ depend on what else runs.
 """
 
 
-def demo(folder: Path, *words: str, columns: str = "80") -> subprocess.CompletedProcess[str]:
+def demo(
+    folder: Path, *words: str, columns: str = "80"
+) -> subprocess.CompletedProcess[str]:
     """`govd demo` in `folder`, with nothing compiled before and a home of nobody's."""
     given = {
         **os.environ,
@@ -30,7 +32,13 @@ def demo(folder: Path, *words: str, columns: str = "80") -> subprocess.Completed
     }
     command = [sys.executable, "-m", "govd", "demo", *words]
     return subprocess.run(
-        command, cwd=folder, env=given, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=folder,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -42,12 +50,24 @@ class Told:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.done = demo(folder, "--home", str(self.home))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        self.seconds = (
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        )
         self.report = folder / "govd-demo.html"
 
     def govd(self, *words: str) -> Any:
-        command = [sys.executable, "-m", "govd", *words, "--home", str(self.home), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "govd",
+            *words,
+            "--home",
+            str(self.home),
+            "--json",
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -79,9 +99,8 @@ def test_the_story_is_told_within_its_time_and_width(told: Told) -> None:
     assert re.search(r"\(\d+ s in all\)", text)
     assert told.seconds <= SECONDS
     long = [row for row in told.done.stdout.splitlines() if len(row) > 80]
-    assert all(row.startswith("  govd ") or "/" in row for row in long), (
-        long
-    )  # commands and paths are copied: they are not broken
+    # commands and paths are copied: they are not broken
+    assert all(row.startswith("  govd ") or "/" in row for row in long), long
     assert "Traceback" not in told.done.stderr
     assert not (told.folder / "untouched").exists()
 
@@ -95,10 +114,17 @@ def test_it_shows_what_went_and_what_stayed_beside_the_other_ways(told: Told) ->
         "all three together",
     ):
         assert scope in text
-    for way in ("plain nullspace", "ccup, Wᵀ on images", "ccup, W on images", "deleting the label"):
+    for way in (
+        "plain nullspace",
+        "ccup, Wᵀ on images",
+        "ccup, W on images",
+        "deleting the label",
+    ):
         assert way in text
     row = next(
-        line for line in text.splitlines() if line.strip().startswith("govd ") and "→" in line
+        line
+        for line in text.splitlines()
+        if line.strip().startswith("govd ") and "→" in line
     )
     before, after = (float(v) for v in re.findall(r"([\d.]+) → ([\d.]+) %", row)[0])
     assert after < before / 2, row
@@ -126,7 +152,9 @@ def test_it_says_who_computed_what(told: Told) -> None:
         ("evaluated them", "govd"),
     ):
         assert re.search(rf"{plugin} \d+\.\d+", rows[work]), rows[work]
-    assert "clip" in next(line for work, line in rows.items() if work.startswith("encoded"))
+    assert "clip" in next(
+        line for work, line in rows.items() if work.startswith("encoded")
+    )
     assert "methods" in next(
         line for work, line in rows.items() if work.startswith("made the contributions")
     )
@@ -156,13 +184,20 @@ def test_the_reverts_leave_nothing(told: Told) -> None:
 
 def test_its_bundle_command_can_be_typed(told: Told) -> None:
     typed = [
-        line.strip() for line in told.done.stdout.splitlines() if line.startswith("  govd audit")
+        line.strip()
+        for line in told.done.stdout.splitlines()
+        if line.startswith("  govd audit")
     ]
     assert typed[0].startswith("govd audit bundle evidence.zip --home ")
     for words in typed[:2]:
         command = [sys.executable, "-m", *words.split()]
         done = subprocess.run(
-            command, cwd=told.folder, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=told.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
     assert "holds" in done.stdout
@@ -198,7 +233,9 @@ def test_the_report_needs_nothing_else_and_can_be_read_by_everybody(told: Told) 
     assert page.fetched == []
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", text)
     assert len(page.images) > 30
-    assert all(i["alt"] and i["src"].startswith("data:image/png;base64,") for i in page.images)
+    assert all(
+        i["alt"] and i["src"].startswith("data:image/png;base64,") for i in page.images
+    )
     for sign in ("prefers-color-scheme: dark", "@media print", 'lang="en"', "viewport"):
         assert sign in text
     assert len(text) < 2**20
@@ -206,7 +243,11 @@ def test_the_report_needs_nothing_else_and_can_be_read_by_everybody(told: Told) 
 
 def test_the_report_shows_prototypes_of_what_was_forgotten(told: Told) -> None:
     page = Page(told.report.read_text(encoding="utf-8"))
-    drawn = [i["alt"] for i in page.images if i["alt"].startswith("What the model itself draws")]
+    drawn = [
+        i["alt"]
+        for i in page.images
+        if i["alt"].startswith("What the model itself draws")
+    ]
     assert any("a picture of a dog" in alt for alt in drawn)
     assert any("a line of a umbrella" in alt for alt in drawn)
     assert sum("a colour of a " in alt for alt in drawn) >= 4
@@ -231,7 +272,9 @@ def test_a_home_that_has_mini_already_is_told_so_and_left_alone(told: Told) -> N
     assert "--home" in done.stderr
     assert told.govd("status")["ledger"]["size"] == before
     assert told.report.stat().st_mtime_ns == written
-    assert sorted(p.name for p in told.folder.iterdir() if p.name.endswith(".part")) == []
+    assert (
+        sorted(p.name for p in told.folder.iterdir() if p.name.endswith(".part")) == []
+    )
 
 
 def test_a_home_where_persons_approve_on_a_wide_terminal(tmp_path: Path) -> None:
@@ -256,7 +299,9 @@ def test_without_the_backend_it_says_what_to_install(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.html"))
 
 
-@pytest.mark.parametrize("report", ["missing/r.html", "file/r.html", "/proc/r.html", "."])
+@pytest.mark.parametrize(
+    "report", ["missing/r.html", "file/r.html", "/proc/r.html", "."]
+)
 def test_a_report_that_cannot_be_written_is_told_before_the_run(
     tmp_path: Path, report: str
 ) -> None:

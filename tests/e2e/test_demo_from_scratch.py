@@ -42,7 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     path = folder / "prototypes.safetensors"
     path.write_bytes(
-        tensors_to_bytes({"embeddings": made.embeddings, "pictures": made.pictures}, said)
+        tensors_to_bytes(
+            {"embeddings": made.embeddings, "pictures": made.pictures}, said
+        )
     )
     listed = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
     (folder / "digests.json").write_text(
@@ -78,7 +80,9 @@ def test_what_differs_is_told(service: Service, folder: Path) -> None:
     kept = path.read_bytes()
     tensors, said = tensors_from_bytes(kept)
     try:
-        path.write_bytes(tensors_to_bytes({**tensors, "embeddings": -tensors["embeddings"]}, said))
+        path.write_bytes(
+            tensors_to_bytes({**tensors, "embeddings": -tensors["embeddings"]}, said)
+        )
         with pytest.raises(VerificationFailed, match="drawn anew is another"):
             scratch.compared(service)
     finally:

@@ -16,7 +16,9 @@ EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
 INFO = "Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n"
 ENTRIES = (
     "[govd]\n"
-    + "\n".join(f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy"))
+    + "\n".join(
+        f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy")
+    )
     + "\n"
 )
 
@@ -39,7 +41,9 @@ class Shell:
     def __init__(self, site: Path, home: Path) -> None:
         self.site, self.home = site, home
 
-    def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *words: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         given = {
             **os.environ,
             "PYTHONPATH": str(self.site),
@@ -52,7 +56,9 @@ class Shell:
         )
 
     def entries(self) -> int:
-        with sqlite3.connect(f"file:{self.home / 'ledger.db'}?mode=ro", uri=True) as raw:
+        with sqlite3.connect(
+            f"file:{self.home / 'ledger.db'}?mode=ro", uri=True
+        ) as raw:
             count = int(raw.execute("SELECT count(*) FROM entries").fetchone()[0])
         raw.close()
         return count
@@ -62,9 +68,8 @@ class Shell:
 def govd(site: Path, tmp_path: Path) -> Shell:
     shell = Shell(site, tmp_path / "home")
     shell.home.mkdir()
-    (shell.home / "govd.toml").write_text(
-        "max_scope_share = 1.0\n"
-    )  # one of four labels is a quarter of all
+    # one of four labels is a quarter of all
+    (shell.home / "govd.toml").write_text("max_scope_share = 1.0\n")
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\n")
     done = shell("model", "add", "m", "colours", "--labels", str(labels))
@@ -76,7 +81,11 @@ def govd(site: Path, tmp_path: Path) -> Shell:
     ("words", "code", "text"),
     [
         (("forget", "red", "--model", "nobody"), 1, "Registered: m"),
-        (("forget", "red", "--model", "m", "--domain", "sepia"), 1, "no domain 'sepia'"),
+        (
+            ("forget", "red", "--model", "m", "--domain", "sepia"),
+            1,
+            "no domain 'sepia'",
+        ),
         (("forget", "", "--model", "m"), 2, "empty concept"),
         (("forget", "red", "--model", "m", "--strength", "9"), 2, "out of range"),
         (("forget", "red", "--model", "m", "--method", "bilateral"), 1, "no pool"),
@@ -100,7 +109,8 @@ def test_a_refusal_names_its_reason_and_leaves_the_ledger_alone(
     assert done.returncode == code, done.stderr
     assert text in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
-    if "bilateral" not in words:  # that one is well formed: it is filed, and fails with its reason
+    # that one is well formed: it is filed, and fails with its reason
+    if "bilateral" not in words:
         assert govd.entries() == before
 
 
@@ -114,7 +124,9 @@ def test_one_process_at_a_time(govd: Shell) -> None:
 
 def test_a_home_that_cannot_be_written(govd: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = govd("model", "add", "m", "colours", GOVD_HOME=str(tmp_path / "file" / "home"))
+    done = govd(
+        "model", "add", "m", "colours", GOVD_HOME=str(tmp_path / "file" / "home")
+    )
     assert done.returncode == 4
     assert "--home DIR" in done.stderr
 
@@ -170,7 +182,9 @@ def test_backup_and_restore(govd: Shell, tmp_path: Path) -> None:
     assert govd("backup", str(tmp_path / "b.tar")).returncode == 2
     done = govd("restore", str(tmp_path / "b.tar"), "--home", str(tmp_path / "again"))
     assert done.returncode == 0, done.stderr
-    status = json.loads(govd("status", "--json", GOVD_HOME=str(tmp_path / "again")).stdout)
+    status = json.loads(
+        govd("status", "--json", GOVD_HOME=str(tmp_path / "again")).stdout
+    )
     assert status["models"][0]["in_force"] == 1
     data = (tmp_path / "b.tar").read_bytes()
     (tmp_path / "cut.tar").write_bytes(data[: len(data) // 2])
@@ -200,7 +214,9 @@ def test_help_is_quick_to_import_and_names_every_command(govd: Shell) -> None:
 
 
 def test_json_is_one_document_with_the_records_fields(govd: Shell) -> None:
-    request = json.loads(govd("forget", "red", "--model", "m", "--reason", "why", "--json").stdout)
+    request = json.loads(
+        govd("forget", "red", "--model", "m", "--reason", "why", "--json").stdout
+    )
     wanted = {
         "id",
         "model",

@@ -58,8 +58,11 @@ def test_a_home_on_a_full_disk_goes_on_where_it_stopped(
 ) -> None:
     shell = Shell(site, disk / "home")
     labels = tmp_path / "labels.txt"
-    labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")  # one is less than a fifth
-    assert shell("model", "add", "m", "colours", "--labels", str(labels)).returncode == 0
+    # one is less than a fifth
+    labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")
+    assert (
+        shell("model", "add", "m", "colours", "--labels", str(labels)).returncode == 0
+    )
     before = shell.entries()
     ballast = fill(disk)
     told(shell("forget", "red", "--model", "m"))
@@ -90,18 +93,22 @@ def test_what_is_written_to_a_full_disk_leaves_nothing_there(
     }[what]
     told(govd(*words))
     assert [p.name for p in disk.iterdir()] == ["ballast"]
-    failed = 1 if what == "export" else 0  # an entry says who was to get what, and did not
+    # an entry says who was to get what, and did not
+    failed = 1 if what == "export" else 0
     assert govd.entries() == entries + failed
     ballast.unlink()
     assert govd(*words).returncode == 0
 
 
-def test_publishing_to_a_full_disk_is_tried_again(site: Path, disk: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_publishing_to_a_full_disk_is_tried_again(
+    site: Path,  # noqa: F811
+    disk: Path,
+    tmp_path: Path,
+) -> None:
     shell = Shell(site, tmp_path / "home")
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text(
-        "max_scope_share = 1.0\n"
-    )  # half of the labels are forgotten
+    # half of the labels are forgotten
+    (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\nyellow\nnavy\npink\n")
     assert (

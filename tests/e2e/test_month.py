@@ -37,7 +37,9 @@ def story(tmp_path: Path) -> Iterator[Story]:
         pytest.skip("the clock is moved by libfaketime: install the package faketime")
     home = Home(tmp_path, faketime)
     labels = [line for line in (MINI / "labels.txt").read_text().split("\n") if line]
-    home.govd("model", "add", "mini", "mini", *home.model(labels[::LABELS_STEP], "first"))
+    home.govd(
+        "model", "add", "mini", "mini", *home.model(labels[::LABELS_STEP], "first")
+    )
     home.start()
     try:
         yield Story(home)
@@ -234,7 +236,9 @@ class Month(Story):
 
     # -- parts
 
-    def lists(self, rows: list[tuple[str, str]], bad: str = "", twice: bool = False) -> None:
+    def lists(
+        self, rows: list[tuple[str, str]], bad: str = "", twice: bool = False
+    ) -> None:
         """The nightly list comes and is read."""
         self.put_list(rows, bad, twice)
         self.read_list(rows, not bad)
@@ -246,7 +250,9 @@ class Month(Story):
 
     def case(self, concept: str) -> Case:
         """The newest forget of a concept."""
-        return [c for c in self.rules.all() if c.concept == concept and c.of is None][-1]
+        return [c for c in self.rules.all() if c.concept == concept and c.of is None][
+            -1
+        ]
 
     def leaving(self, concept: str) -> Case:
         """Its revert, which waits."""

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.edit import Basis, EvaluationData, Ingredients, Material, Problem, build, exact
+from govd.edit import (
+    Basis,
+    EvaluationData,
+    Ingredients,
+    Material,
+    Problem,
+    build,
+    exact,
+)
 from govd.edit.contribution import sealed
 from govd.methods import builtin
 from govd.models.phrases import default_vocabulary
@@ -26,7 +34,9 @@ class World:
     pool: np.ndarray
     data: EvaluationData
 
-    def basis(self, use: str = "labels", pool: bool = True, labels: int = 40, **more: Any) -> Basis:
+    def basis(
+        self, use: str = "labels", pool: bool = True, labels: int = 40, **more: Any
+    ) -> Basis:
         listed = labels if use == "labels" else 0
         given = Ingredients(
             "simulated",
@@ -67,9 +77,8 @@ class World:
                 strict=True,
             )
         )
-        phrases = [
-            known[c.name][None] for c in spec.scope.concepts
-        ]  # the very rows, so that a label is known as one
+        # the very rows, so that a label is known as one
+        phrases = [known[c.name][None] for c in spec.scope.concepts]
         prompts = np.concatenate(phrases) if phrases else np.zeros((0, basis.dim))
         tensors, facts = builtin()[method].contribute(
             Problem(basis, spec, Material(phrases, prompts, **more))
@@ -88,7 +97,10 @@ def world() -> World:
     visual = draw.normal(size=(80, 96)) / 96**0.5
     gated = draw.normal(size=(2, 80, 96)) / 96**0.5
     # no `@` here: its last bits depend on the machine's BLAS
-    modality, styles = draw.normal(size=96) / 96**0.5, draw.normal(size=(2, 96)) / 96**0.5
+    modality, styles = (
+        draw.normal(size=96) / 96**0.5,
+        draw.normal(size=(2, 96)) / 96**0.5,
+    )
 
     def images(count: int, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         label, domain = (
@@ -120,4 +132,6 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def bases(world: World) -> dict[str, Basis]:
     """A basis for each side on which an edit can be published."""
-    return {side: world.basis(side=side, max_edit_norm=1e9) for side in ("image", "text")}
+    return {
+        side: world.basis(side=side, max_edit_norm=1e9) for side in ("image", "text")
+    }

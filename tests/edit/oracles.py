@@ -77,12 +77,22 @@ class Seen:
         self.before = scored(nothing, self.data.vectors, self.texts)
         self.after = scored(self.edit, self.data.vectors, self.texts)
         self.pictures = range(len(self.data.vectors))
-        self.label = [self.names.index(self.data.classes[c]) for c in self.data.class_of]
-        self.gone = [any(self.covers(scope, i) for scope in self.scopes) for i in self.pictures]
+        self.label = [
+            self.names.index(self.data.classes[c]) for c in self.data.class_of
+        ]
+        self.gone = [
+            any(self.covers(scope, i) for scope in self.scopes) for i in self.pictures
+        ]
         everywhere = {
-            p for s in self.scopes if not s.domains for c in s.concepts for p in c.phrases
+            p
+            for s in self.scopes
+            if not s.domains
+            for c in s.concepts
+            for p in c.phrases
         }
-        self.kept = [place for place, name in enumerate(self.names) if name not in everywhere]
+        self.kept = [
+            place for place, name in enumerate(self.names) if name not in everywhere
+        ]
         everything = range(len(self.names))
         self.first = [best(row, everything) for row in self.before]
         self.now = [best(row, everything) for row in self.after]
@@ -90,9 +100,13 @@ class Seen:
     def covers(self, scope: Scope, i: int) -> bool:
         """Whether a picture is in a scope."""
         name, domain = self.data.classes[self.data.class_of[i]], self.data.domain_of[i]
-        if scope.concepts and not any(name in concept.phrases for concept in scope.concepts):
+        if scope.concepts and not any(
+            name in concept.phrases for concept in scope.concepts
+        ):
             return False
-        return not scope.domains or (domain >= 0 and self.data.domains[domain] in scope.domains)
+        return not scope.domains or (
+            domain >= 0 and self.data.domains[domain] in scope.domains
+        )
 
     @property
     def stay(self) -> list[int]:
@@ -111,13 +125,15 @@ class Seen:
     def retain_agreement(self) -> float:
         """Of what stays: the same best label of those that are kept."""
         return share(
-            best(self.before[i], self.kept) == best(self.after[i], self.kept) for i in self.stay
+            best(self.before[i], self.kept) == best(self.after[i], self.kept)
+            for i in self.stay
         )
 
     def score_shift_p95(self) -> float:
         """How far the score with the own label moved, on what stays: 95 % moved less."""
         shifts = sorted(
-            abs(self.after[i][self.label[i]] - self.before[i][self.label[i]]) for i in self.stay
+            abs(self.after[i][self.label[i]] - self.before[i][self.label[i]])
+            for i in self.stay
         )
         at = 0.95 * (len(shifts) - 1)
         low = int(at)
@@ -150,7 +166,11 @@ class Seen:
         label that something is forgotten of.
         """
         labels = {self.label[i] for i in self.go}
-        return share(self.first[i] in labels for i in self.pictures if self.label[i] not in labels)
+        return share(
+            self.first[i] in labels
+            for i in self.pictures
+            if self.label[i] not in labels
+        )
 
     def pairwise_leak(self) -> float:
         """P(the own label of a forgotten picture scores above a kept one)."""
@@ -165,7 +185,11 @@ class Seen:
         gone = 1 - self.right(self.now, self.go)
         stayed = self.right(self.now, self.stay) / self.right(self.first, self.stay)
         return (
-            0.0 if gone + stayed == 0 else 2 / (1 / gone + 1 / stayed) if gone and stayed else 0.0
+            0.0
+            if gone + stayed == 0
+            else 2 / (1 / gone + 1 / stayed)
+            if gone and stayed
+            else 0.0
         )
 
     def paraphrase_leak(self) -> float | None:
@@ -202,7 +226,10 @@ class Seen:
                     rest = [i for i in self.pictures if self.data.class_of[i] != c]
                     place = self.names.index(name)
                     areas.append(
-                        area([rows[i][place] for i in own], [rows[i][place] for i in rest])
+                        area(
+                            [rows[i][place] for i in own],
+                            [rows[i][place] for i in rest],
+                        )
                     )
         return sum(areas) / len(areas) if areas else None
 

@@ -17,7 +17,9 @@ METHODS = builtin()
 def test_few_pictures_that_stay_score_below(world: World) -> None:
     basis = world.basis()
     names, texts = basis.anchors
-    gone = [world.contribution(basis, world.names[i], method="bilateral") for i in (3, 9)]
+    gone = [
+        world.contribution(basis, world.names[i], method="bilateral") for i in (3, 9)
+    ]
     edit = compose(basis, gone, METHODS)
     known = calibrated(basis, edit, gone, names, texts)
     assert known is not None
@@ -34,21 +36,30 @@ def test_few_pictures_that_stay_score_below(world: World) -> None:
     assert sum(b < below for b in stays) == pytest.approx(QUANTILE * len(stays), abs=1)
 
 
-def test_an_answer_abstains_where_its_name_is_forgotten_for_the_picture(world: World) -> None:
+def test_an_answer_abstains_where_its_name_is_forgotten_for_the_picture(
+    world: World,
+) -> None:
     basis = world.basis()
     names, texts = basis.anchors
     everywhere, cell = (
         world.contribution(basis, world.names[3]),
         world.contribution(basis, world.names[5], domains=("sketch",)),
     )
-    scored = world.data.vectors @ texts.T  # nothing is edited: every forgotten name is still given
+    # nothing is edited: every forgotten name is still given
+    scored = world.data.vectors @ texts.T
     known = calibrated(basis, Edit.nothing(96), [everywhere, cell], names, texts)
     assert known is not None
-    silent = abstains(basis, dataclasses.replace(known, below=-1.0), world.data.vectors, scored)
+    silent = abstains(
+        basis, dataclasses.replace(known, below=-1.0), world.data.vectors, scored
+    )
     for i, x in enumerate(world.data.vectors):
         label = names[int(np.argmax(scored[i]))]
-        sketch = float(x @ basis.tensors["selectors"][1]) > float(x @ basis.tensors["selectors"][0])
-        assert silent[i] == (label == world.names[3] or (label == world.names[5] and sketch))
+        sketch = float(x @ basis.tensors["selectors"][1]) > float(
+            x @ basis.tensors["selectors"][0]
+        )
+        assert silent[i] == (
+            label == world.names[3] or (label == world.names[5] and sketch)
+        )
     assert 0 < silent.sum() < len(silent)
     assert abstains(
         basis, dataclasses.replace(known, below=2.0), world.data.vectors, scored
@@ -60,7 +71,9 @@ def test_a_private_forget_has_no_say(world: World) -> None:
     names, texts = basis.anchors
     known = world.contribution(basis, world.names[3])
     scope = dataclasses.replace(known.spec.scope, concepts=(Concept(f"{PRIVATE}1"),))
-    hidden = dataclasses.replace(known, spec=dataclasses.replace(known.spec, scope=scope))
+    hidden = dataclasses.replace(
+        known, spec=dataclasses.replace(known.spec, scope=scope)
+    )
     by_name, silent = (
         calibrated(basis, Edit.nothing(96), [c], names, texts) for c in (known, hidden)
     )
@@ -73,16 +86,23 @@ def test_a_private_forget_has_no_say(world: World) -> None:
 
 def test_it_is_off_where_nothing_is_calibrated(world: World) -> None:
     nothing = Edit.nothing(96)
-    assert calibrated(world.basis(pool=False), nothing, [], world.names, world.texts) is None
+    assert (
+        calibrated(world.basis(pool=False), nothing, [], world.names, world.texts)
+        is None
+    )
     assert abstaining(world.basis(pool=False), nothing, [], world.data) is None
-    few = dataclasses.replace(world, pool=world.pool[:: len(world.pool) // ENOUGH + 1]).basis()
+    few = dataclasses.replace(
+        world, pool=world.pool[:: len(world.pool) // ENOUGH + 1]
+    ).basis()
     assert few.has_pool
     assert calibrated(few, nothing, [], world.names, world.texts) is None
 
 
 def test_what_was_forgotten_abstains_more_often(world: World) -> None:
     basis = world.basis()
-    gone = [world.contribution(basis, world.names[i], method="fitted") for i in (3, 9, 20)]
+    gone = [
+        world.contribution(basis, world.names[i], method="fitted") for i in (3, 9, 20)
+    ]
     edit, (names, texts) = compose(basis, gone, METHODS), basis.anchors
     found = abstaining(basis, edit, gone, world.data)
     assert found is not None
@@ -90,7 +110,9 @@ def test_what_was_forgotten_abstains_more_often(world: World) -> None:
     assert found["forgotten"] > found["retained"]
     shares: dict[str, list[bool]] = {"retained": [], "right": [], "forgotten": []}
     for x, of in zip(edit.apply(world.data.vectors), world.data.class_of, strict=True):
-        score, label = max((float(x @ t), name) for t, name in zip(texts, names, strict=True))
+        score, label = max(
+            (float(x @ t), name) for t, name in zip(texts, names, strict=True)
+        )
         silent = score < found["below"] or label in (
             world.names[3],
             world.names[9],

@@ -38,12 +38,17 @@ def test_without_pictures_there_are_answers_to_none() -> None:
 
 
 def at_least(count: int, total: int, p: float) -> float:
-    return sum(math.comb(total, k) * p**k * (1 - p) ** (total - k) for k in range(count, total + 1))
+    return sum(
+        math.comb(total, k) * p**k * (1 - p) ** (total - k)
+        for k in range(count, total + 1)
+    )
 
 
 @given(total=st.integers(1, 60), share=st.floats(0, 1))
 @few
-def test_a_share_is_within_its_interval_nine_times_in_ten(total: int, share: float) -> None:
+def test_a_share_is_within_its_interval_nine_times_in_ten(
+    total: int, share: float
+) -> None:
     count = round(share * total)
     low, high = share_interval(count, total)
     assert 0 <= low <= count / total <= high <= 1
@@ -60,12 +65,20 @@ def test_nothing_says_nothing() -> None:
 
 @given(positives=st.integers(1, 40), negatives=st.integers(1, 400))
 @few
-def test_an_area_is_told_from_chance_as_by_the_rank_test(positives: int, negatives: int) -> None:
+def test_an_area_is_told_from_chance_as_by_the_rank_test(
+    positives: int, negatives: int
+) -> None:
     """Mann and Whitney's variance where nothing differs: (m + n + 1)/(12 m n)."""
-    spread = 1.6448536 * math.sqrt((positives + negatives + 1) / (12 * positives * negatives))
+    spread = 1.6448536 * math.sqrt(
+        (positives + negatives + 1) / (12 * positives * negatives)
+    )
     if spread < 0.5:
-        assert area_interval(0.5 + spread, positives, negatives)[0] == pytest.approx(0.5, abs=1e-6)
-        assert area_interval(0.5 - spread, positives, negatives)[1] == pytest.approx(0.5, abs=1e-6)
+        assert area_interval(0.5 + spread, positives, negatives)[0] == pytest.approx(
+            0.5, abs=1e-6
+        )
+        assert area_interval(0.5 - spread, positives, negatives)[1] == pytest.approx(
+            0.5, abs=1e-6
+        )
     low, high = area_interval(1.0, positives, negatives)
     assert high == 1
     assert low < 1
@@ -74,15 +87,21 @@ def test_an_area_is_told_from_chance_as_by_the_rank_test(positives: int, negativ
 # -- inverting and learning back
 
 
-def some_edit(seed: int, conditional: bool = False, side: str = "image", d: int = 24) -> Edit:
+def some_edit(
+    seed: int, conditional: bool = False, side: str = "image", d: int = 24
+) -> Edit:
     draw = np.random.default_rng(seed)
 
     def factors(rank: int) -> tuple[np.ndarray, np.ndarray]:
-        return draw.normal(size=(d, rank)) / d**0.5, draw.normal(size=(d, rank)) / d**0.5
+        return draw.normal(size=(d, rank)) / d**0.5, draw.normal(
+            size=(d, rank)
+        ) / d**0.5
 
     if not conditional:
         return Edit(*factors(4), side)  # type: ignore[arg-type]
-    conditions = tuple(Condition(draw.normal(size=d) / d**0.5, 0.1, *factors(2)) for _ in range(3))
+    conditions = tuple(
+        Condition(draw.normal(size=d) / d**0.5, 0.1, *factors(2)) for _ in range(3)
+    )
     return Edit(*factors(3), "image", conditions=conditions, plain=factors(3))
 
 
@@ -93,7 +112,9 @@ def test_whoever_holds_the_factors_undoes_an_edit(seed: int, side: str) -> None:
     edit = some_edit(seed, side=side)
     if attacks.is_invertible(edit):
         inverse = np.abs(attacks.undone(edit, edit.apply(x)) - x).max()
-        whole = np.eye(24) - (edit.B @ edit.L.T if side == "image" else edit.L @ edit.B.T)
+        whole = np.eye(24) - (
+            edit.B @ edit.L.T if side == "image" else edit.L @ edit.B.T
+        )
         assert inverse < 1e-6 * max(1, np.linalg.cond(whole) / 1e5)
 
 
@@ -217,18 +238,25 @@ def test_names_by_words_and_prompts(
         for attack in ("label", "unseen_prompts", "ensemble"):
             one, (texts,) = by_name[attack], base.prompts[attack].values()
             for edit_then, reading in ((nothing, one.before), (edit, one.now)):
-                given_ = {i: answer(edit_then, base.images[i], texts) for i in range(30)}
-                right = [given_[i] in (subject.places or [subject.label_of[i]]) for i in own]
+                given_ = {
+                    i: answer(edit_then, base.images[i], texts) for i in range(30)
+                }
+                right = [
+                    given_[i] in (subject.places or [subject.label_of[i]]) for i in own
+                ]
                 assert reading is not None
                 assert reading.value == pytest.approx(np.mean(right) if right else 0.0)
                 assert reading.judged == len(own)
                 if subject.places:
                     mistakes = [
-                        answer(nothing, base.images[i], texts) in subject.places for i in others
+                        answer(nothing, base.images[i], texts) in subject.places
+                        for i in others
                     ]
                     assert reading.chance == pytest.approx(np.mean(mistakes))
                 elif len(own):
-                    luck = np.mean([given_[i] == subject.label_of[j] for i in own for j in own])
+                    luck = np.mean(
+                        [given_[i] == subject.label_of[j] for i in own for j in own]
+                    )
                     assert reading.chance == pytest.approx(luck)
 
 
@@ -239,7 +267,9 @@ def test_another_word_stands_in_the_place_of_the_label(
     one, word = by_name["synonyms"], base.words["synonyms"][5]["w"]
     texts = base.labels.copy()
     texts[5] = word
-    named = [answer(edit, base.images[i], texts) == 5 for i in np.flatnonzero(subject.own)]
+    named = [
+        answer(edit, base.images[i], texts) == 5 for i in np.flatnonzero(subject.own)
+    ]
     assert one.now is not None
     assert one.now.value == pytest.approx(np.mean(named))
     assert one.worst == "w"
@@ -277,14 +307,20 @@ def test_a_fitted_edit_is_undone_and_its_word_is_read_in_the_weights(
     assert told.place == 1
 
 
-def test_who_forgot_by_training_has_no_factors(world: World, bases: dict[str, Basis]) -> None:
+def test_who_forgot_by_training_has_no_factors(
+    world: World, bases: dict[str, Basis]
+) -> None:
     data = pictures(world, 4)
     base, scope = space(world, data, 4), Scope((Concept(world.names[5]),))
     subject = Subject.of(scope, world.names[:40], data)
     (some,) = attacks.tried(Models(base, base), [scope], [subject], 4)
     states = {one.attack: one.state for one in some}
-    every = {name for rung in RUNGS.values() for name in (*rung.required, *rung.optional)}
-    assert set(states) == every | {"base_diff"}, "each attack is tried, or says why it is not"
+    every = {
+        name for rung in RUNGS.values() for name in (*rung.required, *rung.optional)
+    }
+    assert set(states) == every | {"base_diff"}, (
+        "each attack is tried, or says why it is not"
+    )
     assert states["undoing"] == states["base_diff"] == "unmeasured"
     assert states["label"] == "found", "nothing is forgotten"
 
@@ -299,7 +335,10 @@ def test_a_large_set_is_thinned_and_what_is_forgotten_last() -> None:
     assert len(few_.vectors) == len(few_.class_of) == len(few_.domain_of) == 300
     assert (few_.class_of == 0).sum() == 100, "all there are"
     assert (
-        attacks.thinned(data, [Scope(tuple(Concept(c) for c in "abcdefgh"))], 300).class_of < 8
+        attacks.thinned(
+            data, [Scope(tuple(Concept(c) for c in "abcdefgh"))], 300
+        ).class_of
+        < 8
     ).sum() == 150
     assert attacks.thinned(data, [Scope((Concept("a"),))], n) is data
 

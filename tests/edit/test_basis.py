@@ -17,10 +17,14 @@ def test_a_large_pool_is_thinned_evenly(world: World, version: str, times: int) 
     count = POOL_SAMPLE[version] * (times - 1) + 100
     basis = world.basis("open")
     pool = exact.unit(np.random.default_rng(times).normal(size=(count, 96)))
-    large = dataclasses.replace(basis, version=version, tensors={**basis.tensors, "pool": pool})
+    large = dataclasses.replace(
+        basis, version=version, tensors={**basis.tensors, "pool": pool}
+    )
     rows, at = large.thinned_pool()
     assert len(at) <= POOL_SAMPLE[version]
-    assert at.tolist() == list(range(0, count, times)), "every so many-th, from the first"
+    assert at.tolist() == list(range(0, count, times)), (
+        "every so many-th, from the first"
+    )
     assert (rows == pool[at]).all()
 
 
@@ -50,7 +54,9 @@ def test_a_domain_of_less_than_three_pictures_is_told_by_its_prompts(
 
 
 @pytest.mark.parametrize("which", ["labels", "vocabulary"])
-def test_the_best_that_is_left_is_that_of_all_that_are_left(world: World, which: str) -> None:
+def test_the_best_that_is_left_is_that_of_all_that_are_left(
+    world: World, which: str
+) -> None:
     basis = world.basis(labels=20)
     pool, _ = basis.thinned_pool()
     names, rows = getattr(basis, which), basis.tensors[which]

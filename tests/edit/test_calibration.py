@@ -23,7 +23,10 @@ METHODS = builtin()
 def make_for(world: World, method: str = "oblique") -> object:
     def make(basis: Basis, scope: Scope) -> Contribution:
         return world.contribution(
-            basis, *(c.name for c in scope.concepts), domains=scope.domains, method=method
+            basis,
+            *(c.name for c in scope.concepts),
+            domains=scope.domains,
+            method=method,
         )
 
     return make
@@ -40,15 +43,24 @@ def test_at_least_forty_requests_of_every_size_are_drawn(world: World) -> None:
     requests = draws(world.basis(), np.random.default_rng(0))
     concepts = [r for r in requests if all(not scope.domains for scope in r.own)]
     assert len(concepts) == 40
-    assert {len(r.own) for r in concepts} == {1, 3, 10}, "thirty are more than half of the labels"
+    assert {len(r.own) for r in concepts} == {1, 3, 10}, (
+        "thirty are more than half of the labels"
+    )
     assert any(r.beside for r in concepts)
     assert any(not r.beside for r in concepts)
     assert sum(scope.paradigm == "cells" for r in requests for scope in r.own) >= 19
-    assert {scope.domains for r in requests for scope in r.own if not scope.concepts} == {
+    assert {
+        scope.domains for r in requests for scope in r.own if not scope.concepts
+    } == {
         ("photo",),
         ("sketch",),
     }
-    names = [c.name for r in requests for scope in (*r.own, *r.beside) for c in scope.concepts]
+    names = [
+        c.name
+        for r in requests
+        for scope in (*r.own, *r.beside)
+        for c in scope.concepts
+    ]
     assert set(names) <= set(world.names[:40])
 
 
@@ -75,7 +87,9 @@ def test_intervals_cover_what_pictures_that_nobody_saw_show(
         watch = watch_for(basis, own)
         assert watch is not None
         nothing = compose(basis, [], METHODS)
-        figure = calibration.around("all", figures(basis, watch, own, [], nothing, edit)["all"])
+        figure = calibration.around(
+            "all", figures(basis, watch, own, [], nothing, edit)["all"]
+        )
         kept = ~np.isin(other.top, chosen)
         measured = float((other.answers(edit) != other.top)[kept].mean())
         assert figure.low is not None
@@ -85,9 +99,8 @@ def test_intervals_cover_what_pictures_that_nobody_saw_show(
 
 
 def test_the_ends_are_quantiles_of_the_errors() -> None:
-    errors = [
-        float(e) for e in range(-20, 21)
-    ]  # 41 of them: (41 + 1) · 0.05 = 2.1, so the second from either end
+    # 41 of them: (41 + 1) · 0.05 = 2.1, so the second from either end
+    errors = [float(e) for e in range(-20, 21)]
     known = Calibration({"all": errors}, 0.5)
     figure = known.around("all", Figure(0.4, 100))
     unit = math.sqrt((0.4 + 1 / 50) * (0.6 + 1 / 50) / 50)
@@ -109,8 +122,14 @@ def test_an_interval_holds_the_prediction_itself() -> None:
 
 
 def test_few_errors_say_nothing() -> None:
-    assert Calibration({"all": [0.0] * 18}, 1.0).around("all", Figure(0.1, 100)).high is None
-    assert Calibration({"all": [0.0] * 19}, 1.0).around("all", Figure(0.1, 100)).high is not None
+    assert (
+        Calibration({"all": [0.0] * 18}, 1.0).around("all", Figure(0.1, 100)).high
+        is None
+    )
+    assert (
+        Calibration({"all": [0.0] * 19}, 1.0).around("all", Figure(0.1, 100)).high
+        is not None
+    )
     assert Calibration({}, 1.0).around("named", Figure(0.1, 100)).low is None
 
 

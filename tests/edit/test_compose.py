@@ -51,18 +51,27 @@ def test_oblique_theorems(world: World, hard: Basis) -> None:
     """A forgotten label is never the best one, and the order of the retained ones stays, for any
     image.
     """
-    edit = compose(hard, [world.contribution(hard, name) for name in world.names[:5]], METHODS)
+    edit = compose(
+        hard, [world.contribution(hard, name) for name in world.names[:5]], METHODS
+    )
     x = np.random.default_rng(0).normal(size=(500, 96))
     before, after = x @ world.texts[:40].T, edit.move(x) @ world.texts[:40].T
     assert (after.argmax(1) >= 5).all()
     assert (np.argsort(before[:, 5:], 1) == np.argsort(after[:, 5:], 1)).all()
-    assert np.abs(edit.move(edit.move(x)) - edit.move(x)).max() < 1e-6, "idempotent at α = 1"
+    assert np.abs(edit.move(edit.move(x)) - edit.move(x)).max() < 1e-6, (
+        "idempotent at α = 1"
+    )
 
 
-def test_a_concept_outside_the_label_set_leaves_the_labels_exact(world: World, hard: Basis) -> None:
+def test_a_concept_outside_the_label_set_leaves_the_labels_exact(
+    world: World, hard: Basis
+) -> None:
     edit = compose(
         hard,
-        [world.contribution(hard, world.names[60]), world.contribution(hard, world.names[2])],
+        [
+            world.contribution(hard, world.names[60]),
+            world.contribution(hard, world.names[2]),
+        ],
         METHODS,
     )
     p = text_map(edit)
@@ -116,11 +125,15 @@ def test_nullspace_is_the_projector(world: World, soft: Basis) -> None:
 @pytest.mark.parametrize("transposed", [True, False])
 def test_ccup_is_its_formula(world: World, hard: Basis, transposed: bool) -> None:
     method = Ccup(transposed=transposed)
-    contributions = [world.contribution(hard, world.names[i], method="ccup") for i in (1, 2)]
+    contributions = [
+        world.contribution(hard, world.names[i], method="ccup") for i in (1, 2)
+    ]
     edit = compose(hard, contributions, {"ccup": method})
     forget, keep = world.texts[[1, 2]].T, np.delete(world.texts[:40], [1, 2], 0).T
     eye = np.eye(96)
-    w = (eye + keep @ keep.T) @ np.linalg.inv(eye + 10 * forget @ forget.T + keep @ keep.T)
+    w = (eye + keep @ keep.T) @ np.linalg.inv(
+        eye + 10 * forget @ forget.T + keep @ keep.T
+    )
     x = np.random.default_rng(0).normal(size=(20, 96))
     assert np.abs(edit.move(x) - (x @ w if transposed else x @ w.T)).max() < 1e-9
 
@@ -128,7 +141,9 @@ def test_ccup_is_its_formula(world: World, hard: Basis, transposed: bool) -> Non
 def mixed(world: World, basis: Basis) -> list[Contribution]:
     return [
         world.contribution(basis, world.names[0], method="bilateral"),
-        world.contribution(basis, world.names[1], method="bilateral", domains=("sketch",)),
+        world.contribution(
+            basis, world.names[1], method="bilateral", domains=("sketch",)
+        ),
         world.contribution(basis, world.names[2], world.names[3], method="oblique"),
         world.contribution(basis, method="bilateral", domains=("photo",)),
         world.contribution(basis, world.names[4], method="fitted"),
@@ -150,7 +165,9 @@ def test_order_and_history_change_no_bit(
     everything = compose(hard, [contributions[i] for i in order], METHODS)
     assert everything.digest == compose(hard, contributions, METHODS).digest
     kept = [contributions[i] for i in order if i != gone]
-    again = compose(hard, [c for i, c in enumerate(contributions) if i != gone], METHODS)
+    again = compose(
+        hard, [c for i, c in enumerate(contributions) if i != gone], METHODS
+    )
     assert compose(hard, kept, METHODS).to_bytes() == again.to_bytes()
     assert everything.rank <= len(contributions) + 1, "one of them is of two concepts"
 
@@ -206,7 +223,9 @@ def _forced(world: World, basis: Basis, like: Contribution, i: int) -> Contribut
         "lifted": basis.tensors["metric_inverse"] @ text,
         "detectors": text,
     }
-    return Contribution(spec, tensors, {**like.facts, "targets": [world.names[i]]}, f"{i:064x}")
+    return Contribution(
+        spec, tensors, {**like.facts, "targets": [world.names[i]]}, f"{i:064x}"
+    )
 
 
 def test_numpy_and_jax_compose_the_same_to_a_millionth(
@@ -250,11 +269,18 @@ def test_the_same_bytes_on_any_kernel_and_thread_count(tmp_path: Any) -> None:
     from pathlib import Path
 
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    needs = {"Prescott": "pni", "Sandybridge": "avx", "Haswell": "avx2", "SkylakeX": "avx512f"}
+    needs = {
+        "Prescott": "pni",
+        "Sandybridge": "avx",
+        "Haswell": "avx2",
+        "SkylakeX": "avx512f",
+    }
     kernels = [kernel for kernel, flag in needs.items() if flag in flags.split()]
     lines = []
     for kernel, threads in [*((k, 1) for k in kernels), ("", 2), ("", 4)]:
-        environment = {**os.environ, "OPENBLAS_CORETYPE": kernel} if kernel else dict(os.environ)
+        environment = (
+            {**os.environ, "OPENBLAS_CORETYPE": kernel} if kernel else dict(os.environ)
+        )
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, str(threads)],
             env=environment,
@@ -284,6 +310,6 @@ def test_targets_that_differ_by_rounding_are_one(world: World, soft: Basis) -> N
     second = dataclasses.replace(first, tensors={**first.tensors, "targets": rough})
     targets, own = targets_of(soft, [first, other, second])
     assert (targets.vectors.shape[1], own) == (2, [[0], [1], [0]])
-    assert np.linalg.norm(compose(soft, [first, second], METHODS).B) < 3 * np.linalg.norm(
-        compose(soft, [first], METHODS).B
-    )
+    assert np.linalg.norm(
+        compose(soft, [first, second], METHODS).B
+    ) < 3 * np.linalg.norm(compose(soft, [first], METHODS).B)

@@ -32,7 +32,11 @@ def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(
 ) -> None:
     edit = compose(
         asking,
-        [world.contribution(asking, world.names[3], method="fitted", domains=("sketch",))],
+        [
+            world.contribution(
+                asking, world.names[3], method="fitted", domains=("sketch",)
+            )
+        ],
         METHODS,
     )
     assert edit.facts["conditional"] == ["sketch"]
@@ -42,12 +46,16 @@ def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(
     assert not (now[inside] == 3).any()
     before = (x @ world.texts[:40].T).argmax(1)
     kept = inside & (before != 3)
-    assert (now[kept] == before[kept]).all(), "the order of retained labels is what it was"
+    assert (now[kept] == before[kept]).all(), (
+        "the order of retained labels is what it was"
+    )
     cell = (world.data.class_of == 3) & (world.data.domain_of == SKETCH)
     assert inside[cell].mean() > 0.8
 
 
-def test_conditions_are_read_from_the_unedited_vector(world: World, asking: Basis) -> None:
+def test_conditions_are_read_from_the_unedited_vector(
+    world: World, asking: Basis
+) -> None:
     both = [
         world.contribution(asking, world.names[i], method="fitted", domains=(d,))
         for i, d in ((3, "sketch"), (4, "photo"))
@@ -58,7 +66,9 @@ def test_conditions_are_read_from_the_unedited_vector(world: World, asking: Basi
     assert np.abs(edit.move(x) - turned.move(x)).max() < 1e-12
     by_hand = x - (x @ edit.L) @ edit.B.T
     for condition in edit.conditions:
-        mask = (x @ condition.selector > condition.threshold * np.linalg.norm(x, axis=1))[:, None]
+        mask = (
+            x @ condition.selector > condition.threshold * np.linalg.norm(x, axis=1)
+        )[:, None]
         by_hand = by_hand - mask * ((x @ condition.L) @ condition.B.T)
     assert np.abs(edit.move(x) - by_hand).max() < 1e-12
     assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12, (
@@ -66,9 +76,13 @@ def test_conditions_are_read_from_the_unedited_vector(world: World, asking: Basi
     )
 
 
-def test_a_whole_domain_is_scattered_and_the_others_stay(world: World, asking: Basis) -> None:
+def test_a_whole_domain_is_scattered_and_the_others_stay(
+    world: World, asking: Basis
+) -> None:
     edit = compose(
-        asking, [world.contribution(asking, method="fitted", domains=("sketch",))], METHODS
+        asking,
+        [world.contribution(asking, method="fitted", domains=("sketch",))],
+        METHODS,
     )
     now, sketch = answers(world, edit), world.data.domain_of == SKETCH
     held = edit.conditions[0].holds(world.data.vectors)
@@ -81,16 +95,22 @@ def test_a_whole_domain_is_scattered_and_the_others_stay(world: World, asking: B
     assert counts.max() / counts.sum() < 0.4, "not one answer for everything"
     left, right_factor = reflection(asking, SKETCH, 1.0)
     turn = np.eye(96) - left @ right_factor.T
-    assert np.abs(turn @ turn.T - np.eye(96)).max() < 1e-6, "distances inside the domain stay"
+    assert np.abs(turn @ turn.T - np.eye(96)).max() < 1e-6, (
+        "distances inside the domain stay"
+    )
 
 
 def test_the_checkpoint_has_the_linear_edit(world: World, asking: Basis) -> None:
     contributions = [
         world.contribution(asking, world.names[1], method="fitted"),
-        world.contribution(asking, world.names[3], method="fitted", domains=("sketch",)),
+        world.contribution(
+            asking, world.names[3], method="fitted", domains=("sketch",)
+        ),
     ]
     edit = compose(asking, contributions, METHODS)
-    plain = compose(dataclasses.replace(asking, conditional=False), contributions, METHODS)
+    plain = compose(
+        dataclasses.replace(asking, conditional=False), contributions, METHODS
+    )
     assert edit.linear.digest == plain.digest
     weight = np.random.default_rng(0).normal(size=(96, 20))
     assert (edit.fold(weight) == plain.fold(weight)).all()
@@ -104,7 +124,11 @@ def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
 ) -> None:
     edit = compose(
         asking,
-        [world.contribution(asking, world.names[3], method="fitted", domains=("sketch",))],
+        [
+            world.contribution(
+                asking, world.names[3], method="fitted", domains=("sketch",)
+            )
+        ],
         METHODS,
     )
     edit.save(tmp_path / "edit.safetensors")
@@ -114,12 +138,20 @@ def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
     (condition,) = edit.conditions
     others = [
         dataclasses.replace(
-            edit, conditions=(dataclasses.replace(condition, threshold=condition.threshold + 1e-9),)
+            edit,
+            conditions=(
+                dataclasses.replace(condition, threshold=condition.threshold + 1e-9),
+            ),
         ),
         dataclasses.replace(
-            edit, conditions=(dataclasses.replace(condition, selector=2 * condition.selector),)
+            edit,
+            conditions=(
+                dataclasses.replace(condition, selector=2 * condition.selector),
+            ),
         ),
-        dataclasses.replace(edit, conditions=(dataclasses.replace(condition, L=2 * condition.L),)),
+        dataclasses.replace(
+            edit, conditions=(dataclasses.replace(condition, L=2 * condition.L),)
+        ),
         dataclasses.replace(edit, plain=(2 * edit.linear.L, edit.linear.B)),
         edit.linear,
     ]
@@ -149,11 +181,18 @@ def test_what_is_no_conditional_edit_is_refused() -> None:
 def test_order_and_history_change_no_bit_of_it(world: World, asking: Basis) -> None:
     made = [
         world.contribution(asking, world.names[0], method="fitted"),
-        world.contribution(asking, world.names[3], method="fitted", domains=("sketch",)),
-        world.contribution(asking, world.names[4], method="bilateral", domains=("photo",)),
+        world.contribution(
+            asking, world.names[3], method="fitted", domains=("sketch",)
+        ),
+        world.contribution(
+            asking, world.names[4], method="bilateral", domains=("photo",)
+        ),
         world.contribution(asking, method="fitted", domains=("photo",)),
     ]
-    assert compose(asking, made, METHODS).digest == compose(asking, made[::-1], METHODS).digest
+    assert (
+        compose(asking, made, METHODS).digest
+        == compose(asking, made[::-1], METHODS).digest
+    )
     assert Basis.from_bytes(asking.to_bytes()).conditional
     assert asking.digest != dataclasses.replace(asking, conditional=False).digest
 

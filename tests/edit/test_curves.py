@@ -14,7 +14,8 @@ METHODS = builtin()
 def test_a_point_counts_other_answers_and_forgotten_names(world: World) -> None:
     basis, data = world.basis(), world.data
     gone = [
-        world.contribution(basis, world.names[i], method="bilateral", strength=0.5) for i in (3, 9)
+        world.contribution(basis, world.names[i], method="bilateral", strength=0.5)
+        for i in (3, 9)
     ]
     more = world.contribution(basis, world.names[20])
     edit, (names, texts) = compose(basis, gone, METHODS), basis.anchors
@@ -41,22 +42,32 @@ def test_a_point_counts_other_answers_and_forgotten_names(world: World) -> None:
 def test_two_edits_differ_where_an_answer_does(world: World) -> None:
     basis, data, texts = world.basis(), world.data, world.basis().anchors[1]
     one, two = (
-        compose(basis, [world.contribution(basis, world.names[i], method="bilateral")], METHODS)
+        compose(
+            basis,
+            [world.contribution(basis, world.names[i], method="bilateral")],
+            METHODS,
+        )
         for i in (3, 9)
     )
     stays = data.class_of != 9
     answers = [
-        [int(np.argmax(x @ texts.T)) for x in e.apply(data.vectors[stays])] for e in (one, two)
+        [int(np.argmax(x @ texts.T)) for x in e.apply(data.vectors[stays])]
+        for e in (one, two)
     ]
     count, total = differs(basis, one, two, data, stays)
-    assert (count, total) == (sum(a != b for a, b in zip(*answers, strict=True)), int(stays.sum()))
+    assert (count, total) == (
+        sum(a != b for a, b in zip(*answers, strict=True)),
+        int(stays.sum()),
+    )
     assert count
     assert differs(basis, one, one, data, stays)[0] == 0
 
 
 def test_nothing_is_a_point_too(world: World) -> None:
     basis, data = world.basis(), world.data
-    found = point(basis, Edit.nothing(basis.dim), [], data, np.ones(len(data.vectors), bool))
+    found = point(
+        basis, Edit.nothing(basis.dim), [], data, np.ones(len(data.vectors), bool)
+    )
     assert found == {"forgets": 0, "changed": 0.0, "named": None}
 
 

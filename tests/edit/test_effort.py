@@ -46,9 +46,13 @@ class Counting(Host):
 def doubtful(world: World) -> tuple[Any, list[Contribution]]:
     """A basis whose prompts disagree, so that edits walk down the list, and forgets on it."""
     draw = np.random.default_rng(0)
-    prompts = np.stack([world.texts[:40] + 0.3 * draw.normal(size=(40, 96)) for _ in range(3)])
+    prompts = np.stack(
+        [world.texts[:40] + 0.3 * draw.normal(size=(40, 96)) for _ in range(3)]
+    )
     basis = world.basis(max_edit_norm=1e-3, label_prompts=prompts)
-    return basis, [world.contribution(basis, name, method="fitted") for name in world.names[:12]]
+    return basis, [
+        world.contribution(basis, name, method="fitted") for name in world.names[:12]
+    ]
 
 
 def test_each_system_is_factored_once_however_far_the_edit_walks(
@@ -58,7 +62,9 @@ def test_each_system_is_factored_once_however_far_the_edit_walks(
     algebra = Counting(basis.dim)
     edit = compose(basis, contributions, METHODS, algebra)
     assert edit.facts["step"] >= 2, "it walks"
-    assert edit.facts["anchors"] == "soft", "and does so twice, since hard labels go over the norm"
+    assert edit.facts["anchors"] == "soft", (
+        "and does so twice, since hard labels go over the norm"
+    )
     assert 0 < algebra.counts["factors"] <= SYSTEMS
     assert algebra.counts["columns"] <= SYSTEMS * len(contributions), (
         "a column is solved once for each w"
@@ -66,7 +72,9 @@ def test_each_system_is_factored_once_however_far_the_edit_walks(
     assert edit.digest == compose(basis, contributions, METHODS).digest
 
 
-def test_work_on_the_pool_grows_linearly(doubtful: tuple[Any, list[Contribution]]) -> None:
+def test_work_on_the_pool_grows_linearly(
+    doubtful: tuple[Any, list[Contribution]],
+) -> None:
     basis, contributions = doubtful
     for count in (3, 6, 12):
         algebra = Counting(basis.dim)
@@ -85,11 +93,15 @@ def test_pictures_in_scope_are_decided_on_exact_scores(world: World) -> None:
     pictures = basis.thinned_pool()[0]
     best = basis.pool_best("labels", ())
     assert (
-        pool_in_scope(basis, contribution) == (exact.matmul(pictures, target)[:, 0] >= best)
+        pool_in_scope(basis, contribution)
+        == (exact.matmul(pictures, target)[:, 0] >= best)
     ).all()
     label = basis.tensors["labels"].T.copy()
     for factor in (1.0 + 1e-14, 1.0 - 1e-14):
-        near = replace(contribution, tensors={**contribution.tensors, "targets": label * factor})
+        near = replace(
+            contribution, tensors={**contribution.tensors, "targets": label * factor}
+        )
         assert (
-            pool_in_scope(basis, near) == (exact.matmul(pictures, label * factor).max(1) >= best)
+            pool_in_scope(basis, near)
+            == (exact.matmul(pictures, label * factor).max(1) >= best)
         ).all()

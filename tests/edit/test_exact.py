@@ -9,7 +9,10 @@ from govd.edit import exact
 from govd.errors import OverCapacity
 
 shapes = st.tuples(
-    st.integers(1, 40), st.integers(1, 200), st.integers(1, 40), st.integers(0, 2**32 - 1)
+    st.integers(1, 40),
+    st.integers(1, 200),
+    st.integers(1, 40),
+    st.integers(0, 2**32 - 1),
 )
 
 
@@ -31,7 +34,10 @@ def test_products_are_those_of_numpy_and_do_not_depend_on_the_order_of_terms(
 
 def test_long_sums_are_cut_and_still_right() -> None:
     draw = np.random.default_rng(0)
-    a, b = draw.normal(size=(2, exact.DEPTH + 5)), draw.normal(size=(exact.DEPTH + 5, 3))
+    a, b = (
+        draw.normal(size=(2, exact.DEPTH + 5)),
+        draw.normal(size=(exact.DEPTH + 5, 3)),
+    )
     assert np.allclose(exact.matmul(a, b), a @ b, rtol=0, atol=1e-9)
     assert np.allclose(exact.gram(b), b.T @ b, rtol=0, atol=1e-9)
 

@@ -22,7 +22,9 @@ def test_it_does_what_its_formula_says() -> None:
     assert np.allclose(image.move(x), x - x @ L @ B.T)
     assert np.allclose(text.move(x), x - x @ B @ L.T)
     t = draw.normal(size=(4, 12))
-    assert np.allclose(image.move(x) @ t.T, x @ text.move(t).T), "the same scores from either side"
+    assert np.allclose(image.move(x) @ t.T, x @ text.move(t).T), (
+        "the same scores from either side"
+    )
     assert np.allclose(np.linalg.norm(image.apply(x), axis=1), 1)
 
 
@@ -36,7 +38,9 @@ def test_folding_into_weights_is_applying_to_embeddings(seed: int, side: str) ->
     stored = (plain / np.linalg.norm(plain, axis=1, keepdims=True)).astype(np.float32)
     folded = hidden @ edit.fold(weight).T
     assert (
-        np.abs(edit.apply(stored) - folded / np.linalg.norm(folded, axis=1, keepdims=True)).max()
+        np.abs(
+            edit.apply(stored) - folded / np.linalg.norm(folded, axis=1, keepdims=True)
+        ).max()
         < 1e-5
     )
 
@@ -74,7 +78,8 @@ def test_broken_files_are_told(tmp_path: Path) -> None:
             {"format": "govd-edit-1", "side": "image"},
         ),
         "shape": tensors_to_bytes(
-            {"L": np.ones((2, 2)), "B": np.ones((2, 1))}, {"format": "govd-edit-1", "side": "image"}
+            {"L": np.ones((2, 2)), "B": np.ones((2, 1))},
+            {"format": "govd-edit-1", "side": "image"},
         ),
         "other": tensors_to_bytes({"L": np.ones((2, 2))}, {}),
     }

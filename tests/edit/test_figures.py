@@ -28,11 +28,17 @@ cases = given(
     side=st.sampled_from(["image", "text"]),
     seed=st.integers(0, 2**16),
 )
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
-@example(which="a concept and a cell", alpha=1.0, method="oblique", side="image", seed=1)
-@example(which="a concept and a cell", alpha=0.3, method="bilateral", side="image", seed=2)
+@example(
+    which="a concept and a cell", alpha=1.0, method="oblique", side="image", seed=1
+)
+@example(
+    which="a concept and a cell", alpha=0.3, method="bilateral", side="image", seed=2
+)
 @example(
     which="two concepts of one request, one without pictures",
     alpha=1.0,
@@ -40,7 +46,9 @@ few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChec
     side="text",
     seed=3,
 )
-@example(which="a domain and a concept", alpha=0.5, method="bilateral", side="image", seed=4)
+@example(
+    which="a domain and a concept", alpha=0.5, method="bilateral", side="image", seed=4
+)
 @example(which="a concept and a cell", alpha=1.0, method="fitted", side="image", seed=5)
 @cases
 @few
@@ -67,7 +75,9 @@ def test_figures_on_pictures(
         "retain_acc": seen.right(seen.now, seen.stay),
         "retain_agreement": seen.retain_agreement(),
         "score_shift_p95": seen.score_shift_p95(),
-        "image_rank_overlap@10": seen.image_rank_overlap() if len(seen.stay) >= 20 else 1.0,
+        "image_rank_overlap@10": seen.image_rank_overlap()
+        if len(seen.stay) >= 20
+        else 1.0,
     }
     if seen.go:
         expected |= {
@@ -87,7 +97,8 @@ def test_figures_on_pictures(
         }.items()
         assert len(figures["redirects"]) == min(5, len(seen.redirects()))
     assert {name: figures[name] for name in expected} == {
-        n: None if v is None else pytest.approx(v, abs=CLOSE) for n, v in expected.items()
+        n: None if v is None else pytest.approx(v, abs=CLOSE)
+        for n, v in expected.items()
     }
     worst = figures["retain_worst_class"]
     assert (
@@ -107,11 +118,16 @@ def test_figures_on_pictures(
     check_cells(figures["cells"], confusion(basis, edit, data), seen)
 
 
-def check_cells(cells: list[dict[str, Any]], answered: list[dict[str, Any]], seen: Seen) -> None:
+def check_cells(
+    cells: list[dict[str, Any]], answered: list[dict[str, Any]], seen: Seen
+) -> None:
     """Every cell that has pictures, with its shares and what its pictures were taken for."""
     data = seen.data
     domains = [*data.domains, ""]
-    there = {(c, d) for c, d in zip(data.class_of.tolist(), data.domain_of.tolist(), strict=True)}
+    there = {
+        (c, d)
+        for c, d in zip(data.class_of.tolist(), data.domain_of.tolist(), strict=True)
+    }
     assert {(r["class"], r["domain"]) for r in cells} == {
         (data.classes[c], domains[d]) for c, d in there
     }
@@ -147,7 +163,11 @@ def test_an_inverted_text_leaks(world: World, bases: dict[str, Basis]) -> None:
     strong = dataclasses.replace(edit, B=6 * edit.B)
     (record,) = metrics.on_images(basis, strong, contributions, data)["concepts"]
     seen = Seen(
-        world.names[:40], list(world.texts[:40]), data, [contributions[0].spec.scope], strong
+        world.names[:40],
+        list(world.texts[:40]),
+        data,
+        [contributions[0].spec.scope],
+        strong,
     )
     now = seen.text_auc(seen.scopes[0], seen.after)
     assert now is not None
@@ -155,7 +175,9 @@ def test_an_inverted_text_leaks(world: World, bases: dict[str, Basis]) -> None:
     assert record["inversion_leak"] == pytest.approx(0.5 - now)
 
 
-@example(which="a concept and a cell", alpha=1.0, method="oblique", side="image", seed=1)
+@example(
+    which="a concept and a cell", alpha=1.0, method="oblique", side="image", seed=1
+)
 @example(which="a whole domain", alpha=1.0, method="oblique", side="image", seed=2)
 @example(which="a concept", alpha=0.4, method="bilateral", side="text", seed=3)
 @cases
@@ -223,14 +245,19 @@ def test_figures_without_pictures(
     )
     assert figures["unlisted_agreement"] == pytest.approx(agree)
     spills = {
-        names[p]: max(abs(float(np.sum(edit.B[:, r] * texts[p]))) for r in range(edit.rank))
+        names[p]: max(
+            abs(float(np.sum(edit.B[:, r] * texts[p]))) for r in range(edit.rank)
+        )
         for p in kept
     }
     assert figures["largest_spill"] == pytest.approx(max(spills.values()), abs=CLOSE)
     assert all(
-        pytest.approx(r["spill"], abs=CLOSE) == spills[r["anchor"]] for r in figures["spills_to"]
+        pytest.approx(r["spill"], abs=CLOSE) == spills[r["anchor"]]
+        for r in figures["spills_to"]
     )
-    whole = np.stack([np.eye(96)[i] - moved(edit, np.eye(96)[i], edit.side) for i in range(96)])
+    whole = np.stack(
+        [np.eye(96)[i] - moved(edit, np.eye(96)[i], edit.side) for i in range(96)]
+    )
     assert figures["edit_norm"] == pytest.approx(
         float(np.sqrt(np.linalg.eigvalsh(whole @ whole.T)[-1]))
     )
@@ -251,8 +278,12 @@ def test_pictures_without_a_domain_have_cells_of_their_own(
 ) -> None:
     data = pictures(world, 7)
     domain_of = np.where(np.arange(len(data.domain_of)) < known, data.domain_of, -1)
-    data = dataclasses.replace(data, domain_of=domain_of, domains=data.domains if known else ())
-    contributions = forgets(world, bases["image"], "a concept and a cell", 1.0, "oblique")
+    data = dataclasses.replace(
+        data, domain_of=domain_of, domains=data.domains if known else ()
+    )
+    contributions = forgets(
+        world, bases["image"], "a concept and a cell", 1.0, "oblique"
+    )
     edit = compose(bases["image"], contributions, METHODS)
     table = metrics.on_images(bases["image"], edit, contributions, data)["cells"]
     counted = {(cell["class"], cell["domain"]): cell["images"] for cell in table}

@@ -29,7 +29,9 @@ def hard(world: World) -> Basis:
 
 @pytest.fixture(scope="module")
 def made(world: World, hard: Basis) -> list[Contribution]:
-    return [world.contribution(hard, name, method="fitted") for name in world.names[:12]]
+    return [
+        world.contribution(hard, name, method="fitted") for name in world.names[:12]
+    ]
 
 
 def own_rows(basis: Basis, at: int, seen: np.ndarray) -> np.ndarray:
@@ -37,7 +39,9 @@ def own_rows(basis: Basis, at: int, seen: np.ndarray) -> np.ndarray:
     return pool[seen & ((pool @ basis.tensors["labels"].T).argmax(1) == at)]
 
 
-def brute_force(basis: Basis, gone: list[int], steps: list[tuple[float, float]]) -> np.ndarray:
+def brute_force(
+    basis: Basis, gone: list[int], steps: list[tuple[float, float]]
+) -> np.ndarray:
     """The columns of the docstring's formula, each class's moment on its own."""
     pool, labels = basis.tensors["pool"], basis.tensors["labels"]
     seen = ~PoolFit.of(basis).held
@@ -54,14 +58,19 @@ def brute_force(basis: Basis, gone: list[int], steps: list[tuple[float, float]])
     columns = []
     for at, (beta, w) in zip(gone, steps, strict=True):
         aim = labels[at] - mean
-        system = forgotten + w * everything + RIDGE * (1 + w) / basis.dim * np.eye(basis.dim)
+        system = (
+            forgotten + w * everything + RIDGE * (1 + w) / basis.dim * np.eye(basis.dim)
+        )
         columns.append(
-            (1 - beta) * np.linalg.solve(system, (forgotten + w * own) @ aim) + beta * aim
+            (1 - beta) * np.linalg.solve(system, (forgotten + w * own) @ aim)
+            + beta * aim
         )
     return np.stack(columns, axis=1)
 
 
-def test_it_is_its_definition(world: World, hard: Basis, made: list[Contribution]) -> None:
+def test_it_is_its_definition(
+    world: World, hard: Basis, made: list[Contribution]
+) -> None:
     chosen = sorted(made[:4], key=lambda c: c.digest)
     edit = compose(hard, chosen, METHODS)
     gone = [world.names.index(c.spec.scope.concepts[0].name) for c in chosen]
@@ -69,7 +78,8 @@ def test_it_is_its_definition(world: World, hard: Basis, made: list[Contribution
     steps = [
         STEPS[
             min(
-                STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0]))) + extra,
+                STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0])))
+                + extra,
                 len(STEPS) - 1,
             )
         ]
@@ -83,12 +93,16 @@ def test_it_is_its_definition(world: World, hard: Basis, made: list[Contribution
     assert np.abs(texts[gone] @ edit.B - np.eye(4)).max() < 1e-9
 
 
-def test_forgets_that_need_a_further_step_together_take_it_together(world: World) -> None:
+def test_forgets_that_need_a_further_step_together_take_it_together(
+    world: World,
+) -> None:
     """Prompts that disagree: each forget alone is certain enough at its own step, all of them are
     only further down the list.
     """
     draw = np.random.default_rng(0)
-    prompts = np.stack([world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)])
+    prompts = np.stack(
+        [world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)]
+    )
     basis = world.basis(max_edit_norm=1e9, label_prompts=prompts)
     chosen = sorted(
         (world.contribution(basis, name, method="fitted") for name in world.names[:12]),
@@ -97,10 +111,15 @@ def test_forgets_that_need_a_further_step_together_take_it_together(world: World
     edit = compose(basis, chosen, METHODS)
     extra = edit.facts["step"]
     assert extra >= 1
-    own = [STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0]))) for c in chosen]
+    own = [
+        STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0])))
+        for c in chosen
+    ]
     assert min(own) + extra < len(STEPS) - 1, "not all are at the end of the list"
     gone = [world.names.index(c.spec.scope.concepts[0].name) for c in chosen]
-    wanted = brute_force(basis, gone, [STEPS[min(at + extra, len(STEPS) - 1)] for at in own])
+    wanted = brute_force(
+        basis, gone, [STEPS[min(at + extra, len(STEPS) - 1)] for at in own]
+    )
     assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max()
 
 
@@ -130,7 +149,10 @@ def test_every_step_that_was_tried_is_a_fact_and_the_last_is_taken(
         ]
         assert (tried[-1]["beta"], tried[-1]["w"]) == (term["beta"], term["w"])
         assert not any(enough(row["named"], row["of"]) for row in tried[:-1])
-        assert enough(tried[-1]["named"], tried[-1]["of"]) or len(tried) == len(STEPS) - FLOOR
+        assert (
+            enough(tried[-1]["named"], tried[-1]["of"])
+            or len(tried) == len(STEPS) - FLOOR
+        )
         assert all(row["others_moved"] > 0 for row in tried)
 
 
@@ -158,7 +180,9 @@ def test_moments_are_the_same_in_any_order(hard: Basis) -> None:
     shuffled = np.random.default_rng(1).permutation(len(rows))
     whole = weighted_moment(rows, weights)
     assert (whole == weighted_moment(rows[shuffled], weights[shuffled])).all()
-    parts = weighted_moment(rows[:100], weights[:100]) + weighted_moment(rows[100:], weights[100:])
+    parts = weighted_moment(rows[:100], weights[:100]) + weighted_moment(
+        rows[100:], weights[100:]
+    )
     assert (whole == parts).all()
     assert (
         whole - weighted_moment(rows[:100], weights[:100])
@@ -188,7 +212,11 @@ def test_a_cell_goes_and_the_class_elsewhere_stays(world: World, hard: Basis) ->
     for place in range(6):
         edit = compose(
             hard,
-            [world.contribution(hard, world.names[place], method="fitted", domains=("sketch",))],
+            [
+                world.contribution(
+                    hard, world.names[place], method="fitted", domains=("sketch",)
+                )
+            ],
             METHODS,
         )
         moved = edit.apply(world.data.vectors) @ hard.tensors["labels"].T
@@ -209,7 +237,9 @@ def test_level_ranks_pictures_like_any_others(world: World, hard: Basis) -> None
     areas = []
     for name in world.names[:6]:
         contribution = world.contribution(hard, name, method="fitted", target="level")
-        told = on_images(hard, compose(hard, [contribution], METHODS), [contribution], world.data)
+        told = on_images(
+            hard, compose(hard, [contribution], METHODS), [contribution], world.data
+        )
         areas.append(told["concepts"][0]["text_auc"])
     assert abs(np.mean(areas) - 0.5) < 0.06
     assert np.mean(np.abs(np.array(areas) - 0.5)) < 0.15
@@ -217,13 +247,18 @@ def test_level_ranks_pictures_like_any_others(world: World, hard: Basis) -> None
 
 def test_without_a_pool_it_is_oblique(world: World) -> None:
     basis = world.basis(pool=False)
-    ours = compose(basis, [world.contribution(basis, world.names[3], method="fitted")], METHODS)
+    ours = compose(
+        basis, [world.contribution(basis, world.names[3], method="fitted")], METHODS
+    )
     assert (
-        ours.digest == compose(basis, [world.contribution(basis, world.names[3])], METHODS).digest
+        ours.digest
+        == compose(basis, [world.contribution(basis, world.names[3])], METHODS).digest
     )
 
 
-def test_a_concept_that_no_picture_shows_leans_on_its_text(world: World, hard: Basis) -> None:
+def test_a_concept_that_no_picture_shows_leans_on_its_text(
+    world: World, hard: Basis
+) -> None:
     contribution = world.contribution(hard, world.names[60], method="fitted")
     assert len(contribution.tensors["rows"]) < 3
     assert "leans on texts" in contribution.facts["terms"][0]["warning"]
@@ -235,7 +270,9 @@ def test_a_concept_that_no_picture_shows_leans_on_its_text(world: World, hard: B
 
 def test_the_worst_prompt_decides(world: World) -> None:
     draw = np.random.default_rng(0)
-    prompts = np.stack([world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)])
+    prompts = np.stack(
+        [world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)]
+    )
     basis = world.basis(max_edit_norm=1e9, label_prompts=prompts)
     assert basis.tensors["label_prompts"].shape == (3, 40, 96)
     plain = world.basis(max_edit_norm=1e9)
@@ -260,7 +297,9 @@ def test_a_forget_fitted_alone_is_the_group_of_itself(
     world: World, hard: Basis, domains: tuple[str, ...]
 ) -> None:
     """By Woodbury's identity or by the whole system: the same columns."""
-    contribution = world.contribution(hard, world.names[2], method="fitted", domains=domains)
+    contribution = world.contribution(
+        hard, world.names[2], method="fitted", domains=domains
+    )
     pool, aims = PoolFit.of(hard), contribution.tensors["targets"]
     levelled = Levelled.of(hard, contribution, range(aims.shape[1]))
     rows = sum(len(own) + 1 for own in levelled.own)

@@ -24,7 +24,9 @@ def test_every_golden_is_compared() -> None:
 
 
 @pytest.mark.parametrize("row", sorted(KNOWN))
-def test_a_method_does_what_the_tables_rest_on(cases: dict[str, Case], row: str) -> None:
+def test_a_method_does_what_the_tables_rest_on(
+    cases: dict[str, Case], row: str
+) -> None:
     title, _, name = row.partition(": ")
     now, known = outcome(cases[title], name), KNOWN[row]
     assert now["edit"] == known["edit"], (
@@ -32,4 +34,6 @@ def test_a_method_does_what_the_tables_rest_on(cases: dict[str, Case], row: str)
     )
     assert now.keys() == known.keys()
     for figure in now.keys() - {"edit"}:
-        assert now[figure] == pytest.approx(known[figure], abs=2 * 10.0**-DIGITS), figure
+        assert now[figure] == pytest.approx(known[figure], abs=2 * 10.0**-DIGITS), (
+            figure
+        )

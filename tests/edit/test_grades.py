@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from govd.edit.attacks import graded
-from govd.edit.attacks.readings import Attempt, area_reading, place_reading, share_reading
+from govd.edit.attacks.readings import (
+    Attempt,
+    area_reading,
+    place_reading,
+    share_reading,
+)
 from govd.grades import ATTACKS, RUNGS, claim_of, cost_of, value_of
 
 BEFORE, GONE = share_reading(28, 30, 0.0), share_reading(0, 30, 0.0)
@@ -46,7 +51,9 @@ def test_all_attacks_fail() -> None:
 @pytest.mark.parametrize("rung", list(RUNGS))
 def test_the_claim_ends_before_the_first_attack_that_works(rung: str) -> None:
     for attack in (*RUNGS[rung].required, *RUNGS[rung].optional):
-        before, now = (BEFORE, BEFORE) if ATTACKS[attack].measure == "share" else (KNOWN, KNOWN)
+        before, now = (
+            (BEFORE, BEFORE) if ATTACKS[attack].measure == "share" else (KNOWN, KNOWN)
+        )
         record = graded(failing(**{attack: Attempt(attack, before, now)}))
         assert record["grade"] == list(RUNGS).index(rung)
         assert rungs(record)[rung] == "found"
@@ -57,7 +64,9 @@ def test_the_claim_ends_before_the_first_attack_that_works(rung: str) -> None:
 def test_what_was_not_measured_is_not_claimed(rung: str) -> None:
     for attack in RUNGS[rung].required:
         for other in (Attempt(attack, why="no encoder"), None):
-            some = [a for a in failing() if a.attack != attack] + ([other] if other else [])
+            some = [a for a in failing() if a.attack != attack] + (
+                [other] if other else []
+            )
             record = graded(some)
             assert record["grade"] == list(RUNGS).index(rung)
             assert rungs(record)[rung] == "unmeasured"
@@ -65,14 +74,21 @@ def test_what_was_not_measured_is_not_claimed(rung: str) -> None:
 
 
 def test_what_is_optional_may_be_missing_and_breaks_where_it_works() -> None:
-    assert graded([a for a in failing() if a.attack != "translations"])["grade"] == len(RUNGS)
-    assert graded(failing(translations=Attempt("translations", BEFORE, BEFORE)))["grade"] == 1
+    assert graded([a for a in failing() if a.attack != "translations"])["grade"] == len(
+        RUNGS
+    )
+    assert (
+        graded(failing(translations=Attempt("translations", BEFORE, BEFORE)))["grade"]
+        == 1
+    )
 
 
 def test_too_few_pictures_claim_nothing() -> None:
     """None of two pictures is named: with none of two, more than half may be."""
     record = graded(
-        failing(label=Attempt("label", share_reading(2, 2, 0.0), share_reading(0, 2, 0.0)))
+        failing(
+            label=Attempt("label", share_reading(2, 2, 0.0), share_reading(0, 2, 0.0))
+        )
     )
     assert record["grade"] == 0
     assert rungs(record)["named"] == "few"
@@ -95,7 +111,10 @@ def test_a_prompt_that_never_worked_says_nothing_against_the_others() -> None:
 def test_one_picture_is_enough_where_others_are_never_named_so() -> None:
     one = Attempt("label", share_reading(28, 30, 0.0), share_reading(1, 30, 0.0))
     assert one.state == "found"
-    assert Attempt("label", share_reading(28, 30, 0.05), share_reading(1, 30, 0.05)).state == "held"
+    assert (
+        Attempt("label", share_reading(28, 30, 0.05), share_reading(1, 30, 0.05)).state
+        == "held"
+    )
 
 
 def test_an_order_read_backwards_works_as_well_for_words_and_examples_alone() -> None:
@@ -120,7 +139,9 @@ def test_costs_and_values_are_said_in_figures() -> None:
     assert cost_of(probe) == "30 pictures of it and 300 others, labelled"
     assert value_of(probe) == "AUC 0.50"
     assert value_of(Attempt("label", BEFORE, GONE).as_json(), "before") == "93.3 %"
-    told = Attempt("base_diff", now=place_reading(2, 100), needs={"words": 100}, place=2).as_json()
+    told = Attempt(
+        "base_diff", now=place_reading(2, 100), needs={"words": 100}, place=2
+    ).as_json()
     assert value_of(told) == "place 2 of 100"
     assert "100 words" in cost_of(told)
 

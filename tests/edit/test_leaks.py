@@ -35,12 +35,17 @@ def edited(
 
 
 def by_examples(
-    shown: list[np.ndarray], learn: list[int], positive: list[int], negative: list[int], count: int
+    shown: list[np.ndarray],
+    learn: list[int],
+    positive: list[int],
+    negative: list[int],
+    count: int,
 ) -> float:
     """How the mean of some examples ranks pictures that nobody learned from."""
     query = sum(shown[i] for i in learn[:count]) / count
     return area(
-        [float(shown[i] @ query) for i in positive], [float(shown[i] @ query) for i in negative]
+        [float(shown[i] @ query) for i in positive],
+        [float(shown[i] @ query) for i in negative],
     )
 
 
@@ -76,9 +81,13 @@ def by_probe(
     within = np.zeros((width, width))
     for group, mean in zip((own, others), means, strict=True):
         for i in group:
-            within += np.outer(shown[i] - mean, shown[i] - mean) / (len(own) + len(others))
+            within += np.outer(shown[i] - mean, shown[i] - mean) / (
+                len(own) + len(others)
+            )
     variance = sum(within[k, k] for k in range(width)) / width
-    direction = np.linalg.inv(within + 0.05 * variance * np.eye(width)) @ (means[0] - means[1])
+    direction = np.linalg.inv(within + 0.05 * variance * np.eye(width)) @ (
+        means[0] - means[1]
+    )
     return area(
         [float(shown[i] @ direction) for i in positive],
         [float(shown[i] @ direction) for i in negative],
@@ -86,17 +95,31 @@ def by_probe(
 
 
 @example(which="a domain and a concept", alpha=1.0, side="image", seed=1)
-@example(which="two concepts of one request, one without pictures", alpha=1.0, side="image", seed=2)
+@example(
+    which="two concepts of one request, one without pictures",
+    alpha=1.0,
+    side="image",
+    seed=2,
+)
 @example(which="a concept and a cell", alpha=1.0, side="text", seed=3)
 @cases
 @few
 def test_what_examples_still_find(
-    world: World, bases: dict[str, Basis], which: str, alpha: float, side: str, seed: int
+    world: World,
+    bases: dict[str, Basis],
+    which: str,
+    alpha: float,
+    side: str,
+    seed: int,
 ) -> None:
     data = pictures(world, seed)
     contributions, edit = edited(world, bases[side], which, alpha)
     seen = Seen(
-        world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit
+        world.names[:40],
+        list(world.texts[:40]),
+        data,
+        [c.spec.scope for c in contributions],
+        edit,
     )
     half = draw_half(seed)
     records = attacks.leaks(edit, contributions, data, seed)
@@ -115,7 +138,10 @@ def test_what_examples_still_find(
         if not (learn and judge and others):
             assert set(record) == {"scope", "images"}
             continue
-        for moment, edit_then in (("before", Edit.nothing(96, edit.side)), ("after", edit)):
+        for moment, edit_then in (
+            ("before", Edit.nothing(96, edit.side)),
+            ("after", edit),
+        ):
             shown = [picture(edit_then, vector) for vector in data.vectors]
             shots = {
                 str(k): pytest.approx(by_examples(shown, learn, judge, rest, k))
@@ -139,7 +165,9 @@ def test_a_probe_of_what_cannot_be_told_apart(
     of.
     """
     data, draw = pictures(world, seed), np.random.default_rng(seed)
-    noise = dataclasses.replace(data, vectors=exact.unit(draw.normal(size=data.vectors.shape)))
+    noise = dataclasses.replace(
+        data, vectors=exact.unit(draw.normal(size=data.vectors.shape))
+    )
     contributions, edit = edited(world, bases["image"], "a whole domain", 1.0)
     (record,) = attacks.leaks(edit, contributions, noise, seed)
     half, own = draw_half(seed), data.domain_of == 1
@@ -147,7 +175,9 @@ def test_a_probe_of_what_cannot_be_told_apart(
         np.flatnonzero(mask).tolist()
         for mask in (own & half, ~own & half, own & ~half, ~own & ~half)
     ]
-    assert record["probe_before"] == pytest.approx(by_probe(list(noise.vectors), *groups))
+    assert record["probe_before"] == pytest.approx(
+        by_probe(list(noise.vectors), *groups)
+    )
     assert record["probe_after"] == pytest.approx(
         by_probe([picture(edit, x) for x in noise.vectors], *groups)
     )
@@ -174,7 +204,10 @@ def test_nearest_pictures_and_the_difference_to_the_base(
 
     def neighbours(shown: list[np.ndarray]) -> list[int]:
         return [
-            max((j for j in range(30) if j != i), key=lambda j: float(shown[i] @ shown[j]))
+            max(
+                (j for j in range(30) if j != i),
+                key=lambda j: float(shown[i] @ shown[j]),
+            )
             for i in range(30)
         ]
 
@@ -194,16 +227,24 @@ def test_nearest_pictures_and_the_difference_to_the_base(
         )
     }
     told = attacks.base_diff(basis, edit)
-    assert [g["weight"] for g in told] == pytest.approx(sorted(lost.values(), reverse=True)[:5])
+    assert [g["weight"] for g in told] == pytest.approx(
+        sorted(lost.values(), reverse=True)[:5]
+    )
     assert all(g["weight"] == pytest.approx(lost[g["word"]]) for g in told)
 
 
 @pytest.mark.parametrize("which", sorted(FORGETS))
-def test_what_a_request_is_about(world: World, bases: dict[str, Basis], which: str) -> None:
+def test_what_a_request_is_about(
+    world: World, bases: dict[str, Basis], which: str
+) -> None:
     data, pool = pictures(world, 1), thirty(world, "image", 1)
     contributions, edit = edited(world, bases["image"], which, 1.0)
     seen = Seen(
-        world.names[:40], list(world.texts[:40]), data, [c.spec.scope for c in contributions], edit
+        world.names[:40],
+        list(world.texts[:40]),
+        data,
+        [c.spec.scope for c in contributions],
+        edit,
     )
     for contribution, scope in zip(contributions, seen.scopes, strict=True):
         assert labelled_in_scope(pool, contribution, data).tolist() == [
@@ -212,10 +253,13 @@ def test_what_a_request_is_about(world: World, bases: dict[str, Basis], which: s
         phrases = {p for c in scope.concepts for p in c.phrases}
         inside = []
         for i, x in enumerate(pool.tensors["pool"]):
-            name = pool.labels[max(range(40), key=lambda k: float(x @ pool.tensors["labels"][k]))]
+            name = pool.labels[
+                max(range(40), key=lambda k: float(x @ pool.tensors["labels"][k]))
+            ]
             domain = pool.domains[int(pool.tensors["pool_domains"][i])]
             inside.append(
-                (not phrases or name in phrases) and (not scope.domains or domain in scope.domains)
+                (not phrases or name in phrases)
+                and (not scope.domains or domain in scope.domains)
             )
         told = pool_in_scope(pool, contribution)
         assert told is not None
@@ -224,7 +268,8 @@ def test_what_a_request_is_about(world: World, bases: dict[str, Basis], which: s
         mine = [
             (n, d)
             for n, d in cells
-            if (not phrases or n in phrases) and (not scope.domains or d in scope.domains)
+            if (not phrases or n in phrases)
+            and (not scope.domains or d in scope.domains)
         ]
         assert named_share(pool, contribution) == pytest.approx(len(mine) / len(cells))
 
@@ -247,7 +292,9 @@ def test_a_domains_strength_scatters_its_pictures_and_spares_the_others(
         same = []
         for i in np.flatnonzero(where):
             before = [float(images[i] @ t) for t in labels]
-            after = [float((images[i] - at * hit[i, 0] * removal[:, 0]) @ t) for t in labels]
+            after = [
+                float((images[i] - at * hit[i, 0] * removal[:, 0]) @ t) for t in labels
+            ]
             same.append(int(np.argmax(before)) == int(np.argmax(after)))
         return sum(same) / len(same)
 
@@ -261,7 +308,9 @@ def test_a_domains_strength_scatters_its_pictures_and_spares_the_others(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_an_area_over_likelihoods_counts_every_pair_as_likely_as_it_is(seed: int) -> None:
+def test_an_area_over_likelihoods_counts_every_pair_as_likely_as_it_is(
+    seed: int,
+) -> None:
     draw = np.random.default_rng(seed)
     scores, likely = draw.normal(size=30), draw.random(30) ** 2
     wins = pairs = 0.0
@@ -271,13 +320,22 @@ def test_an_area_over_likelihoods_counts_every_pair_as_likely_as_it_is(seed: int
             pairs += weight
             wins += weight * (0.5 if i == j else float(scores[i] > scores[j]))
     assert strength.soft_auc(scores, likely) == pytest.approx(wins / pairs)
-    assert strength.soft_auc(scores, np.ones(30)) == strength.soft_auc(scores, np.zeros(30)) == 0.5
+    assert (
+        strength.soft_auc(scores, np.ones(30))
+        == strength.soft_auc(scores, np.zeros(30))
+        == 0.5
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_level_by_likelihoods_is_the_smallest_strength_that_levels(world: World, seed: int) -> None:
+def test_level_by_likelihoods_is_the_smallest_strength_that_levels(
+    world: World, seed: int
+) -> None:
     data, draw = pictures(world, seed), np.random.default_rng(seed)
-    text, removal = world.texts[5], world.texts[[5]].T - world.texts[:40].mean(0)[:, None]
+    text, removal = (
+        world.texts[5],
+        world.texts[[5]].T - world.texts[:40].mean(0)[:, None],
+    )
     detector = draw.normal(size=96) / 96**0.5 + 2 * text
     score = data.vectors @ text
     hit, likely = (

@@ -35,14 +35,18 @@ def test_the_world_is_one_that_zero_shot_works_in(world: World, basis: Basis) ->
     _, found = measured(world, basis)
     assert found["accuracy"] > 0.8
     assert found["retain_agreement"] == 1
-    assert (basis.tensors["pool_domains"] == np.tile(np.repeat([0, 1], 15), 40)).mean() > 0.9, (
-        "domains without a label"
-    )
+    assert (
+        basis.tensors["pool_domains"] == np.tile(np.repeat([0, 1], 15), 40)
+    ).mean() > 0.9, "domains without a label"
 
 
 @pytest.mark.parametrize("method", ["bilateral", "oblique"])
-def test_concepts_go_and_the_rest_stays(world: World, basis: Basis, method: str) -> None:
-    gone = [world.contribution(basis, name, method=method) for name in world.names[3:33:6]]
+def test_concepts_go_and_the_rest_stays(
+    world: World, basis: Basis, method: str
+) -> None:
+    gone = [
+        world.contribution(basis, name, method=method) for name in world.names[3:33:6]
+    ]
     _, found = measured(world, basis, *gone)
     assert found["forget_acc_before"] > 0.7
     assert found["forget_acc"] <= 0.1
@@ -61,11 +65,15 @@ def test_the_plain_projection_costs_more(world: World, basis: Basis) -> None:
     assert ours["retain_agreement"] > plain["retain_agreement"]
 
 
-def test_a_cell_goes_and_the_concept_elsewhere_stays(world: World, basis: Basis) -> None:
+def test_a_cell_goes_and_the_concept_elsewhere_stays(
+    world: World, basis: Basis
+) -> None:
     lost = {True: 0.0, False: 0.0}
     for name in world.names[1:25:4]:
         _, found = measured(
-            world, basis, world.contribution(basis, name, method="bilateral", domains=("sketch",))
+            world,
+            basis,
+            world.contribution(basis, name, method="bilateral", domains=("sketch",)),
         )
         for cell in found["cells"]:
             if cell["class"] == name:
@@ -81,7 +89,9 @@ def test_a_whole_domain_goes_and_the_other_stays(world: World, basis: Basis) -> 
     assert edit.rank == 1
     assert found["forget_acc"] < 0.4 * found["forget_acc_before"]
     assert found["retain_acc"] > 0.9 * found["retain_acc_before"]
-    assert max(r["share"] for r in found["redirects"]) < 0.8, "not one answer for everything"
+    assert max(r["share"] for r in found["redirects"]) < 0.8, (
+        "not one answer for everything"
+    )
 
 
 def test_level_brings_the_text_to_the_rest(world: World) -> None:
@@ -97,7 +107,9 @@ def test_level_brings_the_text_to_the_rest(world: World) -> None:
     assert 0.3 < auc(after[own], after[~own]) < 0.75
 
 
-def test_shift_moves_the_mean_and_is_refused_beside_labels(world: World, basis: Basis) -> None:
+def test_shift_moves_the_mean_and_is_refused_beside_labels(
+    world: World, basis: Basis
+) -> None:
     with pytest.raises(Unsupported, match="keeps no label exactly"):
         world.contribution(basis, world.names[5], method="bilateral", target="shift")
     open_ = world.basis("open")
@@ -107,7 +119,9 @@ def test_shift_moves_the_mean_and_is_refused_beside_labels(world: World, basis: 
         METHODS,
     )
     own = world.data.class_of == 5
-    gap = np.linalg.norm(world.data.vectors[own].mean(0) - world.data.vectors[~own].mean(0))
+    gap = np.linalg.norm(
+        world.data.vectors[own].mean(0) - world.data.vectors[~own].mean(0)
+    )
     moved = edit.move(world.data.vectors)
     assert np.linalg.norm(moved[own].mean(0) - moved[~own].mean(0)) < 0.6 * gap
 
@@ -128,10 +142,16 @@ def test_prototypes_stand_in_for_a_pool(world: World) -> None:
     basis = world.basis(pool=False)
     with pytest.raises(Unsupported, match="no pool"):
         world.contribution(basis, world.names[3], method="bilateral")
-    rows = [exact.unit(world.data.vectors[world.data.class_of == c][:6]) for c in range(12)]
+    rows = [
+        exact.unit(world.data.vectors[world.data.class_of == c][:6]) for c in range(12)
+    ]
     of = [0 if c == 3 else -1 for c in range(12) for _ in range(6)]
     contribution = world.contribution(
-        basis, world.names[3], method="bilateral", prototypes=np.concatenate(rows), prototype_of=of
+        basis,
+        world.names[3],
+        method="bilateral",
+        prototypes=np.concatenate(rows),
+        prototype_of=of,
     )
     assert contribution.facts["terms"][0]["images"] == 6
     _, found = measured(world, basis, contribution)
@@ -191,13 +211,20 @@ def test_metrics_are_shares_and_canonical(world: World, basis: Basis) -> None:
         assert 0 <= leak["probe_after"] <= 1
         assert leak["probe_before"] > 0.9
     assert 0 < attacks.neighbour_agreement(edit, world.data.vectors) < 1
-    assert attacks.neighbour_agreement(Edit(edit.L, edit.B, "text"), world.data.vectors) == 1
+    assert (
+        attacks.neighbour_agreement(Edit(edit.L, edit.B, "text"), world.data.vectors)
+        == 1
+    )
     assert attacks.base_diff(basis, Edit.nothing(96)) == []
     assert np.isclose(norms.norm(edit), np.linalg.norm(edit.B @ edit.L.T, 2))
 
 
-def test_the_difference_to_the_base_names_what_was_forgotten(world: World, basis: Basis) -> None:
-    edit, _ = measured(world, basis, world.contribution(basis, world.names[7], method="bilateral"))
+def test_the_difference_to_the_base_names_what_was_forgotten(
+    world: World, basis: Basis
+) -> None:
+    edit, _ = measured(
+        world, basis, world.contribution(basis, world.names[7], method="bilateral")
+    )
     assert world.names[7] in [g["word"] for g in attacks.base_diff(basis, edit)]
 
 
@@ -212,12 +239,17 @@ def test_the_text_side_leaves_images_alone(world: World) -> None:
 
 def test_auc_and_smallest_against_brute_force() -> None:
     random = np.random.default_rng(0)
-    a, b = random.integers(0, 5, 30).astype(float), random.integers(0, 5, 40).astype(float)
+    a, b = (
+        random.integers(0, 5, 30).astype(float),
+        random.integers(0, 5, 40).astype(float),
+    )
     brute = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
     assert np.isclose(auc(a, b), brute)
     assert auc(a[:0], b) == 0.5
     rounding = random.normal(0, 1e-16, 70)
-    assert auc(rounding[:30], rounding[30:]) == 0.5, "what is left in the last bits says nothing"
+    assert auc(rounding[:30], rounding[30:]) == 0.5, (
+        "what is left in the last bits says nothing"
+    )
     assert auc(1e6 + 1e-5 * rounding[:30], np.full(40, 1e6 + 1e-4)) == 0.5, (
         "relatively, where scores are large"
     )

@@ -35,7 +35,9 @@ def split() -> Split:
     )
     other = Words(tuple(f"other {i}" for i in range(6)), words[6:])
     labels = Words(names, texts)
-    return Split("simulated", 0, labels, other, lambda: build(given), judging, label[1::2])
+    return Split(
+        "simulated", 0, labels, other, lambda: build(given), judging, label[1::2]
+    )
 
 
 def test_pictures_that_are_given_judge_nothing(split: Split) -> None:
@@ -51,15 +53,26 @@ def test_pictures_that_are_given_judge_nothing(split: Split) -> None:
 
 
 def test_a_model_without_a_label_keeps_the_others(split: Split) -> None:
-    basis = registered(split, "labels", without=("label 3",), words=[("more", split.x[0])])
-    assert basis.labels == tuple(name for name in split.labels.names if name != "label 3")
+    basis = registered(
+        split, "labels", without=("label 3",), words=[("more", split.x[0])]
+    )
+    assert basis.labels == tuple(
+        name for name in split.labels.names if name != "label 3"
+    )
     assert basis.vocabulary == (*(f"anchor {i}" for i in range(6)), "more")
     edit = Forget(("other 0",), split.unlisted.vectors[:1], split.x[:4]).edit(basis)
     assert edit.move(split.x).shape == split.x.shape
 
 
 def test_a_part_of_a_class_ends_with_its_name() -> None:
-    names = ["bottle", "wine bottle", "red wine bottle", "hot-air balloon", "balloon", "bottle cap"]
+    names = [
+        "bottle",
+        "wine bottle",
+        "red wine bottle",
+        "hot-air balloon",
+        "balloon",
+        "bottle cap",
+    ]
     assert compounds(names) == [(1, 0), (3, 4)]
 
 

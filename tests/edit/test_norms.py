@@ -18,7 +18,9 @@ def factors(rank: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("rank", RANKS)
 def test_it_is_the_largest_singular_value_of_the_map(rank: int) -> None:
     left, right = factors(rank, seed=rank)
-    assert norm(Edit(left, right)) == pytest.approx(np.linalg.norm(right @ left.T, 2), rel=1e-9)
+    assert norm(Edit(left, right)) == pytest.approx(
+        np.linalg.norm(right @ left.T, 2), rel=1e-9
+    )
 
 
 def test_a_map_that_takes_one_direction_alone_has_the_norm_of_that() -> None:
@@ -33,7 +35,11 @@ def test_a_map_that_takes_one_direction_alone_has_the_norm_of_that() -> None:
 def test_of_a_conditional_edit_it_is_the_largest_that_a_vector_meets(rank: int) -> None:
     left, right = factors(3, seed=0)
     selector = np.eye(DIM)[0]
-    conditions = tuple(Condition(selector, 0.5, *factors(size, seed=size)) for size in (1, rank))
+    conditions = tuple(
+        Condition(selector, 0.5, *factors(size, seed=size)) for size in (1, rank)
+    )
     edit = Edit(left, right, conditions=conditions, plain=(left, right))
     met = [right @ left.T + c.B @ c.L.T for c in conditions]
-    assert norm(edit) == pytest.approx(max(np.linalg.norm(one, 2) for one in met), rel=1e-9)
+    assert norm(edit) == pytest.approx(
+        max(np.linalg.norm(one, 2) for one in met), rel=1e-9
+    )

@@ -19,10 +19,16 @@ def forgotten(world: World) -> tuple[Basis, Edit, list[Contribution]]:
     every share is between 0 and 1.
     """
     basis = world.basis()
-    gone = [world.contribution(basis, world.names[3], method="bilateral", strength=0.55)]
+    gone = [
+        world.contribution(basis, world.names[3], method="bilateral", strength=0.55)
+    ]
     gone.append(
         world.contribution(
-            basis, world.names[5], method="bilateral", domains=("sketch",), strength=0.55
+            basis,
+            world.names[5],
+            method="bilateral",
+            domains=("sketch",),
+            strength=0.55,
         )
     )
     return basis, compose(basis, gone, METHODS), gone
@@ -112,7 +118,9 @@ def test_an_interval_of_a_cell_is_open_where_all_pictures_are_alike(
             assert high == 1
         elif right:
             shares = np.random.default_rng(1).binomial(n, right / n, 20_000) / n
-            assert [low, high] == pytest.approx(np.quantile(shares, [0.05, 0.95]), abs=1.01 / n)
+            assert [low, high] == pytest.approx(
+                np.quantile(shares, [0.05, 0.95]), abs=1.01 / n
+            )
     assert whole
 
 
@@ -130,12 +138,16 @@ def test_retrieval_is_what_a_person_would_count(
             for k in (1, 5, 10):
                 hits = []
                 for i in np.flatnonzero(inside):
-                    best = sorted(range(len(names)), key=lambda j: -float(moved[i] @ texts[j]))[:k]
+                    best = sorted(
+                        range(len(names)), key=lambda j: -float(moved[i] @ texts[j])
+                    )[:k]
                     hits.append(names.index(data.classes[data.class_of[i]]) in best)
                 assert found[group][when][f"i2t@{k}"] == pytest.approx(np.mean(hits))
                 finds = []
                 for c in sorted(set(data.class_of[inside])):
-                    best = sorted(range(len(moved)), key=lambda i: -float(moved[i] @ texts[c]))[:k]
+                    best = sorted(
+                        range(len(moved)), key=lambda i: -float(moved[i] @ texts[c])
+                    )[:k]
                     finds.append(any(inside[i] and data.class_of[i] == c for i in best))
                 assert found[group][when][f"t2i@{k}"] == pytest.approx(np.mean(finds))
 
@@ -151,11 +163,18 @@ def test_scores_of_papers_are_their_formulas(
     error, kept = 1 - m["forget_acc"], m["retain_acc"]
     assert found["adu_h"]["h"] == pytest.approx(1 / ((1 / error + 1 / kept) / 2))
     assert found["cliperase"]["forget"]["accuracy"] == pytest.approx(m["forget_acc"])
-    assert found["cliperase"]["retain"]["t2i@5"] == recalls["retained"]["after"]["t2i@5"]
-    terms = [1 - m["forget_acc"] / m["forget_acc_before"], kept / m["retain_acc_before"]]
+    assert (
+        found["cliperase"]["retain"]["t2i@5"] == recalls["retained"]["after"]["t2i@5"]
+    )
+    terms = [
+        1 - m["forget_acc"] / m["forget_acc_before"],
+        kept / m["retain_acc_before"],
+    ]
     for domain in (0, 1):
         cells = [
-            c for c in m["cells"] if c["domain"] == data.domains[domain] and not c["forgotten"]
+            c
+            for c in m["cells"]
+            if c["domain"] == data.domains[domain] and not c["forgotten"]
         ]
         terms.append(
             sum(c["after"] * c["images"] for c in cells)

@@ -37,14 +37,18 @@ def split() -> Split:
     texts = simulated_texts(LABELS, 16)
     label = np.repeat(np.arange(LABELS), DOMAINS * EACH)
     domain = np.tile(np.repeat(np.arange(DOMAINS), EACH), LABELS)
-    x = exact.unit(texts[label] - texts.mean(0) + 0.5 * draw.normal(size=(len(label), 16)) / 4)
+    x = exact.unit(
+        texts[label] - texts.mean(0) + 0.5 * draw.normal(size=(len(label), 16)) / 4
+    )
     words = Words(tuple("abcdefgh"), simulated_texts(8, 16, seed=5))
     labels = Words(
         tuple(f"label {i}" for i in range(LABELS)),
         texts,
         np.stack([texts, simulated_texts(LABELS, 16, seed=9)]),
     )
-    return Split("simulated", 0, labels, words, no_basis, x, label, ("photo", "sketch"), domain)
+    return Split(
+        "simulated", 0, labels, words, no_basis, x, label, ("photo", "sketch"), domain
+    )
 
 
 def shrunk(x: np.ndarray) -> np.ndarray:
@@ -78,7 +82,9 @@ def test_figures_of_a_label_are_plain_counts(split: Split) -> None:
         first[17:32],
         first[[i for i in range(len(first)) if split.label[i] != 1]],
     )
-    pairs_above = np.mean([float(given @ p > given @ n) for p in rest for n in negative])
+    pairs_above = np.mean(
+        [float(given @ p > given @ n) for p in rest for n in negative]
+    )
     alone = measure(Case(split, "labels", np.array([1])), shrunk)
     assert alone["example_auc_1"] == pytest.approx(pairs_above)
 
@@ -117,12 +123,16 @@ def test_draws_are_the_same_for_a_seed_and_at_most_half(split: Split) -> None:
 def test_a_store_goes_on_where_it_was(tmp_path: Path, split: Split) -> None:
     case = next(cases(split, "labels", 1))
     kept = Store(tmp_path).result(case, "base", "", lambda: Figures(named=0.25))
-    again = Store(tmp_path).result(case, "base", "", lambda: pytest.fail("computed twice"))
+    again = Store(tmp_path).result(
+        case, "base", "", lambda: pytest.fail("computed twice")
+    )
     assert kept is not None
     assert again is not None
     assert again.figures.named == kept.figures.named == 0.25
     assert (
-        Store(tmp_path, frozen=True).result(case, "oblique", "", lambda: pytest.fail("computed"))
+        Store(tmp_path, frozen=True).result(
+            case, "oblique", "", lambda: pytest.fail("computed")
+        )
         is None
     )
     other = Store(tmp_path).result(
@@ -151,23 +161,25 @@ def results() -> list[Result]:
 
 def test_a_floor_is_chosen_on_the_other_sets() -> None:
     lines = floors(results()).splitlines()
+    # the second set has no need of a floor
     assert any(
         line.startswith(f"| first | {FLOORS[0]} | 1 | 0.200 |") for line in lines
-    )  # the second set has no need of a floor
+    )
     assert not any(line.startswith(f"| second | {FLOORS[0]} |") for line in lines)
 
 
 def test_tables_leave_out_empty_columns_and_give_intervals() -> None:
-    assert (
-        cell([Figures(named=0.1), Figures(named=0.3)], "named") == "0.200 ± 1.271"
-    )  # t(0.975, 1) = 12.706
+    # t(0.975, 1) = 12.706
+    assert cell([Figures(named=0.1), Figures(named=0.3)], "named") == "0.200 ± 1.271"
     head = table(results()).splitlines()[0]
     assert "named" in head
     assert "text auc" not in head
     assert len(over_sets(results())) == 8
 
 
-def test_documented_predictions_stand_beside_what_was_measured_on_the_same_draws() -> None:
+def test_documented_predictions_stand_beside_what_was_measured_on_the_same_draws() -> (
+    None
+):
     draws = [
         Figures(named=0.0, predicted=0.2, predicted_high=0.3, measured=0.1),
         Figures(named=0.5, measured=0.9),

@@ -53,7 +53,9 @@ def answer(image: np.ndarray, anchors: np.ndarray, edit: Edit) -> int:
     if edit.side == "image":
         moved = image - edit.B @ (edit.L.T @ image)
         return int(np.argmax([moved @ text for text in anchors]))
-    return int(np.argmax([image @ (text - edit.L @ (edit.B.T @ text)) for text in anchors]))
+    return int(
+        np.argmax([image @ (text - edit.L @ (edit.B.T @ text)) for text in anchors])
+    )
 
 
 @given(seed=SEEDS, side=st.sampled_from(["image", "text"]))
@@ -80,13 +82,17 @@ def test_costs_are_what_a_loop_counts(seed: int) -> None:
 
     def worst(groups: dict[Any, list[int]]) -> float:
         enough = {k: v for k, v in groups.items() if len(v) >= LEAST} or groups
-        return max(sum(before[i] != after[i] for i in v) / len(v) for v in enough.values())
+        return max(
+            sum(before[i] != after[i] for i in v) / len(v) for v in enough.values()
+        )
 
     labels: dict[Any, list[int]] = {}
     cells: dict[Any, list[int]] = {}
     for i in rest:
         labels.setdefault(watch.names[watch.top[i]], []).append(i)
-        cells.setdefault((watch.names[watch.top[i]], watch.domains[watch.domain[i]]), []).append(i)
+        cells.setdefault(
+            (watch.names[watch.top[i]], watch.domains[watch.domain[i]]), []
+        ).append(i)
     for name, groups, key in (
         ("worst_label", labels, lambda f: f.label),
         ("worst_cell", cells, lambda f: (f.label, f.domain)),
@@ -134,9 +140,13 @@ def test_a_phrase_that_is_no_label_is_named_where_it_beats_every_label() -> None
     watch, edit = drawn(3)
     phrase = unit(np.random.default_rng(4).normal(size=(1, 8)))
     texts = Prompted("", watch.anchors, phrase)
-    (row,) = effect(watch.images, [texts], np.zeros(5, bool), Edit.nothing(8), edit)["by_prompt"]
+    (row,) = effect(watch.images, [texts], np.zeros(5, bool), Edit.nothing(8), edit)[
+        "by_prompt"
+    ]
     every = np.concatenate([watch.anchors, phrase])
-    assert row["before"] == sum(answer(i, every, Edit.nothing(8)) == 5 for i in watch.images)
+    assert row["before"] == sum(
+        answer(i, every, Edit.nothing(8)) == 5 for i in watch.images
+    )
     assert row["after"] == sum(answer(i, every, edit) == 5 for i in watch.images)
 
 
@@ -154,7 +164,10 @@ def test_of_a_domain_the_answers_count_that_are_kept() -> None:
 def test_a_word_is_involved_as_often_as_its_pictures_are_in_scope(seed: int) -> None:
     watch, _ = drawn(seed)
     inside = watch.top == 2
-    words, without = unit(np.random.default_rng(seed + 1).normal(size=(3, 8))), np.arange(5) == 2
+    words, without = (
+        unit(np.random.default_rng(seed + 1).normal(size=(3, 8))),
+        np.arange(5) == 2,
+    )
     shares, counts = involved(watch, inside, words, without)
     for word, share, count in zip(words, shares, counts, strict=True):
         own = [
@@ -168,7 +181,9 @@ def test_a_word_is_involved_as_often_as_its_pictures_are_in_scope(seed: int) -> 
         )
 
 
-def test_pictures_are_taken_as_they_come_and_held_out_where_enough(world: World) -> None:
+def test_pictures_are_taken_as_they_come_and_held_out_where_enough(
+    world: World,
+) -> None:
     basis = world.basis()
     watch = Watch.of(basis)
     assert watch is not None
@@ -176,7 +191,9 @@ def test_pictures_are_taken_as_they_come_and_held_out_where_enough(world: World)
     held = Watch.of(basis, held_out=True)
     assert held is not None
     expected = np.flatnonzero(folds(len(world.pool)) == 4)
-    assert (held.at == (expected if len(expected) >= 200 else np.arange(len(world.pool)))).all()
+    assert (
+        held.at == (expected if len(expected) >= 200 else np.arange(len(world.pool)))
+    ).all()
     assert Watch.of(world.basis(pool=False)) is None
     assert watch_for(basis, []) is watch
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, TensorEdit
 from govd.edit.contribution import sealed
-from govd.edit.tensors import GRID, composed, edit_from_bytes, factors_of, summed, unedited
+from govd.edit.tensors import (
+    GRID,
+    composed,
+    edit_from_bytes,
+    factors_of,
+    summed,
+    unedited,
+)
 from govd.errors import BadFile, OverCapacity, Unsupported
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 
@@ -29,7 +36,9 @@ def some(seed: int, count: int = 4) -> list[Contribution]:
     draw = np.random.default_rng(seed)
     scales = 10.0 ** draw.uniform(-9, 2, count)
     return [
-        contribution(f"c{i}", full_w=draw.normal(size=(3, 5)) * scale, full_v=draw.normal(size=4))
+        contribution(
+            f"c{i}", full_w=draw.normal(size=(3, 5)) * scale, full_v=draw.normal(size=4)
+        )
         for i, scale in enumerate(scales)
     ]
 
@@ -50,7 +59,9 @@ def test_a_sum_is_what_fractions_add_up_to(seed: int) -> None:
     forgets = some(seed)
     total = summed(forgets).deltas["w"]
     for at in np.ndindex(total.shape):
-        parts = (round(Fraction(float(c.tensors["full:w"][at])) * int(GRID)) for c in forgets)
+        parts = (
+            round(Fraction(float(c.tensors["full:w"][at])) * int(GRID)) for c in forgets
+        )
         assert Fraction(float(total[at])) * int(GRID) == sum(parts)
 
 
@@ -63,14 +74,20 @@ def test_factors_add_their_product_and_what_cancels_leaves_the_weight_alone() ->
     assert list(summed([low, back]).deltas) == ["v"]
 
 
-def test_who_changes_the_same_entries_is_told_and_of_private_forgets_their_number_alone() -> None:
+def test_who_changes_the_same_entries_is_told_and_of_private_forgets_their_number_alone() -> (
+    None
+):
     left, right = np.array([3.0, 4.0, 0.0, 0.0]), np.array([0.0, 4.0, 0.0, 3.0])
     forgets = [contribution("a", full_w=left), contribution("b", full_w=right)]
     facts = summed([*forgets, contribution("c", full_v=left)]).facts
     assert facts["overlapping"] == 1
     (overlap,) = facts["overlaps"]
     assert sorted(side["forgets"] for side in overlap["between"]) == [["a"], ["b"]]
-    assert (overlap["weights"], overlap["cosine"], overlap["shared"]) == (["w"], 0.64, 0.64)
+    assert (overlap["weights"], overlap["cosine"], overlap["shared"]) == (
+        ["w"],
+        0.64,
+        0.64,
+    )
     hidden = contribution("private:1", full_w=right)
     assert summed([forgets[0], hidden]).facts == {
         "composed_by": "host",
@@ -86,16 +103,24 @@ def test_who_changes_the_same_entries_is_told_and_of_private_forgets_their_numbe
         ({"up_w": np.ones((2, 1)), "down_w": np.ones((2, 2))}, Unsupported),
         ({"up_w": np.ones((2, 1))}, Unsupported),
         ({"targets": np.ones(2)}, Unsupported),
-        ({"up_w": np.ones((1 << 16, 1)), "down_w": np.ones((1, 1 << 16))}, OverCapacity),
+        (
+            {"up_w": np.ones((1 << 16, 1)), "down_w": np.ones((1, 1 << 16))},
+            OverCapacity,
+        ),
     ],
 )
-def test_what_cannot_be_added_exactly_is_refused(tensors: Any, error: type[Exception]) -> None:
+def test_what_cannot_be_added_exactly_is_refused(
+    tensors: Any, error: type[Exception]
+) -> None:
     with pytest.raises(error):
         composed(BASIS, [contribution("a", **tensors)], {})
 
 
 def test_two_shapes_of_one_weight_are_refused() -> None:
-    forgets = [contribution("a", full_w=np.ones(2)), contribution("b", full_w=np.ones(3))]
+    forgets = [
+        contribution("a", full_w=np.ones(2)),
+        contribution("b", full_w=np.ones(3)),
+    ]
     with pytest.raises(Unsupported, match="shapes"):
         summed(forgets)
 

@@ -29,7 +29,9 @@ def pictures(world: World, seed: int) -> EvaluationData:
     domain_of = draw.integers(-1, 2, len(class_of))
     rows = []
     for place, domain in zip(class_of, domain_of, strict=True):
-        like = (world.data.class_of == CLASSES[place]) & (world.data.domain_of == max(domain, 0))
+        like = (world.data.class_of == CLASSES[place]) & (
+            world.data.domain_of == max(domain, 0)
+        )
         row = draw.choice(world.data.vectors[like])
         if draw.random() < 0.3:
             row = 0.4 * row + 0.6 * draw.choice(
@@ -45,7 +47,12 @@ def pictures(world: World, seed: int) -> EvaluationData:
     }
     names = tuple(world.names[i] for i in CLASSES)
     return EvaluationData(
-        exact.unit(np.stack(rows)), names, ("photo", "sketch"), class_of, domain_of, paraphrases
+        exact.unit(np.stack(rows)),
+        names,
+        ("photo", "sketch"),
+        class_of,
+        domain_of,
+        paraphrases,
     )
 
 
@@ -69,5 +76,7 @@ def thirty(world: World, side: str, seed: int) -> Basis:
     draw = np.random.default_rng(seed)
     of = [3] * 14 + [5, 7, 11, 13, 17, 20, 25, 30] * 2
     chosen = [draw.choice(np.flatnonzero(world.data.class_of == place)) for place in of]
-    blurred = exact.unit(world.data.vectors[chosen] + 0.5 * draw.normal(size=(30, 96)) / 96**0.5)
+    blurred = exact.unit(
+        world.data.vectors[chosen] + 0.5 * draw.normal(size=(30, 96)) / 96**0.5
+    )
     return dataclasses.replace(world, pool=blurred).basis(side=side, max_edit_norm=1e9)

@@ -109,12 +109,15 @@ def world(folder: Path) -> Iterator[World]:
             {"concepts": ["blue"], "private": True},
             {"concepts": ["pink"]},
         ]
-        ids = [service.forget("m", ForgetOptions(**more), "ann")["id"] for more in options]
+        ids = [
+            service.forget("m", ForgetOptions(**more), "ann")["id"] for more in options
+        ]
         service.reconcile()
         service.revert(ids[0], "back", "ann")
         service.reconcile()
         tokens = {
-            role: service.tokens.create(role, f"a {role}", "owner")["token"] for role in ROLES
+            role: service.tokens.create(role, f"a {role}", "owner")["token"]
+            for role in ROLES
         }
         token_ids = [record["id"] for record in service.tokens.all()]
         context = Context(service, service.reconcile)
@@ -123,7 +126,12 @@ def world(folder: Path) -> Iterator[World]:
         schema = schemathesis.openapi.from_dict(_without_security(app.openapi()))
         schema.app = app
         numbers = ["0", "1", "2", "3"]
-        names = {"name": ["m"], "model": ["m"], "request_id": ids, "token_id": token_ids}
+        names = {
+            "name": ["m"],
+            "model": ["m"],
+            "request_id": ids,
+            "token_id": token_ids,
+        }
         names |= dict.fromkeys(("number", "first", "second"), numbers)
         yield World(service, folder, tokens, names, schema, asgi.ASGIClient(app))
 
@@ -153,16 +161,18 @@ def ask(world: World, case: Any, role: str, draw: random.Random) -> None:
             {"Authorization": "Bearer é"},
         )
     )
-    headers = strange if role == NOBODY else {"Authorization": f"Bearer {world.tokens[role]}"}
+    headers = (
+        strange if role == NOBODY else {"Authorization": f"Bearer {world.tokens[role]}"}
+    )
     response = case.call(
         base_url=BASE, session=world.client, headers=headers, timeout=ANSWER_SECONDS
     )
     world.asked += 1
     world.statuses[response.status_code] += 1
     what = f"{case.method} {case.path} as {role}: {response.status_code} {response.content[:500]!r}"
-    assert response.status_code < 500 or (case.path == "/readyz" and response.status_code == 503), (
-        what
-    )
+    assert response.status_code < 500 or (
+        case.path == "/readyz" and response.status_code == 503
+    ), what
     if response.status_code in REFUSALS and case.path != "/readyz":
         assert response.headers["content-type"] == ["application/problem+json"], what
         said = response.json()
@@ -189,7 +199,8 @@ def _with_names(world: World, case: Any, draw: random.Random) -> None:
             )
     if isinstance(case.body.get("paths"), list):
         case.body["paths"] = [
-            str(world.folder / "images" / "dark" / "red" / "0.png") for _ in case.body["paths"]
+            str(world.folder / "images" / "dark" / "red" / "0.png")
+            for _ in case.body["paths"]
         ]
     if isinstance(case.body.get("model"), str) and draw.random() < 0.7:
         case.body["model"] = "m"
@@ -207,7 +218,9 @@ def _forbidden(case: Any, role: str) -> bool:
         return False
     if role == "inference":
         return True
-    need = next((needed for path, needed in NEEDS.items() if case.path.startswith(path)), None)
+    need = next(
+        (needed for path, needed in NEEDS.items() if case.path.startswith(path)), None
+    )
     if need is None and case.path.startswith("/v1/models") and case.method != "GET":
         need = "owner"
     return need == "owner" and role != "owner"
@@ -229,7 +242,9 @@ def round_of(world: World, examples: int, number: int) -> None:
             _operation(world, operation, mode, count, number)
 
 
-def _operation(world: World, operation: Any, mode: Any, count: int, number: int) -> None:
+def _operation(
+    world: World, operation: Any, mode: Any, count: int, number: int
+) -> None:
     @seed(number)
     @settings(
         max_examples=count,
@@ -279,14 +294,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Rounds until so many requests were sent; a line a round, and one at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--requests", type=int, default=100_000, help="how many requests to send at least"
+        "--requests",
+        type=int,
+        default=100_000,
+        help="how many requests to send at least",
     )
     parser.add_argument(
-        "--examples", type=int, default=20, help="of each operation, fitting and not, a round"
+        "--examples",
+        type=int,
+        default=20,
+        help="of each operation, fitting and not, a round",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--minutes", type=float, default=600, help="stop after the round in which this time is over"
+        "--minutes",
+        type=float,
+        default=600,
+        help="stop after the round in which this time is over",
     )
     chosen = parser.parse_args(arguments)
     example_plugins()
@@ -303,7 +327,11 @@ def main(arguments: list[str] | None = None) -> int:
             with world(Path(name)) as made:
                 round_of(made, chosen.examples, number)
             os.chdir("/")
-        asked, statuses, faults = asked + made.asked, statuses + made.statuses, faults + made.faults
+        asked, statuses, faults = (
+            asked + made.asked,
+            statuses + made.statuses,
+            faults + made.faults,
+        )
         number += 1
         print(
             f"{asked} requests, {len(faults)} failed, {time.monotonic() - began:.0f} s",
@@ -312,7 +340,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
     for fault in faults:
         print(fault)
-    answered = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
+    answered = ", ".join(
+        f"{status}: {count}" for status, count in sorted(statuses.items())
+    )
     rounds = (
         f"{number - chosen.seed} rounds (seeds {chosen.seed} to {number - 1}), {len(ROLES) + 1}"
         " roles"

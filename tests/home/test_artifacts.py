@@ -29,7 +29,9 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63])
-def test_a_name_that_is_no_digest_never_touches_a_file(tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_no_digest_never_touches_a_file(
+    tmp_path: Path, name: str
+) -> None:
     with pytest.raises(NotFound, match="no SHA-256"):
         Artifacts(tmp_path).get(name)
 

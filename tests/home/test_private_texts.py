@@ -16,7 +16,9 @@ from govd.service.service import Service, open_service
 
 def private(service: Service, concept: str = "red") -> str:
     request = service.forget(
-        "m", ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"), "ann"
+        "m",
+        ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"),
+        "ann",
     )
     service.reconcile()
     return str(request["id"])
@@ -63,7 +65,9 @@ def test_what_the_views_say_destroys_nothing(
     assert texts(home) == before
 
 
-def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_path: Path) -> None:
+def test_an_older_ledger_in_its_place_destroys_nothing(
+    service: Service, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     first = private(service)
     service.close()
@@ -79,10 +83,11 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
     signed.unlink()  # else it is read and not continued
     with open_service(home) as rolled_back:
         assert rolled_back.core.desk.ledger.size() < size
-        rolled_back.requests.hold(first, "another reason", "dpo")  # said under a name that is free
-        assert [s["reason"] for s in rolled_back.requests.reveal(first, "dpo")["said"]] == [
-            "another reason"
-        ]
+        # said under a name that is free
+        rolled_back.requests.hold(first, "another reason", "dpo")
+        assert [
+            s["reason"] for s in rolled_back.requests.reveal(first, "dpo")["said"]
+        ] == ["another reason"]
     assert before.items() <= texts(home).items()
     told = [f for f in examine(home)["faults"] if "private texts" in f]
     assert len(told) == 1
@@ -91,7 +96,10 @@ def test_an_older_ledger_in_its_place_destroys_nothing(service: Service, tmp_pat
     signed.write_text(note)
     with open_service(home) as again:
         assert again.requests.reveal(second, "dpo")["reason"] == "Ms Example asked"
-        assert again.requests.reveal(first, "dpo")["said"][0]["reason"] == "Ms Example sues"
+        assert (
+            again.requests.reveal(first, "dpo")["said"][0]["reason"]
+            == "Ms Example sues"
+        )
 
 
 def test_what_an_entry_destroys_is_gone_after_a_crash(
@@ -126,7 +134,9 @@ def test_what_is_said_after_a_destruction_stays_until_it_is_destroyed_itself(
         assert again.core.private.names() == []
         assert again.requests.show(request)["shredded_at"] == first
         assert again.verification.rebuild()["same"]
-        assert [e["payload"]["reason"] for e in again.audit.log(kind="request.shred")] == [
+        assert [
+            e["payload"]["reason"] for e in again.audit.log(kind="request.shred")
+        ] == [
             "fulfilled",
             "fulfilled as well",
         ]
@@ -158,7 +168,10 @@ def test_a_text_that_is_lost_is_told(service: Service, tmp_path: Path) -> None:
     assert examine(tmp_path / "home")["faults"] == []
     (tmp_path / "home" / "private" / f"{request}.box").unlink()
     (fault,) = examine(tmp_path / "home")["faults"]
-    assert f"these private texts are lost, though no entry destroys them: {request}. " in fault
+    assert (
+        f"these private texts are lost, though no entry destroys them: {request}. "
+        in fault
+    )
 
 
 def test_a_new_key_follows_the_ledger_alone(
@@ -175,10 +188,14 @@ def test_a_new_key_follows_the_ledger_alone(
     raw.close()
     with open_service(tmp_path / "home") as again:
         assert again.checkpoints.key() == new
-    assert str(Signer.at(keys / "signing.key", again.core.desk.ledger.origin).key) == new
+    assert (
+        str(Signer.at(keys / "signing.key", again.core.desk.ledger.origin).key) == new
+    )
 
 
-def test_a_ledger_that_somebody_changed_destroys_nothing(service: Service, tmp_path: Path) -> None:
+def test_a_ledger_that_somebody_changed_destroys_nothing(
+    service: Service, tmp_path: Path
+) -> None:
     """Its entries say that a text is to be destroyed, but it is another history than the one that
     was signed.
     """

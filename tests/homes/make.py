@@ -28,7 +28,9 @@ from tests.plugins.test_witness import Witness
 TOP = Path(__file__).parents[2]
 PLUGINS = (
     "[govd]\n"
-    + "".join(f"example-{n} = govd_example.{n}\n" for n in ("backend", "method", "policy"))
+    + "".join(
+        f"example-{n} = govd_example.{n}\n" for n in ("backend", "method", "policy")
+    )
     + "gate = homes_gate\n"
 )
 GATE = '''"""A gate that says what the environment wants."""
@@ -61,7 +63,11 @@ class Story:
     """One home in a folder, told by commands; `folder` holds what the commands need besides."""
 
     def __init__(self, folder: Path, toml: str = "") -> None:
-        self.folder, self.home, self.bundles = folder, folder / "home", folder / "bundles"
+        self.folder, self.home, self.bundles = (
+            folder,
+            folder / "home",
+            folder / "bundles",
+        )
         self.home.mkdir()
         self.bundles.mkdir()
         (self.home / "govd.toml").write_text(toml, encoding="utf-8")
@@ -109,7 +115,15 @@ class Story:
         """The id of a new forget."""
         return str(
             json.loads(
-                self.govd("forget", *words, "--model", model, "--json", code=code, **environment)
+                self.govd(
+                    "forget",
+                    *words,
+                    "--model",
+                    model,
+                    "--json",
+                    code=code,
+                    **environment,
+                )
             )["id"]
         )
 
@@ -121,14 +135,27 @@ class Story:
             anchors.write_text("wood\nsea\nsand\nsky\n", encoding="utf-8")
             paint(self.folder / "pool", 12, 2)
             paint(self.folder / "pictures", 6, 1)
-        given = ["--labels", str(labels), "--anchors", str(anchors), "--domains", ",".join(DOMAINS)]
-        given += ["--pool", str(self.folder / "pool"), "--images", str(self.folder / "pictures")]
+        given = [
+            "--labels",
+            str(labels),
+            "--anchors",
+            str(anchors),
+            "--domains",
+            ",".join(DOMAINS),
+        ]
+        given += [
+            "--pool",
+            str(self.folder / "pool"),
+            "--images",
+            str(self.folder / "pictures"),
+        ]
         self.govd("model", "add", name, reference, *given)
 
     def kept(self) -> dict[str, Any]:
         """What is said of everything in the home."""
         said: dict[str, Any] = {
-            name: json.loads(self.govd(*words.split(), "--json")) for name, words in LISTS.items()
+            name: json.loads(self.govd(*words.split(), "--json"))
+            for name, words in LISTS.items()
         }
         models = [m["name"] for m in said["models"]]
         said["revisions"] = [
@@ -141,7 +168,9 @@ class Story:
         verdict = json.loads(self.govd("audit", "verify", "--recompute", "--json"))
         assert verdict["holds"], verdict["faults"]
         said["size"] = verdict["size"]
-        said["recomputed"] = {f["revision"]: f["same_bytes"] for f in verdict["recomputed"]}
+        said["recomputed"] = {
+            f["revision"]: f["same_bytes"] for f in verdict["recomputed"]
+        }
         return said
 
 
@@ -175,16 +204,18 @@ def states(story: Story) -> None:
     )
     green = story.forget("green", "--target", "level", "--strength", "0.8")
     story.forget("cyan", "--method", "oblique")
+    # of other families: never in one system with those above
     for method in (
         "nullspace",
         "ccup",
         "swap",
-    ):  # of other families: never in one system with those above
+    ):
         story.colours(name=method)
         story.forget("olive", "--method", method, model=method, code=None)
     story.govd("audit", "bundle", str(story.bundles / "early.zip"))
     story.govd("audit", "rotate-key", "--reason", "yearly")
-    story.forget("red", "--alias", "Red", code=None)  # the model reads both alike: failed
+    # the model reads both alike: failed
+    story.forget("red", "--alias", "Red", code=None)
     failed = json.loads(story.govd("request", "list", "--state", "failed", "--json"))
     assert failed
     story.forget("grey", code=1)  # a policy denies
@@ -210,7 +241,9 @@ def states(story: Story) -> None:
     story.govd("token", "revoke", token["id"])
     story.govd("export", "m", str(story.folder / "edit"), "--format", "edit")
     story.govd("audit", "bundle", str(story.bundles / "request.zip"), "--request", gone)
-    story.govd("audit", "bundle", str(story.bundles / "revision.zip"), "--revision", "m", "2")
+    story.govd(
+        "audit", "bundle", str(story.bundles / "revision.zip"), "--revision", "m", "2"
+    )
 
 
 def private(story: Story) -> None:
@@ -220,7 +253,9 @@ def private(story: Story) -> None:
     story.colours()
     red = story.forget("red", "--private", "--reason", "Ms Example asked")
     story.forget("red", "--domain", "dark", "--reason", "covered by a private one")
-    gone = story.forget("blue", "--private", "--alias", "azure", "--reason", "Mr Example asked")
+    gone = story.forget(
+        "blue", "--private", "--alias", "azure", "--reason", "Mr Example asked"
+    )
     story.govd("request", "hold", red, "--reason", "Ms Example sues")
     story.govd("request", "release", red, "--reason", "Ms Example lost")
     story.govd("request", "show", red, "--reveal")
@@ -242,7 +277,9 @@ def changed(story: Story) -> None:
     short = story.forget("red", model="short")
     story.forget("red")
     story.forget("blue", "--domain", "dark")
-    story.govd("model", "rebase", "m", "colours-2", "--pool", str(story.folder / "pool"))
+    story.govd(
+        "model", "rebase", "m", "colours-2", "--pool", str(story.folder / "pool")
+    )
     story.forget("green")
     (story.folder / "fewer.txt").write_text("wood\nsea\n", encoding="utf-8")
     story.govd("model", "update", "m", "--anchors", str(story.folder / "fewer.txt"))
@@ -250,8 +287,18 @@ def changed(story: Story) -> None:
     story.govd("request", "shred", private, "--reason", "fulfilled", "--yes")
     story.govd("revert", short, "--reason", "out of service")
     story.govd("model", "remove", "short")
-    story.govd("audit", "bundle", str(story.bundles / "second.zip"), "--revision", "m", "3")
-    story.govd("model", "rebase", "m", "colours", "--pool", str(story.folder / "pool"), code=None)
+    story.govd(
+        "audit", "bundle", str(story.bundles / "second.zip"), "--revision", "m", "3"
+    )
+    story.govd(
+        "model",
+        "rebase",
+        "m",
+        "colours",
+        "--pool",
+        str(story.folder / "pool"),
+        code=None,
+    )
 
 
 def gated(story: Story) -> None:
@@ -266,11 +313,15 @@ def gated(story: Story) -> None:
 
 def mini(story: Story) -> None:
     """The model that comes with govd, on few labels and a small pool, with an example picture."""
-    labels, anchors, pool = (story.folder / name for name in ("labels.txt", "anchors.txt", "pool"))
+    labels, anchors, pool = (
+        story.folder / name for name in ("labels.txt", "anchors.txt", "pool")
+    )
     labels.write_text("\n".join(MINI), encoding="utf-8")
     anchors.write_text("wood\nsea\n", encoding="utf-8")
     pool.mkdir()
-    for n, path in enumerate(sorted((TOP / "backends/govd_clip/mini/images").rglob("*.png"))[::5]):
+    for n, path in enumerate(
+        sorted((TOP / "backends/govd_clip/mini/images").rglob("*.png"))[::5]
+    ):
         shutil.copy(path, pool / f"{n}.png")
     story.govd(
         "model",
@@ -284,11 +335,15 @@ def mini(story: Story) -> None:
         "--pool",
         str(pool),
     )
-    picture = sorted((TOP / "backends/govd_clip/mini/images/colour/cat").glob("*.png"))[0]
+    picture = sorted((TOP / "backends/govd_clip/mini/images/colour/cat").glob("*.png"))[
+        0
+    ]
     story.forget("dog", "--reason", "letter", code=None)
     story.forget("umbrella", "--domain", "line", code=None)
     story.forget("cat", "--example", str(picture), code=None)
-    for request in json.loads(story.govd("request", "list", "--state", "waiting", "--json")):
+    for request in json.loads(
+        story.govd("request", "list", "--state", "waiting", "--json")
+    ):
         story.govd("request", "approve", request["id"], "--reason", "seen")
 
 
@@ -307,7 +362,10 @@ def witnessed(folder: Path) -> Iterator[tuple[str, Witness]]:
 
 def make(name: str, target: Path) -> None:
     """Tell one story and pack what comes of it."""
-    with tempfile.TemporaryDirectory() as temporary, witnessed(Path(temporary)) as (toml, witness):
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        witnessed(Path(temporary)) as (toml, witness),
+    ):
         folder = Path(temporary) / name
         folder.mkdir()
         story = Story(folder, toml)
@@ -316,9 +374,12 @@ def make(name: str, target: Path) -> None:
         story.govd("audit", "witness")
         story.govd("audit", "bundle", str(story.bundles / "everything.zip"))
         (folder / "kept.json").write_text(
-            json.dumps({**story.kept(), "witness": str(witness.key)}, indent=1), encoding="utf-8"
+            json.dumps({**story.kept(), "witness": str(witness.key)}, indent=1),
+            encoding="utf-8",
         )
-        settings = (story.home / "govd.toml").read_text(encoding="utf-8").replace(toml, "")
+        settings = (
+            (story.home / "govd.toml").read_text(encoding="utf-8").replace(toml, "")
+        )
         (story.home / "govd.toml").write_text(settings, encoding="utf-8")
         with (
             lzma.open(target / f"{name}.tar.xz", "wb", preset=9) as raw,
@@ -344,4 +405,6 @@ if __name__ == "__main__":
     where.mkdir(parents=True, exist_ok=True)
     for story_name in sys.argv[2:] or STORIES:
         make(story_name, where)
-        print(f"{story_name}.tar.xz: {(where / f'{story_name}.tar.xz').stat().st_size} bytes")
+        print(
+            f"{story_name}.tar.xz: {(where / f'{story_name}.tar.xz').stat().st_size} bytes"
+        )

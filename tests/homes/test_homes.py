@@ -71,7 +71,11 @@ def same(before: Any, after: Any, where: str) -> Iterable[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for name, value in before.items():
             yield from same(value, after.get(name, "(nothing)"), f"{where}.{name}")
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+    elif (
+        isinstance(before, list)
+        and isinstance(after, list)
+        and len(before) == len(after)
+    ):
         for n, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from same(one, other, f"{where}[{n}]")
     elif before != after:
@@ -83,7 +87,8 @@ def compared(kept: Row, service: Service) -> list[str]:
     for noun, rows in now(service).items():
         keys = BY_ID[noun]
         before, after = (
-            {tuple(r[k] for k in keys): r for r in table} for table in (kept[noun], rows)
+            {tuple(r[k] for k in keys): r for r in table}
+            for table in (kept[noun], rows)
         )
         assert set(before) == set(after)
         for key, row in before.items():
@@ -98,7 +103,9 @@ def test_there_are_homes_in_every_state() -> None:
             file = tar.extractfile("kept.json")
             assert file is not None
             said = json.load(file)
-        states |= {r["state"] for r in said["requests"]} | {r["state"] for r in said["revisions"]}
+        states |= {r["state"] for r in said["requests"]} | {
+            r["state"] for r in said["revisions"]
+        }
     final = {
         "in_force",
         "subsumed",
@@ -131,7 +138,10 @@ def test_it_folds_to_the_same_states_without_its_views(
 
 def test_it_verifies_and_composes_to_the_same_bytes(opened: Service, kept: Row) -> None:
     verdict = opened.verification.verify(
-        kept=[kept["checkpoint"]], key=kept["key"], again=True, witnesses=[kept["witness"]]
+        kept=[kept["checkpoint"]],
+        key=kept["key"],
+        again=True,
+        witnesses=[kept["witness"]],
     )
     assert verdict["holds"], verdict["faults"]
     again = {f["revision"]: f for f in verdict["recomputed"]}
@@ -148,9 +158,13 @@ def test_its_bundles_verify(old: Path, kept: Row) -> None:
     bundles = sorted((old / "bundles").glob("*.zip"))
     assert bundles
     for path in bundles:
-        key = None if path.name == "early.zip" else kept["key"]  # by the key that was changed since
+        # by the key that was changed since
+        key = None if path.name == "early.zip" else kept["key"]
         found = verify_offline(
-            path, key, [kept["witness"]] if path.name == "everything.zip" else (), again=True
+            path,
+            key,
+            [kept["witness"]] if path.name == "everything.zip" else (),
+            again=True,
         )
         assert found["holds"], (path.name, found["faults"])
 
@@ -179,16 +193,19 @@ def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> Non
     if model["reference"] == "mini":
         pytest.skip("its backend is not among the plugins of these tests")
     opened.reconcile()
-    request = opened.forget("m", ForgetOptions(concepts=("purple",), reason="later"), "owner")
+    request = opened.forget(
+        "m", ForgetOptions(concepts=("purple",), reason="later"), "owner"
+    )
     opened.reconcile()
-    if (
-        opened.requests.show(request["id"])["state"] == "waiting"
-    ):  # bounds may be others than they were then
+    # bounds may be others than they were then
+    if opened.requests.show(request["id"])["state"] == "waiting":
         opened.requests.decide(request["id"], "approve", "seen", "owner")
         opened.reconcile()
     last = opened.core.desk.views.last("m")
     assert last is not None
-    assert request["id"] in last["requests"], opened.requests.show(request["id"])["state_reason"]
+    assert request["id"] in last["requests"], opened.requests.show(request["id"])[
+        "state_reason"
+    ]
     assert all(r["state"] != "filed" for r in opened.requests.all())
     verdict = opened.verification.verify(again=True)
     assert verdict["holds"], verdict["faults"]

@@ -22,7 +22,11 @@ def unzipped(data: bytes) -> Files:
 
 def zipped(files: Files) -> io.BytesIO:
     return io.BytesIO(
-        b"".join(archive.write({name: archive.Content.whole(data) for name, data in files.items()}))
+        b"".join(
+            archive.write(
+                {name: archive.Content.whole(data) for name, data in files.items()}
+            )
+        )
     )
 
 
@@ -35,7 +39,9 @@ def listed(files: Files) -> Files:
     }
 
 
-def entry(seq: int, kind: str = "note", subject: str = "x", **payload: Any) -> dict[str, Any]:
+def entry(
+    seq: int, kind: str = "note", subject: str = "x", **payload: Any
+) -> dict[str, Any]:
     said = {
         "seq": seq,
         "time": "2027-01-31T12:00:00.000000Z",
@@ -47,16 +53,23 @@ def entry(seq: int, kind: str = "note", subject: str = "x", **payload: Any) -> d
     return said | {"payload": payload}
 
 
-def signed(rows: Iterable[Mapping[str, Any]], signer: Signer) -> tuple[list[bytes], str]:
+def signed(
+    rows: Iterable[Mapping[str, Any]], signer: Signer
+) -> tuple[list[bytes], str]:
     """Canonical entries, and a log checkpoint of them."""
     tree, bodies = merkle.Growing(), [canonical.encode(dict(row)) for row in rows]
     for body in bodies:
         tree.add(merkle.leaf_hash(body))
-    return bodies, signer.sign(LogCheckpoint(signer.key.name, len(bodies), tree.root()).text)
+    return bodies, signer.sign(
+        LogCheckpoint(signer.key.name, len(bodies), tree.root()).text
+    )
 
 
 def forged(
-    rows: Iterable[Mapping[str, Any]], artifacts: Iterable[bytes], signer: Signer, **more: bytes
+    rows: Iterable[Mapping[str, Any]],
+    artifacts: Iterable[bytes],
+    signer: Signer,
+    **more: bytes,
 ) -> Files:
     """A bundle of everything, signed."""
     bodies, note = signed([{**row, "seq": i} for i, row in enumerate(rows)], signer)
@@ -75,7 +88,9 @@ def forged(
         f"checkpoints/{len(bodies)}.note": note.encode(),
     }
     return listed(
-        files | {f"artifacts/{hashlib.sha256(a).hexdigest()}": a for a in artifacts} | more
+        files
+        | {f"artifacts/{hashlib.sha256(a).hexdigest()}": a for a in artifacts}
+        | more
     )
 
 

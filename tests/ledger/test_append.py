@@ -63,7 +63,11 @@ def until(true: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [MemoryError("none left"), KeyboardInterrupt(), sqlite3.OperationalError("disk I/O error")],
+    [
+        MemoryError("none left"),
+        KeyboardInterrupt(),
+        sqlite3.OperationalError("disk I/O error"),
+    ],
 )
 def test_who_waits_is_not_told_that_what_failed_is_written(
     ledger: Ledger, fault: BaseException
@@ -82,7 +86,8 @@ def test_who_waits_is_not_told_that_what_failed_is_written(
 
     threads = [started(lambda: call("first"))]
     assert first.inside.wait(30)
-    second = Slow(appender, fault)  # of the next round: two callers, one of whom writes for both
+    # of the next round: two callers, one of whom writes for both
+    second = Slow(appender, fault)
     threads += [started(lambda: call("second"))]
     until(lambda: len(appender._jobs) == 1)
     threads += [started(lambda: call("third"))]
@@ -98,7 +103,9 @@ def test_who_waits_is_not_told_that_what_failed_is_written(
     assert all(isinstance(f, BaseException) for f in failed), (
         "nobody was told that his entry is there"
     )
-    assert any(isinstance(f, MachineFault) for f in failed), "who waited gets an error of govd's"
+    assert any(isinstance(f, MachineFault) for f in failed), (
+        "who waited gets an error of govd's"
+    )
     assert [e["subject"] for e in ledger.entries()] == ["x", "first"]
     assert ledger.append(note("later"))[0]["seq"] == 2, "the next one writes as ever"
 
@@ -118,7 +125,10 @@ def test_whoever_writes_for_others_returns_to_his_own_caller(ledger: Ledger) -> 
     ledger._appender._commit = counted  # type: ignore[method-assign]
     mine = started(lambda: ledger.append(note("mine")))
     assert slow.inside.wait(30)
-    others = [started(lambda: [ledger.append(note("others")) for _ in range(20)]) for _ in range(3)]
+    others = [
+        started(lambda: [ledger.append(note("others")) for _ in range(20)])
+        for _ in range(3)
+    ]
     until(lambda: len(ledger._appender._jobs) == 3)
     slow.go.set()
     for t in [*others, mine]:
@@ -154,21 +164,26 @@ def test_who_is_interrupted_while_he_waits_leaves_the_others_going(
     assert [e["subject"] for e in ledger.entries()] == ["x", "first", "third"]
 
 
-def test_one_whose_entries_cannot_be_written_does_not_hold_up_the_others(ledger: Ledger) -> None:
+def test_one_whose_entries_cannot_be_written_does_not_hold_up_the_others(
+    ledger: Ledger,
+) -> None:
     ledger.append(note())
     slow, found = Slow(ledger._appender), {}
 
     def call(word: str, payload: object) -> None:
         try:
-            found[word] = ledger.append([Draft("note", word, "tester", "", {"a": payload})])[0][
-                "seq"
-            ]
+            found[word] = ledger.append(
+                [Draft("note", word, "tester", "", {"a": payload})]
+            )[0]["seq"]
         except GovdError as error:
             found[word] = type(error).__name__
 
     threads = [started(lambda: call("first", 1))]
     assert slow.inside.wait(30)
-    threads += [started(lambda: call("bad", float("nan"))), started(lambda: call("good", 2))]
+    threads += [
+        started(lambda: call("bad", float("nan"))),
+        started(lambda: call("good", 2)),
+    ]
     until(lambda: len(ledger._appender._jobs) == 2)
     slow.go.set()
     for t in threads:
@@ -202,10 +217,20 @@ def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(
                 f"signature_{name}": b64encode(s.raw(text)).decode()
                 for name, s in (("old", old), ("new", new))
             }
-            payload = {"old": str(old.key), "new": str(new.key), "reason": "routine", **signed}
-            (entry,) = ledger.rotate([Draft("key.rotate", "k", "tester", "", payload)], new)
+            payload = {
+                "old": str(old.key),
+                "new": str(new.key),
+                "reason": "routine",
+                **signed,
+            }
+            (entry,) = ledger.rotate(
+                [Draft("key.rotate", "k", "tester", "", payload)], new
+            )
             assert ledger.signer is new
-            assert LogCheckpoint.open(ledger.checkpoint(), new.key).size == entry["seq"] + 1
+            assert (
+                LogCheckpoint.open(ledger.checkpoint(), new.key).size
+                == entry["seq"] + 1
+            )
     finally:
         ending.set()
         for t in askers:
@@ -214,7 +239,9 @@ def test_no_checkpoint_is_signed_by_the_old_key_once_it_was_changed(
     assert verdict.holds, verdict.faults
 
 
-def test_a_key_whose_change_was_not_written_does_not_sign(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_key_whose_change_was_not_written_does_not_sign(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     old = ledger.signer
     with pytest.raises(GovdError):
         ledger.rotate(

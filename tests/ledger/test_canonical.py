@@ -34,7 +34,8 @@ numbers = st.one_of(
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, st.text()),
     lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.text(max_size=4), inner, max_size=4),
     ),
     max_leaves=20,
 )
@@ -50,7 +51,9 @@ def test_the_quick_way_writes_what_the_library_writes(value: object) -> None:
 
 @given(
     values,
-    st.sampled_from([{"indent": 1}, {"separators": (", ", ":")}, {"ensure_ascii": True}, {}]),
+    st.sampled_from(
+        [{"indent": 1}, {"separators": (", ", ":")}, {"ensure_ascii": True}, {}]
+    ),
 )
 @settings(max_examples=300, deadline=None)
 def test_other_spellings_are_refused(value: object, options: dict[str, object]) -> None:
@@ -88,14 +91,18 @@ def test_what_is_json_but_not_canonical_is_refused(data: bytes) -> None:
         canonical.decode(data)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**60, {1: 2}, object(), "\ud800"])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 2**60, {1: 2}, object(), "\ud800"]
+)
 def test_what_is_no_json_is_refused(value: object) -> None:
     with pytest.raises(Usage):
         canonical.encode(value)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-30, 30))
-def test_numbers_are_written_as_the_library_writes_them(number: float, power: int) -> None:
+def test_numbers_are_written_as_the_library_writes_them(
+    number: float, power: int
+) -> None:
     for value in (number, 10.0**power, 3.5 * 10.0**power, -(10.0**power)):
         data = canonical.encode([value])
         assert data == rfc8785.dumps([value])

@@ -57,7 +57,8 @@ def stored(leaves: list[bytes]) -> merkle.Node:
     growing = merkle.Growing()
     for leaf in leaves:
         nodes |= {
-            (level, number): value for level, number, value in growing.add(merkle.leaf_hash(leaf))
+            (level, number): value
+            for level, number, value in growing.add(merkle.leaf_hash(leaf))
         }
     return lambda level, number: nodes[level, number]
 
@@ -103,9 +104,15 @@ def test_inclusion(n: int, data: st.DataObject) -> None:
 @given(st.integers(0, 130), st.data())
 def test_consistency(n: int, data: st.DataObject) -> None:
     m, node = data.draw(st.integers(0, n)), stored(some(n))
-    old, new, proof = oracle(some(m)), oracle(some(n)), merkle.consistency_proof(m, n, node)
+    old, new, proof = (
+        oracle(some(m)),
+        oracle(some(n)),
+        merkle.consistency_proof(m, n, node),
+    )
     if m == 0:
-        assert not merkle.consistent(0, n, old, new, proof), "from an empty tree nothing is proven"
+        assert not merkle.consistent(0, n, old, new, proof), (
+            "from an empty tree nothing is proven"
+        )
         return
     assert merkle.consistent(m, n, old, new, proof)
     other = hashlib.sha256(b"other").digest()
@@ -144,7 +151,12 @@ def holds(v: dict[str, Any]) -> bool:
             )
         case "subtreeinclusion":
             return merkle.subtree_included(
-                v["leafIdx"], v["start"], v["end"], raw(v["leafHash"]), proof, raw(v["root"])
+                v["leafIdx"],
+                v["start"],
+                v["end"],
+                raw(v["leafHash"]),
+                proof,
+                raw(v["root"]),
             )
         case "subtreeconsistency":
             return merkle.subtree_consistent(
@@ -173,7 +185,8 @@ def test_pymerkle_says_the_same(n: int, data: st.DataObject) -> None:
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
     assert tree.get_root(size) == merkle.root(size, node)
     theirs = [
-        bytes.fromhex(step) for step in tree.prove_inclusion(index + 1, size).serialize()["path"]
+        bytes.fromhex(step)
+        for step in tree.prove_inclusion(index + 1, size).serialize()["path"]
     ]
     mine = merkle.inclusion_proof(index, size, node)
     assert theirs == [merkle.leaf_hash(some(n)[index]), *mine]
@@ -197,14 +210,22 @@ def test_subtrees(n: int, data: st.DataObject) -> None:
     leaves = some(n)
     root, index = oracle(leaves[start:end]), data.draw(st.integers(start, end - 1))
     path = merkle.inclusion_proof(index - start, end - start, stored(leaves[start:end]))
-    assert merkle.subtree_included(index, start, end, merkle.leaf_hash(leaves[index]), path, root)
-    assert not merkle.subtree_included(index, start, end, merkle.leaf_hash(b"other"), path, root)
+    assert merkle.subtree_included(
+        index, start, end, merkle.leaf_hash(leaves[index]), path, root
+    )
+    assert not merkle.subtree_included(
+        index, start, end, merkle.leaf_hash(b"other"), path, root
+    )
 
 
 @given(st.integers(1, 130), st.data())
 def test_runs(n: int, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, n - 1))
-    stop, node, root = data.draw(st.integers(start + 1, n)), stored(some(n)), oracle(some(n))
+    stop, node, root = (
+        data.draw(st.integers(start + 1, n)),
+        stored(some(n)),
+        oracle(some(n)),
+    )
     proof = merkle.range_proof(start, stop, n, node)
     assert len(proof) <= 2 * n.bit_length()
     if stop == start + 1:

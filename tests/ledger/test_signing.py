@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from govd.errors import BadFile, MachineFault, VerificationFailed
-from govd.ledger.signing import COSIGNER, Key, LogCheckpoint, Signer, seen_at, signatures, split
+from govd.ledger.signing import (
+    COSIGNER,
+    Key,
+    LogCheckpoint,
+    Signer,
+    seen_at,
+    signatures,
+    split,
+)
 from tests.ledger.vectors import FILE, written
 
 # The example of C2SP signed-note, section "Format" (verifier and note by the Go implementation's
@@ -75,11 +83,15 @@ def test_what_is_no_key(text: str) -> None:
 
 
 def test_our_vectors_are_what_we_publish() -> None:
-    assert FILE.read_text(encoding="utf-8") == written(), "run python -m tests.ledger.vectors"
+    assert FILE.read_text(encoding="utf-8") == written(), (
+        "run python -m tests.ledger.vectors"
+    )
 
 
 @pytest.mark.parametrize(
-    "vector", json.loads(FILE.read_text(encoding="utf-8"))["vectors"], ids=lambda v: v["name"]
+    "vector",
+    json.loads(FILE.read_text(encoding="utf-8"))["vectors"],
+    ids=lambda v: v["name"],
 )
 def test_our_vectors(vector: dict[str, Any]) -> None:
     key = Key.parse(vector["verifier"])
@@ -91,7 +103,11 @@ def test_our_vectors(vector: dict[str, Any]) -> None:
             assert not valid or time == vector["time"]
         else:
             valid = any(key.signed(text.encode(), s) for s in signatures(lines, key))
-        said = LogCheckpoint.read(vector["note"]) if valid and vector["checkpoint"] else None
+        said = (
+            LogCheckpoint.read(vector["note"])
+            if valid and vector["checkpoint"]
+            else None
+        )
     except VerificationFailed:
         valid, said = False, None
     assert valid == vector["valid"]

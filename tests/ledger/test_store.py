@@ -122,7 +122,9 @@ def without_triggers(path: Path, *statements: str) -> None:
 
 
 ATTACKS: dict[str, tuple[str, ...]] = {
-    "an entry put in": ("INSERT INTO entries SELECT 11, x'', body FROM entries WHERE seq = 4",),
+    "an entry put in": (
+        "INSERT INTO entries SELECT 11, x'', body FROM entries WHERE seq = 4",
+    ),
     "an entry of its own before the first": (
         "INSERT INTO entries SELECT -1, x'', body FROM entries WHERE seq = 4",
     ),
@@ -147,7 +149,9 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "UPDATE entries SET seq = 4 WHERE seq = 6",
         "UPDATE entries SET seq = 6 WHERE seq = -1",
     ),
-    "a signature": ("UPDATE checkpoints SET note = replace(note, 'govd/test', 'govd/tesu')",),
+    "a signature": (
+        "UPDATE checkpoints SET note = replace(note, 'govd/test', 'govd/tesu')",
+    ),
     "no checkpoint": ("DELETE FROM checkpoints",),
     "a kept checkpoint of another size": ("UPDATE checkpoints SET size = 9",),
 }
@@ -167,7 +171,9 @@ def test_an_operator_with_the_database_in_his_hands_is_noticed(
 def test_a_ledger_of_a_newer_govd_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
     ledger.append(drafts(1))
     ledger.close()
-    without_triggers(tmp_path / "ledger.db", "UPDATE alembic_version SET version_num = '9999'")
+    without_triggers(
+        tmp_path / "ledger.db", "UPDATE alembic_version SET version_num = '9999'"
+    )
     before = (tmp_path / "ledger.db").read_bytes()
     with pytest.raises(MachineFault, match="newer govd"):
         Ledger.at(tmp_path / "ledger.db", ledger.signer, ledger.origin)
@@ -175,16 +181,17 @@ def test_a_ledger_of_a_newer_govd_is_left_alone(ledger: Ledger, tmp_path: Path) 
 
 
 def test_no_database_at_all(ledger: Ledger, tmp_path: Path) -> None:
-    (tmp_path / "other.db").write_bytes(b"this is not a database, whatever its name says" * 100)
+    (tmp_path / "other.db").write_bytes(
+        b"this is not a database, whatever its name says" * 100
+    )
     with pytest.raises(BadFile, match=r"other\.db"):
         Ledger.at(tmp_path / "other.db", ledger.signer, ledger.origin)
 
 
 def test_a_full_disk_changes_nothing(ledger: Ledger) -> None:
     ledger.append(drafts(3))
-    ledger._appender._writer().execute(
-        "PRAGMA max_page_count = 1"
-    )  # what there is and no page more
+    # what there is and no page more
+    ledger._appender._writer().execute("PRAGMA max_page_count = 1")
     with pytest.raises(MachineFault, match="full"):
         ledger.append(drafts(5000))
     assert ledger.size() == 3
@@ -202,7 +209,10 @@ def test_a_copy_is_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
     assert (
-        max(p.stem.split("_")[0] for p in (migrations_folder() / "versions").glob("*.py"))
+        max(
+            p.stem.split("_")[0]
+            for p in (migrations_folder() / "versions").glob("*.py")
+        )
         == REVISION
     )
 
@@ -249,9 +259,9 @@ def test_the_upper_levels_of_a_large_tree_are_verified_too(
     ledger.checkpoint()
     assert judged(ledger).holds
     with sqlite3.connect(tmp_path / "ledger.db") as raw:
-        assert raw.execute("SELECT length(nodes) FROM entries WHERE seq = 15").fetchone() == (
-            4 * 32,
-        )
+        assert raw.execute(
+            "SELECT length(nodes) FROM entries WHERE seq = 15"
+        ).fetchone() == (4 * 32,)
     raw.close()
     without_triggers(
         tmp_path / "ledger.db",
@@ -263,7 +273,9 @@ def test_the_upper_levels_of_a_large_tree_are_verified_too(
 
 def test_a_proof_without_its_nodes_is_told(ledger: Ledger, tmp_path: Path) -> None:
     ledger.append(drafts(8))
-    without_triggers(tmp_path / "ledger.db", "UPDATE entries SET nodes = x'' WHERE seq = 3")
+    without_triggers(
+        tmp_path / "ledger.db", "UPDATE entries SET nodes = x'' WHERE seq = 3"
+    )
     with pytest.raises(BadFile, match="Merkle node 2/0 is missing"):
         ledger.inclusion(6, 8)
 
@@ -284,7 +296,8 @@ def test_a_verdict_names_the_damage_once(ledger: Ledger, tmp_path: Path) -> None
             raw.execute(f"DROP TRIGGER {name}")
         body = raw.execute("SELECT body FROM entries WHERE seq = 30").fetchone()[0]
         raw.execute(
-            "UPDATE entries SET body = ? WHERE seq = 30", (body.replace(b'"ann"', b'"bob"'),)
+            "UPDATE entries SET body = ? WHERE seq = 30",
+            (body.replace(b'"ann"', b'"bob"'),),
         )
     raw.close()
     verdict = verify(Stored(copy), key, origin)
@@ -292,7 +305,9 @@ def test_a_verdict_names_the_damage_once(ledger: Ledger, tmp_path: Path) -> None
         "the first 31 entries are not those that were signed, nor those of 29 more" in f
         for f in verdict.faults
     )
-    assert any("the first 30 are: what was changed is entry 30" in f for f in verdict.faults)
+    assert any(
+        "the first 30 are: what was changed is entry 30" in f for f in verdict.faults
+    )
     assert len(verdict.faults) <= 3
     with sqlite3.connect(copy) as raw:
         raw.execute("UPDATE entries SET body = ? WHERE seq = 30", (body,))
@@ -313,7 +328,8 @@ def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_of
     other = Signer.at(tmp_path / "other.key", "govd/another")
     note = other.sign(LogCheckpoint("govd/another", 999, b"\x00" * 32).text)
     assert any(
-        "speaks of another log" in f for f in verify(source, key, ledger.origin, kept=[note]).faults
+        "speaks of another log" in f
+        for f in verify(source, key, ledger.origin, kept=[note]).faults
     )
     stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
     note = stranger.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
@@ -323,5 +339,6 @@ def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_of
     )
     note = ledger.signer.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
     assert any(
-        "entries were cut off" in f for f in verify(source, key, ledger.origin, kept=[note]).faults
+        "entries were cut off" in f
+        for f in verify(source, key, ledger.origin, kept=[note]).faults
     )

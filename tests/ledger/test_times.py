@@ -29,7 +29,9 @@ def test_a_date_alone_is_its_first_or_its_last_moment(day: object) -> None:
 
 def test_what_is_written_exactly_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert moment("2027-05-01T00:00", "time", end=True) == "2027-05-01T00:00:00.000000Z"
-    assert moment(" 2027-05-01 12:00:00+02:00 ", "time") == "2027-05-01T10:00:00.000000Z"
+    assert (
+        moment(" 2027-05-01 12:00:00+02:00 ", "time") == "2027-05-01T10:00:00.000000Z"
+    )
     assert moment(None, "since") is None
     before = datetime.now(UTC)
     assert (

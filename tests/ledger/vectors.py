@@ -60,7 +60,9 @@ def vectors() -> list[dict[str, Any]]:
         )
 
     for size in (0, 1, 7, 2**40):
-        root = merkle.EMPTY if size == 0 else hashlib.sha256(str(size).encode()).digest()
+        root = (
+            merkle.EMPTY if size == 0 else hashlib.sha256(str(size).encode()).digest()
+        )
         said = LogCheckpoint("example.com/log", size, root)
         add(f"a checkpoint of {size} entries", log.key, log.sign(said.text), said)
     said = LogCheckpoint("example.com/log", 7, hashlib.sha256(b"7").digest())
@@ -77,8 +79,18 @@ def vectors() -> list[dict[str, Any]]:
         note + other.sign(said.text).splitlines()[-1] + "\n",
         said,
     )
-    add("an unknown signature first", log.key, f"{said.text}\n— somebody AAAAAAAA\n{line}\n", said)
-    add("a text that is no checkpoint", log.key, log.sign("Not a checkpoint,\nbut signed.\n"), None)
+    add(
+        "an unknown signature first",
+        log.key,
+        f"{said.text}\n— somebody AAAAAAAA\n{line}\n",
+        said,
+    )
+    add(
+        "a text that is no checkpoint",
+        log.key,
+        log.sign("Not a checkpoint,\nbut signed.\n"),
+        None,
+    )
     add("a text with an empty line in it", log.key, log.sign("first\n\nsecond\n"), None)
     add("a text beyond ASCII", log.key, log.sign("Prüfsumme — 検証\n"), None)
     add(
@@ -109,7 +121,13 @@ def vectors() -> list[dict[str, Any]]:
         None,
         why="one bit of the key id differs",
     )
-    add("a signature cut short", log.key, signed(raw[:-1]), None, why="the signature has 63 bytes")
+    add(
+        "a signature cut short",
+        log.key,
+        signed(raw[:-1]),
+        None,
+        why="the signature has 63 bytes",
+    )
     add(
         "another name on the line",
         log.key,
@@ -132,7 +150,13 @@ def vectors() -> list[dict[str, Any]]:
         None,
         why="text and signatures are not separated",
     )
-    add("no newline at the end", log.key, note[:-1], None, why="the last line does not end")
+    add(
+        "no newline at the end",
+        log.key,
+        note[:-1],
+        None,
+        why="the last line does not end",
+    )
     add(
         "a carriage return in the text",
         log.key,
@@ -143,7 +167,13 @@ def vectors() -> list[dict[str, Any]]:
     cosigner = Key(witness.key.name, witness.key.public, COSIGNER)
     cosigned = note + witness.cosign(said.text, 1_800_000_000) + "\n"
     add("a cosignature", cosigner, cosigned, said, 1_800_000_000)
-    add("a cosignature at time zero", cosigner, note + witness.cosign(said.text, 0) + "\n", said, 0)
+    add(
+        "a cosignature at time zero",
+        cosigner,
+        note + witness.cosign(said.text, 0) + "\n",
+        said,
+        0,
+    )
     late = base64.b64decode(cosigned.splitlines()[-1].split(" ")[2])
     moved = base64.b64encode(late[:11] + bytes([late[11] ^ 1]) + late[12:]).decode()
     add(
@@ -172,7 +202,9 @@ def vectors() -> list[dict[str, Any]]:
 
 def written() -> str:
     about = (
-        __doc__.partition("\n\n")[2].replace("\n", " ").replace("`", "").strip() if __doc__ else ""
+        __doc__.partition("\n\n")[2].replace("\n", " ").replace("`", "").strip()
+        if __doc__
+        else ""
     )
     sources = [
         "https://c2sp.org/signed-note",
@@ -181,7 +213,9 @@ def written() -> str:
     ]
     return (
         json.dumps(
-            {"about": about, "sources": sources, "vectors": vectors()}, indent=1, ensure_ascii=False
+            {"about": about, "sources": sources, "vectors": vectors()},
+            indent=1,
+            ensure_ascii=False,
         )
         + "\n"
     )

@@ -30,19 +30,24 @@ ROWS = [("a.jpg", "A dog runs, fast."), ("a.jpg", "Two dogs"), ("b.jpg", "The se
     [
         (
             "captions.txt",
-            "image,caption\n" + "".join(f'{name},"{caption}"\n' for name, caption in ROWS),
+            "image,caption\n"
+            + "".join(f'{name},"{caption}"\n' for name, caption in ROWS),
         ),
         (
             "captions.txt",
-            "image,caption\n" + "".join(f"{name},{caption}\n" for name, caption in ROWS),
+            "image,caption\n"
+            + "".join(f"{name},{caption}\n" for name, caption in ROWS),
         ),
         (
             "captions.txt",
-            "".join(f"{name}#{i}\t{caption}\n" for i, (name, caption) in enumerate(ROWS)),
+            "".join(
+                f"{name}#{i}\t{caption}\n" for i, (name, caption) in enumerate(ROWS)
+            ),
         ),
         (
             "metadata.csv",
-            "file_name,text\n" + "".join(f'{name},"{caption}"\n' for name, caption in ROWS),
+            "file_name,text\n"
+            + "".join(f'{name},"{caption}"\n' for name, caption in ROWS),
         ),
         (
             "metadata.csv",
@@ -52,7 +57,8 @@ ROWS = [("a.jpg", "A dog runs, fast."), ("a.jpg", "Two dogs"), ("b.jpg", "The se
         (
             "metadata.jsonl",
             "".join(
-                json.dumps({"file_name": name, "text": caption}) + "\n" for name, caption in ROWS
+                json.dumps({"file_name": name, "text": caption}) + "\n"
+                for name, caption in ROWS
             ),
         ),
         (
@@ -62,10 +68,14 @@ ROWS = [("a.jpg", "A dog runs, fast."), ("a.jpg", "Two dogs"), ("b.jpg", "The se
         ),
     ],
 )
-def test_captions_are_read_as_they_are_laid_out(tmp_path: Path, file: str, text: str) -> None:
+def test_captions_are_read_as_they_are_laid_out(
+    tmp_path: Path, file: str, text: str
+) -> None:
     captioned = read(laid_out(tmp_path / "f", file, text))
     assert [p.name for p in captioned.paths] == ["a.jpg", "b.jpg"]
-    assert [(captioned.paths[p.picture].name, p.caption) for p in captioned.pairs] == ROWS
+    assert [
+        (captioned.paths[p.picture].name, p.caption) for p in captioned.pairs
+    ] == ROWS
 
 
 def test_files_that_are_not_there_are_counted(tmp_path: Path) -> None:
@@ -102,10 +112,16 @@ def test_the_reference_is_the_caption_without_the_word(caption: str, left: str) 
 
 def test_groups_need_both_kinds(tmp_path: Path) -> None:
     captioned = read(
-        laid_out(tmp_path / "f", "captions.txt", "a.jpg,A dog runs\na.jpg,A dog\nb.jpg,The sea\n")
+        laid_out(
+            tmp_path / "f",
+            "captions.txt",
+            "a.jpg,A dog runs\na.jpg,A dog\nb.jpg,The sea\n",
+        )
     )
     groups = Groups.of(captioned, ["dog"])
-    assert [len(groups.pairs[name]) for name in ("forgotten", "reference", "others")] == [2, 1, 1]
+    assert [
+        len(groups.pairs[name]) for name in ("forgotten", "reference", "others")
+    ] == [2, 1, 1]
     for word in ("cat", "the|a"):
         with pytest.raises(BadFile, match="no caption has"):
             Groups.of(captioned, [word])
@@ -118,7 +134,9 @@ def test_recall_is_counted_in_plain_loops() -> None:
     scored, beside = draw.normal(size=(12, 20)), draw.normal(size=(12, 15))
     shares = recalls(scored, shows, beside, beside_shows)
     for k in (1, 5, 10):
-        found = [any(shows[i, c] for i in np.argsort(-scored[:, c])[:k]) for c in range(20)]
+        found = [
+            any(shows[i, c] for i in np.argsort(-scored[:, c])[:k]) for c in range(20)
+        ]
         assert shares[f"t2i@{k}"] == pytest.approx(np.mean(found))
         hits = []
         for i in range(12):
@@ -133,7 +151,11 @@ def test_recall_is_counted_in_plain_loops() -> None:
 def test_a_caption_of_several_pictures_is_asked_once() -> None:
     groups = Groups({"forgotten": (Pair(0, "a"), Pair(1, "a"), Pair(1, "b"))})
     assert groups.captions("forgotten") == ["a", "b"]
-    assert groups.shows("forgotten", 3).tolist() == [[True, False], [True, True], [False, False]]
+    assert groups.shows("forgotten", 3).tolist() == [
+        [True, False],
+        [True, True],
+        [False, False],
+    ]
 
 
 def test_a_table_before_and_after(
@@ -148,7 +170,9 @@ def test_a_table_before_and_after(
     lines = []
     for domain in ("bright", "dark"):
         for name in ("red", "blue", "green"):
-            for i, path in enumerate(sorted((pictures / domain / name).glob("*.png"))[:3]):
+            for i, path in enumerate(
+                sorted((pictures / domain / name).glob("*.png"))[:3]
+            ):
                 shutil.copy(path, folder / f"{domain}-{name}-{i}.png")
                 lines.append(f"{domain}-{name}-{i}.png,{name}\n")
     (folder / "captions.txt").write_text("".join(lines), encoding="utf-8")
@@ -176,12 +200,16 @@ def test_a_table_before_and_after(
     }
     before, after = (
         float(v)
-        for v in re.findall(r"([\d.]+) → ([\d.]+) %", rows["with the word", "image → text"])[0]
+        for v in re.findall(
+            r"([\d.]+) → ([\d.]+) %", rows["with the word", "image → text"]
+        )[0]
     )
     assert before == 100
     assert after < before
     before, after = (
         float(v)
-        for v in re.findall(r"([\d.]+) → ([\d.]+) %", rows["all others", "image → text"])[0]
+        for v in re.findall(
+            r"([\d.]+) → ([\d.]+) %", rows["all others", "image → text"]
+        )[0]
     )
     assert after == before

@@ -15,17 +15,24 @@ from tests.audit.asking import forget, revert
 def accuracy(service: Service, name: str) -> float:
     cells = service.evaluate("m", None)["metrics"]["cells"]
     mine = [c for c in cells if c["class"] == name]
-    return float(sum(c["after"] * c["images"] for c in mine) / sum(c["images"] for c in mine))
+    return float(
+        sum(c["after"] * c["images"] for c in mine) / sum(c["images"] for c in mine)
+    )
 
 
-def test_a_model_is_rebased_with_its_forgets(service: Service, pool: Path, given: Given) -> None:
+def test_a_model_is_rebased_with_its_forgets(
+    service: Service, pool: Path, given: Given
+) -> None:
     red, cell = forget(service, "red"), forget(service, "blue", domains=("dark",))
     before = service.models.show("m")
     with pytest.raises(Usage, match="Give --pool"):
         service.update_model("m", Given(), "ann", "colours-2")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     after = service.models.show("m")
-    assert (after["reference"], after["digest"] == before["digest"]) == ("colours-2", False)
+    assert (after["reference"], after["digest"] == before["digest"]) == (
+        "colours-2",
+        False,
+    )
     assert (after["labels"], after["domains"], after["anchors"]) == (
         before["labels"],
         before["domains"],
@@ -35,9 +42,8 @@ def test_a_model_is_rebased_with_its_forgets(service: Service, pool: Path, given
     assert service.requests.show(red["id"])["contribution"] != red["contribution"]
     assert accuracy(service, "red") == 0.0
     assert accuracy(service, "green") > 0.9
-    assert (
-        service.serving("m", 2).opened.model.facts.digest == before["digest"]
-    )  # what it was made for is still there
+    # what it was made for is still there
+    assert service.serving("m", 2).opened.model.facts.digest == before["digest"]
     revert(service, red)
     revert(service, cell)
     assert accuracy(service, "red") > 0.9
@@ -56,7 +62,10 @@ def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
         service.reconcile()
-    digests = {service.core.desk.views.published(name)["edit_digest"] for name in ("m", "other")}  # type: ignore[index]
+    digests = {
+        service.core.desk.views.published(name)["edit_digest"]
+        for name in ("m", "other")
+    }  # type: ignore[index]
     assert len(digests) == 1
 
 
@@ -72,7 +81,10 @@ def test_an_update_keeps_what_is_not_given(service: Service, given: Given) -> No
     )
     assert service.core.desk.views.published("m")["number"] == 2  # type: ignore[index]
     assert accuracy(service, "red") == 0.0
-    assert [e["kind"] for e in service.audit.log(kind="model")] == ["model.add", "model.update"]
+    assert [e["kind"] for e in service.audit.log(kind="model")] == [
+        "model.add",
+        "model.update",
+    ]
 
 
 def test_an_update_that_a_forget_cannot_follow_changes_nothing(
@@ -82,14 +94,18 @@ def test_an_update_that_a_forget_cannot_follow_changes_nothing(
     size = service.core.desk.ledger.size()
     with pytest.raises(Conflict, match=f"{cell['id']}.*no domain any more"):
         service.update_model(
-            "m", Given(domains=("bright", "gloomy"), images=str(pictures / "dark")), "ann"
+            "m",
+            Given(domains=("bright", "gloomy"), images=str(pictures / "dark")),
+            "ann",
         )
     assert service.models.show("m")["anchors"] == 4
     assert service.core.desk.ledger.size() == size
     assert service.verification.verify()["holds"]
 
 
-def test_a_private_forget_is_rebased_without_its_name(service: Service, pool: Path) -> None:
+def test_a_private_forget_is_rebased_without_its_name(
+    service: Service, pool: Path
+) -> None:
     private = forget(service, "red", private=True)
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     assert service.requests.show(private["id"])["state"] == "in_force"
@@ -106,8 +122,13 @@ def test_what_a_court_holds_stays(service: Service) -> None:
         service.requests.hold(request["id"], "", "legal")
     held = service.requests.hold(request["id"], "case 7 C 12/27", "legal")
     assert held["held"]["reason"] == "kept private"  # the request is
-    assert b"7 C 12/27" not in b"".join(body for _, body in service.core.desk.ledger.bodies())
-    assert service.requests.reveal(request["id"], "dpo")["said"][0]["reason"] == "case 7 C 12/27"
+    assert b"7 C 12/27" not in b"".join(
+        body for _, body in service.core.desk.ledger.bodies()
+    )
+    assert (
+        service.requests.reveal(request["id"], "dpo")["said"][0]["reason"]
+        == "case 7 C 12/27"
+    )
     for undo in (
         lambda: service.revert(request["id"], "x", "ann"),
         lambda: service.requests.shred(request["id"], "x", "ann"),
@@ -116,7 +137,10 @@ def test_what_a_court_holds_stays(service: Service) -> None:
             undo()
     with pytest.raises(Conflict, match="held already"):
         service.requests.hold(request["id"], "again", "legal")
-    assert service.requests.release(request["id"], "the case is closed", "legal")["held"] is None
+    assert (
+        service.requests.release(request["id"], "the case is closed", "legal")["held"]
+        is None
+    )
     with pytest.raises(Conflict, match="not held"):
         service.requests.release(request["id"], "again", "legal")
     revert(service, request)

@@ -37,13 +37,19 @@ def bare_png(width: int, height: int, rows: int = 0) -> bytes:
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+            struct.pack(">I", len(body))
+            + kind
+            + body
+            + struct.pack(">I", zlib.crc32(kind + body))
         )
 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     data = zlib.compress((b"\0" + b"\xaa" * -(-width // 8)) * rows, 9)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND", b"")
     )
 
 
@@ -51,7 +57,11 @@ def bare_png(width: int, height: int, rows: int = 0) -> bytes:
 def test_a_file_and_its_bytes_are_the_same_pixels(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(
-        saved(Image.fromarray(ROWS), kind, **({"lossless": True} if kind == "WEBP" else {}))
+        saved(
+            Image.fromarray(ROWS),
+            kind,
+            **({"lossless": True} if kind == "WEBP" else {}),
+        )
     )
     assert (decoded(path) == ROWS).all()
     assert (decoded(path.read_bytes()) == np.asarray(picture(path))).all()
@@ -61,6 +71,7 @@ def test_a_file_and_its_bytes_are_the_same_pixels(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_turned_as_their_exif_says(kind: str, orientation: int) -> None:
+    # Pillow's transposition that brings the camera's view about
     undo = {
         2: 0,
         3: 3,
@@ -69,12 +80,14 @@ def test_pictures_are_turned_as_their_exif_says(kind: str, orientation: int) -> 
         6: 2,
         7: 6,
         8: 4,
-    }  # Pillow's transposition that brings the camera's view about
+    }
     smooth = Image.fromarray(UPRIGHT).resize((36, 24), Image.Resampling.BICUBIC)
     stored = smooth.transpose(undo[orientation]) if orientation in undo else smooth
     exif = Image.Exif()
     exif[0x0112] = orientation
-    turned = decoded(saved(stored, kind, exif=exif, **({} if kind == "TIFF" else {"quality": 100})))
+    turned = decoded(
+        saved(stored, kind, exif=exif, **({} if kind == "TIFF" else {"quality": 100}))
+    )
     assert turned.shape == (24, 36, 3)
     assert np.abs(turned.astype(int) - np.asarray(smooth)).mean() < 6
 
@@ -84,12 +97,19 @@ def test_pictures_are_turned_as_their_exif_says(kind: str, orientation: int) -> 
 def test_grey_of_16_bits_is_scaled_to_8(kind: str, order: str) -> None:
     grey = np.arange(256, dtype=np.uint16).reshape(16, 16)
     for values in (grey * 257, grey * 256, grey * 256 + 255):
-        image = Image.fromarray(values.astype(order)) if kind == "TIFF" else Image.fromarray(values)
+        image = (
+            Image.fromarray(values.astype(order))
+            if kind == "TIFF"
+            else Image.fromarray(values)
+        )
         assert (decoded(saved(image, kind)) == grey[..., None]).all()
 
 
 def test_whole_numbers_without_a_known_white_are_refused() -> None:
-    for rows in (np.arange(16, dtype=np.int32), np.linspace(0, 1, 16, dtype=np.float32)):
+    for rows in (
+        np.arange(16, dtype=np.int32),
+        np.linspace(0, 1, 16, dtype=np.float32),
+    ):
         with pytest.raises(UnreadableImage, match="white is not known"):
             decoded(saved(Image.fromarray(rows.reshape(4, 4)), "TIFF"), "scan.tiff")
 
@@ -98,7 +118,9 @@ def test_modes_are_converted_as_transformers_does(tmp_path: Path) -> None:
     """`convert("RGB")`: CMYK without a profile, transparency dropped, not laid over white or
     black.
     """
-    alpha = np.dstack([ROWS, np.random.default_rng(2).integers(0, 256, ROWS.shape[:2], np.uint8)])
+    alpha = np.dstack(
+        [ROWS, np.random.default_rng(2).integers(0, 256, ROWS.shape[:2], np.uint8)]
+    )
     palette = Image.fromarray(ROWS).quantize(16)
     files = {
         "L": saved(Image.fromarray(ROWS[..., 0]), "PNG"),
@@ -111,11 +133,14 @@ def test_modes_are_converted_as_transformers_does(tmp_path: Path) -> None:
         "P": saved(palette, "PNG"),
         "GIF": saved(palette, "GIF", transparency=3),
         "one transparent colour": saved(palette, "PNG", transparency=3),
-        "many transparent colours": saved(palette, "PNG", transparency=bytes(range(16))),
+        "many transparent colours": saved(
+            palette, "PNG", transparency=bytes(range(16))
+        ),
     }
     for name, data in files.items():
         with Image.open(io.BytesIO(data)) as image:
-            image.info.pop("transparency", None)  # what follows would warn of it, and give the same
+            # what follows would warn of it, and give the same
+            image.info.pop("transparency", None)
             assert (decoded(data, name) == np.asarray(image.convert("RGB"))).all(), name
     assert (decoded(files["RGBA"]) == ROWS).all()
 
@@ -214,7 +239,9 @@ def test_an_array_is_a_picture_or_wrong_usage() -> None:
 @settings(deadline=None, max_examples=150)
 @given(
     st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "AVIF"]),
-    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
+    st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6
+    ),
     st.floats(0, 1),
 )
 def test_damaged_files_are_read_or_refused(

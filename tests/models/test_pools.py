@@ -35,7 +35,11 @@ def read(path: Path | str) -> Pool:
 def test_arrays_of_any_kind_are_read(
     change: object, save: Callable[..., None], tmp_path: Path
 ) -> None:
-    rows = change(ROWS) if callable(change) and change is np.asfortranarray else ROWS.astype(change)  # type: ignore[call-overload]
+    rows = (
+        change(ROWS)
+        if callable(change) and change is np.asfortranarray
+        else ROWS.astype(change)
+    )  # type: ignore[call-overload]
     path = tmp_path / ("pool.npy" if save is np.save else "pool.npz")
     save(path, rows)
     np.testing.assert_array_equal(read(path).rows, np.asarray(rows, np.float64))
@@ -112,7 +116,10 @@ FILES = {
     "cut": (_npy()[:-100], "ends early"),
     "cut header": (_npy()[:40], "no whole NumPy file"),
     "cut zip": (_zip(("a.npy", _npy()))[:-200], "no whole .npz file"),
-    "torch": (_zip(("archive/data.pkl", b"\x80"), ("archive/data/0", b"1234")), "a PyTorch file"),
+    "torch": (
+        _zip(("archive/data.pkl", b"\x80"), ("archive/data/0", b"1234")),
+        "a PyTorch file",
+    ),
     "other zip": (_zip(("a.txt", b"1")), "no NumPy array"),
     "cut within a zip": (_zip(("a.npy", _npy()[:-64])), "ends early"),
     "pickle": (b"\x80\x04K\x01.", "a pickle"),
@@ -136,7 +143,9 @@ def test_other_files_are_refused_in_a_sentence(kind: str, tmp_path: Path) -> Non
 def test_several_arrays_must_be_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "pool.npz"
     np.savez(path, image=ROWS, text=-ROWS, ids=np.arange(40))
-    with pytest.raises(BadFile, match=r"image, text\. Say which: --pool .*pool\.npz::image"):
+    with pytest.raises(
+        BadFile, match=r"image, text\. Say which: --pool .*pool\.npz::image"
+    ):
         read(path)
     np.testing.assert_array_equal(read(f"{path}::text").rows, -ROWS.astype(np.float64))
     with pytest.raises(BadFile, match=r"no array 'both'\. There are: image, text, ids"):
@@ -173,7 +182,9 @@ def test_columns_of_any_kind_are_read(kind: str, tmp_path: Path) -> None:
         vector=_columns()[kind],
         score=list(map(float, range(40))),
     )
-    np.testing.assert_allclose(read(path).rows, ROWS, atol=1e-2 if kind == "half" else 0)
+    np.testing.assert_allclose(
+        read(path).rows, ROWS, atol=1e-2 if kind == "half" else 0
+    )
 
 
 def test_several_columns_must_be_told_apart(tmp_path: Path) -> None:
@@ -185,7 +196,8 @@ def test_several_columns_must_be_told_apart(tmp_path: Path) -> None:
         id=list(range(40)),
     )
     with pytest.raises(
-        BadFile, match=r"image_embedding, text_embedding\. Say which: --pool .*::image_embedding"
+        BadFile,
+        match=r"image_embedding, text_embedding\. Say which: --pool .*::image_embedding",
     ):
         read(path)
     assert read(f"{path}::text_embedding").total == 40
@@ -208,7 +220,9 @@ def test_several_columns_must_be_told_apart(tmp_path: Path) -> None:
     ],
     ids=["null", "ragged", "null within"],
 )
-def test_rows_that_are_not_there_are_refused(row: object, text: str, tmp_path: Path) -> None:
+def test_rows_that_are_not_there_are_refused(
+    row: object, text: str, tmp_path: Path
+) -> None:
     rows: list[object] = [list(map(float, values)) for values in ROWS]
     rows[9] = row
     with pytest.raises(BadFile, match=text):
@@ -222,7 +236,9 @@ def test_a_folder_of_parts_is_one_pool(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path).rows, ROWS.astype(np.float64))
 
 
-def test_a_pool_larger_than_memory_allows_is_read_in_flat_memory(tmp_path: Path) -> None:
+def test_a_pool_larger_than_memory_allows_is_read_in_flat_memory(
+    tmp_path: Path,
+) -> None:
     """384 MiB, of which neither the whole nor a copy may be in memory."""
     script = """
         import resource, sys
@@ -248,7 +264,9 @@ def test_a_pool_larger_than_memory_allows_is_read_in_flat_memory(tmp_path: Path)
     path = str(tmp_path / "pool.npy")
     for code in (script, reading):
         command = [sys.executable, "-c", textwrap.dedent(code), path]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 48 * 1024  # KiB
 
@@ -335,4 +353,7 @@ def test_a_pool_of_pictures_counts_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     pool = read(tmp_path)
     assert len(pool.rows) == 17
-    assert pool.left_out == {"no picture that can be read": 1, "not named like a picture": 1}
+    assert pool.left_out == {
+        "no picture that can be read": 1,
+        "not named like a picture": 1,
+    }

@@ -62,7 +62,9 @@ def test_a_table_for_each_paradigm(
 
     names = sorted(p.name for p in (pictures / "bright").iterdir())
     chosen = [names[i] for i in np.random.default_rng(0).choice(12, 2, replace=False)]
-    options = Given(labels=names, domains=("bright", "dark"), images=str(pictures), pool=str(pool))
+    options = Given(
+        labels=names, domains=("bright", "dark"), images=str(pictures), pool=str(pool)
+    )
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")
     with open_service(tmp_path / "home") as service:
@@ -72,19 +74,38 @@ def test_a_table_for_each_paradigm(
         cells = service.evaluate("m", None)["metrics"]["cells"]
     for domain in ("bright", "dark"):
         for column, wanted in (("forgotten", True), ("others", False)):
-            own = [c for c in cells if c["domain"] == domain and (c["class"] in chosen) == wanted]
+            own = [
+                c
+                for c in cells
+                if c["domain"] == domain and (c["class"] in chosen) == wanted
+            ]
             before, after = (
-                100 * sum(c[when] * c["images"] for c in own) / sum(c["images"] for c in own)
+                100
+                * sum(c[when] * c["images"] for c in own)
+                / sum(c["images"] for c in own)
                 for when in ("before", "after")
             )
-            assert found["1"]["auto"][f"{domain}: {column}"] == f"{before:.1f} → {after:.1f} %"
+            assert (
+                found["1"]["auto"][f"{domain}: {column}"]
+                == f"{before:.1f} → {after:.1f} %"
+            )
 
 
 def test_what_cannot_be_done_says_why(
     pictures: Path, example_plugins: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(
-        [str(pictures), "--model", "colours", "--methods", "ccup", "--classes", "2", "--seeds", "1"]
+        [
+            str(pictures),
+            "--model",
+            "colours",
+            "--methods",
+            "ccup",
+            "--classes",
+            "2",
+            "--seeds",
+            "1",
+        ]
     )
     found = tables(capsys.readouterr().out)
     assert "→" in found["1"]["ccup"]["bright: forgotten"]
@@ -94,8 +115,14 @@ def test_what_cannot_be_done_says_why(
 def test_groups_are_those_of_the_paradigms(service: object) -> None:
     data = service.measuring.evaluation("m")  # type: ignore[attr-defined]
     n = len(data.vectors)
-    for scopes, groups in (everywhere(data, [0, 3]), whole(data, 1), inside(data, [0, 3], 1)):
-        assert sum(int(of.sum()) for of in groups.values()) == n, "each picture is in one group"
+    for scopes, groups in (
+        everywhere(data, [0, 3]),
+        whole(data, 1),
+        inside(data, [0, 3], 1),
+    ):
+        assert sum(int(of.sum()) for of in groups.values()) == n, (
+            "each picture is in one group"
+        )
         assert all(scope.domains in ((), (data.domains[1],)) for scope in scopes)
     assert {c.name for scope in inside(data, [0, 3], 1)[0] for c in scope.concepts} == {
         data.classes[0],

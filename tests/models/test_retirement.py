@@ -18,7 +18,9 @@ from tests.audit.asking import tick
 
 
 def forget(service: Service, *concepts: str, private: bool = False) -> str:
-    request = service.forget("a", ForgetOptions(concepts=concepts, private=private), "ann")
+    request = service.forget(
+        "a", ForgetOptions(concepts=concepts, private=private), "ann"
+    )
     service.reconcile()
     return str(request["id"])
 
@@ -26,7 +28,9 @@ def forget(service: Service, *concepts: str, private: bool = False) -> str:
 @pytest.fixture
 def served(service: Service, given: Given, tmp_path: Path) -> Service:
     """The model `a`, published, with two forgets in force and one that the first covers."""
-    service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
+    service.add_model(
+        "a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann"
+    )
     for concepts in (("red",), ("green",)):
         forget(service, *concepts)
     service.forget("a", ForgetOptions(concepts=("red",), domains=("dark",)), "ann")
@@ -103,16 +107,23 @@ def test_its_private_texts_can_still_be_read_and_destroyed(served: Service) -> N
     assert served.verification.verify()["holds"]
 
 
-def test_current_goes_and_published_revisions_stay(retired: Service, tmp_path: Path) -> None:
+def test_current_goes_and_published_revisions_stay(
+    retired: Service, tmp_path: Path
+) -> None:
     assert numbers(tmp_path / "served") == ["1", "2"]
-    assert json.loads((tmp_path / "served" / "2" / "revision.json").read_text())["number"] == 2
+    assert (
+        json.loads((tmp_path / "served" / "2" / "revision.json").read_text())["number"]
+        == 2
+    )
     verdict = retired.verification.verify(again=True)
     assert verdict["holds"], verdict["faults"]
     (tmp_path / "served" / "current").symlink_to("1")
     assert "is retired" in retired.verification.verify()["faults"][0]
 
 
-def test_published_revisions_go_where_it_is_asked_for(served: Service, tmp_path: Path) -> None:
+def test_published_revisions_go_where_it_is_asked_for(
+    served: Service, tmp_path: Path
+) -> None:
     (tmp_path / "served" / "1" / "mine").write_text("kept")
     (tmp_path / "served" / "notes").write_text("kept")
     found = served.models.remove("a", "ann", delete_published=True)
@@ -167,7 +178,9 @@ def test_the_ledger_answers_about_it_as_before(
     assert "retired" in capsys.readouterr().out
     assert len(served.audit.why("a", 2)["requests"]) == 2
     request = str(served.requests.all(model="a")[0]["id"])
-    (last,) = [e for e in served.audit.trail(request)["entries"] if e["kind"] == "model.remove"]
+    (last,) = [
+        e for e in served.audit.trail(request)["entries"] if e["kind"] == "model.remove"
+    ]
     assert (
         sentence_of(last)
         == "a was retired with 3 forgets in force, which keep their states: the contract ended"
@@ -188,12 +201,22 @@ def test_bundles_and_rebuilt_views_say_that_it_was_retired(
     retired: Service, tmp_path: Path
 ) -> None:
     request = str(retired.requests.all(model="a")[0]["id"])
-    for name, question in (("r", {"request": request}), ("v", {"revision": ("a", 2)}), ("all", {})):
+    for name, question in (
+        ("r", {"request": request}),
+        ("v", {"revision": ("a", 2)}),
+        ("all", {}),
+    ):
         retired.bundles.bundle(tmp_path / name, **question)  # type: ignore[arg-type]
         with verified(tmp_path / name) as opened:
             assert opened.verdict.holds, opened.verdict.faults
-            assert "which was published (its model was retired later), forgets" in opened.claim
-            assert any("a was retired with 3 forgets in force" in line for line in opened.recorded)
+            assert (
+                "which was published (its model was retired later), forgets"
+                in opened.claim
+            )
+            assert any(
+                "a was retired with 3 forgets in force" in line
+                for line in opened.recorded
+            )
     assert retired.verification.rebuild()["same"]
     retired.close()
     with open_service(tmp_path / "home") as again:
@@ -218,14 +241,21 @@ def test_a_model_without_forgets_in_force_is_removed_as_ever(
     found = service.models.remove("a", "ann")
     assert found["state"] == "removed"
     assert numbers(tmp_path / "served") == ["0"]
-    assert service.core.desk.ledger.some([service.core.desk.ledger.size() - 1])[0]["payload"] == {}
+    assert (
+        service.core.desk.ledger.some([service.core.desk.ledger.size() - 1])[0][
+            "payload"
+        ]
+        == {}
+    )
     service.add_model("a", "colours", given, "ann")
     assert service.models.show("a")["state"] == "registered"
 
 
 def test_what_is_not_decided_is_decided_first(served: Service) -> None:
     object.__setattr__(
-        served.core.home, "settings", replace(served.core.home.settings, approval="person")
+        served.core.home,
+        "settings",
+        replace(served.core.home.settings, approval="person"),
     )
     waits = forget(served, "blue")
     with pytest.raises(Conflict, match=waits):

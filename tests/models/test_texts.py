@@ -46,12 +46,16 @@ def test_a_name_is_what_people_see_of_its_line(data: bytes, tmp_path: Path) -> N
 def test_a_listing_tells_lines_and_what_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("# colours\nred\n\n#green\nblue\n")
     names = phrases.listing(tmp_path / "names.txt")
-    assert names == phrases.Listing(("red", "blue"), (2, 5), ((1, "# colours"), (4, "#green")), 1)
+    assert names == phrases.Listing(
+        ("red", "blue"), (2, 5), ((1, "# colours"), (4, "#green")), 1
+    )
 
 
 def test_a_file_that_is_no_text_is_named_with_the_line(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_bytes(b"red\ncaf\xe9\n")
-    with pytest.raises(BadFile, match=r"names\.txt: line 2 is not UTF-8\. Save the file as UTF-8"):
+    with pytest.raises(
+        BadFile, match=r"names\.txt: line 2 is not UTF-8\. Save the file as UTF-8"
+    ):
         phrases.lines(tmp_path / "names.txt")
     with pytest.raises(BadFile, match="cannot be read"):
         phrases.lines(tmp_path)
@@ -67,7 +71,10 @@ def test_a_letter_in_either_form_is_one_name(
 ) -> None:
     decomposed = unicodedata.normalize("NFD", "café")
     service.add_model(
-        "cafe", "colours", replace(given, labels=[*NAMES, decomposed], images=None), "ann"
+        "cafe",
+        "colours",
+        replace(given, labels=[*NAMES, decomposed], images=None),
+        "ann",
     )
     assert "café" in service.core.models.basis(service.core.desk.model("cafe")).labels
     filed = service.forget("cafe", ForgetOptions(concepts=[decomposed]), "ann")
@@ -76,10 +83,15 @@ def test_a_letter_in_either_form_is_one_name(
         service.forget("cafe", ForgetOptions(concepts=["café", decomposed]), "ann")
 
 
-def test_repeated_labels_count_once_and_are_told(service: Service, given: Given) -> None:
+def test_repeated_labels_count_once_and_are_told(
+    service: Service, given: Given
+) -> None:
     labels, lines = [*NAMES, "red", "RED", "navy"], [*range(3, 15), 20, 21, 30]
     service.add_model(
-        "n", "colours", replace(given, labels=labels, label_lines=lines, images=None), "ann"
+        "n",
+        "colours",
+        replace(given, labels=labels, label_lines=lines, images=None),
+        "ann",
     )
     record = service.models.show("n")
     assert record["labels"] == len(NAMES)
@@ -90,11 +102,19 @@ def test_repeated_labels_count_once_and_are_told(service: Service, given: Given)
     ]
 
 
-def test_an_anchor_that_reads_like_a_label_is_that_label(service: Service, given: Given) -> None:
+def test_an_anchor_that_reads_like_a_label_is_that_label(
+    service: Service, given: Given
+) -> None:
     service.add_model(
-        "n", "colours", replace(given, anchors=["wood", "Red", "sea"], images=None), "ann"
+        "n",
+        "colours",
+        replace(given, anchors=["wood", "Red", "sea"], images=None),
+        "ann",
     )
-    assert service.core.models.basis(service.core.desk.model("n")).vocabulary == ("wood", "sea")
+    assert service.core.models.basis(service.core.desk.model("n")).vocabulary == (
+        "wood",
+        "sea",
+    )
 
 
 def test_long_lists_and_lines_that_no_file_has(service: Service, given: Given) -> None:
@@ -111,7 +131,9 @@ def test_long_lists_and_lines_that_no_file_has(service: Service, given: Given) -
             service.add_model(
                 "o",
                 "colours",
-                replace(given, anchors=["wood", "sea"], anchor_lines=lines, images=None),
+                replace(
+                    given, anchors=["wood", "sea"], anchor_lines=lines, images=None
+                ),
                 "ann",
             )
 
@@ -133,11 +155,20 @@ def test_a_model_without_labels_or_without_anchors(
 def test_pictures_are_found_under_every_spelling_of_their_class(
     service: Service, given: Given, tmp_path: Path
 ) -> None:
-    for folder, colour in (("red", (220, 30, 30)), ("RED", (220, 30, 30)), ("blue", (30, 60, 220))):
+    for folder, colour in (
+        ("red", (220, 30, 30)),
+        ("RED", (220, 30, 30)),
+        ("blue", (30, 60, 220)),
+    ):
         (tmp_path / folder).mkdir()
-        Image.fromarray(np.full((8, 8, 3), colour, np.uint8)).save(tmp_path / folder / "1.png")
+        Image.fromarray(np.full((8, 8, 3), colour, np.uint8)).save(
+            tmp_path / folder / "1.png"
+        )
     service.add_model(
-        "n", "colours", replace(given, labels=[*NAMES, "RED"], images=str(tmp_path)), "ann"
+        "n",
+        "colours",
+        replace(given, labels=[*NAMES, "RED"], images=str(tmp_path)),
+        "ann",
     )
     assert service.models.show("n")["labels_merged"][0]["kept"] == "red"
     assert service.evaluate("n", str(tmp_path))["metrics"]["on"] == "3 labelled images"
@@ -155,7 +186,12 @@ class Short(Colours):
 
 def test_texts_that_are_cut_to_the_same_are_refused_with_both() -> None:
     encoder = Encoder(Short("colours"))
-    names = ["red", "blue and rather long, with a hat", "green", "blue and rather long, with a dog"]
+    names = [
+        "red",
+        "blue and rather long, with a hat",
+        "green",
+        "blue and rather long, with a dog",
+    ]
     with pytest.raises(Usage) as error:
         read_apart(encoder, names, [1, 4, 5, 9], phrases.TEMPLATES, None, silent)
     assert "with a hat' (line 4)" in str(error.value)
@@ -171,7 +207,8 @@ def test_twins_are_found_wherever_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["hot\u200bdog", "\u200ehotdog\u200f", "hot\u00addog", "\u200dhot\ufeffdog"]
+    "typed",
+    ["hot\u200bdog", "\u200ehotdog\u200f", "hot\u00addog", "\u200dhot\ufeffdog"],
 )
 def test_what_cannot_be_seen_makes_no_other_name(typed: str) -> None:
     assert phrases.spelled(typed) == "hotdog"
@@ -181,8 +218,12 @@ def test_joiners_within_a_phrase_belong_to_it() -> None:
     assert phrases.spelled("می\u200cخواهم") == "می\u200cخواهم"
 
 
-@pytest.mark.parametrize("typed", ["\u200b", " \u00ad\ufeff", "\u200d\u200e", "\u00a0", "\u0301"])
-def test_a_name_of_nothing_that_can_be_seen_is_none(typed: str, service: Service) -> None:
+@pytest.mark.parametrize(
+    "typed", ["\u200b", " \u00ad\ufeff", "\u200d\u200e", "\u00a0", "\u0301"]
+)
+def test_a_name_of_nothing_that_can_be_seen_is_none(
+    typed: str, service: Service
+) -> None:
     for options in (ForgetOptions([typed]), ForgetOptions(["red"], aliases=[typed])):
         with pytest.raises(Usage, match=r"an empty (concept|alias)"):
             service.requests.forget("m", options, "ann")

@@ -80,7 +80,9 @@ def library() -> str | None:
         "-c",
         "import os; print(os.environ['LD_PRELOAD'])",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False
+    )
     place = done.stdout.strip().replace("libfaketime.so", "libfaketimeMT.so")
     return place if done.returncode == 0 and "faketime" in place else None
 
@@ -109,7 +111,9 @@ class Home:
         (site / "month_plugin.py").write_text(PLUGIN, encoding="utf-8")
         about = "Metadata-Version: 2.1\nName: month\nVersion: 1.0\n"
         (info / "METADATA").write_text(about, encoding="utf-8")
-        (info / "entry_points.txt").write_text("[govd]\nflaky = month_plugin\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(
+            "[govd]\nflaky = month_plugin\n", encoding="utf-8"
+        )
         self.environment = {
             **os.environ,
             "GOVD_HOME": str(self.home),
@@ -179,7 +183,11 @@ class Home:
                 text=True,
             )
         self.until(self._announced, STARTS_SECONDS, "the daemon is not there")
-        self.until(lambda: self.get("/healthz") is not None, STARTS_SECONDS, "it does not answer")
+        self.until(
+            lambda: self.get("/healthz") is not None,
+            STARTS_SECONDS,
+            "it does not answer",
+        )
 
     def _announced(self) -> bool:
         assert self.process is not None
@@ -226,7 +234,9 @@ class Home:
             timeout=300,
             check=False,
         )
-        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == code, (
+            f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def typed(self, *words: str) -> Any:
@@ -239,7 +249,9 @@ class Home:
     def get(self, path: str, token: str = "", **query: Any) -> Any:
         """What a GET answers; None where nobody answers."""
         try:
-            answer = self.http.get(f"{self.url}{path}", headers=self._bearer(token), params=query)
+            answer = self.http.get(
+                f"{self.url}{path}", headers=self._bearer(token), params=query
+            )
         except httpx.TransportError:
             return None
         assert answer.status_code == 200, f"{path}: {answer.text}"
@@ -247,7 +259,9 @@ class Home:
 
     def post(self, path: str, body: Any, token: str = "") -> tuple[int, Any]:
         """Status and answer of a POST."""
-        answer = self.http.post(f"{self.url}{path}", headers=self._bearer(token), json=body)
+        answer = self.http.post(
+            f"{self.url}{path}", headers=self._bearer(token), json=body
+        )
         return answer.status_code, answer.json()
 
     def _bearer(self, token: str) -> dict[str, str]:

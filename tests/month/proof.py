@@ -78,7 +78,9 @@ class Proof:
             self._policy(entry)
         elif kind == "request.file":
             said = entry["payload"]
-            self.subjects[subject] = Subject(entry["actor"], said["kind"], said.get("reverts"))
+            self.subjects[subject] = Subject(
+                entry["actor"], said["kind"], said.get("reverts")
+            )
             self._check_thawed(entry)
         elif noun == "request" and subject in self.subjects:
             self._request(entry, self.subjects[subject])
@@ -91,7 +93,11 @@ class Proof:
 
     def _people(self, entry: Entry) -> None:
         kind, subject, said = entry["kind"], str(entry["subject"]), entry["payload"]
-        who = "owner" if subject.casefold() == "owner" else f"principal:{subject.casefold()}"
+        who = (
+            "owner"
+            if subject.casefold() == "owner"
+            else f"principal:{subject.casefold()}"
+        )
         if kind in ("principal.add", "principal.update"):
             self.given[who] = set(said["roles"])
         elif kind == "principal.remove":
@@ -105,7 +111,9 @@ class Proof:
     def roles(self, who: str) -> set[str]:
         """The roles that somebody has by the entries so far."""
         held = {role for holder, role in self.tokens.values() if holder == who}
-        return held | self.given.get(who, set()) | ({"owner"} if who == "owner" else set())
+        return (
+            held | self.given.get(who, set()) | ({"owner"} if who == "owner" else set())
+        )
 
     # -- policies
 
@@ -146,12 +154,18 @@ class Proof:
         subject = self.subjects[str(entry["subject"])]
         wanted = self._asked(moment)
         if moment == subject.first and subject.looked_at:  # those that came after it
-            wanted = {d: m for d, m in wanted.items() if m == "enforce" and d not in subject.asked}
+            wanted = {
+                d: m
+                for d, m in wanted.items()
+                if m == "enforce" and d not in subject.asked
+            }
         if told != wanted:
             self._fault(entry, f"to be asked were {wanted}, not {told}")
         subject.fresh.append(entry)
         if moment == subject.first:
-            subject.asked |= {digest for digest, mode in told.items() if mode == "enforce"}
+            subject.asked |= {
+                digest for digest, mode in told.items() if mode == "enforce"
+            }
 
     # -- requests
 
@@ -195,7 +209,11 @@ class Proof:
     def _check_people(self, entry: Entry, subject: Subject, who: str | None) -> None:
         for name, vote in subject.votes.items():
             said, is_new = vote["payload"], vote in subject.fresh
-            needs, decision, moment = said.get("needs"), said["decision"], said["moment"]
+            needs, decision, moment = (
+                said.get("needs"),
+                said["decision"],
+                said["moment"],
+            )
             if decision == "deny" and (is_new or moment in FIRST):
                 self._fault(entry, f"{name} denied it")
             elif decision == "wait" and not needs and (moment in FIRST or is_new):
@@ -212,18 +230,27 @@ class Proof:
         return {
             who
             for who, roles in subject.approvals
-            if (role is None or role in roles) and not (needs.get("not_filer") and who == filer)
+            if (role is None or role in roles)
+            and not (needs.get("not_filer") and who == filer)
         }
 
     def _check_votes(self, entry: Entry, subject: Subject) -> None:
         """Each enforced policy that was asked just now and said something has voted so; and what is
         approved was said to all of them.
         """
-        enforced = {d for d, mode in self._asked(subject.first).items() if mode == "enforce"}
+        enforced = {
+            d for d, mode in self._asked(subject.first).items() if mode == "enforce"
+        }
         if entry["kind"] == "request.approve" and enforced - subject.asked:
-            names = sorted(self.policies[digest]["name"] for digest in enforced - subject.asked)
+            names = sorted(
+                self.policies[digest]["name"] for digest in enforced - subject.asked
+            )
             self._fault(entry, f"{', '.join(names)} were not asked")
-        voted = {e["payload"].get("digest"): e for e in subject.fresh if "policy" in e["payload"]}
+        voted = {
+            e["payload"].get("digest"): e
+            for e in subject.fresh
+            if "policy" in e["payload"]
+        }
         for decision in subject.fresh:
             for outcome in decision["payload"].get("outcomes", ()):
                 counts = outcome["mode"] == "enforce" and outcome["effect"] in (
@@ -232,8 +259,12 @@ class Proof:
                     "wait",
                 )
                 vote = voted.get(outcome["digest"])
-                if counts and (vote is None or vote["payload"]["decision"] != outcome["effect"]):
-                    self._fault(entry, f"{outcome['policy']} has no vote {outcome['effect']}")
+                if counts and (
+                    vote is None or vote["payload"]["decision"] != outcome["effect"]
+                ):
+                    self._fault(
+                        entry, f"{outcome['policy']} has no vote {outcome['effect']}"
+                    )
 
     def _published(self, entry: Entry, subject: Subject) -> None:
         if not subject.approved:

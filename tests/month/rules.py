@@ -92,7 +92,9 @@ class Rules:
 
     # -- what happens
 
-    def file(self, concept: str, filer: str, now: datetime, basis: str = "", key: str = "") -> Case:
+    def file(
+        self, concept: str, filer: str, now: datetime, basis: str = "", key: str = ""
+    ) -> Case:
         """A forget is filed; what follows is for `settle`."""
         if any(c.concept == concept and self._stands(c) for c in self.all()):
             raise Refused(f"{concept} is wanted already")
@@ -102,7 +104,11 @@ class Rules:
         """A revert is filed."""
         if case.held:
             raise Refused("it is held")
-        if case.of is not None or case.state != IN_FORCE or self.leaving(case) is not None:
+        if (
+            case.of is not None
+            or case.state != IN_FORCE
+            or self.leaving(case) is not None
+        ):
             raise Refused("it is not in force, or on its way out")
         revert = Case(key or self._key(), case.concept, filer, now, of=case)
         return self._filed(revert)
@@ -120,7 +126,9 @@ class Rules:
             case.state = WAITING if case.held else DENIED
             return
         case.asks.update(late)
-        case.asks.update({name: needs for name, needs in asks.items() if needs is not None})
+        case.asks.update(
+            {name: needs for name, needs in asks.items() if needs is not None}
+        )
         blocked = any(needs is None for needs in asks.values())
         if not blocked and not self.unmet(case):
             case.state = "approved"
@@ -138,7 +146,11 @@ class Rules:
         """It is looked at anew: what was approved counts no more."""
         if case.state != WAITING:
             raise Refused(f"it is {case.state}")
-        expiry = {name: needs for name, needs in case.asks.items() if name.startswith("expire/")}
+        expiry = {
+            name: needs
+            for name, needs in case.asks.items()
+            if name.startswith("expire/")
+        }
         case.state, case.asks, case.approvals, case.frozen = "filed", expiry, [], False
 
     def hold(self, case: Case) -> None:
@@ -172,7 +184,11 @@ class Rules:
         """What is due by itself: the reverts of what has expired, by the rules asked then."""
         filed = []
         for case in [] if self.frozen else self.all():
-            expired = case.state == IN_FORCE and case.expires is not None and case.expires <= now
+            expired = (
+                case.state == IN_FORCE
+                and case.expires is not None
+                and case.expires <= now
+            )
             if expired and not case.held and self.leaving(case) is None:
                 filed += self._expired(case, now)
         return filed
@@ -193,7 +209,9 @@ class Rules:
             revert.asks[f"expire/{rule.name}"] = rule.needs
         return [revert]
 
-    def feed(self, name: str, rows: list[tuple[str, str]], now: datetime, whole: bool) -> None:
+    def feed(
+        self, name: str, rows: list[tuple[str, str]], now: datetime, whole: bool
+    ) -> None:
         """A feed brings its document anew: rows of a concept and a basis. What it lacks is taken
         back, unless a row (`whole` is false) cannot be read: it might be that one.
         """
@@ -212,13 +230,16 @@ class Rules:
         for case in self.all():
             leaving = self.leaving(case)
             is_own = leaving is not None and leaving.filer == actor and not leaving.held
-            if leaving is not None and is_own and case.concept in places:  # its row is back
+            # its row is back
+            if leaving is not None and is_own and case.concept in places:
                 self.withdraw(leaving)
                 case.was_reverted_by = ""  # gone once more, it is asked once more
         for row in rows:
             known = self.filed_by_feed.get(row)
             is_fresh = known is None or known.taken_back_by == actor
-            if is_fresh and not any(c.concept == row[0] and self._stands(c) for c in self.all()):
+            if is_fresh and not any(
+                c.concept == row[0] and self._stands(c) for c in self.all()
+            ):
                 self.filed_by_feed[row] = self.file(row[0], actor, now, row[1])
         for case in gone if whole else []:
             self._taken_back(case, actor, now)
@@ -299,12 +320,16 @@ class Rules:
 
     def _of(self, moment: str) -> list[Rule]:
         names = sorted(self.enforced)
-        return [self.rules[name] for name in names if moment in self.rules[name].moments]
+        return [
+            self.rules[name] for name in names if moment in self.rules[name].moments
+        ]
 
     def _allowed(self, case: Case) -> bool:
         """Whether a rule approves it by itself."""
         of_moment = self._of(case.first)
-        return any(r.effect == "allow" and r.meaning(self, case, case.filer) for r in of_moment)
+        return any(
+            r.effect == "allow" and r.meaning(self, case, case.filer) for r in of_moment
+        )
 
     def _late(self, case: Case) -> dict[str, Needs] | None:
         """Who is waited for by rules that were enforced since it was looked at; None: denied."""
@@ -313,9 +338,13 @@ class Rules:
         true = [rule for rule in rules if rule.meaning(self, case, case.filer)]
         if any(rule.effect == "deny" for rule in true):
             return None
-        return {r.name: r.needs for r in true if r.effect == "wait" and r.needs is not None}
+        return {
+            r.name: r.needs for r in true if r.effect == "wait" and r.needs is not None
+        }
 
-    def _asks(self, moment: str, case: Case, who: str) -> dict[str, Needs | None] | None:
+    def _asks(
+        self, moment: str, case: Case, who: str
+    ) -> dict[str, Needs | None] | None:
         """Who is waited for; None: it is denied."""
         asks: dict[str, Needs | None] = {}
         if self.failing:

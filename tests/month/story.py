@@ -46,7 +46,14 @@ class Story:
             self.home.typed("principal", "add", name, *given)
             self.rules.roles[f"principal:{name}"] = {*roles, "operator"}
             for number in (1, 2):
-                options = ("--role", "operator", "--name", f"{name}-{number}", "--principal", name)
+                options = (
+                    "--role",
+                    "operator",
+                    "--name",
+                    f"{name}-{number}",
+                    "--principal",
+                    name,
+                )
                 token = self.home.typed("token", "create", *options)["token"]
                 self.tokens.setdefault(f"principal:{name}", []).append(token)
         for rule in RULES:
@@ -57,7 +64,9 @@ class Story:
         words = ("--model", "mini", "--missing", "revert", "--every", "1h")
         self.home.govd("feed", "add", FEED, str(self.home.lists), *words)
 
-    def _done(self, path: str, body: Any, who: str = OWNER, second: bool = False) -> Any:
+    def _done(
+        self, path: str, body: Any, who: str = OWNER, second: bool = False
+    ) -> Any:
         """The answer of a POST that is not refused."""
         status, told = self.home.post(path, body, self._token(who, second))
         assert status in (200, 201, 202), f"{path}: {told}"
@@ -77,7 +86,9 @@ class Story:
         case = self.rules.file(concept, who, self.home.now, basis)
         if who == OWNER:
             words = ("--basis", basis) if basis else ()
-            return self._named(case, self.home.govd("forget", concept, "--model", "mini", *words))
+            return self._named(
+                case, self.home.govd("forget", concept, "--model", "mini", *words)
+            )
         body = {"model": "mini", "concepts": [concept], "basis": basis}
         return self._named(case, self._done("/v1/requests", body, who))
 
@@ -91,7 +102,9 @@ class Story:
             return None
         return self._named(revert, self._done(path, {"reason": "back"}, who))
 
-    def decide(self, event: str, case: Case, who: str, second_token: bool = False) -> None:
+    def decide(
+        self, event: str, case: Case, who: str, second_token: bool = False
+    ) -> None:
         """Approve, reject, withdraw, retry, hold or release; or it is refused."""
         path, body = f"/v1/requests/{case.key}/{event}", {"reason": f"{event} by {who}"}
         try:
@@ -106,7 +119,9 @@ class Story:
 
     def _refused(self, path: str, body: Any, who: str) -> None:
         status, told = self.home.post(path, body, self._token(who))
-        assert status in (403, 409), f"{path} is {status}, and should be refused: {told}"
+        assert status in (403, 409), (
+            f"{path} is {status}, and should be refused: {told}"
+        )
 
     def _token(self, who: str, second: bool = False) -> str:
         return "" if who == OWNER else self.tokens[who][int(second)]
@@ -121,7 +136,9 @@ class Story:
         self.rules.unfreeze()
         return self.home.govd("policy", "unfreeze")["meanwhile"]
 
-    def put_list(self, rows: list[tuple[str, str]], bad: str = "", twice: bool = False) -> None:
+    def put_list(
+        self, rows: list[tuple[str, str]], bad: str = "", twice: bool = False
+    ) -> None:
         """The nightly list is there, whole at once: rows, perhaps one that cannot be read, perhaps
         each twice.
         """
@@ -151,7 +168,9 @@ class Story:
         def has_run() -> bool:
             return int(self.home.get(f"/v1/feeds/{FEED}")["runs"]) >= self.runs
 
-        self.home.until(has_run, SETTLES_SECONDS, f"the feed has not run {self.runs} times")
+        self.home.until(
+            has_run, SETTLES_SECONDS, f"the feed has not run {self.runs} times"
+        )
         assert int(self.home.get(f"/v1/feeds/{FEED}")["runs"]) == self.runs
 
     # -- time
@@ -193,7 +212,9 @@ class Story:
             if key not in by_id
         ]
         differences += [
-            f"{i}: nobody wanted it: {r}" for i, r in by_id.items() if i not in self.rules.cases
+            f"{i}: nobody wanted it: {r}"
+            for i, r in by_id.items()
+            if i not in self.rules.cases
         ]
         for key, case in self.rules.cases.items():
             if key in by_id:
@@ -205,17 +226,23 @@ class Story:
         actor = str(request["filed_by"]).partition("@")[0]
         for case in self.rules.all():
             of = None if case.of is None else case.of.key
-            is_same = case.concept == request["concepts"][0]["name"] and case.filer == actor
+            is_same = (
+                case.concept == request["concepts"][0]["name"] and case.filer == actor
+            )
             if case.key.startswith("case-") and is_same and of == request["reverts"]:
                 self._named(case, request)
                 return
 
     def _named(self, case: Case, request: Any) -> Case:
-        self.rules.rename(case, request["id"], datetime.fromisoformat(request["filed_at"]))
+        self.rules.rename(
+            case, request["id"], datetime.fromisoformat(request["filed_at"])
+        )
         return case
 
     def _compared(self, case: Case, request: Any) -> list[str]:
-        told = f"{case.concept} {case.basis} of {case.filer} ({request['state_reason']})"
+        told = (
+            f"{case.concept} {case.basis} of {case.filer} ({request['state_reason']})"
+        )
         differences = []
         if request["state"] != case.state:
             differences.append(f"{told} is {request['state']}, not {case.state}")
@@ -223,7 +250,9 @@ class Story:
             differences.append(f"{told} is held, or not: {request['held']}")
         expires = "" if case.expires is None else case.expires.isoformat()[:26]
         if (request["expires_at"] or "")[:26] != expires:
-            differences.append(f"{told} expires at {request['expires_at']}, not {expires}")
+            differences.append(
+                f"{told} expires at {request['expires_at']}, not {expires}"
+            )
         if case.state == WAITING == request["state"]:
             differences += self._why(case, request, told)
         return differences

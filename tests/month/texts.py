@@ -135,7 +135,8 @@ effect: {{wait: {{n: 1, not: filer}}}}
 message: many on one day
 """,
     lambda world, case, who: (
-        who.startswith("principal:") and world.filed_within(case, timedelta(days=1)) >= MOST_A_DAY
+        who.startswith("principal:")
+        and world.filed_within(case, timedelta(days=1)) >= MOST_A_DAY
     ),
     "wait",
     Needs(1, None, True),

@@ -16,7 +16,12 @@ from govd.models.embeddings import Known
 from govd.types import ModelFacts
 from govd_clip.checkpoint import checkpoint_files, sha256
 
-FILES = ("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json")
+FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
 PROJECTIONS = ("text_projection.weight", "visual_projection.weight")
 SEED = 1
 
@@ -39,7 +44,9 @@ def turned(mini: Path, folder: Path) -> NDArray[np.float32]:
     gauss = np.random.default_rng(SEED).normal(size=(dim, dim))
     turn = np.linalg.qr(gauss)[0].astype(np.float32)
     for name in PROJECTIONS:
-        weights[name] = (turn @ weights[name].astype(np.float32)).astype(weights[name].dtype)
+        weights[name] = (turn @ weights[name].astype(np.float32)).astype(
+            weights[name].dtype
+        )
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     facts = _facts(folder, dim)
     known = Known.read(mini / "embeddings.safetensors", _facts(mini, dim))

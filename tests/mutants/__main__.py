@@ -46,9 +46,15 @@ class Results:
 
     def read(self) -> list[Result]:
         """One result a change, in the order in which they were first tried."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        lines = (
+            self.path.read_text(encoding="utf-8").splitlines()
+            if self.path.exists()
+            else []
+        )
         results = [json.loads(line) for line in lines]
-        return list({(result["mutant"], result["start"]): result for result in results}.values())
+        return list(
+            {(result["mutant"], result["start"]): result for result in results}.values()
+        )
 
     def add(self, result: Result) -> None:
         with self.path.open("a", encoding="utf-8") as file:
@@ -56,18 +62,24 @@ class Results:
         print(f"{result['outcome']:9}{result['mutant']}  [{result['by']}]", flush=True)
 
 
-def drawn(tree: Path, rooms: list[str], sample: int, seed: int) -> list[tuple[str, Mutant]]:
+def drawn(
+    tree: Path, rooms: list[str], sample: int, seed: int
+) -> list[tuple[str, Mutant]]:
     """As many mutants of each room, in turns, so that a run that ends early has some of each."""
     columns = []
     for room in rooms:
         possible = possible_mutants(tree, room)
         print(f"{room}: {len(possible)} changes are possible")
-        mutants = random.Random(f"{seed} {room}").sample(possible, min(sample, len(possible)))
+        mutants = random.Random(f"{seed} {room}").sample(
+            possible, min(sample, len(possible))
+        )
         columns.append([(room, mutant) for mutant in mutants])
     return [pair for pair in chain.from_iterable(zip_longest(*columns)) if pair]
 
 
-def within_budget(tests: list[str], costs: Mapping[str, float], budget: float) -> Iterator[str]:
+def within_budget(
+    tests: list[str], costs: Mapping[str, float], budget: float
+) -> Iterator[str]:
     """The first tests that together cost no more seconds than `budget`; one at least."""
     spent = 0.0
     for test in tests:
@@ -101,7 +113,9 @@ def sampled(options: argparse.Namespace, results: Results) -> None:
         for result in results.read()
         if not (options.further and result["outcome"] == "survived" and result["left"])
     }
-    for room, mutant in drawn(tree, options.room or list(ROOMS), options.sample, options.seed):
+    for room, mutant in drawn(
+        tree, options.room or list(ROOMS), options.sample, options.seed
+    ):
         if (str(mutant), mutant.start) in done:
             continue
         if time.monotonic() - began > 60 * options.minutes:
@@ -159,10 +173,14 @@ def print_counts(results: list[Result]) -> None:
         if result["outcome"] != "killed":
             tests = f"{result['tests']} of {result['tests'] + result['left']} tests"
             print(f"{result['outcome']:9}{result['mutant']}  ({tests})")
-    print(f"\n{'room':12}{'tried':>7}{'killed':>8}{'survived':>10}{'late':>6}{'noticed':>9}")
+    print(
+        f"\n{'room':12}{'tried':>7}{'killed':>8}{'survived':>10}{'late':>6}{'noticed':>9}"
+    )
     for room in (*ROOMS, ""):
         counts = Counter(
-            result["outcome"] for result in results if not room or result["room"] == room
+            result["outcome"]
+            for result in results
+            if not room or result["room"] == room
         )
         if total := counts.total():
             noticed = 100 * (counts["killed"] + counts["late"]) / total
@@ -180,10 +198,29 @@ def main(arguments: list[str] | None = None) -> int:
     add("--sample", type=int, default=84, help="how many changes of each room to try")
     add("--seed", type=int, default=1)
     add("--room", choices=ROOMS, action="append", help="only this one; may be repeated")
-    add("--budget", type=float, default=25.0, help="seconds that the tests of a change may cost")
-    add("--minutes", type=float, default=600.0, help="begin no further change after this time")
-    add("--further", action="store_true", help="also what survived before all its tests were run")
-    add("--survivors", nargs="+", metavar="TESTS", help="try what survived with these tests")
+    add(
+        "--budget",
+        type=float,
+        default=25.0,
+        help="seconds that the tests of a change may cost",
+    )
+    add(
+        "--minutes",
+        type=float,
+        default=600.0,
+        help="begin no further change after this time",
+    )
+    add(
+        "--further",
+        action="store_true",
+        help="also what survived before all its tests were run",
+    )
+    add(
+        "--survivors",
+        nargs="+",
+        metavar="TESTS",
+        help="try what survived with these tests",
+    )
     add("--work", type=Path, default=Path(tempfile.gettempdir()) / "govd-mutants")
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)

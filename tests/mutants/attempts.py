@@ -22,8 +22,21 @@ import pytest
 from tests.mutants.covered import QUICK, environment
 
 FOREIGN: Final = (
-    *("numpy", "sqlalchemy.dialects.sqlite", "pydantic", "fastapi", "uvicorn", "httpx", "typer"),
-    *("PIL.Image", "cryptography.hazmat.primitives.asymmetric.ed25519", "pytest", "sqlglot"),
+    *(
+        "numpy",
+        "sqlalchemy.dialects.sqlite",
+        "pydantic",
+        "fastapi",
+        "uvicorn",
+        "httpx",
+        "typer",
+    ),
+    *(
+        "PIL.Image",
+        "cryptography.hazmat.primitives.asymmetric.ed25519",
+        "pytest",
+        "sqlglot",
+    ),
 )
 """Imported once; nothing of govd is among them."""
 IMPORTED: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -92,7 +105,9 @@ def attempt(tree: Path, tests: Sequence[str], seconds: float) -> Attempt:
     took = round(time.monotonic() - began, 1)
     if reason:
         return Attempt("killed", reason, took)
-    if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+    if status is None or (
+        os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+    ):
         return Attempt("late", LATE, took)
     match os.waitstatus_to_exitcode(status):
         case pytest.ExitCode.OK:
@@ -119,7 +134,9 @@ def _ended(child: int, deadline: float) -> int | None:
     return status
 
 
-def _run(tree: Path, tests: Sequence[str], seconds: float, folder: Path, failure: Path) -> None:
+def _run(
+    tree: Path, tests: Sequence[str], seconds: float, folder: Path, failure: Path
+) -> None:
     """The child: never returns."""
     try:
         os.setsid()
@@ -131,12 +148,19 @@ def _run(tree: Path, tests: Sequence[str], seconds: float, folder: Path, failure
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         os.environ.update(environment(tree) | {"PYTHONDONTWRITEBYTECODE": "1"})
         os.chdir(tree)
-        sys.path[:] = [*(str(tree / part) for part in ("", "backends", "plugins")), *sys.path]
+        sys.path[:] = [
+            *(str(tree / part) for part in ("", "backends", "plugins")),
+            *sys.path,
+        ]
         sys.dont_write_bytecode = True
-        for module in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        for module in [
+            name for name in sys.modules if name.partition(".")[0] == "tests"
+        ]:
             del sys.modules[module]
         places = (f"--basetemp={folder}/tests", f"--rootdir={tree}")
-        code = pytest.main(["-x", *QUICK, *IMPORTED, *places, *tests], plugins=[_Failures(failure)])
+        code = pytest.main(
+            ["-x", *QUICK, *IMPORTED, *places, *tests], plugins=[_Failures(failure)]
+        )
         os._exit(int(code))
     finally:
         os._exit(UNSTARTED)

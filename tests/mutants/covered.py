@@ -55,14 +55,32 @@ def measure(tree: Path, folder: Path) -> None:
             "COVERAGE_FILE": str(folder / f"{name}.cov"),
             "GOVD_TEST_COSTS": str(folder / f"{name}.json"),
         }
-        coverage = ("--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report=")
+        coverage = (
+            "--cov",
+            f"--cov-config={settings}",
+            "--cov-context=test",
+            "--cov-report=",
+        )
         warnings = ("-W", "default::coverage.exceptions.CoverageWarning")
         plugins = ("-p", "tests.mutants.recording")
-        command = (sys.executable, "-m", "pytest", tests, *QUICK, *coverage, *warnings, *plugins)
+        command = (
+            sys.executable,
+            "-m",
+            "pytest",
+            tests,
+            *QUICK,
+            *coverage,
+            *warnings,
+            *plugins,
+        )
         log = (folder / f"{name}.log").open("w", encoding="utf-8")
         with log:
             subprocess.run(
-                command, cwd=tree, env=environment(tree) | variables, stdout=log, check=False
+                command,
+                cwd=tree,
+                env=environment(tree) | variables,
+                stdout=log,
+                check=False,
             )
 
 
@@ -98,7 +116,10 @@ class Covered:
     def breadth(self) -> Counter[str]:
         """How many lines each test runs."""
         return Counter(
-            test for lines in self.tests.values() for tests in lines.values() for test in tests
+            test
+            for lines in self.tests.values()
+            for tests in lines.values()
+            for test in tests
         )
 
     def of(self, mutant: Mutant) -> list[str]:
@@ -133,11 +154,18 @@ class Covered:
             statement = _innermost(tree, mutant, ast.stmt)
             assert statement is not None
             last = _head_ends(statement)
-            return _union(lines, mutant.lines) or _union(lines, range(statement.lineno, last + 1))
+            return _union(lines, mutant.lines) or _union(
+                lines, range(statement.lineno, last + 1)
+            )
         for node in tree.body:
             last = node.end_lineno or node.lineno
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno <= mutant.line <= last:
-                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if (
+                isinstance(node, ast.Assign | ast.AnnAssign)
+                and node.lineno <= mutant.line <= last
+            ):
+                target = (
+                    node.targets[0] if isinstance(node, ast.Assign) else node.target
+                )
                 if tests := self._naming(ast.unparse(target)):
                     return tests
         return set[str]().union(*lines.values())

@@ -18,7 +18,9 @@ PASSED: Final[set[str]] = set()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+def pytest_runtest_protocol(
+    item: pytest.Item,
+) -> Generator[None, bool | None, bool | None]:
     began = time.process_time()
     outcome = yield
     seconds = round(time.process_time() - began, 4)

@@ -71,5 +71,7 @@ def possible_mutants(tree: Path, room: str) -> list[Mutant]:
     """Every change that can be made to the files of a room, in their order. `tree` is the copy."""
     paths = sorted((tree / "govd" / room).rglob("*.py"))
     return [
-        mutant for path in paths for mutant in mutants_of(path.relative_to(tree), path.read_bytes())
+        mutant
+        for path in paths
+        for mutant in mutants_of(path.relative_to(tree), path.read_bytes())
     ]

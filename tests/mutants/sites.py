@@ -29,7 +29,14 @@ SWAPPED: Final[dict[type[ast.AST], type[ast.AST]]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
-DROPPED: Final = (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Break)
+DROPPED: Final = (
+    ast.Expr,
+    ast.Assign,
+    ast.AugAssign,
+    ast.Raise,
+    ast.Continue,
+    ast.Break,
+)
 """Statements in whose place `pass` can stand."""
 UNHEARD: Final = ("log.",)
 """What is only logged: nobody tests the words."""
@@ -58,7 +65,9 @@ class Mutant:
         return source[: self.start] + self.after.encode() + source[self.end :]
 
     def __str__(self) -> str:
-        before, after = (" ".join(text.split())[:90] for text in (self.before, self.after))
+        before, after = (
+            " ".join(text.split())[:90] for text in (self.before, self.after)
+        )
         return f"{self.path}:{self.line}: {before}  ->  {after}"
 
 
@@ -115,7 +124,10 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
         node is parent.returns or node in parent.decorator_list
     ):
         return True
-    if isinstance(parent, ast.ClassDef) and node in (*parent.decorator_list, *parent.bases):
+    if isinstance(parent, ast.ClassDef) and node in (
+        *parent.decorator_list,
+        *parent.bases,
+    ):
         return True
     if isinstance(parent, ast.AnnAssign) and node is parent.annotation:
         return True
@@ -123,10 +135,14 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
         return True
     if isinstance(node, ast.keyword) and node.arg == "strict":
         return True
-    if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("logging.getLogger"):
+    if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(
+        "logging.getLogger"
+    ):
         return True
     if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant) or ast.unparse(node.value).startswith(UNHEARD)
+        return isinstance(node.value, ast.Constant) or ast.unparse(
+            node.value
+        ).startswith(UNHEARD)
     return False
 
 

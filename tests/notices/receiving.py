@@ -42,7 +42,9 @@ class Webhook:
 
 
 @contextmanager
-def webhook(context: ssl.SSLContext | None = None, **answers: object) -> Iterator[Webhook]:
+def webhook(
+    context: ssl.SSLContext | None = None, **answers: object
+) -> Iterator[Webhook]:
     """A webhook while it lasts, over TLS with a `context`; what hangs is let go at its end."""
     receiver = Webhook(**answers)  # type: ignore[arg-type]
 

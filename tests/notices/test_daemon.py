@@ -35,7 +35,9 @@ class Running:
 
     def govd(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "govd", *words, "--home", str(self.home)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def end(self) -> float:
         """SIGTERM; the seconds that it took."""
@@ -47,7 +49,16 @@ class Running:
 
 @contextmanager
 def running(home: Path) -> Iterator[Running]:
-    command = [sys.executable, "-m", "govd", "serve", "--port", "0", "--home", str(home)]
+    command = [
+        sys.executable,
+        "-m",
+        "govd",
+        "serve",
+        "--port",
+        "0",
+        "--home",
+        str(home),
+    ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             until(lambda: _listens(home, process))
@@ -62,7 +73,9 @@ def _listens(home: Path, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None
     try:
         announced = json.loads((home / "daemon.json").read_text())
-        with govd.connect(announced["url"], (home / "token").read_text().strip()) as daemon:
+        with govd.connect(
+            announced["url"], (home / "token").read_text().strip()
+        ) as daemon:
             return bool(announced["pid"] == process.pid and daemon.status())
     except (OSError, ValueError, govd.errors.GovdError):
         return False
@@ -98,16 +111,24 @@ def test_a_receiver_that_hangs_delays_neither_another_nor_the_end(folder: Path) 
         assert len(slow.ids) == 1
 
 
-def test_what_was_sent_and_not_noted_is_sent_again_with_the_same_id(folder: Path) -> None:
+def test_what_was_sent_and_not_noted_is_sent_again_with_the_same_id(
+    folder: Path,
+) -> None:
     """The process is killed, really, between what a receiver takes and its entry."""
     with webhook() as receiver:
-        with running(folder) as daemon, govd.connect(daemon.url, daemon.token) as client:
+        with (
+            running(folder) as daemon,
+            govd.connect(daemon.url, daemon.token) as client,
+        ):
             client.add_notice(receiver.url, ["token.*"], name="shop")
             deadly(receiver, daemon.process.pid)
             client.create_token("reader", "ann")
             daemon.process.wait(PATIENCE_SECONDS)
         receiver.behave = None
-        with running(folder) as daemon, govd.connect(daemon.url, daemon.token) as client:
+        with (
+            running(folder) as daemon,
+            govd.connect(daemon.url, daemon.token) as client,
+        ):
             until(lambda: client.notice_history("shop"))
             (past,) = client.notice_history("shop")
     assert receiver.ids == [past["id"]] * 2
@@ -128,9 +149,16 @@ def test_the_commands_are_those_of_a_home_without_a_daemon(folder: Path) -> None
         secret_file = folder.parent / "secret"
         secret_file.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
         done = daemon.govd(
-            "notice", "add", receiver.url, "--on", "token.*", "model.*",
-            "--secret-file", str(secret_file), "--json",
-        )  # fmt: skip
+            "notice",
+            "add",
+            receiver.url,
+            "--on",
+            "token.*",
+            "model.*",
+            "--secret-file",
+            str(secret_file),
+            "--json",
+        )
         added = json.loads(done.stdout)
         assert (added["name"], added["on"]) == ("127.0.0.1", ["token.*", "model.*"])
         assert "secret" not in added
@@ -139,7 +167,9 @@ def test_the_commands_are_those_of_a_home_without_a_daemon(folder: Path) -> None
         daemon.govd("token", "create", "--role", "reader", "--name", "ann")
         until(lambda: "failed" in daemon.govd("notice", "list").stdout)
         assert "govd notice retry 127.0.0.1" in daemon.govd("status").stdout
-        assert "govd notice retry 127.0.0.1" in " ".join(daemon.govd("doctor").stdout.split())
+        assert "govd notice retry 127.0.0.1" in " ".join(
+            daemon.govd("doctor").stdout.split()
+        )
         failed = daemon.govd("notice", "retry", "127.0.0.1")
         assert failed.returncode == 1
         receiver.status = 200

@@ -16,13 +16,23 @@ FILED = "2027-03-01T12:00:00.000000Z"
 
 
 def request(state: str = "waiting", **fields: object) -> Request:
-    whole = {"id": "r1", "kind": "forget", "model": "m", "state": state, "filed_at": FILED}
+    whole = {
+        "id": "r1",
+        "kind": "forget",
+        "model": "m",
+        "state": state,
+        "filed_at": FILED,
+    }
     return Request.from_json({"due_at": None, "expires_at": None, **whole, **fields})
 
 
-def told(one: Request, *days_later: float, days: tuple[int, ...] = (7, 1)) -> list[object]:
+def told(
+    one: Request, *days_later: float, days: tuple[int, ...] = (7, 1)
+) -> list[object]:
     """For each moment, in days after the filing, what is near: kind and days."""
-    looks = [near([one], days, 30, NOON + timedelta(days=later)) for later in days_later]
+    looks = [
+        near([one], days, 30, NOON + timedelta(days=later)) for later in days_later
+    ]
     return [[(n.kind, n.days) for n in look] for look in looks]
 
 
@@ -45,7 +55,14 @@ def test_its_own_date_goes_before_that_of_the_settings() -> None:
 
 
 def test_what_is_served_or_decided_is_due_no_more() -> None:
-    for state in ("in_force", "denied", "withdrawn", "rejected", "reverted", "subsumed"):
+    for state in (
+        "in_force",
+        "denied",
+        "withdrawn",
+        "rejected",
+        "reverted",
+        "subsumed",
+    ):
         assert told(request(state), 29) == [[]]
     assert told(request(served_at=FILED), 29) == [[]]
     assert told(request(kind="revert"), 29) == [[]]
@@ -64,8 +81,12 @@ def sent(receiver: Webhook) -> list[tuple[str, object]]:
     return [(document["type"], document["data"]["days"]) for document in documents]
 
 
-def test_dates_are_told_once_each_and_anew_when_they_are_moved(service: Service) -> None:
-    options = ForgetOptions(concepts=("red",), due="2027-06-30", private=True, reason="Ms Example")
+def test_dates_are_told_once_each_and_anew_when_they_are_moved(
+    service: Service,
+) -> None:
+    options = ForgetOptions(
+        concepts=("red",), due="2027-06-30", private=True, reason="Ms Example"
+    )
     forget = str(service.forget("m", options, "owner")["id"])
     sending = service.notices.sending
 
@@ -75,7 +96,13 @@ def test_dates_are_told_once_each_and_anew_when_they_are_moved(service: Service)
 
     with webhook() as receiver:
         add(service, receiver.url, "deadline", days=(14, 2))
-        for day in ("2027-06-01", "2027-06-18", "2027-06-18", "2027-06-20", "2027-06-29"):
+        for day in (
+            "2027-06-01",
+            "2027-06-18",
+            "2027-06-18",
+            "2027-06-20",
+            "2027-06-29",
+        ):
             at(day)
         assert sent(receiver) == [("deadline", 14), ("deadline", 2)]
         document = json.loads(receiver.bodies[0])
@@ -92,12 +119,16 @@ def test_dates_are_told_once_each_and_anew_when_they_are_moved(service: Service)
         assert len(receiver.bodies) == 2
 
 
-def test_a_date_that_came_near_while_nobody_looked_is_told_once(service: Service) -> None:
+def test_a_date_that_came_near_while_nobody_looked_is_told_once(
+    service: Service,
+) -> None:
     service.forget("m", ForgetOptions(concepts=("red",), due="2027-06-30"), "owner")
     with webhook() as receiver:
         add(service, receiver.url, "*", name="all", days=(30, 7, 1))
         for _ in range(2):
-            service.notices.sending.look(datetime(2027, 6, 30, 1, tzinfo=UTC), fresh=True)
+            service.notices.sending.look(
+                datetime(2027, 6, 30, 1, tzinfo=UTC), fresh=True
+            )
             assert service.notices.sending.wait(10)
         assert sent(receiver) == [("deadline", 1)]
 
@@ -126,7 +157,9 @@ class Clock:
 LATER = Outcome(Verdict.LATER, 500, "HTTP 500")
 
 
-def test_pauses_grow_and_are_measured_by_a_clock_that_no_date_moves(service: Service) -> None:
+def test_pauses_grow_and_are_measured_by_a_clock_that_no_date_moves(
+    service: Service,
+) -> None:
     clock = Clock()
     attempts = Attempts(service.core.home.folder / "pauses", clock)
     pauses = []
@@ -147,13 +180,19 @@ def test_pauses_grow_and_are_measured_by_a_clock_that_no_date_moves(service: Ser
     assert attempts.head("shop") is None
 
 
-def test_a_new_start_goes_on_with_the_pause_whatever_the_date_is(service: Service) -> None:
+def test_a_new_start_goes_on_with_the_pause_whatever_the_date_is(
+    service: Service,
+) -> None:
     folder, clock = service.core.home.folder / "pauses", Clock()
     Attempts(folder, clock).failed("shop", "msg_1", LATER)
     file = folder / "attempts.json"
     for next_at, longest in (
         ("2001-01-01T00:00:00+00:00", 0),  # it is over
-        ("2999-01-01T00:00:00+00:00", 6),  # the date was set back: not longer than it was to be
+        # the date was set back: not longer than it was to be
+        (
+            "2999-01-01T00:00:00+00:00",
+            6,
+        ),
     ):
         heads = json.loads(file.read_text())
         heads["shop"]["next_at"] = next_at

@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[2]
 def client(office: Service) -> Iterator[TestClient]:
     """An owner's client."""
     headers = {"Authorization": f"Bearer {office.core.home.token()}"}
-    with TestClient(create_app(Context(office)), "http://localhost", headers=headers) as opened:
+    with TestClient(
+        create_app(Context(office)), "http://localhost", headers=headers
+    ) as opened:
         yield opened
 
 
@@ -68,7 +70,9 @@ def test_history_comes_in_pages(client: TestClient, office: Service) -> None:
         office.notices.sending.look(datetime.now(UTC))
         assert office.notices.sending.wait(10)
     first = client.get("/v1/notices/history", params={"limit": 3}).json()
-    rest = client.get("/v1/notices/history", params={"limit": 3, "after": first["next"]}).json()
+    rest = client.get(
+        "/v1/notices/history", params={"limit": 3, "after": first["next"]}
+    ).json()
     assert [one["kind"] for one in (*first["items"], *rest["items"])] == [
         "token.create",
         "token.create",
@@ -83,7 +87,9 @@ def test_history_comes_in_pages(client: TestClient, office: Service) -> None:
 def test_what_is_typed_without_a_daemon(govd: Shell) -> None:
     assert "Nobody is told" in govd("notice", "list").stdout
     with webhook(status=500) as receiver:
-        done = govd("notice", "add", "shop", receiver.url, "--on", "request.file,request.wait")
+        done = govd(
+            "notice", "add", "shop", receiver.url, "--on", "request.file,request.wait"
+        )
         assert done.exception is None, done.exception
         assert "secret: whsec_" in done.stdout
         assert "shown this once" in done.stdout
@@ -117,7 +123,9 @@ def test_what_is_typed_without_a_daemon(govd: Shell) -> None:
         (("https://a.example/", "--secret-file", "/no/such/file"), "cannot be read"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(govd: Shell, words: tuple[str, ...], what: str) -> None:
+def test_what_cannot_be_meant_is_refused(
+    govd: Shell, words: tuple[str, ...], what: str
+) -> None:
     fault = govd.refused("notice", "add", "--on", "request.*", *words)
     assert what in fault.message
     assert fault.exit_code == 2

@@ -77,13 +77,17 @@ def test_a_request_that_waits_says_so_in_the_subject(service: Service) -> None:
         service.close()
         with open_service(service.core.home.folder) as again:
             add(again, "mailto:legal@example.org", "request.*", name="legal")
-            options = ForgetOptions(concepts=("red",), private=True, reason="Ms Example\nasked")
+            options = ForgetOptions(
+                concepts=("red",), private=True, reason="Ms Example\nasked"
+            )
             with sent(again):
                 forget = again.forget("m", options, "owner")["id"]
                 again.reconcile()
             texts = [parsed(mail) for mail in server.mails]
     subjects = [text["Subject"] for text in texts]
-    assert any(s.startswith(f"govd: request {forget} waits: a person must") for s in subjects)
+    assert any(
+        s.startswith(f"govd: request {forget} waits: a person must") for s in subjects
+    )
     whole = "".join(f"{text['Subject']} {text.get_content()}" for text in texts)
     assert "Example" not in whole
     assert "red" not in whole.replace("request", "").split()
@@ -95,7 +99,9 @@ def test_no_header_can_be_smuggled_in(start: Start) -> None:
     add(service, "mailto:legal@example.org", "model.*", name="legal")
     payload = {"reason": "x\r\nBcc: evil@example.org\r\n\r\nhello"}
     with sent(service):
-        service.core.desk.append([Draft("model.add", "m", "ann\r\nX-Evil: 1", "m", payload)])
+        service.core.desk.append(
+            [Draft("model.add", "m", "ann\r\nX-Evil: 1", "m", payload)]
+        )
     mail = parsed(server.mails[0])
     assert mail["Bcc"] is None
     assert mail["X-Evil"] is None
@@ -151,6 +157,8 @@ def test_mail_needs_a_server_and_has_no_secret(office: Service, start: Start) ->
     for options in ({"secret": secret}, {"format": "cloudevents"}):
         with pytest.raises(Usage, match="for people"):
             add(service, "mailto:legal@example.org", "token.*", **options)
-    assert "secret" not in add(service, "mailto:legal@example.org", "token.*", name="legal")
+    assert "secret" not in add(
+        service, "mailto:legal@example.org", "token.*", name="legal"
+    )
     with pytest.raises(Usage, match="not signed"):
         service.notices.renew_secret("legal", "owner")

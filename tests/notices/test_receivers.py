@@ -57,7 +57,11 @@ def test_a_bad_address_is_refused(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "shown", "name"),
     [
-        ("https://Hooks.Example.org/a?b=c", "https://hooks.example.org", "hooks.example.org"),
+        (
+            "https://Hooks.Example.org/a?b=c",
+            "https://hooks.example.org",
+            "hooks.example.org",
+        ),
         ("https://example.org:8443/", "https://example.org:8443", "example.org"),
         ("http://localhost:80/x", "http://localhost:80", "localhost"),
         ("http://[::1]:80/x", "http://[::1]:80", "1"),
@@ -65,7 +69,9 @@ def test_a_bad_address_is_refused(address: str) -> None:
         ("MAILTO:ann+x@example.org", "mailto:ann+x@example.org", "ann-x-example.org"),
     ],
 )
-def test_an_address_shows_no_path_and_makes_a_name(address: str, shown: str, name: str) -> None:
+def test_an_address_shows_no_path_and_makes_a_name(
+    address: str, shown: str, name: str
+) -> None:
     parsed = address_of(address)
     assert (parsed.shown, parsed.name) == (shown, name)
 
@@ -128,7 +134,9 @@ def test_names_are_made_and_the_same_is_not_told_twice(office: Service) -> None:
         add(office, "https://example.org/x", "token.*")
     with pytest.raises(Conflict, match="org already"):
         add(office, "https://other.example.org/", "token.*", name="example.org")
-    assert add(office, "https://example.org/x", "token.*", name="twice")["name"] == "twice"
+    assert (
+        add(office, "https://example.org/x", "token.*", name="twice")["name"] == "twice"
+    )
     assert [one["name"] for one in office.notices.all()] == [
         "example.org",
         "example.org-2",
@@ -137,7 +145,9 @@ def test_names_are_made_and_the_same_is_not_told_twice(office: Service) -> None:
     ]
 
 
-def test_neither_secret_nor_path_is_in_the_ledger(office: Service, folder: Path) -> None:
+def test_neither_secret_nor_path_is_in_the_ledger(
+    office: Service, folder: Path
+) -> None:
     """A path is often a secret itself: who knows it may post there."""
     made = add(office, "https://example.org/T00/B00/private?token=private", "token.*")
     given = add(office, "https://example.org/y", "token.*", secret=SECRET, name="given")
@@ -184,7 +194,8 @@ def test_a_home_that_is_opened_anew_knows_its_receivers(folder: Path) -> None:
             add(service, receiver.url, "model.*", name="gone")
             service.notices.remove("gone", "owner")
             happens(service)
-        (folder / "notices" / "gone.key").write_text("{}")  # a crash before it was forgotten
+        # a crash before it was forgotten
+        (folder / "notices" / "gone.key").write_text("{}")
         with open_service(folder) as service:
             assert not (folder / "notices" / "gone.key").exists()
             done, left = service.notices.send_due(datetime.now(UTC))
@@ -212,7 +223,9 @@ def test_a_backup_has_the_secrets(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again" / "notices" / "shop.key").stat().st_mode & 0o077 == 0
 
 
-def test_doctor_and_status_say_who_is_not_told(office: Service, folder: Path, tell: Tell) -> None:
+def test_doctor_and_status_say_who_is_not_told(
+    office: Service, folder: Path, tell: Tell
+) -> None:
     with webhook(status=410) as receiver:
         add(office, receiver.url, "token.*", name="shop")
         add(office, receiver.url, "model.*", name="open")
@@ -254,8 +267,13 @@ def test_history_is_paged_from_the_newest(office: Service, tell: Tell) -> None:
         tell()
     past = office.notices.history()
     assert len(past) == 6
-    assert [one["entry"] for one in past] == sorted((one["entry"] for one in past), reverse=True)
-    assert office.notices.history("shop", 2) == [p for p in past if p["receiver"] == "shop"][:2]
+    assert [one["entry"] for one in past] == sorted(
+        (one["entry"] for one in past), reverse=True
+    )
+    assert (
+        office.notices.history("shop", 2)
+        == [p for p in past if p["receiver"] == "shop"][:2]
+    )
     assert office.notices.history(limit=100, after=past[2]["entry"]) == past[3:]
     with pytest.raises(NotFound):
         office.notices.history("nobody")
@@ -265,7 +283,8 @@ def test_the_trail_of_a_request_says_who_was_told_of_it(service: Service) -> Non
     with webhook() as receiver:
         add(service, receiver.url, "request.file", "revision.publish", name="shop")
         red, blue = (
-            service.forget("m", ForgetOptions(concepts=(name,)), "ann") for name in ("red", "blue")
+            service.forget("m", ForgetOptions(concepts=(name,)), "ann")
+            for name in ("red", "blue")
         )
         service.reconcile()
         service.notices.send_due(datetime.now(UTC))
@@ -274,7 +293,9 @@ def test_the_trail_of_a_request_says_who_was_told_of_it(service: Service) -> Non
         service.reconcile()
         service.notices.send_due(datetime.now(UTC))
     trail = service.audit.trail(str(blue["id"]))
-    told = [line["what"] for line in trail["timeline"] if line["kind"].startswith("notice.")]
+    told = [
+        line["what"] for line in trail["timeline"] if line["kind"].startswith("notice.")
+    ]
     filed = f"request.file of {blue['id']} (entry {blue['seq']})"
     assert told[0] == f"shop was told of {filed}"
     assert all(str(red["id"]) not in what for what in told)

@@ -14,7 +14,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 
 from govd.errors import MachineFault, VerificationFailed
@@ -28,7 +32,11 @@ from tests.notices.receiving import add, drip, hang, happens, kinds, webhook
 
 # the example of the specification (standardwebhooks.com) and of its libraries' tests
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-MESSAGE, TIMESTAMP, BODY = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+MESSAGE, TIMESTAMP, BODY = (
+    "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    1614265330,
+    b'{"test": 2432232314}',
+)
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -120,11 +128,17 @@ def test_no_notice_of_a_private_request_says_what_is_private(service: Service) -
         service.notices.sending.look(datetime.now(UTC))
         assert service.notices.sending.wait(60)
         told = {json.loads(body)["type"] for body in receiver.bodies}
-    assert {"request.file", "request.hold", "revision.publish", "request.revert"} <= told
+    assert {
+        "request.file",
+        "request.hold",
+        "revision.publish",
+        "request.revert",
+    } <= told
     for body in receiver.bodies:
         assert b"crimson" not in body
         assert b"Example" not in body
-        if b"revision.evaluate" not in body:  # figures of all labels, of which it is one
+        # figures of all labels, of which it is one
+        if b"revision.evaluate" not in body:
             assert b'"red"' not in body
 
 
@@ -140,7 +154,9 @@ def test_a_large_entry_is_told_without_its_payload(office: Service, tell: Tell) 
     assert data["left_out"]["payload_bytes"] > 20_000
 
 
-def test_what_fails_is_tried_again_with_the_same_id_and_body(office: Service, tell: Tell) -> None:
+def test_what_fails_is_tried_again_with_the_same_id_and_body(
+    office: Service, tell: Tell
+) -> None:
     with webhook(status=500) as receiver:
         added = add(office, receiver.url, "token.*", name="shop")
         happens(office, "ann")
@@ -196,11 +212,16 @@ def test_who_hangs_is_cut_off(office: Service, tell: Tell, behaviour: object) ->
         tell()
         assert time.monotonic() - began < 5
         (shown,) = office.notices.failing()
-        assert (shown["name"], shown["trouble"][:22]) == ("slow", "no answer within 0.5 s")
+        assert (shown["name"], shown["trouble"][:22]) == (
+            "slow",
+            "no answer within 0.5 s",
+        )
         assert len(quick.ids) == 1
 
 
-def test_who_is_gone_is_told_nothing_until_somebody_says_so(office: Service, tell: Tell) -> None:
+def test_who_is_gone_is_told_nothing_until_somebody_says_so(
+    office: Service, tell: Tell
+) -> None:
     with webhook(status=410) as receiver:
         add(office, receiver.url, "token.*", name="shop")
         happens(office, "ann")
@@ -215,10 +236,16 @@ def test_who_is_gone_is_told_nothing_until_somebody_says_so(office: Service, tel
         shown = office.notices.retry("shop", "owner")
         assert (shown["state"], shown["due"], shown["sent"]) == ("active", 0, 2)
         assert receiver.ids[0] == receiver.ids[1]
-    assert [past["state"] for past in office.notices.history()] == ["sent", "sent", "failed"]
+    assert [past["state"] for past in office.notices.history()] == [
+        "sent",
+        "sent",
+        "failed",
+    ]
 
 
-def test_what_is_refused_as_it_is_holds_up_nothing_else(office: Service, tell: Tell) -> None:
+def test_what_is_refused_as_it_is_holds_up_nothing_else(
+    office: Service, tell: Tell
+) -> None:
     with webhook(status=400) as receiver:
         add(office, receiver.url, "token.*", name="shop")
         happens(office, "ann")
@@ -230,7 +257,11 @@ def test_what_is_refused_as_it_is_holds_up_nothing_else(office: Service, tell: T
         shown = office.notices.show("shop")
         assert (shown["state"], shown["sent"], shown["due"]) == ("active", 1, 0)
         bob, ann = office.notices.history()
-        assert (ann["state"], ann["attempts"], ann["reason"]) == ("failed", 3, "HTTP 400")
+        assert (ann["state"], ann["attempts"], ann["reason"]) == (
+            "failed",
+            3,
+            "HTTP 400",
+        )
         shown = office.notices.retry(ann["id"][:12], "owner")
         assert (shown["sent"], shown["due"]) == (2, 0)
         assert receiver.ids == [ann["id"], ann["id"], ann["id"], bob["id"], ann["id"]]
@@ -250,7 +281,9 @@ def test_nothing_listens_there(office: Service, tell: Tell) -> None:
         add(office, receiver.url, "token.*", name="shop")
     happens(office)
     tell()
-    assert office.notices.failing()[0]["trouble"].startswith("nothing listens there; 1 attempt")
+    assert office.notices.failing()[0]["trouble"].startswith(
+        "nothing listens there; 1 attempt"
+    )
 
 
 def test_a_test_is_sent_at_once_and_tells_of_nothing(office: Service) -> None:
@@ -260,13 +293,19 @@ def test_a_test_is_sent_at_once_and_tells_of_nothing(office: Service) -> None:
         assert receiver.checked(added["secret"]) == receiver.ids
         receiver.status = 503
         outcome = office.notices.test("shop", "owner")
-        assert (outcome["sent"], outcome["status"], outcome["reason"]) == (False, 503, "HTTP 503")
+        assert (outcome["sent"], outcome["status"], outcome["reason"]) == (
+            False,
+            503,
+            "HTTP 503",
+        )
     assert json.loads(receiver.bodies[0])["type"] == "test"
     assert kinds(office) == ["notice.add", "notice.send"]
     assert office.notices.show("shop")["trouble"] == ""
 
 
-def test_a_secret_that_is_renewed_signs_beside_the_one_before(office: Service, tell: Tell) -> None:
+def test_a_secret_that_is_renewed_signs_beside_the_one_before(
+    office: Service, tell: Tell
+) -> None:
     with webhook() as receiver:
         old = add(office, receiver.url, "token.*", name="shop")["secret"]
         new = office.notices.renew_secret("shop", "owner")["secret"]
@@ -283,8 +322,12 @@ def test_a_secret_that_is_renewed_signs_beside_the_one_before(office: Service, t
         assert kept.signing(datetime.now(UTC) + timedelta(hours=25)) == [SECRET]
 
 
-def test_the_function_of_the_manual_checks_what_is_sent(office: Service, tell: Tell) -> None:
-    page = (Path(__file__).parents[2] / "govd" / "OPERATIONS.md").read_text(encoding="utf-8")
+def test_the_function_of_the_manual_checks_what_is_sent(
+    office: Service, tell: Tell
+) -> None:
+    page = (Path(__file__).parents[2] / "govd" / "OPERATIONS.md").read_text(
+        encoding="utf-8"
+    )
     (code,) = re.findall(r"```python\n(# check_webhook\.py\n.*?)```", page, re.S)
     manual: dict[str, Any] = {}
     exec(code, manual)
@@ -319,7 +362,10 @@ def certified(folder: Path) -> ssl.SSLContext:
         .not_valid_before(today - timedelta(days=1))
         .not_valid_after(today + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            ),
+            False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
@@ -340,7 +386,9 @@ def test_tls_wants_a_certificate_that_is_trusted(
         added = add(office, receiver.url, "token.*", name="shop")
         happens(office)
         tell()
-        assert "its certificate is not trusted" in office.notices.failing()[0]["trouble"]
+        assert (
+            "its certificate is not trusted" in office.notices.failing()[0]["trouble"]
+        )
         assert receiver.ids == []
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         tell(at_once=True)
@@ -382,5 +430,10 @@ def test_what_was_told_is_said_in_the_log_in_words(office: Service, tell: Tell) 
     sentences = [sentence_of(entry) for entry in office.core.desk.ledger.entries()]
     about = office.notices.history()[1]["subject"]
     assert f"shop was told of token.create of {about} (entry {seq})" in sentences
-    assert sentences[-1].endswith("wants no notices any more, and is told nothing any more")
-    assert any(s.startswith("shop is told of token.* from now on, at http://") for s in sentences)
+    assert sentences[-1].endswith(
+        "wants no notices any more, and is told nothing any more"
+    )
+    assert any(
+        s.startswith("shop is told of token.* from now on, at http://")
+        for s in sentences
+    )

@@ -19,7 +19,9 @@ def served(answer: Callable[[str, bytes], Answer]) -> Iterator[str]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            status, body = answer(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            status, body = answer(
+                self.path, self.rfile.read(int(self.headers["Content-Length"]))
+            )
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -19,8 +19,13 @@ THIRD = 2
 class DyingStore(NpyStore):
     """A file of vectors."""
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
-        written, died = self.path.with_suffix(".written"), self.path.with_suffix(".died")
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
+        written, died = (
+            self.path.with_suffix(".written"),
+            self.path.with_suffix(".died"),
+        )
         before = written.read_text().splitlines() if written.exists() else []
         if len(before) >= THIRD and not died.exists():
             died.write_text(portion.name)

@@ -32,21 +32,29 @@ def text_of(name: str, /, **values: str) -> str:
 
 def enforced(service: Service, name: str, /, **values: str) -> None:
     """A home in which a ready policy counts, and the bounds on costs hold nothing up."""
-    for bound in ("max_predicted_disagreement", "max_total_disagreement", "max_lost_elsewhere"):
+    for bound in (
+        "max_predicted_disagreement",
+        "max_total_disagreement",
+        "max_lost_elsewhere",
+    ):
         object.__setattr__(service.core.home.settings, bound, 1.0)
     given = {**NEEDED.get(name, {}), **values}
     added = service.policies.add_ready(name, given, "owner")
     service.policies.enforce(str(added["name"]), "owner", force=True, reason="a test")
 
 
-def filed(service: Service, actor: str = "principal:ann", /, **options: Json) -> Request:
+def filed(
+    service: Service, actor: str = "principal:ann", /, **options: Json
+) -> Request:
     """A forget as it stands once it was decided."""
     request = service.forget("m", ForgetOptions(**options), actor)
     service.reconcile()
     return service.requests.show(request.id)
 
 
-def answer(name: str, moment: str, seen: Mapping[str, Json], /, **values: str) -> Outcome:
+def answer(
+    name: str, moment: str, seen: Mapping[str, Json], /, **values: str
+) -> Outcome:
     """What a ready policy says to an input; what that does not say is missing."""
     text = text_of(name, **values)
     asked = Asked(name, text, read(text).digest, Mode.ENFORCE)

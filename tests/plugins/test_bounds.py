@@ -31,8 +31,14 @@ def vote(**figures: Any) -> Any:
 @pytest.mark.parametrize(
     ("figures", "words"),
     [
-        ({"disagreement": 0.06}, "disagreement of what is kept is 0.060, over the bound of 0.050"),
-        ({"total_disagreement": 0.21}, "with all that is in force, the predicted disagreement"),
+        (
+            {"disagreement": 0.06},
+            "disagreement of what is kept is 0.060, over the bound of 0.050",
+        ),
+        (
+            {"total_disagreement": 0.21},
+            "with all that is in force, the predicted disagreement",
+        ),
         (
             {"scope_share": 0.34},
             "the share of pictures that it is about is 0.340, over the bound of 0.200",
@@ -46,7 +52,10 @@ def vote(**figures: Any) -> Any:
             {"disagreement_high": 0.051},
             "disagreement of what is kept is at most 0.051, over the bound of 0.050",
         ),
-        ({"disagreement_high": 0.0500004}, "is at most 0.0500004, over the bound of 0.0500000"),
+        (
+            {"disagreement_high": 0.0500004},
+            "is at most 0.0500004, over the bound of 0.0500000",
+        ),
         (
             {"total_disagreement_high": 0.22},
             (
@@ -77,7 +86,8 @@ def test_a_class_that_may_be_lost_in_other_domains_waits() -> None:
     said = vote(costs={"elsewhere": lost})
     assert said.decision == "wait"
     assert (
-        "in other domains that may lose their name is 0.600, over the bound of 0.500" in said.reason
+        "in other domains that may lose their name is 0.600, over the bound of 0.500"
+        in said.reason
     )
     assert vote(costs={"elsewhere": {**lost, "high": 0.4}}).decision == "allow"
     assert vote(costs={"elsewhere": {**lost, "high": None}}).decision == "allow"
@@ -85,7 +95,9 @@ def test_a_class_that_may_be_lost_in_other_domains_waits() -> None:
 
 def test_without_a_pool_what_is_exact_goes_and_what_is_about_domains_waits() -> None:
     unmeasured: dict[str, Any] = {**FINE, "measured": False, "disagreement": 0.9}
-    domain = govd_vote("filed", {"domains": ["line"]}, unmeasured | {"by_theorem": False})
+    domain = govd_vote(
+        "filed", {"domains": ["line"]}, unmeasured | {"by_theorem": False}
+    )
     assert domain is not None
     assert (domain.decision, "not measured" in domain.reason) == ("wait", True)
     exact = govd_vote("filed", {"domains": []}, unmeasured | {"by_theorem": True})
@@ -119,7 +131,9 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(
     )
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", given, "ann")
-        domain = service.forget("m", ForgetOptions(all_concepts=True, domains=("dark",)), "ann")
+        domain = service.forget(
+            "m", ForgetOptions(all_concepts=True, domains=("dark",)), "ann"
+        )
         one = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
         service.reconcile()
         waiting = service.requests.show(domain["id"])
@@ -150,7 +164,9 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
     assert data is not None
     images, at = basis.thinned_pool()
     for concepts, domains in scopes:
-        options = ForgetOptions(concepts=concepts, domains=domains, all_concepts=not concepts)
+        options = ForgetOptions(
+            concepts=concepts, domains=domains, all_concepts=not concepts
+        )
         request = service.forget("m", options, "ann")
         service.reconcile()
         digest = service.requests.show(request["id"])["contribution"]
@@ -160,11 +176,16 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
             best = basis.labels[int(np.argmax(basis.tensors["labels"] @ image))]
             domain = basis.domains[int(basis.tensors["pool_domains"][at[i]])]
             assert pool[i] == (
-                (not concepts or best in concepts) and (not domains or domain in domains)
+                (not concepts or best in concepts)
+                and (not domains or domain in domains)
             )
         labelled = labelled_in_scope(basis, contribution, data)
         for i in range(len(data.vectors)):
-            name, domain = data.classes[data.class_of[i]], data.domains[data.domain_of[i]]
+            name, domain = (
+                data.classes[data.class_of[i]],
+                data.domains[data.domain_of[i]],
+            )
             assert labelled[i] == (
-                (not concepts or name in concepts) and (not domains or domain in domains)
+                (not concepts or name in concepts)
+                and (not domains or domain in domains)
             )

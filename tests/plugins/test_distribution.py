@@ -31,7 +31,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(EXAMPLE),
     ]
     done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return target
@@ -81,10 +85,15 @@ def test_backend_method_and_policy_of_a_third_party(
     )
     assert (request["state"], request["method"]) == ("in_force", "swap")
     govd(site, home, "forget", "grey", "--model", "m", "--method", "swap", code=1)
-    denied = json.loads(govd(site, home, "request", "list", "--state", "denied", "--json"))
+    denied = json.loads(
+        govd(site, home, "request", "list", "--state", "denied", "--json")
+    )
     (grey,) = denied
     votes = {v["policy"]: v for v in grey["votes"]}
-    assert (votes["example-policy"]["decision"], votes["example-policy"]["version"]) == (
+    assert (
+        votes["example-policy"]["decision"],
+        votes["example-policy"]["version"],
+    ) == (
         "deny",
         "1.0",
     )
@@ -94,19 +103,32 @@ def test_backend_method_and_policy_of_a_third_party(
     assert json.loads(govd(site, home, "audit", "verify", "--json"))["holds"] is True
 
 
-def test_two_plugins_that_claim_one_method_are_both_named(site: Path, tmp_path: Path) -> None:
+def test_two_plugins_that_claim_one_method_are_both_named(
+    site: Path, tmp_path: Path
+) -> None:
     second = tmp_path / "second"
     second.mkdir()
-    (second / "other_swap.py").write_text("from govd_example.method import govd_methods\n")
+    (second / "other_swap.py").write_text(
+        "from govd_example.method import govd_methods\n"
+    )
     info = second / "other-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[govd]\nother = other_swap\n")
     path = os.pathsep.join([str(second), str(site)])
-    environment = {**os.environ, "PYTHONPATH": path, "GOVD_HOME": str(tmp_path / "home")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "GOVD_HOME": str(tmp_path / "home"),
+    }
     command = [sys.executable, "-m", "govd", "model", "add", "m", "colours"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 4
     assert "swap" in done.stderr

@@ -43,10 +43,13 @@ from govd.web.context import Context
 from tests.conftest import POINTS
 
 TOP = Path(__file__).parents[2]
-HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("govd_")}
+HOOKS = {
+    name: hook for name, hook in vars(hookspecs).items() if name.startswith("govd_")
+}
 SHIPPED = ("backends", "plugins", "govd/methods", "tests/plugins/example")
 MORE = [
-    EntryPoint(f"example-{name}", f"govd_example.{name}", "govd") for name in ("store", "watcher")
+    EntryPoint(f"example-{name}", f"govd_example.{name}", "govd")
+    for name in ("store", "watcher")
 ]
 
 
@@ -63,7 +66,9 @@ def implemented(folder: str) -> set[str]:
         for path in (TOP / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
-        and any(isinstance(d, ast.Name) and d.id == "hookimpl" for d in node.decorator_list)
+        and any(
+            isinstance(d, ast.Name) and d.id == "hookimpl" for d in node.decorator_list
+        )
     }
 
 
@@ -142,7 +147,9 @@ def test_a_wait_says_what_it_needs_and_counts_by_who_approved_so_far(
     for who in ("principal:ann", "principal:bob", "principal:bob", "stray"):
         held = service.requests.decide(str(request["id"]), "approve", "seen", who)
         assert held["state"] == "waiting", who
-    done = service.requests.decide(str(request["id"]), "approve", "seen", "principal:carol")
+    done = service.requests.decide(
+        str(request["id"]), "approve", "seen", "principal:carol"
+    )
     assert done["state"] == "approved"
 
 
@@ -170,7 +177,15 @@ def test_roles_are_those_of_the_tokens_in_use_and_the_owners() -> None:
 
 
 @pytest.mark.parametrize(
-    "needs", [Needs(0), Needs(True), Needs(101), Needs(1, 7), Needs(1, None, "yes"), "two people"]
+    "needs",
+    [
+        Needs(0),
+        Needs(True),
+        Needs(101),
+        Needs(1, 7),
+        Needs(1, None, "yes"),
+        "two people",
+    ],
 )
 def test_a_need_that_is_none_is_nonsense(needs: object) -> None:
     with pytest.raises(Nonsense):
@@ -216,9 +231,14 @@ def test_a_contribution_of_a_third_party_is_used_where_it_has_a_shorter_way(
 def test_a_route_of_a_third_party_lies_below_x(service: Service) -> None:
     """`govd_routes`; a token is needed there as everywhere."""
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
-    with TestClient(create_app(Context(service)), "http://localhost", headers=headers) as client:
+    with TestClient(
+        create_app(Context(service)), "http://localhost", headers=headers
+    ) as client:
         assert client.get("/v1/x/colours").json() == {"m": 12}
-        assert client.get("/v1/x/colours", headers={"Authorization": ""}).status_code == 401
+        assert (
+            client.get("/v1/x/colours", headers={"Authorization": ""}).status_code
+            == 401
+        )
 
 
 def test_a_feed_of_a_third_party_files_and_is_answered(service: Service) -> None:
@@ -238,7 +258,9 @@ def test_a_feed_of_a_third_party_files_and_is_answered(service: Service) -> None
         "digest": run["digest"],
         "row": 1,
     }
-    assert service.feeds.run("seasons", april)["runs"] == [], "the cursor says that it was taken"
+    assert service.feeds.run("seasons", april)["runs"] == [], (
+        "the cursor says that it was taken"
+    )
     (run,) = service.feeds.run("seasons", june)["runs"]
     assert [missing["request"] for missing in run["missing"]] == [request.id]
     assert service.requests.show(request.id).state == "filed", "kept, and told"
@@ -281,7 +303,9 @@ def test_a_runner_of_a_third_party(service: Service) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     rows = np.random.default_rng(3).normal(size=(50, 8))
-    np.save(tmp_path / "vectors.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    np.save(
+        tmp_path / "vectors.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    )
     return tmp_path
 
 
@@ -294,7 +318,10 @@ def opened(service: Service, folder: Path) -> Store:
 
 def test_a_store_is_opened_by_its_address(service: Service, folder: Path) -> None:
     """`govd_open_store`."""
-    assert service.core.plugins.first("govd_open_store", url="other://x", secret="") is None
+    assert (
+        service.core.plugins.first("govd_open_store", url="other://x", secret="")
+        is None
+    )
     assert opened(service, folder).facts().rows == 50
     with pytest.raises(BadFile, match=r"vectors\.npy"):
         opened(service, folder / "none")

@@ -70,7 +70,10 @@ VOTES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "hangs": (hangs, "did not answer within"),
     "a bool": (lambda _: True, "bool in the place of a Vote"),
     "a text": (lambda _: "allow", "str in the place of a Vote"),
-    "another decision": (lambda _: Vote("perhaps", "hostile", ""), "none of allow, deny, wait"),  # type: ignore[arg-type]
+    "another decision": (
+        lambda _: Vote("perhaps", "hostile", ""),
+        "none of allow, deny, wait",
+    ),  # type: ignore[arg-type]
     "a text that claims to be all": (
         lambda _: Vote(Claims("yes"), "hostile", ""),
         "none of allow, deny, wait",
@@ -83,9 +86,18 @@ VOTES: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda _: Vote("allow", "hostile", "", {"x": math.nan}),
         "a number that is nan",
     ),
-    "an object": (lambda _: Vote("allow", "hostile", "", {"x": object()}), "JSON cannot say"),
-    "a huge integer": (lambda _: Vote("allow", "hostile", "", {"x": 10**400}), "an integer beyond"),
-    "huge": (lambda _: Vote("allow", "hostile", "", {"x": "y" * 10**6}), "values and characters"),
+    "an object": (
+        lambda _: Vote("allow", "hostile", "", {"x": object()}),
+        "JSON cannot say",
+    ),
+    "a huge integer": (
+        lambda _: Vote("allow", "hostile", "", {"x": 10**400}),
+        "an integer beyond",
+    ),
+    "huge": (
+        lambda _: Vote("allow", "hostile", "", {"x": "y" * 10**6}),
+        "values and characters",
+    ),
     "deep": (lambda _: Vote("allow", "hostile", "", {"x": DEEP}), "levels"),
     "renames a concept": (renames, "does not support item assignment"),
     "approves itself": (approves_itself, "does not support item assignment"),
@@ -105,7 +117,9 @@ def test_a_vote_of_that_kind_counts_as_wait_and_names_its_plugin(
     hostile.vote, reason = VOTES[kind]
     request = forget(service, "red")
     assert request["state"] == "waiting"
-    assert request["state_reason"].startswith("hostile: it failed: plugin hostile, govd_vote: ")
+    assert request["state_reason"].startswith(
+        "hostile: it failed: plugin hostile, govd_vote: "
+    )
     assert reason in request["state_reason"]
     assert request["concepts"] == [{"name": "red", "aliases": []}]
     (vote,) = [v for v in request["votes"] if v["policy"] == "hostile"]
@@ -118,7 +132,10 @@ def test_a_vote_is_recorded_under_its_plugins_name_not_what_it_calls_itself(
     service: Service, hostile: Hostile
 ) -> None:
     hostile.vote = lambda request: Vote(
-        "deny", "bounds", "never", {"concepts": request["concepts"], "share": np.float64(0.5)}
+        "deny",
+        "bounds",
+        "never",
+        {"concepts": request["concepts"], "share": np.float64(0.5)},
     )
     request = forget(service, "red")
     assert request["state"] == "denied"
@@ -134,7 +151,12 @@ def test_a_vote_is_recorded_under_its_plugins_name_not_what_it_calls_itself(
 
 
 @pytest.mark.parametrize(
-    "gate", [raising(SystemExit(1)), lambda _: Gate("yes", "g", ""), lambda r: r["metrics"].clear()]
+    "gate",
+    [
+        raising(SystemExit(1)),
+        lambda _: Gate("yes", "g", ""),
+        lambda r: r["metrics"].clear(),
+    ],
 )  # type: ignore[arg-type]
 def test_a_gate_of_that_kind_holds_the_revision_back_and_is_not_asked_at_every_look(
     service: Service, hostile: Hostile, gate: Callable[[Any], Any]
@@ -158,7 +180,11 @@ def test_a_gate_of_that_kind_holds_the_revision_back_and_is_not_asked_at_every_l
 def test_what_hangs_is_asked_no_more_and_its_threads_are_few(
     service: Service, hostile: Hostile
 ) -> None:
-    inside, most = set[int](), 0  # of this test alone: threads of another one may still sleep
+    # of this test alone: threads of another one may still sleep
+    inside, most = (
+        set[int](),
+        0,
+    )
 
     def stays(request: Any) -> Any:
         nonlocal most
@@ -210,7 +236,9 @@ def test_what_a_notice_raises_or_changes_changes_nothing(
     [
         (lambda spec: object(), "object in the place of a Contribution"),
         (
-            lambda spec: Contribution(spec, {"targets": np.full((3, 1), np.nan)}, {}, "0" * 64),
+            lambda spec: Contribution(
+                spec, {"targets": np.full((3, 1), np.nan)}, {}, "0" * 64
+            ),
             "not finite",
         ),
         (
@@ -267,7 +295,9 @@ def test_doctor_tells_which_plugin_failed_in_what_until_it_answers(
 def test_what_a_plugin_says_of_private_requests_is_kept_nowhere(
     service: Service, hostile: Hostile
 ) -> None:
-    hostile.contribute = lambda spec: (_ for _ in ()).throw(ValueError(spec.scope.concepts[0].name))
+    hostile.contribute = lambda spec: (_ for _ in ()).throw(
+        ValueError(spec.scope.concepts[0].name)
+    )
     service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
     kept = (service.core.home.folder / "plugin-failures.json").read_text()
@@ -283,7 +313,9 @@ def test_a_record_can_be_copied_and_then_changed(
     hostile.vote = lambda request: copies.append(changeable(request))
     forget(service, "red")
     copies[0]["concepts"][0]["name"] = "blue"
-    assert json.loads(json.dumps(copies[0]))["concepts"] == [{"name": "blue", "aliases": []}]
+    assert json.loads(json.dumps(copies[0]))["concepts"] == [
+        {"name": "blue", "aliases": []}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +336,9 @@ def test_a_model_that_encodes_nonsense_is_named_and_nothing_is_filed_in_its_name
 ) -> None:
     inner: Any = service.core.models.opened("m").model
     monkeypatch.setattr(
-        type(inner.inner), "encode_texts", lambda self, texts, progress=None: answer(texts)
+        type(inner.inner),
+        "encode_texts",
+        lambda self, texts, progress=None: answer(texts),
     )
     request = forget(service, "red", aliases=("scarlet",))
     assert request["state"] == "waiting"

@@ -32,9 +32,14 @@ def point(folder: Path, name: str, code: str) -> EntryPoint:
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN))
-def test_a_broken_plugin_is_named_and_the_rest_goes_on(written: Path, kind: str) -> None:
+def test_a_broken_plugin_is_named_and_the_rest_goes_on(
+    written: Path, kind: str
+) -> None:
     manager, found = load(
-        points=[point(written, kind, BROKEN[kind]), EntryPoint("bounds", "govd_bounds", "govd")]
+        points=[
+            point(written, kind, BROKEN[kind]),
+            EntryPoint("bounds", "govd_bounds", "govd"),
+        ]
     )
     faults = {p.name: p.fault for p in found}
     assert faults["bounds"] == ""
@@ -49,7 +54,12 @@ def test_one_that_raises_does_not_silence_the_others(written: Path) -> None:
         " ValueError(moment)"
     )
     asker = Asker(
-        *load(points=[EntryPoint("bounds", "govd_bounds", "govd"), point(written, "angry", code)])
+        *load(
+            points=[
+                EntryPoint("bounds", "govd_bounds", "govd"),
+                point(written, "angry", code),
+            ]
+        )
     )
     answers = dict(
         asker.each(
@@ -73,12 +83,18 @@ def test_a_disabled_plugin_is_not_imported(written: Path) -> None:
 
 
 @pytest.mark.parametrize(("predicted", "decision"), [(0.2, "wait"), (0.05, "allow")])
-def test_over_the_bound_waits_for_a_person_with_the_figure(predicted: float, decision: str) -> None:
-    vote = govd_bounds.govd_vote(moment="filed", request={}, predicted={"disagreement": predicted})
+def test_over_the_bound_waits_for_a_person_with_the_figure(
+    predicted: float, decision: str
+) -> None:
+    vote = govd_bounds.govd_vote(
+        moment="filed", request={}, predicted={"disagreement": predicted}
+    )
     assert vote is not None
     assert vote.decision == decision
     assert f"{predicted:.3f}" in vote.reason
     assert (
-        govd_bounds.govd_vote(moment="revert", request={}, predicted={"disagreement": predicted})
+        govd_bounds.govd_vote(
+            moment="revert", request={}, predicted={"disagreement": predicted}
+        )
         is None
     )

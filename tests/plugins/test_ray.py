@@ -56,13 +56,22 @@ MEMORY_BYTES = 80 * 2**20
 def address() -> Iterator[str]:
     """The head of a cluster of two nodes, with one processor each."""
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    node = {"num_cpus": 1, "object_store_memory": MEMORY_BYTES, "include_dashboard": False}
+    node = {
+        "num_cpus": 1,
+        "object_store_memory": MEMORY_BYTES,
+        "include_dashboard": False,
+    }
     with (
         # sockets below it have short paths
-        tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(
+            prefix="ray", dir="/tmp", ignore_cleanup_errors=True
+        ) as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(TOP), str(TOP / "tests/plugins/example")]))
+        patch.setenv(
+            "PYTHONPATH",
+            os.pathsep.join([str(TOP), str(TOP / "tests/plugins/example")]),
+        )
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_TMPDIR", folder)
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
@@ -77,7 +86,9 @@ def address() -> Iterator[str]:
 def home(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -> Path:
     """A home with a model `m` that has forgotten red."""
     folder = tmp_path_factory.mktemp("ray") / "home"
-    given = Given(labels=NAMES, domains=conftest.DOMAINS, images=str(pictures), pool=str(pool))
+    given = Given(
+        labels=NAMES, domains=conftest.DOMAINS, images=str(pictures), pool=str(pool)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins, "found_entry_points", lambda: POINTS)
         folder.mkdir()
@@ -157,14 +168,18 @@ def test_a_worker_that_is_killed_loses_nothing_and_patches_nothing_twice(
     assert (store["last"]["patched"], store["last"]["faults"]) == (240, [])
     assert path.read_bytes() == expected
     killed = path.with_suffix(".died").read_text()
-    written = [line.split() for line in path.with_suffix(".written").read_text().splitlines()]
+    written = [
+        line.split() for line in path.with_suffix(".written").read_text().splitlines()
+    ]
     assert len({worker for worker, _ in written}) > 1
     portions = [portion for _, portion in written]
     assert len(portions) == len(set(portions)) == 240 / ROWS
     assert killed in portions
 
 
-def test_what_a_worker_finds_wrong_is_the_stores_fault(address: str, at: Opens, path: Path) -> None:
+def test_what_a_worker_finds_wrong_is_the_stores_fault(
+    address: str, at: Opens, path: Path
+) -> None:
     rows = np.load(path)
     rows[100] *= 2
     np.save(path, rows)
@@ -176,7 +191,9 @@ def test_what_a_worker_finds_wrong_is_the_stores_fault(address: str, at: Opens, 
     assert path.read_bytes() == before
 
 
-def test_a_cluster_that_is_not_there_leaves_the_store_as_it_is(at: Opens, path: Path) -> None:
+def test_a_cluster_that_is_not_there_leaves_the_store_as_it_is(
+    at: Opens, path: Path
+) -> None:
     before = path.read_bytes()
     service = at("127.0.0.1:9")
     store = patched(service, "shop", path.as_uri())
@@ -187,7 +204,11 @@ def test_a_cluster_that_is_not_there_leaves_the_store_as_it_is(at: Opens, path: 
 
 
 def test_a_folder_is_encoded_by_workers_as_here(
-    address: str, at: Opens, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    address: str,
+    at: Opens,
+    tmp_path: Path,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(embeddings, "MANY", 16)
     folder = tmp_path / "images"
@@ -196,7 +217,10 @@ def test_a_folder_is_encoded_by_workers_as_here(
     broken.write_bytes(b"no picture")
     service = at(address)
     model = service.core.models.opened("m").model
-    here, there = Encoder(model), Encoder(model, None, ahead_of(service.core.plugins, model))
+    here, there = (
+        Encoder(model),
+        Encoder(model, None, ahead_of(service.core.plugins, model)),
+    )
     expected, left_out = read_images(folder, here, conftest.DOMAINS, silent)
     data, left_out_there = read_images(folder, there, conftest.DOMAINS, silent)
     assert np.array_equal(data.vectors, expected.vectors)
@@ -227,12 +251,16 @@ def test_a_model_that_workers_do_not_have_is_asked_here(
 def test_workers_that_die_again_and_again_are_a_fault(address: str, at: Opens) -> None:
     with (
         batch_runner(at(address).core.plugins) as runner,
-        pytest.raises(MachineFault, match="3 workers were lost with the same piece of work"),
+        pytest.raises(
+            MachineFault, match="3 workers were lost with the same piece of work"
+        ),
     ):
         list(runner.map_batches(os._exit, [1]))
 
 
-def test_a_cluster_that_goes_away_in_the_middle_is_told(address: str, at: Opens) -> None:
+def test_a_cluster_that_goes_away_in_the_middle_is_told(
+    address: str, at: Opens
+) -> None:
     with batch_runner(at(address).core.plugins) as runner:
         assert isinstance(runner, Guided)
         answers = iter(runner.map_batches(abs, [-1, -2, -3]))

@@ -56,10 +56,19 @@ def test_the_plugin_of_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     labels.write_text("red\ngreen\nblue\nyellow\nambulance\n", encoding="utf-8")
 
     def govd(*words: str) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(site), "GOVD_HOME": str(tmp_path / "home")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(site),
+            "GOVD_HOME": str(tmp_path / "home"),
+        }
         command = [sys.executable, "-m", "govd", *words]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -74,7 +83,9 @@ def test_the_plugin_of_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     request = json.loads(govd("forget", "ambulance", "--model", "m", "--json"))
     assert request["state"] == "waiting"
     assert any(
-        v["policy"] == "protected" and v["decision"] == "wait" and v["inputs"]["version"] == "1"
+        v["policy"] == "protected"
+        and v["decision"] == "wait"
+        and v["inputs"]["version"] == "1"
         for v in request["votes"]
     )
     others = json.loads(govd("forget", "red", "--model", "m", "--json"))["votes"]

@@ -66,10 +66,16 @@ def test_a_name_on_legal_s_list_waits_however_it_is_spelled(
     assert request["state"] == state
     if state == "waiting":
         assert "legal-hold: it names, or may name" in request["state_reason"]
-        assert request["votes"][-1]["needs"] == {"n": 1, "role": "legal", "not_filer": False}
+        assert request["votes"][-1]["needs"] == {
+            "n": 1,
+            "role": "legal",
+            "not_filer": False,
+        }
 
 
-def test_what_was_forgotten_before_is_not_brought_back_without_legal(service: Service) -> None:
+def test_what_was_forgotten_before_is_not_brought_back_without_legal(
+    service: Service,
+) -> None:
     forget = filed(service, concepts=("red",))
     enforced(service, "legal-hold")
     revert = service.revert(forget.id, "a mistake", "principal:ann")
@@ -119,9 +125,16 @@ def test_a_region_has_its_tickets_and_its_legal_bases(
 
 
 def test_a_region_s_private_request_waits_whatever_the_effect(service: Service) -> None:
-    enforced(service, "region", region="^m$", effect="deny", basis="^licence$", ticket="^T-")
-    assert filed(service, concepts=("red",), ticket="T-1", basis="licence")["state"] == "in_force"
+    enforced(
+        service, "region", region="^m$", effect="deny", basis="^licence$", ticket="^T-"
+    )
+    assert (
+        filed(service, concepts=("red",), ticket="T-1", basis="licence")["state"]
+        == "in_force"
+    )
     assert filed(service, concepts=("blue",), ticket="T-1")["state"] == "denied"
-    hidden = filed(service, concepts=("green",), ticket="T-1", basis="licence", private=True)
+    hidden = filed(
+        service, concepts=("green",), ticket="T-1", basis="licence", private=True
+    )
     assert hidden["state"] == "waiting"
     assert "private" in hidden["state_reason"]

@@ -30,7 +30,9 @@ def test_a_hold_ends_when_two_people_ask_for_it_whoever_filed() -> None:
     assert needs("four-eyes-release", "release") == Needs(2, None, False)
 
 
-def test_a_revert_waits_for_somebody_else_and_a_forget_does_not(service: Service) -> None:
+def test_a_revert_waits_for_somebody_else_and_a_forget_does_not(
+    service: Service,
+) -> None:
     enforced(service, "four-eyes")
     forget = filed(service, concepts=("red",))
     assert forget["state"] == "in_force"
@@ -46,7 +48,11 @@ def test_a_revert_waits_for_somebody_else_and_a_forget_does_not(service: Service
 @pytest.fixture
 def people(service: Service) -> None:
     """Ann and Bob, both operators; Lea is of legal."""
-    for name, roles in (("ann", ["operator"]), ("bob", ["operator"]), ("lea", ["legal"])):
+    for name, roles in (
+        ("ann", ["operator"]),
+        ("bob", ["operator"]),
+        ("lea", ["legal"]),
+    ):
         service.principals.add(name, roles, "", "owner")
 
 
@@ -94,7 +100,9 @@ def test_more_time_is_given_by_two_where_it_is_asked_of_them(service: Service) -
 
 
 @pytest.mark.usefixtures("people")
-def test_what_legal_holds_is_let_through_by_legal_or_filed_by_legal(service: Service) -> None:
+def test_what_legal_holds_is_let_through_by_legal_or_filed_by_legal(
+    service: Service,
+) -> None:
     enforced(service, "legal-hold", names="red,blue")
     held = filed(service, concepts=("red",))
     service.requests.decide(held.id, "approve", "", "principal:bob")
@@ -137,9 +145,13 @@ def test_each_span_has_its_quota(counts: tuple[int, int, int], effect: str) -> N
 
 def test_beyond_his_quota_somebody_waits_and_others_do_not(service: Service) -> None:
     enforced(service, "quota", day="2")
-    states = [filed(service, "principal:ann", concepts=(c,))["state"] for c in COLOURS[:3]]
+    states = [
+        filed(service, "principal:ann", concepts=(c,))["state"] for c in COLOURS[:3]
+    ]
     assert states == ["in_force", "in_force", "waiting"]
-    assert filed(service, "principal:bob", concepts=(COLOURS[3],))["state"] == "in_force"
+    assert (
+        filed(service, "principal:bob", concepts=(COLOURS[3],))["state"] == "in_force"
+    )
 
 
 def test_what_is_filed_in_one_go_counts_one_after_the_other(service: Service) -> None:

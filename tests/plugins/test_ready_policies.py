@@ -11,7 +11,9 @@ from tests.plugins.ready import NEEDED, READY, text_of
 
 
 @pytest.mark.parametrize("ready", READY.values(), ids=lambda ready: ready.name)
-def test_each_says_what_it_is_for_and_reads_with_its_defaults(ready: ReadyPolicy) -> None:
+def test_each_says_what_it_is_for_and_reads_with_its_defaults(
+    ready: ReadyPolicy,
+) -> None:
     assert len(ready.description.split()) > 10
     document = read(text_of(ready.name), ready.name)
     assert document.name == ready.name

@@ -10,7 +10,11 @@ from govd.types import Json
 from tests.plugins.ready import answer, enforced, filed, says, text_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-FREEZES = (("change-freeze", "filed"), ("change-freeze", "revert"), ("publication-freeze", "gate"))
+FREEZES = (
+    ("change-freeze", "filed"),
+    ("change-freeze", "revert"),
+    ("publication-freeze", "gate"),
+)
 
 
 def today(beside: int = 0) -> str:
@@ -27,7 +31,12 @@ def today(beside: int = 0) -> str:
         ("2027-01-18T00:00:00Z", {}, False),
         ("2027-01-15T22:59:59Z", {"zone": "Europe/Berlin"}, False),
         ("2027-01-15T23:00:00Z", {"zone": "Europe/Berlin"}, True),
-        ("2027-07-16T22:00:00Z", {"zone": "Europe/Berlin"}, True),  # an hour earlier in summer
+        # an hour earlier in summer
+        (
+            "2027-07-16T22:00:00Z",
+            {"zone": "Europe/Berlin"},
+            True,
+        ),
         ("2027-01-17T23:00:00Z", {"zone": "Europe/Berlin"}, False),
         ("2027-01-18T04:59:59Z", {"zone": "America/New_York"}, True),
         ("2027-01-16T12:00:00Z", {"days": ""}, False),
@@ -82,7 +91,9 @@ def test_days_between_two_dates_are_frozen_and_both_belong_to_them(
     now: str, values: dict[str, str], frozen: bool
 ) -> None:
     given = {"days": "", "zone": "Europe/Berlin", **values}
-    assert says("change-freeze", "filed", {"now": now}, **given) == ("wait" if frozen else "")
+    assert says("change-freeze", "filed", {"now": now}, **given) == (
+        "wait" if frozen else ""
+    )
     assert says("change-freeze", "filed", {"now": now}, **given, effect="deny") == (
         "deny" if frozen else ""
     )
@@ -95,7 +106,10 @@ def test_what_is_filed_in_a_freeze_waits_or_is_denied(
     enforced(service, "change-freeze", days=f"{today()},{today(1)}", effect=effect)
     request = filed(service, concepts=("red",))
     assert request["state"] == state
-    assert request["state_reason"] == "change-freeze: changes are frozen at this time (UTC)"
+    assert (
+        request["state_reason"]
+        == "change-freeze: changes are frozen at this time (UTC)"
+    )
 
 
 def test_after_the_freeze_a_retry_is_decided_as_usual(service: Service) -> None:
@@ -108,7 +122,9 @@ def test_after_the_freeze_a_retry_is_decided_as_usual(service: Service) -> None:
     assert service.requests.show(request.id)["state"] == "in_force"
 
 
-def test_nothing_is_published_in_a_freeze_and_it_follows_afterwards(service: Service) -> None:
+def test_nothing_is_published_in_a_freeze_and_it_follows_afterwards(
+    service: Service,
+) -> None:
     enforced(service, "publication-freeze", days=f"{today()},{today(1)}")
     request = filed(service, concepts=("red",))
     assert request["state"] == "approved"
@@ -134,7 +150,9 @@ def test_a_licence_that_has_ended_is_proposed_to_be_forgotten(
 
 
 def test_what_is_proposed_names_what_the_licence_covers() -> None:
-    effect = read(text_of("licence-ends", concepts="red, hot dog", reason="ACME 2024")).effect
+    effect = read(
+        text_of("licence-ends", concepts="red, hot dog", reason="ACME 2024")
+    ).effect
     assert effect.forget == {
         "model": "m",
         "concepts": ["red", "hot dog"],
@@ -161,7 +179,10 @@ def test_what_has_expired_is_asked_about_or_comes_back_and_what_is_held_does_not
 ) -> None:
     expired: dict[str, Json] = {"expires_at": "2027-01-15T11:59:59Z", "held": False}
     assert says("expiry", "expire", {"request": expired}, then=then) == effect
-    assert says("expiry", "expire", {"request": {**expired, "held": True}}, then=then) == ""
+    assert (
+        says("expiry", "expire", {"request": {**expired, "held": True}}, then=then)
+        == ""
+    )
 
 
 def test_legal_s_forgets_expire_in_90_days_and_others_or_dated_ones_do_not() -> None:

@@ -53,7 +53,8 @@ def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(
     service.reconcile(patient=False)
     last = time.monotonic() + 30
     while (
-        service.requests.show(str(request["id"]))["state"] != "in_force" and time.monotonic() < last
+        service.requests.show(str(request["id"]))["state"] != "in_force"
+        and time.monotonic() < last
     ):
         service.reconcile(patient=False)
     assert adding.is_alive()
@@ -67,24 +68,34 @@ def test_a_model_whose_step_takes_long_does_not_hold_up_another(
 ) -> None:
     service.add_model("a", "colours-2", given, "ann")
     going = threading.Event()
-    hostile.vote = lambda request: going.wait(60) and None if request["model"] == "a" else None
+    hostile.vote = lambda request: (
+        going.wait(60) and None if request["model"] == "a" else None
+    )
     service.core.plugins.asker.seconds = 60
     held = service.forget("a", ForgetOptions(concepts=("red",)), "ann")
     free = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     last = time.monotonic() + 30
-    while service.requests.show(str(free["id"]))["state"] != "in_force" and time.monotonic() < last:
+    while (
+        service.requests.show(str(free["id"]))["state"] != "in_force"
+        and time.monotonic() < last
+    ):
         service.reconcile(patient=False)
     assert service.requests.show(str(free["id"]))["state"] == "in_force"
     assert service.requests.show(str(held["id"]))["state"] == "filed"
     going.set()
     last = time.monotonic() + 30
-    while service.requests.show(str(held["id"]))["state"] == "filed" and time.monotonic() < last:
+    while (
+        service.requests.show(str(held["id"]))["state"] == "filed"
+        and time.monotonic() < last
+    ):
         service.reconcile(patient=False)
     service.reconcile()
     assert service.requests.show(str(held["id"]))["state"] == "in_force"
 
 
-@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), ValueError("no")])
+@pytest.mark.parametrize(
+    "error", [SystemExit(0), KeyboardInterrupt(), ValueError("no")]
+)
 def test_routes_that_cannot_be_added_are_told_and_the_others_are_there(
     service: Service, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
@@ -109,22 +120,37 @@ def test_routes_that_cannot_be_added_are_told_and_the_others_are_there(
         assert client.get("/v1/models").status_code == 200
 
 
-def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_path: Path) -> None:
+def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(
+    tmp_path: Path,
+) -> None:
     bad = "@hookimpl\ndef govd_commands(app):\n    raise SystemExit('I quit')\n"
     good = (
         "@hookimpl\ndef govd_commands(app):\n    @app.command()\n    def hello():\n       "
         " print('hello there')\n"
     )
     for name, code in (("bad", bad), ("good", good)):
-        (tmp_path / f"{name}_one.py").write_text(f"from govd.hookspecs import hookimpl\n{code}")
+        (tmp_path / f"{name}_one.py").write_text(
+            f"from govd.hookspecs import hookimpl\n{code}"
+        )
         info = tmp_path / f"{name}_one-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-one\nVersion: 1.0\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}-one\nVersion: 1.0\n"
+        )
         (info / "entry_points.txt").write_text(f"[govd]\n{name} = {name}_one\n")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "GOVD_HOME": str(tmp_path / "home")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path),
+        "GOVD_HOME": str(tmp_path / "home"),
+    }
     command = [sys.executable, "-m", "govd", "hello"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, "hello there\n")
     assert (
@@ -150,7 +176,12 @@ def test_commands_that_cannot_be_added_are_told_and_the_others_are_there(tmp_pat
         assert "bad" not in done.stderr
     (tmp_path / "home" / "govd.toml").write_text("disabled_plugins = 1\n")
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 2
     assert "not known which plugins are disabled" in done.stderr
@@ -174,7 +205,10 @@ def test_looking_at_examples_holds_up_no_other_filing(
     filing = threading.Thread(target=service.forget, args=("m", asked, "ann"))
     filing.start()
     assert begun.wait(30)
-    assert service.forget("m", ForgetOptions(concepts=("blue",)), "ann")["state"] == "filed"
+    assert (
+        service.forget("m", ForgetOptions(concepts=("blue",)), "ann")["state"]
+        == "filed"
+    )
     assert filing.is_alive()
     going.set()
     filing.join(60)

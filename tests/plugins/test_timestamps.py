@@ -49,7 +49,11 @@ def authority(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
     def run(*words: str) -> None:
         subprocess.run(
-            ["openssl", *words], cwd=tmp_path, check=True, capture_output=True, timeout=60
+            ["openssl", *words],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
 
     run(
@@ -103,14 +107,25 @@ def authority(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
     def answer(path: str, body: bytes) -> Answer:
         (tmp_path / "query.tsq").write_bytes(body)
-        run("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query.tsq", "-out", "reply.tsr")
+        run(
+            "ts",
+            "-reply",
+            "-config",
+            "tsa.cnf",
+            "-queryfile",
+            "query.tsq",
+            "-out",
+            "reply.tsr",
+        )
         return 200, (tmp_path / "reply.tsr").read_bytes()
 
     with served(answer) as url:
         yield url, tmp_path / "root.pem"
 
 
-def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[str, Path]) -> None:
+def test_a_time_stamp_bounds_what_came_before(
+    tmp_path: Path, authority: tuple[str, Path]
+) -> None:
     pytest.importorskip("rfc3161_client")
     url, root = authority
     home = tmp_path / "home"
@@ -121,14 +136,25 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
         assert said["fault"] is None
         (bound,) = service.audit.bounds(0)
         now = datetime.datetime.now(datetime.UTC)
-        assert abs((datetime.datetime.fromisoformat(bound["at"]) - now).total_seconds()) < 60
+        assert (
+            abs((datetime.datetime.fromisoformat(bound["at"]) - now).total_seconds())
+            < 60
+        )
         service.core.desk.ledger.checkpoint()
         known = service.audit.log(kind="witness.stamp")[0]["payload"]
         assert known["verified"], "against the root that the setting names"
         (looked_at,) = service.proofs.checked_bounds([{"entry": 1}])
         assert looked_at["verified"] is True
         service.core.desk.append(
-            [Draft("witness.stamp", known["name"], "govd", "", known | {"verified": False})]
+            [
+                Draft(
+                    "witness.stamp",
+                    known["name"],
+                    "govd",
+                    "",
+                    known | {"verified": False},
+                )
+            ]
         )
         (looked_at,) = service.proofs.checked_bounds([{"entry": 2}])
         assert looked_at["verified"] is False, "as of an authority without a root"
@@ -147,7 +173,9 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
             "-CAfile",
             str(root),
         ]
-        subprocess.run(verify, cwd=tmp_path / "out", check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            verify, cwd=tmp_path / "out", check=True, capture_output=True, timeout=60
+        )
         subprocess.run(
             ["sha256sum", "-c", "SHA256SUMS"],
             cwd=tmp_path / "out",
@@ -166,7 +194,8 @@ def test_a_time_stamp_bounds_what_came_before(tmp_path: Path, authority: tuple[s
             found = check([root.read_text()])
             assert found["holds"], found["faults"]
             assert any(
-                f"no later than {year}" in line and "CN=tsa" in line for line in found["proven"]
+                f"no later than {year}" in line and "CN=tsa" in line
+                for line in found["proven"]
             )
             found = check([])
             assert any(
@@ -197,7 +226,9 @@ def foreign(folder: Path) -> Path:
         "-subj",
         "/CN=other",
     ]
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        ["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60
+    )
     return folder / "x.pem"
 
 
@@ -218,7 +249,9 @@ def test_time_stamps_that_entries_only_claim_are_faults(
         real = service.audit.log(kind="witness.stamp")[0]["payload"]
         token = base64.b64decode(real["token"])
         at = token.index(stamps.read(token).imprint)
-        bent = base64.b64encode(token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :]).decode()
+        bent = base64.b64encode(
+            token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :]
+        ).decode()
         lies = [
             {"token": "AAAA"},
             {"token": bent},
@@ -239,10 +272,19 @@ def test_time_stamps_that_entries_only_claim_are_faults(
         assert "of something else than the log checkpoint of 3 entries" in faults[2]
         assert [
             b["entry"]
-            for b in service.proofs.checked_bounds([{"entry": n} for n in range(1, 7) if n != 2])
+            for b in service.proofs.checked_bounds(
+                [{"entry": n} for n in range(1, 7) if n != 2]
+            )
         ] == [1]
         service.bundles.bundle(tmp_path / "all.zip")
-        assert len(verify_offline(tmp_path / "all.zip", service.checkpoints.key())["faults"]) >= 4
+        assert (
+            len(
+                verify_offline(tmp_path / "all.zip", service.checkpoints.key())[
+                    "faults"
+                ]
+            )
+            >= 4
+        )
 
 
 @given(st.binary(max_size=300))
@@ -252,7 +294,9 @@ def test_noise_is_no_time_stamp(noise: bytes) -> None:
             stamps.read(data)
 
 
-def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[str, Path]) -> None:
+def test_a_bent_time_stamp_is_another_or_none(
+    tmp_path: Path, authority: tuple[str, Path]
+) -> None:
     pytest.importorskip("rfc3161_client")
     url, root = authority
     home = tmp_path / "home"
@@ -260,7 +304,9 @@ def test_a_bent_time_stamp_is_another_or_none(tmp_path: Path, authority: tuple[s
     with open_service(home) as service:
         news(service)
         service.checkpoints.witness()
-        token = base64.b64decode(service.audit.log(kind="witness.stamp")[0]["payload"]["token"])
+        token = base64.b64decode(
+            service.audit.log(kind="witness.stamp")[0]["payload"]["token"]
+        )
         note = service.core.desk.ledger.checkpoint_of(1)
         assert note is not None
         assert stamps.trusted(token, note.encode(), [root.read_bytes()])

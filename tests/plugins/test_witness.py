@@ -46,7 +46,9 @@ class Witness:
         if old != self.seen.size:
             return 409, f"{self.seen.size}\n".encode()
         steps = [base64.b64decode(step) for step in proof]
-        if old and not merkle.consistent(old, said.size, self.seen.root, said.root, steps):
+        if old and not merkle.consistent(
+            old, said.size, self.seen.root, said.root, steps
+        ):
             return 422, b""
         self.seen, self.clock = said, self.clock + 60
         return 200, (self.signer.cosign(said.text, self.clock) + "\n").encode()
@@ -82,7 +84,9 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             assert LogCheckpoint.read(note).size == 3
             assert f"— {witness.key.name} " in note
             then = service.audit.bounds(0)
-            assert [(b["by"], b["at"][:4]) for b in then] == [("witness.example/w1", "2027")]
+            assert [(b["by"], b["at"][:4]) for b in then] == [
+                ("witness.example/w1", "2027")
+            ]
             assert service.verification.verify(kept=[note])["holds"]
             service.bundles.bundle(tmp_path / "all.zip")
             found = verify_offline(
@@ -97,15 +101,20 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
                 for line in found["recorded"]
             )
             stranger = Key(
-                witness.key.name, Signer.at(tmp_path / "x.key", "x").key.public, COSIGNER
+                witness.key.name,
+                Signer.at(tmp_path / "x.key", "x").key.public,
+                COSIGNER,
             )
             idle = Key("other.example/w", witness.key.public, COSIGNER)
             for verify in (
-                lambda *keys: verify_offline(tmp_path / "all.zip", service.checkpoints.key(), keys),
+                lambda *keys: verify_offline(
+                    tmp_path / "all.zip", service.checkpoints.key(), keys
+                ),
                 lambda *keys: service.verification.verify(witnesses=keys),
             ):
                 assert any(
-                    "no later than 2027" in line for line in verify(str(witness.key))["proven"]
+                    "no later than 2027" in line
+                    for line in verify(str(witness.key))["proven"]
                 )
                 assert (
                     "by another key than the one that is known"
@@ -138,7 +147,9 @@ def test_a_bundle_brings_the_earliest_cosignature_after_its_entries(
             assert note.startswith(files["checkpoints/1.note"].decode())
             assert first["at"][:4] == "2027"
             opened = verify_bundle(
-                zipped(files), service.core.desk.ledger.signer.key, Trust((witness.key,))
+                zipped(files),
+                service.core.desk.ledger.signer.key,
+                Trust((witness.key,)),
             )
             assert opened.verdict.faults == [
                 "the manifest says that the bundle is about something that its entries do not show"
@@ -173,13 +184,19 @@ def test_cosignatures_that_entries_only_claim_are_faults(
             service.core.desk.append(
                 [
                     Draft(
-                        "witness.cosign", real["subject"], "govd", "", FORGED[name](real["payload"])
+                        "witness.cosign",
+                        real["subject"],
+                        "govd",
+                        "",
+                        FORGED[name](real["payload"]),
                     )
                 ]
             )
             service.checkpoints.sign()
             service.core.desk.ledger.checkpoint()
-            assert any("entry 3" in fault for fault in service.verification.verify()["faults"])
+            assert any(
+                "entry 3" in fault for fault in service.verification.verify()["faults"]
+            )
             service.bundles.bundle(tmp_path / "all.zip")
             found = verify_offline(tmp_path / "all.zip", service.checkpoints.key())
             assert any(
@@ -187,7 +204,9 @@ def test_cosignatures_that_entries_only_claim_are_faults(
             ) or "not in this bundle" in " ".join(found["not_proven"])
 
 
-def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: Witness) -> None:
+def test_a_witness_that_knows_more_is_asked_from_there(
+    tmp_path: Path, witness: Witness
+) -> None:
     home = tmp_path / "home"
     with served(witness) as url:
         settings(home, witnesses=[f"{url} {witness.key}"])
@@ -200,7 +219,9 @@ def test_a_witness_that_knows_more_is_asked_from_there(tmp_path: Path, witness: 
             assert (said["fault"], said["size"]) == (None, 5)
 
 
-def test_an_operator_who_shows_another_history_is_refused(tmp_path: Path, witness: Witness) -> None:
+def test_an_operator_who_shows_another_history_is_refused(
+    tmp_path: Path, witness: Witness
+) -> None:
     """The row of the threat table that needs a witness: an old backup is restored and the log goes
     another way.
     """
@@ -237,7 +258,10 @@ def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(
             (other.cosign(body.decode().partition("\n\n")[2], 5) + "\n").encode(),
         )
     ) as url:
-        settings(home, witnesses=[f"{url} {witness.key}", f"http://127.0.0.1:9 {witness.key}"])
+        settings(
+            home,
+            witnesses=[f"{url} {witness.key}", f"http://127.0.0.1:9 {witness.key}"],
+        )
         with open_service(home) as service:
             news(service)
             first, second = service.checkpoints.witness()

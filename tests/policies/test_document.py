@@ -57,7 +57,12 @@ def test_another_text_has_another_digest() -> None:
         ("version: 3", "version: 3\nversion: 4", "3:1", "said twice"),
         ("[filed", "[&a filed", "3:11", "anchors"),
         ("[filed, approve]", "[gate]", "5:9", "nobody approves a revision"),
-        ("{wait: {n: 2, role: legal, not: filer}}", "{propose: revert}", "5:9", "moment propose"),
+        (
+            "{wait: {n: 2, role: legal, not: filer}}",
+            "{propose: revert}",
+            "5:9",
+            "moment propose",
+        ),
         ("message", "mode: sometimes\nmessage", "6:7", "no mode"),
         ("effect", "efect", "5:1", "Perhaps effect"),
     ],
@@ -77,7 +82,9 @@ def test_the_place_in_a_block_is_that_in_the_file() -> None:
     assert error.value.where == "rules.yaml:5:14"
 
 
-@pytest.mark.parametrize("text", ["[" * 60_000, "{" * 60_000, "- " * 30_000, "? " * 30_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 60_000, "{" * 60_000, "- " * 30_000, "? " * 30_000]
+)
 def test_what_is_brackets_in_brackets_is_refused_at_once(text: str) -> None:
     began = time.process_time()
     with pytest.raises(BadFile, match="levels"):
@@ -85,7 +92,9 @@ def test_what_is_brackets_in_brackets_is_refused_at_once(text: str) -> None:
     assert time.process_time() - began < 5
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "name: x\n", "\t", "a: " * 40, "x" * 70_000])
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b\n", "name: x\n", "\t", "a: " * 40, "x" * 70_000]
+)
 def test_what_is_no_policy_is_refused(text: str) -> None:
     with pytest.raises(BadFile):
         read(text)

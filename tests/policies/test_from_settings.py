@@ -68,12 +68,14 @@ def test_four_eyes_are_enforced_as_entries_and_once(opened: Opening) -> None:
         assert counting(service) == FOUR_EYES
         written = entries(service)
         assert {(kind, name) for kind, name, _, _ in written} == {
-            (kind, name) for kind in ("policy.add", "policy.enforce") for name in FOUR_EYES
+            (kind, name)
+            for kind in ("policy.add", "policy.enforce")
+            for name in FOUR_EYES
         }
         assert {actor for _, _, actor, _ in written} == {"govd"}
-        assert {reason for kind, _, _, reason in written if kind == "policy.enforce"} == {
-            "four_eyes = true in govd.toml"
-        }
+        assert {
+            reason for kind, _, _, reason in written if kind == "policy.enforce"
+        } == {"four_eyes = true in govd.toml"}
         assert {p["setting"] for p in service.policies.all()} == {"four_eyes"}
         revert = service.revert(forgotten(service, "red"), "a mistake", "principal:ann")
         service.reconcile()
@@ -123,7 +125,9 @@ def test_a_text_on_trial_goes_on_beside_the_setting(opened: Opening) -> None:
         assert modes == ["shadow", "enforce"]
 
 
-def test_a_policy_that_must_count_and_is_nowhere_keeps_the_home_shut(opened: Opening) -> None:
+def test_a_policy_that_must_count_and_is_nowhere_keeps_the_home_shut(
+    opened: Opening,
+) -> None:
     with (
         pytest.raises(Usage, match="no plugin brings"),
         opened('four_eyes = true\ndisabled_plugins = ["govd-policies"]\n'),
@@ -132,7 +136,9 @@ def test_a_policy_that_must_count_and_is_nowhere_keeps_the_home_shut(opened: Ope
 
 
 @pytest.mark.parametrize("expiry", ["ask", "revert"])
-def test_expiry_counts_once_a_forget_with_a_date_is_in_force(opened: Opening, expiry: str) -> None:
+def test_expiry_counts_once_a_forget_with_a_date_is_in_force(
+    opened: Opening, expiry: str
+) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     later = datetime.now(UTC) + timedelta(days=2)
     with opened(f'expiry = "{expiry}"\n') as service:
@@ -166,7 +172,9 @@ def test_expiry_is_changed_and_ended_by_the_setting(opened: Opening) -> None:
     with opened("") as service:
         forgotten(service, "red", tomorrow)
     with opened("") as service:
-        assert [p["ready"]["values"] for p in service.policies.all()] == [{"then": "ask"}]
+        assert [p["ready"]["values"] for p in service.policies.all()] == [
+            {"then": "ask"}
+        ]
     with opened('expiry = "revert"\n') as service:
         assert [p["mode"] for p in service.policies.all()] == ["off", "enforce"]
     with opened('expiry = "off"\n') as service:
@@ -174,7 +182,9 @@ def test_expiry_is_changed_and_ended_by_the_setting(opened: Opening) -> None:
         assert entries(service)[-1][3] == 'expiry = "off" in govd.toml'
 
 
-def test_while_it_is_frozen_nothing_begins_to_decide_about_expiry(opened: Opening) -> None:
+def test_while_it_is_frozen_nothing_begins_to_decide_about_expiry(
+    opened: Opening,
+) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     with opened("") as service:
         forgotten(service, "red", tomorrow)
@@ -188,7 +198,11 @@ def test_while_it_is_frozen_nothing_begins_to_decide_about_expiry(opened: Openin
 
 @pytest.mark.parametrize(
     ("line", "advice"),
-    [("four_eyes = 1", "true or false"), ("expiry = true", "a text"), ('expiry = "x"', "ask or")],
+    [
+        ("four_eyes = 1", "true or false"),
+        ("expiry = true", "a text"),
+        ('expiry = "x"', "ask or"),
+    ],
 )
 def test_a_wrong_value_is_refused_with_what_it_may_be(
     tmp_path: Path, line: str, advice: str

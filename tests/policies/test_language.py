@@ -6,15 +6,24 @@ from dataclasses import fields
 import pytest
 
 from govd.policies.inputs import MOMENTS, RequestInput, described
-from govd.policies.language import MAX_EXPRESSION_CHARS, BadExpression, compiled, evaluated
+from govd.policies.language import (
+    MAX_EXPRESSION_CHARS,
+    BadExpression,
+    compiled,
+    evaluated,
+)
 from govd.types import Json
 
 SEEN: dict[str, Json] = {
-    "request": {entry.name: entry.metadata["example"] for entry in fields(RequestInput)},
+    "request": {
+        entry.name: entry.metadata["example"] for entry in fields(RequestInput)
+    },
     "predicted": {"cost": 0.018, "measured": True},
     "model": {"name": "shop", "domains": ["photo"]},
     "actor": {"name": "principal:ann", "kind": "principal", "roles": ["legal"]},
-    "approvals": [{"principal": "principal:bob", "roles": ["legal"], "by_filer": False}],
+    "approvals": [
+        {"principal": "principal:bob", "roles": ["legal"], "by_filer": False}
+    ],
     "history": {"filed_day": 3},
     "now": "2027-02-01T22:30:00Z",
 }
@@ -50,7 +59,9 @@ def test_an_expression_is_true_or_false(expression: str, value: bool) -> None:
         ("request.concepts[5] == 'dog'", "index"),
     ],
 )
-def test_what_has_no_answer_is_a_fault_and_never_true(expression: str, fault: str) -> None:
+def test_what_has_no_answer_is_a_fault_and_never_true(
+    expression: str, fault: str
+) -> None:
     answer = evaluated(expression, "filed", SEEN)
     assert answer.value is None
     assert fault in answer.fault
@@ -109,5 +120,7 @@ def test_each_field_of_each_moment_is_documented_and_can_be_used(moment: str) ->
             path = f"{variable['name']}.{field['name']}"
             if variable["type"].startswith("list of"):
                 path = f"{variable['name']}[0].{field['name']}"
-            guard = "true" if not field["type"].startswith("timestamp") else f"has({path})"
+            guard = (
+                "true" if not field["type"].startswith("timestamp") else f"has({path})"
+            )
             compiled(f"{guard} && {path} == {path}", moment)

@@ -26,7 +26,13 @@ def decided(service: Service, when: str, options: ForgetOptions) -> Request:
 
 @pytest.mark.parametrize(
     "phrases",
-    [("Red", ()), ("  red ", ()), ("ＲＥＤ", ()), ("blue", ("rED",)), ("re\u200bd", ())],
+    [
+        ("Red", ()),
+        ("  red ", ()),
+        ("ＲＥＤ", ()),
+        ("blue", ("rED",)),
+        ("re\u200bd", ()),
+    ],
     ids=ascii,
 )
 def test_case_width_spaces_and_aliases_make_no_difference(
@@ -38,7 +44,9 @@ def test_case_width_spaces_and_aliases_make_no_difference(
 
 @pytest.mark.parametrize("name", ["blue", "dark red"])
 def test_another_name_is_another_name(service: Service, name: str) -> None:
-    request = decided(service, "'red' in request.names", ForgetOptions(concepts=(name,)))
+    request = decided(
+        service, "'red' in request.names", ForgetOptions(concepts=(name,))
+    )
     assert request["state"] != "denied"
 
 
@@ -51,7 +59,9 @@ def test_another_name_is_another_name(service: Service, name: str) -> None:
         "request.basis != 'licence' && request.reason == ''",
     ],
 )
-def test_what_a_private_request_hides_is_not_taken_for_absent(service: Service, when: str) -> None:
+def test_what_a_private_request_hides_is_not_taken_for_absent(
+    service: Service, when: str
+) -> None:
     request = decided(service, when, ForgetOptions(concepts=("red",), private=True))
     assert request["state"] == "waiting"
     assert "the request is private, which hides request." in request["state_reason"]
@@ -83,7 +93,9 @@ def test_who_asks_whether_it_is_private_has_an_answer(
         ("request.names.exists(n, n == 'dog ')", 38, "dog"),
     ],
 )
-def test_a_spelling_that_no_name_has_is_refused(when: str, column: int, right: str) -> None:
+def test_a_spelling_that_no_name_has_is_refused(
+    when: str, column: int, right: str
+) -> None:
     with pytest.raises(BadFile, match="never has") as error:
         read(RED.format(when), "red.yaml")
     assert error.value.where == f"red.yaml:3:{column}"

@@ -32,7 +32,9 @@ def enforced(service: Service, text: str) -> None:
     service.policies.enforce(name, "owner", force=True, reason="a test")
 
 
-def test_a_text_that_was_not_added_is_tried_and_leaves_nothing(service: Service) -> None:
+def test_a_text_that_was_not_added_is_tried_and_leaves_nothing(
+    service: Service,
+) -> None:
     filed(service, "red", "blue")
     before = service.core.desk.ledger.size
     tried = service.policies.reports.test_text(DENY, "red.yaml")
@@ -49,12 +51,16 @@ def test_what_is_wrong_in_it_is_told_with_its_place(service: Service) -> None:
     assert str(error.value.where).startswith("red.yaml:3:")
 
 
-def test_a_softer_text_takes_the_place_of_the_one_that_held_it_up(service: Service) -> None:
+def test_a_softer_text_takes_the_place_of_the_one_that_held_it_up(
+    service: Service,
+) -> None:
     enforced(service, DENY)
     filed(service, "red")
     assert rows(service.policies.reports.test_text(WAIT)) == [("red", "deny", "wait")]
     softer = DENY.replace("'red'", "'green'")
-    assert rows(service.policies.reports.test_text(softer)) == [("red", "deny", "allow")]
+    assert rows(service.policies.reports.test_text(softer)) == [
+        ("red", "deny", "allow")
+    ]
 
 
 def test_what_allows_does_not_overrule_what_another_holds_up(service: Service) -> None:
@@ -66,7 +72,9 @@ def test_what_allows_does_not_overrule_what_another_holds_up(service: Service) -
     ]
 
 
-def test_where_people_approve_it_would_have_approved_by_itself(service: Service) -> None:
+def test_where_people_approve_it_would_have_approved_by_itself(
+    service: Service,
+) -> None:
     object.__setattr__(service.core.home.settings, "approval", "person")
     filed(service, "red")
     assert rows(service.policies.reports.test_text(ALLOW)) == [("red", "wait", "allow")]

@@ -40,7 +40,9 @@ effect: allow
 
 
 def filed(service: Service, concept: str, **options: object) -> Record:
-    request = service.forget("m", ForgetOptions(concepts=(concept,), **options), "principal:ann")
+    request = service.forget(
+        "m", ForgetOptions(concepts=(concept,), **options), "principal:ann"
+    )
     service.reconcile()
     return service.requests.show(str(request["id"]))
 
@@ -57,7 +59,9 @@ def test_in_shadow_it_is_recorded_and_counts_for_nothing(service: Service) -> No
     assert [row["would"] for row in report["rows"]] == ["deny"]
     (row,) = report["rows"]
     assert row["counted"] is False
-    assert 0 <= row["measured"] <= 1, "what it did cost stands beside what it was predicted to"
+    assert 0 <= row["measured"] <= 1, (
+        "what it did cost stands beside what it was predicted to"
+    )
 
 
 def test_enforced_its_word_is_a_vote_under_its_own_name(service: Service) -> None:
@@ -82,7 +86,9 @@ def test_whatever_has_no_answer_waits(service: Service) -> None:
     assert "a number is missing" in request["state_reason"]
 
 
-def test_dates_are_set_from_the_filing_and_an_earlier_one_stays(service: Service) -> None:
+def test_dates_are_set_from_the_filing_and_an_earlier_one_stays(
+    service: Service,
+) -> None:
     enforced(service, DATES)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     request = filed(service, "red", basis="licence", due=tomorrow)
@@ -107,7 +113,9 @@ def test_enforcing_wants_the_report_or_a_reason(service: Service) -> None:
     assert service.policies.reports.report("strict")["digest"] != before
     shown = service.policies.enforce("strict", "owner", report=before[:12])
     assert shown["mode"] == "enforce"
-    (entry,) = [e for e in service.core.desk.ledger.entries() if e["kind"] == "policy.enforce"]
+    (entry,) = [
+        e for e in service.core.desk.ledger.entries() if e["kind"] == "policy.enforce"
+    ]
     assert entry["payload"]["report"] == {"digest": before, "decisions": 0, "since": 1}
 
 
@@ -122,7 +130,9 @@ def test_a_new_text_is_tried_while_the_old_one_counts(service: Service) -> None:
 def test_an_untried_text_is_not_enforced_by_saying_so(service: Service) -> None:
     with pytest.raises(Usage, match="never tried"):
         service.policies.add(DENY + "mode: enforce\n", "owner")
-    added = service.policies.add(DENY + "mode: enforce\n", "owner", force=True, reason="court")
+    added = service.policies.add(
+        DENY + "mode: enforce\n", "owner", force=True, reason="court"
+    )
     assert added["mode"] == "enforce"
 
 
@@ -195,7 +205,9 @@ def test_a_policy_that_is_enforced_after_the_filing_is_asked_at_the_approval(
     assert service.policies.reports.replay()["agree"]
 
 
-def test_dates_of_a_policy_that_is_enforced_after_the_filing_are_set(service: Service) -> None:
+def test_dates_of_a_policy_that_is_enforced_after_the_filing_are_set(
+    service: Service,
+) -> None:
     object.__setattr__(service.core.home.settings, "approval", "person")
     request = filed(service, "red", basis="licence")
     enforced(service, DATES)
@@ -203,7 +215,9 @@ def test_dates_of_a_policy_that_is_enforced_after_the_filing_are_set(service: Se
     assert service.requests.show(str(request["id"]))["expires_at"] is not None
 
 
-def test_a_policy_that_denies_after_the_filing_denies_at_the_approval(service: Service) -> None:
+def test_a_policy_that_denies_after_the_filing_denies_at_the_approval(
+    service: Service,
+) -> None:
     object.__setattr__(service.core.home.settings, "approval", "person")
     request = filed(service, "red")
     enforced(service, DENY)
@@ -229,7 +243,9 @@ def test_a_policy_that_allows_approves_where_people_would_but_not_while_frozen(
 ) -> None:
     object.__setattr__(service.core.home.settings, "approval", "person")
     assert filed(service, "red")["state"] == "waiting"
-    enforced(service, "name: by-itself\nmoments: [filed]\nwhen: 'true'\neffect: allow\n")
+    enforced(
+        service, "name: by-itself\nmoments: [filed]\nwhen: 'true'\neffect: allow\n"
+    )
     request = filed(service, "blue")
     assert request["state"] == "in_force"
     assert request["approvals"][0]["principal"].startswith("policy:by-itself@")
@@ -237,11 +253,15 @@ def test_a_policy_that_allows_approves_where_people_would_but_not_while_frozen(
     assert "froze" in filed(service, "green")["state_reason"]
 
 
-@pytest.mark.parametrize(("act", "why"), [("enforce", "red stays"), ("freeze", "froze")])
+@pytest.mark.parametrize(
+    ("act", "why"), [("enforce", "red stays"), ("freeze", "froze")]
+)
 def test_what_is_enforced_or_frozen_while_a_request_is_decided_counts(
     service: Service, act: str, why: str
 ) -> None:
-    enforced(service, "name: by-itself\nmoments: [filed]\nwhen: 'true'\neffect: allow\n")
+    enforced(
+        service, "name: by-itself\nmoments: [filed]\nwhen: 'true'\neffect: allow\n"
+    )
     asked: list[str] = []
 
     class Meanwhile:

@@ -78,7 +78,9 @@ def refused(by_rules: str) -> Iterator[None]:
         yield
     except (Conflict, Denied) as error:
         refusal = error.message
-    assert bool(refusal) == bool(by_rules), f"govd: {refusal or 'done'}; rules: {by_rules}"
+    assert bool(refusal) == bool(by_rules), (
+        f"govd: {refusal or 'done'}; rules: {by_rules}"
+    )
 
 
 class World(RuleBasedStateMachine):
@@ -87,7 +89,9 @@ class World(RuleBasedStateMachine):
     home: Path
     number = 0
 
-    @initialize(enforced=st.sets(st.sampled_from([policy.name for policy in RULES]), min_size=3))
+    @initialize(
+        enforced=st.sets(st.sampled_from([policy.name for policy in RULES]), min_size=3)
+    )
     def begin(self, enforced: set[str]) -> None:
         World.number += 1
         self.folder = self.home.with_name(f"home-{World.number}")
@@ -100,7 +104,9 @@ class World(RuleBasedStateMachine):
         feed = FeedSettings("nightly", url, "m", "366d", "revert")
         self.service.feeds.add(feed, OWNER, self.now)
         self.law, self.proof = Rules(), Proof()
-        self.law.roles |= {f"principal:{name}": {*roles} for name, roles in PEOPLE.items()}
+        self.law.roles |= {
+            f"principal:{name}": {*roles} for name, roles in PEOPLE.items()
+        }
         self.law.rules = {policy.name: policy for policy in RULES}
         self.read = ""
         for name in sorted(enforced):
@@ -131,7 +137,9 @@ class World(RuleBasedStateMachine):
         actor=st.sampled_from(ACTORS),
     )
     def file(self, concept: str, basis: str, actor: str) -> None:
-        case, why = self.tried(self.law.file, concept, person(actor), datetime.now(UTC), basis)
+        case, why = self.tried(
+            self.law.file, concept, person(actor), datetime.now(UTC), basis
+        )
         with refused(why):
             options = ForgetOptions(concepts=(concept,), basis=basis)
             self.named(case, self.service.forget("m", options, actor))
@@ -141,7 +149,9 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.law.cases)
     def revert(self, data: st.DataObject, actor: str) -> None:
         case = self.any(data, IN_FORCE)
-        revert, why = self.tried(self.law.revert, case, person(actor), datetime.now(UTC))
+        revert, why = self.tried(
+            self.law.revert, case, person(actor), datetime.now(UTC)
+        )
         with refused(why):
             self.named(revert, self.service.revert(case.key, "back", actor))
         self.settle()
@@ -227,7 +237,9 @@ class World(RuleBasedStateMachine):
         whole=st.booleans(),
     )
     def feed(self, rows: list[tuple[str, str]], whole: bool) -> None:
-        text = "concept,basis,domain\n" + "".join(f"{c},{basis},\n" for c, basis in rows)
+        text = "concept,basis,domain\n" + "".join(
+            f"{c},{basis},\n" for c, basis in rows
+        )
         text += "" if whole else BAD_ROW
         is_new, before = text != self.read, set(self.law.cases)
         act = self.law.feed if is_new or self.law.frozen else lambda *_: None
@@ -247,23 +259,35 @@ class World(RuleBasedStateMachine):
     def any(self, data: st.DataObject, state: str = "") -> Case:
         """One of the cases, of those in a state where there are some."""
         cases = self.law.all()[-8:]
-        return data.draw(st.sampled_from([c for c in cases if c.state == state] or cases))
+        return data.draw(
+            st.sampled_from([c for c in cases if c.state == state] or cases)
+        )
 
     def named(self, case: Case, record: Any) -> None:
         """From now on the case is called as the request is, and filed when that was."""
-        self.law.rename(case, str(record["id"]), datetime.fromisoformat(record["filed_at"]))
+        self.law.rename(
+            case, str(record["id"]), datetime.fromisoformat(record["filed_at"])
+        )
 
     def revert_of(self, revert: Case) -> Any:
         assert revert.of is not None
         of = revert.of.key
-        reverts = [r for r in self.service.core.desk.views.open.values() if r.reverts == of]
-        assert len(reverts) == 1, f"{len(reverts)} reverts of {of}, which the rules revert"
+        reverts = [
+            r for r in self.service.core.desk.views.open.values() if r.reverts == of
+        ]
+        assert len(reverts) == 1, (
+            f"{len(reverts)} reverts of {of}, which the rules revert"
+        )
         return reverts[0]
 
     def open_of(self, case: Case) -> Any:
         known = set(self.law.cases)
         requests = self.service.core.desk.views.open.values()
-        news = [r for r in requests if r.concepts[0].name == case.concept and r.id not in known]
+        news = [
+            r
+            for r in requests
+            if r.concepts[0].name == case.concept and r.id not in known
+        ]
         assert len(news) == 1, f"{len(news)} new requests of {case.concept}"
         return news[0]
 
@@ -299,7 +323,10 @@ class World(RuleBasedStateMachine):
             assert "froze" in reason
         elif unmet:
             # or a hold, or a plugin that failed as somebody approved
-            assert any(name in reason for name in unmet | {"hold", "hostile"}), (unmet, reason)
+            assert any(name in reason for name in unmet | {"hold", "hostile"}), (
+                unmet,
+                reason,
+            )
 
 
 @pytest.mark.slow

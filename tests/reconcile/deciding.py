@@ -10,7 +10,9 @@ from govd.types import Contribution
 
 
 def file(service: Service, *concepts: str, model: str = "m", **options: Any) -> str:
-    return str(service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")["id"])
+    return str(
+        service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")["id"]
+    )
 
 
 def state(service: Service, request: str) -> tuple[str, str]:

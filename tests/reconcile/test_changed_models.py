@@ -36,10 +36,11 @@ def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebo
     assert "its text was destroyed" in state(service, private)[1]
     assert service.revisions("m")[-1]["state"] == "waiting"
     now = service.serving("m")
+    # what was served is served
     assert (now.number, now.opened.model.facts.digest) == (
         before.number,
         old["digest"],
-    )  # what was served is served
+    )
     with pytest.raises(Conflict, match="not computed for what the model is now"):
         service.requests.decide(private, "approve", "", "bob")
     service.requests.decide(private, "withdraw", "she agreed", "dpo")
@@ -63,12 +64,16 @@ def test_a_model_that_is_set_back_has_its_shredded_forgets_again(
 
 def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
     object.__setattr__(
-        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+        service.core.home,
+        "settings",
+        replace(service.core.home.settings, approval="person"),
     )
     private = file(service, "red", private=True)
     service.reconcile()
     service.requests.shred(private, "fulfilled", "dpo")
-    service.update_model("m", Given(publish_to=str(service.core.home.folder.parent / "x")), "ann")
+    service.update_model(
+        "m", Given(publish_to=str(service.core.home.folder.parent / "x")), "ann"
+    )
     assert state(service, private)[0] == "waiting"
 
 
@@ -79,10 +84,15 @@ def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(
     service.requests.shred(private, "fulfilled", "dpo")
     basis = service.models.show("m")["basis"]
     for i in range(3):
-        service.update_model("m", Given(publish_to=str(tmp_path / f"served-{i}")), "ann")
+        service.update_model(
+            "m", Given(publish_to=str(tmp_path / f"served-{i}")), "ann"
+        )
         assert service.models.show("m")["basis"] == basis
     assert state(service, private)[0] == "in_force"
     assert service.audit.log(kind="request.recompute") == []
     assert (
-        json.loads((tmp_path / "served-2" / "current" / "revision.json").read_text())["number"] == 1
+        json.loads((tmp_path / "served-2" / "current" / "revision.json").read_text())[
+            "number"
+        ]
+        == 1
     )

@@ -34,7 +34,9 @@ def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
 def reverted(home: Path) -> str:
     with open_service(home) as service:
         first = service.core.desk.revision("m", 1)
-        (second,) = [r for r in service.requests.all() if r["concepts"][0]["name"] == "navy"]
+        (second,) = [
+            r for r in service.requests.all() if r["concepts"][0]["name"] == "navy"
+        ]
         service.revert(str(second["id"]), "enough", "ann")
         service.reconcile()
         assert service.core.desk.views.heads["m"]["published"] == 3
@@ -69,12 +71,18 @@ def test_it_is_composed_where_the_artifact_is_damaged(home: Path, harm: str) -> 
     assert reverted(home) == artifact
 
 
-def test_other_software_composes_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_software_composes_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     composed = []
     compose = composing.composed
-    monkeypatch.setattr(composing, "composed", lambda *given: composed.append(1) or compose(*given))
     monkeypatch.setattr(
-        composing, "computed_with", lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"}
+        composing, "composed", lambda *given: composed.append(1) or compose(*given)
+    )
+    monkeypatch.setattr(
+        composing,
+        "computed_with",
+        lambda: {"software": {"govd": "0.0.1"}, "machine": "pdp11"},
     )
     reverted(home)
     assert composed

@@ -22,7 +22,9 @@ def judged(service: Service, request: str, model: str = "m") -> dict[str, Any]:
     return dict(revision.criteria[request])
 
 
-def test_a_forget_that_keeps_its_criteria_is_published_with_the_figures(service: Service) -> None:
+def test_a_forget_that_keeps_its_criteria_is_published_with_the_figures(
+    service: Service,
+) -> None:
     request = file(service, "red", criteria=("named<=0.1", "cost<=50%", "level<=0.5"))
     service.reconcile()
     assert state(service, request)[0] == "in_force"
@@ -53,7 +55,9 @@ def test_a_forget_that_breaks_its_own_criterion_waits_and_nothing_is_published(
     assert service.core.desk.views.published("m") is None
 
 
-def test_the_newcomer_waits_that_would_break_a_criterion_of_another(service: Service) -> None:
+def test_the_newcomer_waits_that_would_break_a_criterion_of_another(
+    service: Service,
+) -> None:
     first = file(service, "red", criteria=("named<=0.01",))
     service.reconcile()
     assert judged(service, first)["figures"]["named"] == 0
@@ -62,7 +66,9 @@ def test_the_newcomer_waits_that_would_break_a_criterion_of_another(service: Ser
     service.reconcile()
     name, reason = state(service, breaking)
     assert name == "waiting"
-    assert reason.startswith(f"criteria: with it the criterion named<=0.01 of {first} would not")
+    assert reason.startswith(
+        f"criteria: with it the criterion named<=0.01 of {first} would not"
+    )
     assert state(service, first)[0] == state(service, harmless)[0] == "in_force"
     assert state(service, later)[0] == "subsumed"
     (entry,) = service.audit.log(kind="request.wait", subject=breaking)
@@ -71,7 +77,9 @@ def test_the_newcomer_waits_that_would_break_a_criterion_of_another(service: Ser
     assert entry["payload"]["criterion"]["figure"] > 0.01
 
 
-def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(service: Service) -> None:
+def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(
+    service: Service,
+) -> None:
     request = file(service, "blue", criteria=("named<=0",))
     service.reconcile()
     with pytest.raises(Usage, match="needs a reason"):
@@ -101,7 +109,9 @@ def test_a_criterion_that_cannot_be_judged_is_never_met(service: Service) -> Non
 def test_a_covered_forget_is_judged_too(service: Service) -> None:
     file(service, "blue")
     service.reconcile()
-    inner = file(service, "blue", domains=("dark",), criteria=("named<=0.1", "elsewhere<=1"))
+    inner = file(
+        service, "blue", domains=("dark",), criteria=("named<=0.1", "elsewhere<=1")
+    )
     service.reconcile()
     name, reason = state(service, inner)
     assert name == "waiting"
@@ -122,7 +132,10 @@ def test_a_revision_waits_where_nobody_new_is_to_blame(service: Service) -> None
     assert state(service, second)[0] == "approved"
     pending = service.status()["models"][0]["pending"]
     assert pending["state"] == "waiting"
-    assert f"criteria: the criterion named<=0 of {first} would not be kept" in pending["reason"]
+    assert (
+        f"criteria: the criterion named<=0 of {first} would not be kept"
+        in pending["reason"]
+    )
     service.requests.criteria(first, [], ["named"], "given up", "ann")
     service.reconcile()
     assert state(service, second)[0] == "in_force"
@@ -133,19 +146,26 @@ def test_a_revert_that_breaks_a_criterion_waits(service: Service) -> None:
     service.reconcile()
     green = file(service, "green", criteria=("named<=0.1",))
     service.reconcile()
-    assert judged(service, green)["figures"]["named"] == 0, "with red, nothing is called green"
+    assert judged(service, green)["figures"]["named"] == 0, (
+        "with red, nothing is called green"
+    )
     revert = str(service.revert(red, "licence", "ann")["id"])
     service.reconcile()
     name, reason = state(service, revert)
     assert (name, state(service, red)[0]) == ("waiting", "in_force")
-    assert f"with it the criterion named<=0.1 of {green} would not be kept: 0.1667" in reason
+    assert (
+        f"with it the criterion named<=0.1 of {green} would not be kept: 0.1667"
+        in reason
+    )
     service.requests.criteria(green, [], ["named"], "no matter", "ann")
     service.requests.decide(revert, "approve", "", "ann")
     service.reconcile()
     assert state(service, revert)[0] == "done"
 
 
-def test_criteria_change_with_a_reason_where_no_hold_forbids_it(service: Service) -> None:
+def test_criteria_change_with_a_reason_where_no_hold_forbids_it(
+    service: Service,
+) -> None:
     request = file(service, "red", criteria=("named<=1",))
     service.reconcile()
     with pytest.raises(Usage, match="nothing would change"):
@@ -175,14 +195,21 @@ def test_verify_finds_a_revision_that_was_published_against_a_criterion(
     verdict = service.verification.verify()
     assert not verdict["holds"]
     (fault,) = [text for text in verdict["faults"] if "criterion" in text]
-    assert f"does not keep the criterion named<=0.1 of {broken}, recorded then: 0." in fault
+    assert (
+        f"does not keep the criterion named<=0.1 of {broken}, recorded then: 0."
+        in fault
+    )
     assert kept not in fault
 
 
-def test_verify_takes_criteria_as_they_were_when_it_was_published(service: Service) -> None:
+def test_verify_takes_criteria_as_they_were_when_it_was_published(
+    service: Service,
+) -> None:
     request = file(service, "blue", criteria=("named<=1",))
     service.reconcile()
-    service.requests.criteria(request, ["named<=0"], [], "tightened after the fact", "ann")
+    service.requests.criteria(
+        request, ["named<=0"], [], "tightened after the fact", "ann"
+    )
     assert service.requests.show(request)["judged"]["unmet"][0]["metric"] == "named"
     assert service.verification.verify()["holds"]
 
@@ -219,13 +246,18 @@ def test_what_is_no_criterion_is_refused_with_what_could_be_meant(
     assert service.core.desk.ledger.size() == size
 
 
-def test_a_rebase_carries_criteria_over_to_the_same_pictures(service: Service, pool: Path) -> None:
+def test_a_rebase_carries_criteria_over_to_the_same_pictures(
+    service: Service, pool: Path
+) -> None:
     request = file(service, "red", criteria=("named<=1",))
     service.reconcile()
     own = service.core.desk.model("m").evaluation
     other = file(service, "blue", criteria=("named<=1",), criterion_set="a" * 64)
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
-    record, new = service.requests.show(request), service.core.desk.model("m").evaluation
+    record, new = (
+        service.requests.show(request),
+        service.core.desk.model("m").evaluation,
+    )
     assert new != own
     assert record["criteria_set"]["digest"] == new
     assert service.serving("m").number > 1, "nobody had to bind them"
@@ -244,17 +276,24 @@ def test_a_rebase_on_other_pictures_waits_until_somebody_binds_the_criteria_to_t
     service.reconcile()
     fewer = shutil.copytree(pictures, tmp_path / "fewer")
     next((fewer / "dark" / "blue").iterdir()).unlink()
-    service.update_model("m", Given(pool=str(pool), images=str(fewer)), "ann", "colours-2")
+    service.update_model(
+        "m", Given(pool=str(pool), images=str(fewer)), "ann", "colours-2"
+    )
     pending = service.status()["models"][0]["pending"]
     assert pending["state"] == "waiting"
-    assert f"named<=1 of {request} cannot be judged: the evaluation set" in pending["reason"]
+    assert (
+        f"named<=1 of {request} cannot be judged: the evaluation set"
+        in pending["reason"]
+    )
     assert "is of another checkpoint" in pending["reason"]
     assert service.serving("m").number == 1, "what was served is served"
     assert state(service, request)[0] == "in_force", "who stands is not to blame"
     new = str(service.core.desk.model("m").evaluation)
     with pytest.raises(Usage, match="no digest of an evaluation set"):
         service.requests.criteria(request, [], [], "why", "ann", "the-new-one")
-    service.requests.criteria(request, [], [], "measured on the new base", "ann", new[:12])
+    service.requests.criteria(
+        request, [], [], "measured on the new base", "ann", new[:12]
+    )
     service.reconcile()
     assert service.serving("m").number > 1
     assert judged(service, request)["set"] == new
@@ -274,5 +313,8 @@ def test_without_any_picture_only_the_cost_is_judged_on_texts(
     assert 0 <= record["figures"]["cost"] <= 1
     name, reason = state(service, not_judged)
     assert name == "waiting"
-    assert "named<=1 cannot be judged: t has neither an evaluation set nor a pool" in reason
+    assert (
+        "named<=1 cannot be judged: t has neither an evaluation set nor a pool"
+        in reason
+    )
     assert "govd model update t --images DIR" in reason

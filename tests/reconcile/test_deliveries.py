@@ -26,7 +26,9 @@ def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(
         service.core.models.opened("a").model.write_checkpoint,
         service.core.models.opened("a").model,
     )
-    model.write_checkpoint = lambda edit, part: (part / "half").write_text("x") and _full()  # type: ignore[method-assign]
+    model.write_checkpoint = lambda edit, part: (
+        (part / "half").write_text("x") and _full()
+    )  # type: ignore[method-assign]
     red, blue = file(service, "red", model="a"), file(service, "blue")
     for _ in range(3):
         with pytest.raises(MachineFault, match="delivery is tried again"):
@@ -74,7 +76,9 @@ def test_two_models_are_not_published_to_one_folder(
 def test_a_delivery_whose_entry_was_lost_is_told(
     service: Service, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann")
+    service.add_model(
+        "a", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann"
+    )
     file(service, "red", model="a")
     record = service.core.desk.append
     lost = "revision.deliver"
@@ -107,7 +111,9 @@ def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(
     service.reconcile()
     assert service.revision("a", 1)["files"] == good
     assert (
-        hashlib.sha256((folder / "current" / "edit.safetensors").read_bytes()).hexdigest()
+        hashlib.sha256(
+            (folder / "current" / "edit.safetensors").read_bytes()
+        ).hexdigest()
         == good["edit.safetensors"]
     )
     assert len(service.audit.log(kind="revision.deliver")) == 1

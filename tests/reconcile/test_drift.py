@@ -11,7 +11,9 @@ from govd.types import Record
 
 
 def served(service: Service, **options: object) -> Record:
-    request = service.forget("m", ForgetOptions(concepts=("red",), **options), "principal:ann")
+    request = service.forget(
+        "m", ForgetOptions(concepts=("red",), **options), "principal:ann"
+    )
     service.reconcile()
     service.measure()
     return service.requests.show(str(request["id"]))
@@ -67,10 +69,14 @@ def test_another_evaluation_set_is_looked_at_though_the_revision_stays(
     assert service.requests.show(str(request["id"]))["breach"] is None
     revision = service.revision("m", 1)
     assert service.revisions("m")[-1]["number"] == 1
-    assert revision["metrics"]["recognised_on"] == service.models.show("m")["evaluation"]
+    assert (
+        revision["metrics"]["recognised_on"] == service.models.show("m")["evaluation"]
+    )
     assert revision["metrics"]["leaks"], "what was measured before stays"
     assert not service.measure(), "once"
     service.update_model("m", Given(images=str(pictures)), "ann")
     assert service.measure()
-    assert "12 of its 12" in service.requests.show(str(request["id"]))["breach"]["reason"]
+    assert (
+        "12 of its 12" in service.requests.show(str(request["id"]))["breach"]["reason"]
+    )
     assert service.verification.verify()["holds"]

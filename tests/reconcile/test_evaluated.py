@@ -14,7 +14,8 @@ def test_an_evaluation_has_intervals_retrieval_and_scores(service: Service) -> N
     low, high = metrics["intervals"]["retain_acc"]
     assert low <= metrics["retain_acc"] <= high
     assert all(
-        cell["interval"][0] <= cell["after"] <= cell["interval"][1] for cell in metrics["cells"]
+        cell["interval"][0] <= cell["after"] <= cell["interval"][1]
+        for cell in metrics["cells"]
     )
     assert metrics["forget_named"] >= metrics["forget_acc"]
     assert metrics["retrieval"]["forgotten"]["after"]["i2t@1"] == metrics["forget_acc"]
@@ -31,7 +32,9 @@ def test_an_evaluation_has_intervals_retrieval_and_scores(service: Service) -> N
 
 def test_a_published_revision_is_measured_when_it_serves(service: Service) -> None:
     forget(service, "red")
-    assert "intervals" not in published(service)["metrics"], "publishing does not wait for it"
+    assert "intervals" not in published(service)["metrics"], (
+        "publishing does not wait for it"
+    )
     assert service.measure()
     metrics = published(service)["metrics"]
     assert metrics["intervals"] == service.evaluate("m", None)["metrics"]["intervals"]
@@ -51,7 +54,9 @@ def test_the_base_has_intervals_and_no_scores_of_forgetting(service: Service) ->
     }
 
 
-def test_an_edit_is_read_once_and_is_the_one_that_was_composed(service: Service) -> None:
+def test_an_edit_is_read_once_and_is_the_one_that_was_composed(
+    service: Service,
+) -> None:
     forget(service, "red")
     revision = service.core.desk.views.published("m")
     assert revision is not None

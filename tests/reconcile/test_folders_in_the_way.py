@@ -35,7 +35,10 @@ IN_THE_WAY: dict[str, tuple[Put, str]] = {
     "a model server's version": (lambda f: served(f, "1"), "1 has no revision.json"),
     "a later version": (lambda f: served(f, "17"), "17 has no revision.json"),
     "a version 0": (lambda f: served(f, "0"), "0 has no revision.json"),
-    "an empty folder": (lambda f: (f / "3").mkdir(parents=True), "3 has no revision.json"),
+    "an empty folder": (
+        lambda f: (f / "3").mkdir(parents=True),
+        "3 has no revision.json",
+    ),
     "a file": (lambda f: filed(f, "2"), "2 has no revision.json"),
     "another home's": (
         lambda f: mark(f / "1"),
@@ -44,7 +47,10 @@ IN_THE_WAY: dict[str, tuple[Put, str]] = {
     "nobody's": (lambda f: mark(f / "1", origin=None), "1 was published"),
     "no object": (lambda f: filed(f / "1", "revision.json"), "1 has no revision.json"),
     "a list": (
-        lambda f: (f / "1").mkdir(parents=True) or (f / "1" / "revision.json").write_text("[]"),
+        lambda f: (
+            (f / "1").mkdir(parents=True)
+            or (f / "1" / "revision.json").write_text("[]")
+        ),
         "1 has no revision.json",
     ),
     "a link for a version": (
@@ -52,12 +58,18 @@ IN_THE_WAY: dict[str, tuple[Put, str]] = {
         "1 has no revision.json",
     ),
     "a folder called current": (lambda f: served(f, "current"), "current is no link"),
-    "current that leads out": (lambda f: linked(f, "current", "/srv"), "current leads to /srv"),
+    "current that leads out": (
+        lambda f: linked(f, "current", "/srv"),
+        "current leads to /srv",
+    ),
     "current that leads to somebody's": (
         lambda f: served(f, "v1") or linked(f, "current", "v1"),
         "current leads to v1",
     ),
-    "current that leads nowhere": (lambda f: linked(f, "current", "4"), "current leads to 4"),
+    "current that leads nowhere": (
+        lambda f: linked(f, "current", "4"),
+        "current leads to 4",
+    ),
     "the folder is a file": (lambda f: f.write_text("mine"), "no folder"),
 }
 
@@ -83,7 +95,9 @@ def test_what_is_in_the_way_is_named_and_nothing_is_touched(
     assert service.core.desk.ledger.size() == size
 
 
-def test_what_is_not_in_the_way_stays(service: Service, given: Given, folder: Path) -> None:
+def test_what_is_not_in_the_way_stays(
+    service: Service, given: Given, folder: Path
+) -> None:
     """Other names are nobody's business: a server's configuration, other folders, links, and what
     looks like a leftover.
     """
@@ -126,7 +140,8 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(
     verdict = published.verification.verify()
     if "leads" not in told:
         assert any(
-            "though revision 1 of a was published last" in line for line in verdict["not_proven"]
+            "though revision 1 of a was published last" in line
+            for line in verdict["not_proven"]
         )
     (shown,) = [m for m in published.status()["models"] if m["name"] == "a"]
     assert told in shown["undelivered"]
@@ -145,11 +160,16 @@ def test_a_link_that_leads_in_a_circle_is_no_folder(
         service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
 
 
-def test_a_folder_below_a_file_is_refused(service: Service, given: Given, tmp_path: Path) -> None:
+def test_a_folder_below_a_file_is_refused(
+    service: Service, given: Given, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Conflict, match="file: it is no folder"):
         service.add_model(
-            "a", "colours", replace(given, publish_to=str(tmp_path / "file" / "served")), "ann"
+            "a",
+            "colours",
+            replace(given, publish_to=str(tmp_path / "file" / "served")),
+            "ann",
         )
 
 
@@ -192,7 +212,9 @@ def test_a_damaged_revision_with_something_else_in_it_is_not_replaced(
     (folder / "1" / "notes.txt").write_text("mine")
     published.reconcile()
     (folder / "1" / "edit.safetensors").write_text("damaged")
-    with pytest.raises(MachineFault, match=r"notes\.txt in it, which govd did not write"):
+    with pytest.raises(
+        MachineFault, match=r"notes\.txt in it, which govd did not write"
+    ):
         published.reconcile()
     assert (folder / "1" / "notes.txt").read_text() == "mine"
     (folder / "1" / "notes.txt").unlink()
@@ -216,7 +238,9 @@ def test_a_file_that_became_a_link_is_written_again(
     assert (tmp_path / "moved").exists()
 
 
-def test_current_is_turned_back_where_somebody_turned_it(published: Service, folder: Path) -> None:
+def test_current_is_turned_back_where_somebody_turned_it(
+    published: Service, folder: Path
+) -> None:
     forget(published, "red")
     forget(published, "green")
     (folder / "current").unlink()
@@ -276,7 +300,10 @@ def test_two_homes_do_not_share_a_folder_where_it_can_be_seen(
     before = tree(folder)
     with open_service(tmp_path / "other") as other, pytest.raises(Conflict):
         other.add_model(
-            "a", "colours", replace(given, publish_to=str(SAME[how](folder, tmp_path))), "ann"
+            "a",
+            "colours",
+            replace(given, publish_to=str(SAME[how](folder, tmp_path))),
+            "ann",
         )
     assert tree(folder) == before
 
@@ -285,7 +312,9 @@ def test_a_link_that_is_turned_to_another_models_folder_is_a_told_fault(
     service: Service, given: Given, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
-        service.add_model(name, "colours", replace(given, publish_to=str(tmp_path / name)), "ann")
+        service.add_model(
+            name, "colours", replace(given, publish_to=str(tmp_path / name)), "ann"
+        )
     forget(service, "red")
     (tmp_path / "b").symlink_to("a")
     before = tree(tmp_path / "a")
@@ -321,5 +350,7 @@ def test_the_home_is_no_folder_to_publish_to(
     (tmp_path / "link").symlink_to("home")
     before = set(tree(tmp_path / "home"))
     with pytest.raises(Conflict, match="home"):
-        service.add_model("a", "colours", replace(given, publish_to=str(tmp_path / where)), "ann")
+        service.add_model(
+            "a", "colours", replace(given, publish_to=str(tmp_path / where)), "ann"
+        )
     assert set(tree(tmp_path / "home")) - before == set()

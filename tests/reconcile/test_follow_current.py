@@ -19,7 +19,9 @@ SECONDS = 20
 
 @pytest.fixture
 def manual() -> dict[str, Any]:
-    page = (Path(__file__).parents[2] / "govd" / "OPERATIONS.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "govd" / "OPERATIONS.md").read_text(
+        encoding="utf-8"
+    )
     (code,) = re.findall(r"```python\n(# follow_current\.py\n.*?)```", page, re.S)
     names: dict[str, Any] = {}
     exec(code, names)
@@ -29,11 +31,15 @@ def manual() -> dict[str, Any]:
 class Server:
     """Loads what it follows, and keeps what it served."""
 
-    def __init__(self, manual: dict[str, Any], folder: Path, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, manual: dict[str, Any], folder: Path, seconds: float = SECONDS
+    ) -> None:
         self.news, self.numbers = threading.Event(), list[int]()
         self.unreadable = 0
         arguments = (folder, self.news, self.load, self.swap, seconds)
-        threading.Thread(target=manual["serve_from"], args=arguments, daemon=True).start()
+        threading.Thread(
+            target=manual["serve_from"], args=arguments, daemon=True
+        ).start()
 
     def load(self, checkpoint: Path) -> dict[str, str]:
         if self.unreadable:

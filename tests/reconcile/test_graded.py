@@ -20,7 +20,9 @@ def by_attack(leak: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {one["attack"]: one for one in leak["attacks"]}
 
 
-def test_every_attack_is_told_with_its_state_and_each_forget_has_a_grade(service: Service) -> None:
+def test_every_attack_is_told_with_its_state_and_each_forget_has_a_grade(
+    service: Service,
+) -> None:
     forget(service, "red")
     forget(service, "blue", domains=("dark",))
     service.measure()
@@ -36,7 +38,10 @@ def test_every_attack_is_told_with_its_state_and_each_forget_has_a_grade(service
                 or one["interval"][0] <= one["now"] <= one["interval"][1]
             )
     assert all(
-        one["why"] for leak in leaks for one in leak["attacks"] if one["state"] == "unmeasured"
+        one["why"]
+        for leak in leaks
+        for one in leak["attacks"]
+        if one["state"] == "unmeasured"
     )
     assert grades(published(service)["metrics"])[0].startswith("On ")
 
@@ -50,7 +55,9 @@ def test_the_claim_of_an_evaluation_is_that_of_the_revision(service: Service) ->
     )
     assert claim_of(kept) == claim_of(now)
     probe = by_attack(now)["probe"]
-    assert probe["state"] == "found", "an edit of rank one hides nothing from a probe of colours"
+    assert probe["state"] == "found", (
+        "an edit of rank one hides nothing from a probe of colours"
+    )
     assert now["grade"] <= list(RUNGS).index("learned")
 
 
@@ -96,7 +103,9 @@ def test_a_file_of_words_is_read_or_refused(govd: Shell, tmp_path: Path) -> None
     file = tmp_path / "words.json"
     file.write_text('{"red": {"de": ["rot"]}}', encoding="utf-8")
     found: Any = govd.json("evaluate", "m", "--words", str(file))
-    assert by_attack(found["metrics"]["leaks"][0])["translations"]["needs"] == {"words": 1}
+    assert by_attack(found["metrics"]["leaks"][0])["translations"]["needs"] == {
+        "words": 1
+    }
     printed = govd("evaluate", "m", "--words", str(file)).output
     assert f"of {len(RUNGS)}:" in " ".join(printed.split())
     assert "attacks on red everywhere" in printed

@@ -67,7 +67,9 @@ def test_two_filings_with_examples_at_once(service: Service, pictures: Path) -> 
         except GovdError as fault:
             faults.append(fault)
 
-    threads = [threading.Thread(target=ask, args=(name,)) for name in ("red", "blue", "green")]
+    threads = [
+        threading.Thread(target=ask, args=(name,)) for name in ("red", "blue", "green")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -98,7 +100,9 @@ def test_disagreement_is_what_a_request_adds(service: Service) -> None:
     forget(service, "blue", domains=("dark",))
     first = published(service)["metrics"]["data_free"]["predicted_disagreement"]
     found = service.preview("m", ForgetOptions(concepts=("red",)))["predicted"]
-    assert found["disagreement"] == pytest.approx(max(0.0, found["total_disagreement"] - first))
+    assert found["disagreement"] == pytest.approx(
+        max(0.0, found["total_disagreement"] - first)
+    )
 
 
 def test_what_cannot_happen_is_not_appended(service: Service) -> None:
@@ -130,7 +134,9 @@ def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(
     service: Service, tmp_path: Path
 ) -> None:
     red = file(service, "red")
-    service.core.desk.ledger.append([Draft("revision.publish", "m/77", "mallory", "m", {})])
+    service.core.desk.ledger.append(
+        [Draft("revision.publish", "m/77", "mallory", "m", {})]
+    )
     service.reconcile()
     service.close()
     with open_service(tmp_path / "home") as again:
@@ -170,7 +176,10 @@ def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
     first = service.forget("m", options, "ann")
     service.reconcile()
     service.requests.extend(
-        first["id"], (datetime.now(UTC) + timedelta(days=40)).date().isoformat(), "complex", "ann"
+        first["id"],
+        (datetime.now(UTC) + timedelta(days=40)).date().isoformat(),
+        "complex",
+        "ann",
     )
     assert service.forget("m", options, "ann")["id"] == first["id"]
 
@@ -183,7 +192,9 @@ def test_previews_keep_nothing(service: Service) -> None:
 
 def test_nobody_composes_on_a_device_that_is_not_there(service: Service) -> None:
     object.__setattr__(
-        service.core.home, "settings", replace(service.core.home.settings, compose_on="device")
+        service.core.home,
+        "settings",
+        replace(service.core.home.settings, compose_on="device"),
     )
     red = file(service, "red")
     service.reconcile()
@@ -195,7 +206,9 @@ def test_faults_are_raised_when_all_is_done(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        service.core.artifacts, "put", lambda data: (_ for _ in ()).throw(MachineFault("full"))
+        service.core.artifacts,
+        "put",
+        lambda data: (_ for _ in ()).throw(MachineFault("full")),
     )
     red = file(service, "red")
     with pytest.raises(MachineFault, match="full"):
@@ -221,7 +234,9 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     object.__setattr__(
-        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+        service.core.home,
+        "settings",
+        replace(service.core.home.settings, approval="person"),
     )
     red, blue = file(service, "red"), file(service, "blue")
     service.reconcile()
@@ -276,7 +291,9 @@ def test_an_approval_just_before_the_end_waits_for_the_revision_that_has_it(
     service.reconcile()
     assert begun
     assert service.requests.show(late)["revision"] == 2
-    carried = {number: set(service.revision("m", number)["requests"]) for number in (1, 2)}
+    carried = {
+        number: set(service.revision("m", number)["requests"]) for number in (1, 2)
+    }
     assert carried == {1: {red}, 2: {red, blue} if kind == "forget" else set()}
     assert service.verification.verify()["holds"]
 

@@ -51,5 +51,7 @@ def test_they_are_the_words_whose_nearest_name_is_the_label(opened: Any) -> None
 
 
 def test_without_a_vocabulary_there_are_none(opened: Any) -> None:
-    nothing = SimpleNamespace(labels=("dog",), vocabulary=(), tensors=opened.basis.tensors)
+    nothing = SimpleNamespace(
+        labels=("dog",), vocabulary=(), tensors=opened.basis.tensors
+    )
     assert near_words(SimpleNamespace(basis=nothing), ("dog",), 0) == {}  # type: ignore[arg-type]

@@ -38,7 +38,9 @@ def test_each_new_forget_is_held_against_labelled_pictures(service: Service) -> 
             assert "cost" not in compared
         for figure in compared.values():
             assert figure["error"] == figure["measured"] - figure["predicted"]
-            assert figure["held"] == ((figure["low"] or 0) <= figure["measured"] <= figure["high"])
+            assert figure["held"] == (
+                (figure["low"] or 0) <= figure["measured"] <= figure["high"]
+            )
     shown = service.requests.show(red)["prediction"]
     assert shown["revision"] == 1
     assert shown["figures"] == rows[red]["figures"]
@@ -46,7 +48,9 @@ def test_each_new_forget_is_held_against_labelled_pictures(service: Service) -> 
     service.reconcile()
     later = service.core.desk.views.published("m")
     assert later is not None
-    assert red not in {row["request"] for row in later.predictions}, "only of those that are new"
+    assert red not in {row["request"] for row in later.predictions}, (
+        "only of those that are new"
+    )
 
 
 def test_what_is_measured_is_what_an_oracle_counts(service: Service) -> None:
@@ -64,7 +68,9 @@ def test_what_is_measured_is_what_an_oracle_counts(service: Service) -> None:
     data = service.measuring.evaluation("m", revision)
     assert data is not None
     names, anchors = basis.anchors
-    green = [i for i in range(len(data.vectors)) if data.classes[data.class_of[i]] == "green"]
+    green = [
+        i for i in range(len(data.vectors)) if data.classes[data.class_of[i]] == "green"
+    ]
     counts = []
     for texts in (anchors, *basis.tensors["label_prompts"]):
         answers = scores(edit, data.vectors[green], texts).argmax(1)
@@ -72,14 +78,18 @@ def test_what_is_measured_is_what_an_oracle_counts(service: Service) -> None:
     answered = (data.vectors @ anchors.T).argmax(1)
     after = scores(edit, data.vectors, anchors).argmax(1)
     true = [data.classes[c] for c in data.class_of]
-    kept = [i for i, name in enumerate(true) if "green" not in (name, names[answered[i]])]
+    kept = [
+        i for i, name in enumerate(true) if "green" not in (name, names[answered[i]])
+    ]
     changed = float(np.mean([answered[i] != after[i] for i in kept]))
     (row,) = revision.predictions
     compared = figures(row)
     assert row["request"] == request
     assert compared["named"]["measured"] == pytest.approx(max(counts))
     assert compared["cost"]["measured"] == pytest.approx(changed)
-    assert compared["own_cost"]["measured"] == pytest.approx(changed), "it is the only one"
+    assert compared["own_cost"]["measured"] == pytest.approx(changed), (
+        "it is the only one"
+    )
     assert compared["cost"]["pictures"] == len(kept)
 
 
@@ -100,7 +110,9 @@ def test_without_labelled_pictures_it_says_so(service: Service, given: Given) ->
     assert set(judged["figures"]) == {"cost", "named"}
     shown = service.requests.show(level)
     assert shown.state == "waiting"
-    assert "level<=0.5 cannot be judged: it takes labelled pictures" in shown.state_reason
+    assert (
+        "level<=0.5 cannot be judged: it takes labelled pictures" in shown.state_reason
+    )
 
 
 def test_audit_lists_them_with_what_they_come_to(service: Service) -> None:
@@ -108,7 +120,11 @@ def test_audit_lists_them_with_what_they_come_to(service: Service) -> None:
     service.reconcile()
     report = service.audit.predictions("m")
     assert {row["request"] for row in report["predictions"]} == {red}
-    assert {row["metric"] for row in report["predictions"]} >= {"named", "own_cost", "cost"}
+    assert {row["metric"] for row in report["predictions"]} >= {
+        "named",
+        "own_cost",
+        "cost",
+    }
     for line in report["summary"]:
         rows = [row for row in report["predictions"] if row["metric"] == line["metric"]]
         assert line["figures"] == len(rows)

@@ -20,7 +20,9 @@ from tests.reconcile.deciding import file, state
 from tests.service.test_service import forget, published, revert
 
 
-def test_a_private_forget_is_covered_by_a_wider_one_even_without_its_text(service: Service) -> None:
+def test_a_private_forget_is_covered_by_a_wider_one_even_without_its_text(
+    service: Service,
+) -> None:
     private = forget(service, "red", domains=("dark",), private=True)
     wide = forget(service, "red")
     assert state(service, str(private["id"]))[0] == "subsumed"
@@ -32,7 +34,9 @@ def test_a_private_forget_is_covered_by_a_wider_one_even_without_its_text(servic
     assert state(service, str(private["id"]))[0] == "in_force"
 
 
-def test_a_private_forget_of_several_names_is_covered_by_their_texts(service: Service) -> None:
+def test_a_private_forget_of_several_names_is_covered_by_their_texts(
+    service: Service,
+) -> None:
     private = forget(service, "red", "blue", domains=("dark",), private=True)
     forget(service, "blue", "red")
     assert state(service, str(private["id"]))[0] == "subsumed"
@@ -42,7 +46,9 @@ def test_a_private_forget_of_several_names_is_covered_by_their_texts(service: Se
 
 def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
     object.__setattr__(
-        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+        service.core.home,
+        "settings",
+        replace(service.core.home.settings, approval="person"),
     )
     request = file(service, "red", private=True)
     service.reconcile()
@@ -50,14 +56,20 @@ def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
     service.requests.decide(request, "approve", "Ms Example consented", "bob")
     service.reconcile()
     undo = service.revert(request, "Ms Example changed her mind", "ann", key)
-    assert service.revert(request, "Ms Example changed her mind", "ann", key)["id"] == undo["id"]
+    assert (
+        service.revert(request, "Ms Example changed her mind", "ann", key)["id"]
+        == undo["id"]
+    )
     service.reconcile()
     service.requests.decide(undo["id"], "approve", "Ms Example called", "bob")
     service.reconcile()
     assert service.requests.show(request)["state"] == "reverted"
     said = b"".join(body for _, body in service.core.desk.ledger.bodies())
     assert b"Example" not in said
-    assert service.requests.reveal(undo["id"], "dpo")["reason"] == "Ms Example changed her mind"
+    assert (
+        service.requests.reveal(undo["id"], "dpo")["reason"]
+        == "Ms Example changed her mind"
+    )
     assert [s["reason"] for s in service.requests.reveal(request, "dpo")["said"]] == [
         "Ms Example consented"
     ]
@@ -97,20 +109,21 @@ def test_nothing_shredded_comes_back_by_a_retry(service: Service) -> None:
         service.requests.decide(private, "retry", "", "bob")
     assert service.serving("m").edit.rank == 1
     forget(service, "blue")
-    assert (
-        service.revisions("m")[-1]["state"] == "waiting"
-    )  # and nothing new is published meanwhile
+    # and nothing new is published meanwhile
+    assert service.revisions("m")[-1]["state"] == "waiting"
 
 
-def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service) -> None:
+def test_the_ledger_does_not_say_what_a_private_forget_is_about(
+    service: Service,
+) -> None:
     private = forget(service, "red", private=True)
     wide = forget(service, "Red")
     assert state(service, str(wide["id"]))[0] == "subsumed"
     for entry in service.core.desk.ledger.entries():
         if entry["kind"] in ("request.subsume", "revision.compose"):
-            assert private["id"] not in json.dumps(entry["payload"].get("subsumed", {})) + str(
-                entry["payload"].get("reason")
-            )
+            assert private["id"] not in json.dumps(
+                entry["payload"].get("subsumed", {})
+            ) + str(entry["payload"].get("reason"))
     with pytest.raises(Conflict, match="by a private request") as told:
         service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     assert private["id"] not in str(told.value)
@@ -120,14 +133,18 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(service: Service
 
 
 def test_a_private_key_files_once_for_good(service: Service) -> None:
-    options = ForgetOptions(concepts=("red",), private=True, idempotency_key="Ms Example's key")
+    options = ForgetOptions(
+        concepts=("red",), private=True, idempotency_key="Ms Example's key"
+    )
     first = service.forget("m", options, "ann")["id"]
     service.reconcile()
     revert(service, {"id": first})
     assert service.forget("m", options, "ann")["id"] == first
     service.requests.shred(first, "fulfilled", "dpo")
     assert service.forget("m", options, "ann")["id"] == first
-    assert b"Example" not in b"".join(body for _, body in service.core.desk.ledger.bodies())
+    assert b"Example" not in b"".join(
+        body for _, body in service.core.desk.ledger.bodies()
+    )
 
 
 def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(
@@ -147,19 +164,26 @@ def test_a_reason_that_was_sealed_but_never_filed_is_in_nobodys_way(
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_no_entry_links_a_private_forget_to_a_public_one(service: Service, first: bool) -> None:
+def test_no_entry_links_a_private_forget_to_a_public_one(
+    service: Service, first: bool
+) -> None:
     private = str(forget(service, "red", private=first)["id"])
     if first:
         service.requests.shred(private, "fulfilled", "dpo")
     other = forget(service, "Red", private=not first)
-    hidden, open_ = (private, str(other["id"])) if first else (str(other["id"]), private)
+    hidden, open_ = (
+        (private, str(other["id"])) if first else (str(other["id"]), private)
+    )
     for entry in service.core.desk.ledger.entries():
         said = json.dumps(entry["payload"])
         if entry["subject"] == open_:
             assert hidden not in said
         if entry["subject"] == hidden:
             assert open_ not in said
-    assert service.requests.show(str(other["id"]))["predicted"]["subsumed_by"] == "another forget"
+    assert (
+        service.requests.show(str(other["id"]))["predicted"]["subsumed_by"]
+        == "another forget"
+    )
 
 
 def test_a_key_of_a_shredded_request_does_not_swallow_another(service: Service) -> None:
@@ -180,7 +204,9 @@ def test_a_key_of_a_shredded_request_does_not_swallow_another(service: Service) 
     with pytest.raises(Usage, match="begins with private:"):
         service.forget(
             "m",
-            ForgetOptions(concepts=("green",), idempotency_key=service.requests.privacy.keyed("k")),
+            ForgetOptions(
+                concepts=("green",), idempotency_key=service.requests.privacy.keyed("k")
+            ),
             "ann",
         )
 
@@ -210,7 +236,9 @@ def test_a_reason_that_an_entry_names_is_never_written_over(
     ]
 
 
-def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_path: Path) -> None:
+def test_a_key_that_was_never_changed_to_takes_no_place(
+    service: Service, tmp_path: Path
+) -> None:
     from govd.ledger.signing import Signer
 
     forget(service, "red")
@@ -229,7 +257,8 @@ def test_a_key_that_was_never_changed_to_takes_no_place(service: Service, tmp_pa
     with open_service(tmp_path / "home") as again:
         assert again.checkpoints.key() == known
         rotated = again.checkpoints.rotate_key("routine", "ann")["new"]
-    (keys / "signing.key").rename(keys / "next.key")  # cut off between the entry and the name
+    # cut off between the entry and the name
+    (keys / "signing.key").rename(keys / "next.key")
     with open_service(tmp_path / "home") as again:
         assert again.checkpoints.key() == rotated
         assert again.verification.verify()["holds"]

@@ -27,7 +27,9 @@ from tests.reconcile.published_folders import (
 # -- what is written
 
 
-def test_there_is_no_current_before_the_first_revision(published: Service, folder: Path) -> None:
+def test_there_is_no_current_before_the_first_revision(
+    published: Service, folder: Path
+) -> None:
     assert not folder.exists()
     forget(published, "red")
     assert names(folder) == ["1", "current"]
@@ -87,13 +89,20 @@ def _no_weights(edit: object, folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("keep", "left"),
-    [(3, ["3", "4", "5", "6"]), (0, ["6"]), (1, ["5", "6"]), (9, ["1", "2", "3", "4", "5", "6"])],
+    [
+        (3, ["3", "4", "5", "6"]),
+        (0, ["6"]),
+        (1, ["5", "6"]),
+        (9, ["1", "2", "3", "4", "5", "6"]),
+    ],
 )
 def test_as_many_revisions_are_kept_as_settings_say(
     published: Service, folder: Path, keep: int, left: list[str]
 ) -> None:
     object.__setattr__(
-        published.core.home, "settings", replace(published.core.home.settings, keep_published=keep)
+        published.core.home,
+        "settings",
+        replace(published.core.home.settings, keep_published=keep),
     )
     for colour in COLOURS:
         forget(published, colour)
@@ -118,7 +127,9 @@ def test_what_a_link_there_leads_to_is_never_taken_away(
     published: Service, folder: Path, to: str
 ) -> None:
     object.__setattr__(
-        published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
+        published.core.home,
+        "settings",
+        replace(published.core.home.settings, keep_published=0),
     )
     forget(published, "red")
     (folder / "stage").symlink_to("1")
@@ -141,12 +152,20 @@ def test_what_govd_did_not_write_is_not_taken_away_with_an_old_revision(
     published: Service, folder: Path, what: str
 ) -> None:
     object.__setattr__(
-        published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
+        published.core.home,
+        "settings",
+        replace(published.core.home.settings, keep_published=0),
     )
     forget(published, "red")
-    path = folder / "1" / ("engine.plan" if what == "a file of a server" else "edit.safetensors")
+    path = (
+        folder
+        / "1"
+        / ("engine.plan" if what == "a file of a server" else "edit.safetensors")
+    )
     path.write_text("mine")
-    forget(published, "green") if what == "a file of a server" else _past(published, folder)
+    forget(published, "green") if what == "a file of a server" else _past(
+        published, folder
+    )
     forget(published, "blue")
     assert path.read_text() == "mine"
     assert "2" not in names(folder)
@@ -166,7 +185,9 @@ def test_a_revision_that_another_model_is_made_of_is_kept(
     published: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     object.__setattr__(
-        published.core.home, "settings", replace(published.core.home.settings, keep_published=0)
+        published.core.home,
+        "settings",
+        replace(published.core.home.settings, keep_published=0),
     )
     forget(published, "red")
     models = published.core.desk.views.models
@@ -183,7 +204,10 @@ def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(
 ) -> None:
     model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     write = model.write_checkpoint
-    model.write_checkpoint = lambda edit, part: {**write(edit, part), "edit.safetensors": "0" * 64}  # type: ignore[method-assign]
+    model.write_checkpoint = lambda edit, part: {
+        **write(edit, part),
+        "edit.safetensors": "0" * 64,
+    }  # type: ignore[method-assign]
     with pytest.raises(MachineFault, match="not what the backend said"):
         forget(published, "red")
     assert names(folder) == []
@@ -193,12 +217,17 @@ def test_a_backend_that_changes_more_than_the_projection_publishes_and_exports_n
     published: Service, folder: Path, tmp_path: Path
 ) -> None:
     model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
-    object.__setattr__(model.facts, "files", {"config.json": "1" * 64, "weights": "2" * 64})
+    object.__setattr__(
+        model.facts, "files", {"config.json": "1" * 64, "weights": "2" * 64}
+    )
 
     def write(edit: object, part: Path) -> dict[str, str]:
         for name in ("config.json", "weights"):
             (part / name).write_text("changed")
-        return {name: hashlib.sha256(b"changed").hexdigest() for name in ("config.json", "weights")}
+        return {
+            name: hashlib.sha256(b"changed").hexdigest()
+            for name in ("config.json", "weights")
+        }
 
     model.write_checkpoint = write  # type: ignore[method-assign]
     with pytest.raises(PluginFault, match=r"config.json, weights differ"):
@@ -237,7 +266,9 @@ def test_whatever_ends_a_delivery_leaves_nothing_half_written(
     assert names(folder) == ["1", "2", "current"]
 
 
-def test_two_govds_do_not_write_to_a_folder_at_once(published: Service, folder: Path) -> None:
+def test_two_govds_do_not_write_to_a_folder_at_once(
+    published: Service, folder: Path
+) -> None:
     import fcntl
 
     folder.mkdir()
@@ -254,7 +285,9 @@ def test_two_govds_do_not_write_to_a_folder_at_once(published: Service, folder: 
 
 
 @pytest.fixture
-def early(service: Service, given: Given, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+def early(
+    service: Service, given: Given, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Service:
     """A model as a version registered and published it that knew neither `publish_base` nor an
     origin in `revision.json`.
     """
@@ -287,7 +320,9 @@ def test_folders_of_early_versions_go_on(early: Service, folder: Path) -> None:
     early.update_model("a", Given(use="labels"), "ann")
     assert names(folder) == ["0", "1", "2", "current"]
     (folder / "1" / "revision.json").write_text(
-        (folder / "1" / "revision.json").read_text().replace('"number": 1', '"number": 1, "x": 1')
+        (folder / "1" / "revision.json")
+        .read_text()
+        .replace('"number": 1', '"number": 1, "x": 1')
     )
     for colour in COLOURS[2:5]:
         forget(early, colour)
@@ -298,6 +333,8 @@ def test_an_early_folder_that_the_ledger_does_not_know_is_in_the_way(
     early: Service, folder: Path
 ) -> None:
     said = json.loads((folder / "1" / "revision.json").read_text())
-    (folder / "1" / "revision.json").write_text(json.dumps({**said, "edit_digest": "0" * 64}))
+    (folder / "1" / "revision.json").write_text(
+        json.dumps({**said, "edit_digest": "0" * 64})
+    )
     with pytest.raises(MachineFault, match="in the way"):
         early.reconcile()

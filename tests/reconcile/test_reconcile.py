@@ -43,7 +43,10 @@ def test_a_method_of_a_plugin_that_raises_is_named(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        service.core.plugins.methods["swap"], "contribute", lambda problem: [][0], raising=True
+        service.core.plugins.methods["swap"],
+        "contribute",
+        lambda problem: [][0],
+        raising=True,
     )
     request = file(service, "red", method="swap")
     service.reconcile()
@@ -78,7 +81,9 @@ def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
     monkeypatch.setattr(
         other.measuring,
         "fast",
-        lambda *given: fast(*given) if other.core.desk.views.last("a") is None else [][0],
+        lambda *given: (
+            fast(*given) if other.core.desk.views.last("a") is None else [][0]
+        ),
     )
     red = file(other, "red", model="a")
     with pytest.raises(IndexError):
@@ -87,7 +92,9 @@ def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
     monkeypatch.setattr(
         other.measuring,
         "fast",
-        lambda opened, *rest: fast(opened, *rest) if other.core.desk.views.last("m") else [][0],
+        lambda opened, *rest: (
+            fast(opened, *rest) if other.core.desk.views.last("m") else [][0]
+        ),
     )
     other.reconcile()
     assert state(other, blue)[0] == "in_force"
@@ -110,7 +117,8 @@ def test_what_was_composed_for_something_else_is_superseded_not_refused(
 
 
 @pytest.mark.parametrize(
-    "answer", [Gate("denied", "test", "a typo"), "yes", Gate("wait", "test", "not today")]
+    "answer",
+    [Gate("denied", "test", "a typo"), "yes", Gate("wait", "test", "not today")],
 )  # type: ignore[arg-type]
 def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(
     service: Service, plugin: Plugin, answer: Any
@@ -129,7 +137,9 @@ def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(
     assert state(service, red)[0] == "in_force"
 
 
-def test_a_gate_that_denies_refuses_the_revision(service: Service, plugin: Plugin) -> None:
+def test_a_gate_that_denies_refuses_the_revision(
+    service: Service, plugin: Plugin
+) -> None:
     plugin.gate = Gate("deny", "test", "never")
     file(service, "red")
     service.reconcile()
@@ -143,17 +153,25 @@ def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by
     red = file(service, "red")
     service.reconcile()
     (automatic,) = service.requests.show(red)["approvals"]
-    assert (automatic["automatic"], automatic["by_filer"], automatic["role"]) == (True, True, None)
+    assert (automatic["automatic"], automatic["by_filer"], automatic["role"]) == (
+        True,
+        True,
+        None,
+    )
     plugin.votes = {"filed": Vote("wait", "test", "somebody must look")}
     blue = file(service, "blue")
     service.reconcile()
-    service.requests.decide(blue, "approve", "my own", service.requests.show(blue)["filed_by"])
+    service.requests.decide(
+        blue, "approve", "my own", service.requests.show(blue)["filed_by"]
+    )
     (own,) = service.requests.show(blue)["approvals"]
     assert own["by_filer"]
     assert "automatic" not in own
 
 
-def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plugin) -> None:
+def test_policies_are_asked_when_a_person_approves(
+    service: Service, plugin: Plugin
+) -> None:
     plugin.votes = {
         "filed": Vote("wait", "test", "somebody must look"),
         "approve": Vote("wait", "test", "two must look"),
@@ -163,26 +181,37 @@ def test_policies_are_asked_when_a_person_approves(service: Service, plugin: Plu
     assert service.requests.decide(red, "approve", "seen", "bob")["state"] == "waiting"
     assert state(service, red)[1] == "test: two must look"
     plugin.votes["approve"] = Vote("allow", "test", "enough")
-    assert service.requests.decide(red, "approve", "seen", "carol")["state"] == "approved"
+    assert (
+        service.requests.decide(red, "approve", "seen", "carol")["state"] == "approved"
+    )
     service.reconcile()
     found = service.requests.show(red)
-    assert [(v["moment"], v["decision"]) for v in found["votes"] if v["policy"] == "test"] == [
+    assert [
+        (v["moment"], v["decision"]) for v in found["votes"] if v["policy"] == "test"
+    ] == [
         ("filed", "wait"),
         ("approve", "wait"),
         ("approve", "allow"),
     ]
     assert [a["principal"] for a in found["approvals"]] == ["carol"]
-    assert [(a["principal"], a["reason"]) for a in found["approvals_held"]] == [("bob", "seen")]
+    assert [(a["principal"], a["reason"]) for a in found["approvals_held"]] == [
+        ("bob", "seen")
+    ]
     assert not found["approvals"][0]["by_filer"]
     (attempt,) = service.audit.log(kind="request.approval")
-    assert (attempt["actor"], attempt["payload"]["held_by"]) == ("bob", "test: two must look")
+    assert (attempt["actor"], attempt["payload"]["held_by"]) == (
+        "bob",
+        "test: two must look",
+    )
     plugin.votes["approve"] = Vote("deny", "test", "never")
     blue = file(service, "blue")
     service.reconcile()
     assert service.requests.decide(blue, "approve", "seen", "bob")["state"] == "denied"
 
 
-def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(service: Service) -> None:
+def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(
+    service: Service,
+) -> None:
     object.__setattr__(
         service.core.home,
         "settings",
@@ -205,14 +234,20 @@ def test_many_small_forgets_add_up(service: Service) -> None:
         "max_total_disagreement": 0.15,
         "max_lost_elsewhere": 1.0,
     }
-    object.__setattr__(service.core.home, "settings", replace(service.core.home.settings, **bounds))
+    object.__setattr__(
+        service.core.home, "settings", replace(service.core.home.settings, **bounds)
+    )
     states, totals = [], []
     for concept in ("red", "blue", "green", "yellow", "brown"):
         request = file(service, concept, domains=("dark",), method="bilateral")
         service.reconcile()
         record = service.requests.show(request)
-        (inputs,) = (vote["inputs"] for vote in record["votes"] if vote["policy"] == "bounds")
-        assert 0 < inputs["disagreement_high"] <= 0.12, "none is over the bound on a single request"
+        (inputs,) = (
+            vote["inputs"] for vote in record["votes"] if vote["policy"] == "bounds"
+        )
+        assert 0 < inputs["disagreement_high"] <= 0.12, (
+            "none is over the bound on a single request"
+        )
         states.append(record["state"])
         totals.append(inputs["total_disagreement_high"])
         if record["state"] == "waiting":

@@ -21,7 +21,13 @@ from govd.service.restore import restore
 from govd.service.service import Service, open_service
 from govd.verify.signed_folder import verify_folder
 
-SIGNED = {"README.md", "edit.safetensors", "model.sig", "revision.json", "statement.dsse.json"}
+SIGNED = {
+    "README.md",
+    "edit.safetensors",
+    "model.sig",
+    "revision.json",
+    "statement.dsse.json",
+}
 
 
 @pytest.fixture
@@ -35,8 +41,22 @@ def current(service: Service, tmp_path: Path) -> Path:
 def verified(folder: Path, pem: str, at: Path) -> bool:
     """What OpenSSF's own tool says."""
     (at / "models.pem").write_text(pem)
-    command = [sys.executable, "-W", "ignore", "-m", "model_signing", "verify", "key", str(folder)]
-    command += ["--signature", str(folder / "model.sig"), "--public_key", str(at / "models.pem")]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "model_signing",
+        "verify",
+        "key",
+        str(folder),
+    ]
+    command += [
+        "--signature",
+        str(folder / "model.sig"),
+        "--public_key",
+        str(at / "models.pem"),
+    ]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -51,7 +71,9 @@ def test_their_own_tool_verifies_what_is_published(
     assert not verified(copy, pem, tmp_path)
 
 
-def test_what_is_published_again_has_the_same_bytes(service: Service, current: Path) -> None:
+def test_what_is_published_again_has_the_same_bytes(
+    service: Service, current: Path
+) -> None:
     before = {path.name: path.read_bytes() for path in current.iterdir()}
     shutil.rmtree(current.resolve())
     service.reconcile()
@@ -100,7 +122,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a missing file": (missing, "README.md is missing"),
     "a link": (a_link, "README.md is no regular file"),
     "another signature": (other_signature, "model.sig is not signed by the key"),
-    "another statement": (other_statement, "statement.dsse.json is not signed by the key"),
+    "another statement": (
+        other_statement,
+        "statement.dsse.json is not signed by the key",
+    ),
 }
 
 
@@ -116,7 +141,10 @@ def test_a_folder_that_was_given_is_checked_offline(
         change(copy)
         verdict = verify_folder(copy, key)
         assert not verdict["holds"], name
-        assert any(fault in told for told in verdict["faults"]), (name, verdict["faults"])
+        assert any(fault in told for told in verdict["faults"]), (
+            name,
+            verdict["faults"],
+        )
     with open_service(tmp_path / "other") as other:
         assert not verify_folder(current, other.checkpoints.key())["holds"]
     with pytest.raises(BadFile, match=r"has no statement\.dsse\.json"):
@@ -140,26 +168,38 @@ def test_the_card_says_what_was_forgotten_but_nothing_private(
         assert b"Ms Example" not in data, path.name
     assert "| *kept private* | everywhere |" in (current / "README.md").read_text()
     statement = json.loads(
-        base64.b64decode(json.loads((current / "statement.dsse.json").read_text())["payload"])
+        base64.b64decode(
+            json.loads((current / "statement.dsse.json").read_text())["payload"]
+        )
     )
     assert "ann" not in json.dumps(statement["predicate"])
-    assert all("approvals" not in request for request in statement["predicate"]["requests"])
+    assert all(
+        "approvals" not in request for request in statement["predicate"]["requests"]
+    )
 
 
 def entries(service: Service) -> list[dict[str, Any]]:
     return [
-        dict(e) for e in service.core.desk.ledger.entries() if str(e["kind"]).startswith("key.")
+        dict(e)
+        for e in service.core.desk.ledger.entries()
+        if str(e["kind"]).startswith("key.")
     ]
 
 
-def test_the_key_has_an_entry_before_its_first_signature(service: Service, current: Path) -> None:
+def test_the_key_has_an_entry_before_its_first_signature(
+    service: Service, current: Path
+) -> None:
     (entry,) = entries(service)
     delivered = service.audit.log(kind="revision.deliver")[0]
     assert entry["seq"] < delivered["seq"]
     payload, key = entry["payload"], ModelKey(entry["payload"]["public"])
     text = possession_text(service.core.desk.ledger.origin, key.pem)
     assert key.signed(text, base64.b64decode(payload["signature"]))
-    assert (payload["use"], payload["key"], payload["replaces"]) == ("models", key.id, None)
+    assert (payload["use"], payload["key"], payload["replaces"]) == (
+        "models",
+        key.id,
+        None,
+    )
 
 
 def test_it_is_changed_with_the_logs_key_and_comes_back_with_a_backup(
@@ -171,7 +211,9 @@ def test_it_is_changed_with_the_logs_key_and_comes_back_with_a_backup(
     new = service.checkpoints.model_key()
     assert rotated["model_key"] == ModelKey(new).id != ModelKey(old).id
     assert entries(service)[-1]["payload"]["replaces"] == ModelKey(old).id
-    assert verify_folder(kept, old_log)["holds"], "what was signed before stays verifiable"
+    assert verify_folder(kept, old_log)["holds"], (
+        "what was signed before stays verifiable"
+    )
     service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     service.reconcile()
     assert verified(current.resolve(), new, tmp_path)

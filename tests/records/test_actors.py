@@ -54,7 +54,9 @@ def test_characters_that_nobody_sees_are_in_no_name(name: str) -> None:
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["ops: europe", "local office", "a feed", "x:principal"])
+@pytest.mark.parametrize(
+    "name", ["ops: europe", "local office", "a feed", "x:principal"]
+)
 def test_a_colon_or_a_word_alone_makes_no_kind(name: str) -> None:
     assert check_name(name) == name
 
@@ -89,10 +91,17 @@ def test_the_environment_says_nothing_about_who_works_here(
         local.forget("red", model="m", wait=True)
         (entry,) = local.audit_log(kind="request.file")
         (request,) = local.requests()
-    assert entry["actor"] == request["filed_by"] == request["approvals"][0]["principal"] == ACCOUNT
+    assert (
+        entry["actor"]
+        == request["filed_by"]
+        == request["approvals"][0]["principal"]
+        == ACCOUNT
+    )
 
 
-def test_an_account_without_a_name_is_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_without_a_name_is_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def unknown(uid: int) -> None:
         raise KeyError(uid)
 

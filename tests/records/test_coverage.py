@@ -24,9 +24,13 @@ WANTED = st.fixed_dictionaries(
 
 
 def stands_over(outer: dict[str, Any], inner: dict[str, Any], earlier: bool) -> bool:
-    if outer["strength"] < inner["strength"] or not scope_of(outer).covers(scope_of(inner)):
+    if outer["strength"] < inner["strength"] or not scope_of(outer).covers(
+        scope_of(inner)
+    ):
         return False
-    mutual = inner["strength"] >= outer["strength"] and scope_of(inner).covers(scope_of(outer))
+    mutual = inner["strength"] >= outer["strength"] and scope_of(inner).covers(
+        scope_of(outer)
+    )
     return earlier or not mutual
 
 
@@ -42,7 +46,9 @@ def test_as_by_comparing_every_pair(bodies: list[dict[str, Any]]) -> None:
         for i, inner in enumerate(wanted)
     }
     expected = {
-        inner: next(o for o in outers if not above[o]) for inner, outers in above.items() if outers
+        inner: next(o for o in outers if not above[o])
+        for inner, outers in above.items()
+        if outers
     }
     assert subsumed_by(wanted) == expected
 
@@ -63,4 +69,5 @@ def test_many_forgets_cost_no_more_than_each_by_itself() -> None:
         return time.process_time() - began
 
     few, many = (min(seconds(count) for _ in range(5)) for count in (500, 5000))
-    assert many < 40 * few  # ten times as many; pair by pair it would be a hundred times
+    # ten times as many; pair by pair it would be a hundred times
+    assert many < 40 * few

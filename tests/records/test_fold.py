@@ -26,9 +26,20 @@ FORGET = {
     "strength": 1.0,
     "method": "oblique",
 }
-MODEL = {"digest": "0" * 64, "basis": "1" * 64, "images": "pictures", "evaluation": "3" * 64}
+MODEL = {
+    "digest": "0" * 64,
+    "basis": "1" * 64,
+    "images": "pictures",
+    "evaluation": "3" * 64,
+}
 MODEL |= {"reference": "vectors:m", "publish_to": "/served", "pool": "4" * 64}
-VOTE = {"moment": "filed", "policy": "bounds", "decision": "allow", "reason": "", "inputs": {}}
+VOTE = {
+    "moment": "filed",
+    "policy": "bounds",
+    "decision": "allow",
+    "reason": "",
+    "inputs": {},
+}
 STORY = (
     ("model.add", "m", MODEL),
     ("model.update", "m", {"basis": "2" * 64}),
@@ -38,9 +49,21 @@ STORY = (
     ("request.vote", "r1", VOTE),
     ("request.extend", "r1", {"due_at": "2027-01-01T00:00:00Z", "reason": "later"}),
     ("request.release", "r1", {"reason": "over"}),
-    ("contribution.make", "c1", {"artifact": "a", "method": "oblique", "basis": "2" * 64}),
-    ("request.approve", "r1", {"contribution": "c1", "predicted": {"disagreement": 0.1}}),
-    ("revision.compose", "m/1", {"requests": ["r1"], "contributions": ["c1"], "basis": "2"}),
+    (
+        "contribution.make",
+        "c1",
+        {"artifact": "a", "method": "oblique", "basis": "2" * 64},
+    ),
+    (
+        "request.approve",
+        "r1",
+        {"contribution": "c1", "predicted": {"disagreement": 0.1}},
+    ),
+    (
+        "revision.compose",
+        "m/1",
+        {"requests": ["r1"], "contributions": ["c1"], "basis": "2"},
+    ),
     ("revision.evaluate", "m/1", {"metrics": {"forget_acc": 0.0}}),
     ("revision.publish", "m/1", {}),
     ("request.publish", "r1", {"revision": 1}),
@@ -58,16 +81,32 @@ STORY = (
     ("request.revert", "r1", {"reason": "reverted"}),
     ("request.shred", "r1", {}),
     ("witness.cosign", "w", {"size": 4}),
-    ("notice.add", "shop", {"to": "https://a.example", "on": ["request.*"], "days": [7]}),
+    (
+        "notice.add",
+        "shop",
+        {"to": "https://a.example", "on": ["request.*"], "days": [7]},
+    ),
     ("notice.add", "shop", {"to": "https://b.example", "on": ["*"]}),  # there is one
-    ("notice.send", "shop", {"id": "msg_1", "about": {"kind": "request.file", "entry": 29}}),
+    (
+        "notice.send",
+        "shop",
+        {"id": "msg_1", "about": {"kind": "request.file", "entry": 29}},
+    ),
     ("notice.fail", "shop", {"id": "msg_2", "about": {"entry": 30}, "stops": True}),
     ("notice.retry", "shop", {}),
-    ("notice.fail", "shop", {"id": "msg_2", "about": {"entry": 30}, "reason": "HTTP 400"}),
+    (
+        "notice.fail",
+        "shop",
+        {"id": "msg_2", "about": {"entry": 30}, "reason": "HTTP 400"},
+    ),
     ("notice.retry", "shop", {"id": "msg_2"}),
     ("notice.secret", "shop", {}),
     ("notice.send", "desk", {"id": "msg_3", "about": {"entry": 30}}),  # there is none
-    ("notice.add", "desk", {"to": "mailto:a@b.example", "on": ["deadline"], "days": [1]}),
+    (
+        "notice.add",
+        "desk",
+        {"to": "mailto:a@b.example", "on": ["deadline"], "days": [1]},
+    ),
     ("notice.remove", "desk", {}),
     ("token.revoke", "t1", {}),
     ("request.publish", "r9", {"revision": 1}),  # of nothing
@@ -77,7 +116,9 @@ STORY = (
 )
 
 
-def entries(story: tuple[tuple[str, str, dict[str, Any]], ...] = STORY) -> list[dict[str, Any]]:
+def entries(
+    story: tuple[tuple[str, str, dict[str, Any]], ...] = STORY,
+) -> list[dict[str, Any]]:
     return [
         {
             "seq": seq,
@@ -107,9 +148,13 @@ def test_what_is_folded_without_a_database_is_what_the_views_keep(size: int) -> 
 def test_the_fold_changes_nothing_that_it_is_given_and_says_the_same_again() -> None:
     records: dict[Place, StoredRecord] = {}
     for entry in entries():
-        before = copy.deepcopy((entry, {place: r.as_json() for place, r in records.items()}))
+        before = copy.deepcopy(
+            (entry, {place: r.as_json() for place, r in records.items()})
+        )
         try:
-            changes, again = (fold(entry, lambda *place: records.get(place)) for _ in range(2))
+            changes, again = (
+                fold(entry, lambda *place: records.get(place)) for _ in range(2)
+            )
         except (Conflict, NotFound):
             continue
         assert changes == again
@@ -181,8 +226,18 @@ def test_a_request_is_found_by_the_words_that_it_has_and_by_no_others() -> None:
     for (kind, subject, payload), words in zip(
         story,
         (
-            {("concept", "dog"), ("concept", "hound"), ("domain", "dark"), ("filed_by", "ann")},
-            {("concept", "dog"), ("concept", "hound"), ("filed_by", "ann"), ("reverts", "r1")},
+            {
+                ("concept", "dog"),
+                ("concept", "hound"),
+                ("domain", "dark"),
+                ("filed_by", "ann"),
+            },
+            {
+                ("concept", "dog"),
+                ("concept", "hound"),
+                ("filed_by", "ann"),
+                ("reverts", "r1"),
+            },
         ),
         strict=True,
     ):
@@ -201,7 +256,10 @@ def test_a_token_that_never_was_cannot_be_revoked() -> None:
 
 
 def test_an_approval_that_policies_gave_says_so() -> None:
-    story = (*STORY[:9], ("request.approve", "r1", {"contribution": "c1", "automatic": True}))
+    story = (
+        *STORY[:9],
+        ("request.approve", "r1", {"contribution": "c1", "automatic": True}),
+    )
     request = folded(entries(story))["request", "r1"]
     assert [approval["automatic"] for approval in request["approvals"]] == [True]
 

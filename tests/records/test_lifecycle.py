@@ -29,7 +29,12 @@ waiting: publish published, refuse refused, supersede superseded, wait waiting
 published: supersede superseded
 """
 EVENTS = sorted(
-    {event for table in TABLES.values() for events in table.values() for event in events}
+    {
+        event
+        for table in TABLES.values()
+        for events in table.values()
+        for event in events
+    }
 )
 
 
@@ -52,7 +57,8 @@ def reached(kind: str, first: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "first"), [("forget", "filed"), ("revert", "filed"), ("revision", "composed")]
+    ("kind", "first"),
+    [("forget", "filed"), ("revert", "filed"), ("revision", "composed")],
 )
 def test_every_state_can_be_reached_and_left_for_an_end(kind: str, first: str) -> None:
     assert reached(kind, first) == set(TABLES[kind])
@@ -63,7 +69,9 @@ def test_every_state_can_be_reached_and_left_for_an_end(kind: str, first: str) -
 
 
 def test_a_transition_that_is_not_in_the_table_says_what_is_possible() -> None:
-    with pytest.raises(Conflict, match="cannot revert a forget that is waiting") as told:
+    with pytest.raises(
+        Conflict, match="cannot revert a forget that is waiting"
+    ) as told:
         after("forget", "waiting", "revert")
     assert "approve" in told.value.advice
     assert told.value.exit_code == 1
@@ -82,7 +90,8 @@ def test_what_follows_what_and_nothing_else(kind: str, rows: str) -> None:
     """A change of the table is read twice: here, and where it is."""
     written = dict(row.split(": ") for row in rows.strip().splitlines())
     allowed = {
-        state: dict(step.split() for step in steps.split(", ")) for state, steps in written.items()
+        state: dict(step.split() for step in steps.split(", "))
+        for state, steps in written.items()
     }
     for state in TABLES[kind]:
         for event in EVENTS:
@@ -100,7 +109,9 @@ def test_a_published_revision_is_superseded_by_the_table(
     red = forget(service, "red")
     with monkeypatch.context() as patched:
         patched.delitem(TABLES["revision"]["published"], "supersede")
-        with pytest.raises(Conflict, match="cannot supersede a revision that is published"):
+        with pytest.raises(
+            Conflict, match="cannot supersede a revision that is published"
+        ):
             revert(service, red)
         assert [r["state"] for r in service.revisions("m")] == [
             "published",

@@ -47,8 +47,12 @@ def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
         "model show": lambda: service.models.show(text),
         "model add": lambda: service.add_model(text, "colours", Given(), "ann"),
         "reference": lambda: service.add_model("n", text, Given(), "ann"),
-        "labels": lambda: service.add_model("n", "colours", Given(labels=["red", text]), "ann"),
-        "anchors": lambda: service.add_model("n", "colours", Given(anchors=["sea", text]), "ann"),
+        "labels": lambda: service.add_model(
+            "n", "colours", Given(labels=["red", text]), "ann"
+        ),
+        "anchors": lambda: service.add_model(
+            "n", "colours", Given(anchors=["sea", text]), "ann"
+        ),
         "templates": lambda: service.add_model(
             "n", "colours", Given(templates=[text + " {}"]), "ann"
         ),
@@ -114,7 +118,9 @@ def test_numbers_that_no_database_keeps(service: Service, number: int) -> None:
         lambda: service.proofs.proof(0, number),
         lambda: service.proofs.consistency(number),
         lambda: service.embeddings("m", texts=["red"], revision=number),
-        lambda: service.forget("m", ForgetOptions(concepts=["red"], prototypes=number), "ann"),
+        lambda: service.forget(
+            "m", ForgetOptions(concepts=["red"], prototypes=number), "ann"
+        ),
     ):
         with pytest.raises(Usage) as told:
             door()
@@ -160,7 +166,9 @@ def test_documents_that_are_no_json() -> None:
         ([["\ud800"]], "the body"),
     ],
 )
-def test_where_in_a_document_something_cannot_be_sent(document: Any, place: str) -> None:
+def test_where_in_a_document_something_cannot_be_sent(
+    document: Any, place: str
+) -> None:
     with pytest.raises(Usage) as refused:
         check_document(document, "the body")
     assert refused.value.where == place
@@ -182,7 +190,17 @@ def test_a_text_may_be_as_long_as_its_limit(text: str) -> None:
         check_text(text, "reason", Limit(2, lines=True))
 
 
-SEVERAL_LINES = ("reason", "basis", "texts", "query", "text", "kept", "since", "witnesses", "roots")
+SEVERAL_LINES = (
+    "reason",
+    "basis",
+    "texts",
+    "query",
+    "text",
+    "kept",
+    "since",
+    "witnesses",
+    "roots",
+)
 
 
 @pytest.mark.parametrize("what", sorted(LIMITS))

@@ -18,10 +18,17 @@ def test_a_filed_forget_says_its_prediction_typed_and_as_it_is_in_the_entry(
     assert predicted.costs is not None
     assert predicted.effect is not None
     cost = predicted.costs["all"]
-    assert predicted.disagreement == cost.share == request["predicted"]["costs"]["all"]["share"]
+    assert (
+        predicted.disagreement
+        == cost.share
+        == request["predicted"]["costs"]["all"]["share"]
+    )
     assert 0 < predicted.effect.pictures == request["predicted"]["effect"]["pictures"]
     assert predicted.effect.after <= predicted.effect.before
-    assert predicted.bounds["max_scope_share"] == service.core.home.settings.max_scope_share
+    assert (
+        predicted.bounds["max_scope_share"]
+        == service.core.home.settings.max_scope_share
+    )
     assert predicted.measured
 
 

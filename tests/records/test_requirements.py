@@ -26,7 +26,11 @@ def most(seats: dict[str, list[str]]) -> int:
     return best
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), st.lists(st.sampled_from("wxyz"), max_size=3)))
+@given(
+    st.dictionaries(
+        st.sampled_from(NAMES), st.lists(st.sampled_from("wxyz"), max_size=3)
+    )
+)
 def test_as_many_sit_as_can(seats: dict[str, list[str]]) -> None:
     matched = matching(seats)
     assert all(seat in seats[person] for person, seat in matched.items())
@@ -34,7 +38,13 @@ def test_as_many_sit_as_can(seats: dict[str, list[str]]) -> None:
 
 
 def person(name: str, *roles: str, entry: int = 1, **more: object) -> Principal:
-    record = {"name": name, "roles": list(roles), "seq": entry, "added_entry": entry, **more}
+    record = {
+        "name": name,
+        "roles": list(roles),
+        "seq": entry,
+        "added_entry": entry,
+        **more,
+    }
     return Principal.from_json({"delegations": [], "removed_at": None, **record})
 
 
@@ -43,8 +53,12 @@ def delegation(to: str, entry: int = 2, ended: int | None = None) -> dict[str, o
     return {**parts, "entry": entry, "ended_entry": ended}
 
 
-def approver(name: str, *roles: str, entry: int = 20, **acting: tuple[str, ...]) -> Approver:
-    others = {f"principal:{other}": frozenset(theirs) for other, theirs in acting.items()}
+def approver(
+    name: str, *roles: str, entry: int = 20, **acting: tuple[str, ...]
+) -> Approver:
+    others = {
+        f"principal:{other}": frozenset(theirs) for other, theirs in acting.items()
+    }
     actor = name if ":" in name or name == "owner" else f"principal:{name}"
     return Approver(actor, frozenset(roles), others, entry)
 
@@ -61,7 +75,10 @@ def test_two_approvals_of_one_person_are_one() -> None:
     assert counted(LEGAL, approver("ann", "legal"), approver("ann", "legal")) == 1
     assert counted(LEGAL, approver("ann", "legal"), approver("Ann", "legal")) == 1
     assert counted(LEGAL, approver("ann", "legal"), approver("bob", "legal")) == 2
-    assert counted(Needs(2), approver("owner", "owner"), approver("local:root", "owner")) == 1
+    assert (
+        counted(Needs(2), approver("owner", "owner"), approver("local:root", "owner"))
+        == 1
+    )
     assert counted(Needs(2), approver("local:a"), approver("local:b")) == 1
 
 
@@ -87,12 +104,16 @@ def test_the_filer_his_delegate_and_his_delegator_are_not_others() -> None:
     assert counted(needs, approver("carl")) == 0
     assert counted(needs, approver("CARL")) == 0
     for delegator, delegate in (("carl", "bob"), ("bob", "carl")):
-        both = People.of([person(delegator, "x", delegations=[delegation(delegate)])], [])
+        both = People.of(
+            [person(delegator, "x", delegations=[delegation(delegate)])], []
+        )
         assert counted(needs, approver("bob"), people=both) == 0, delegator
         assert counted(needs, approver("dora"), people=both) == 1
         ended = [delegation(delegate, ended=15)]
         since = People.of([person(delegator, "x", delegations=ended)], [])
-        assert counted(needs, approver("bob"), people=since) == 0, "it stood as it was filed"
+        assert counted(needs, approver("bob"), people=since) == 0, (
+            "it stood as it was filed"
+        )
         before = [delegation(delegate, ended=5)]
         past = People.of([person(delegator, "x", delegations=before)], [])
         assert counted(needs, approver("bob"), people=past) == 1
@@ -121,7 +142,13 @@ def test_what_stands_is_the_newest_vote_of_each_policy_since_it_was_looked_at() 
     def vote(
         entry: int, policy: str, moment: str, decision: str, **more: object
     ) -> dict[str, object]:
-        return {"entry": entry, "policy": policy, "moment": moment, "decision": decision, **more}
+        return {
+            "entry": entry,
+            "policy": policy,
+            "moment": moment,
+            "decision": decision,
+            **more,
+        }
 
     votes = [
         vote(1, "old", "filed", "wait", needs=needs),

@@ -10,7 +10,9 @@ from govd.service.service import Service
 
 
 def file(service: Service, *concepts: str, **more: Any) -> str:
-    return str(service.forget("m", ForgetOptions(concepts=concepts, **more), "ann")["id"])
+    return str(
+        service.forget("m", ForgetOptions(concepts=concepts, **more), "ann")["id"]
+    )
 
 
 def ids(service: Service, **filters: Any) -> list[str]:
@@ -21,7 +23,9 @@ def ids(service: Service, **filters: Any) -> list[str]:
 def filed(service: Service) -> dict[str, str]:
     """A public forget and private ones, in the order of their filing."""
     return {
-        "red": file(service, "red", reason="Asked by the Rights holder", ticket="HELP-1"),
+        "red": file(
+            service, "red", reason="Asked by the Rights holder", ticket="HELP-1"
+        ),
         "blue": file(service, "blue", private=True, reason="a court"),
         "green": file(service, "green", aliases=("verdant",), private=True),
     }
@@ -36,7 +40,9 @@ def test_a_private_one_is_found_by_its_exact_name_alone(
     assert ids(service, concept="blu", private_too=True) == []
     assert ids(service, concept="red", private_too=True) == [filed["red"]]
     assert ids(service, concept="blue", private_too=True, reason="court") == []
-    assert ids(service, concept="blue", private_too=True, model="m", limit=1) == [filed["blue"]]
+    assert ids(service, concept="blue", private_too=True, model="m", limit=1) == [
+        filed["blue"]
+    ]
 
 
 def test_whose_text_was_destroyed_is_found_by_no_name(
@@ -64,7 +70,8 @@ def test_by_reason_ticket_and_time(service: Service, filed: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("method", "target"), [("fitted", "unnamed"), ("oblique", "unnamed"), ("nullspace", None)]
+    ("method", "target"),
+    [("fitted", "unnamed"), ("oblique", "unnamed"), ("nullspace", None)],
 )
 def test_a_target_is_of_methods_that_have_some(
     service: Service, method: str, target: str | None

@@ -63,7 +63,9 @@ def faults(service: Service) -> list[str]:
     return list(service.verification.verify()["faults"])
 
 
-def test_two_people_approve_and_the_record_says_as_what(service: Service, eyes: Eyes) -> None:
+def test_two_people_approve_and_the_record_says_as_what(
+    service: Service, eyes: Eyes
+) -> None:
     red = file(service)
     waiting = service.requests.show(red)
     assert waiting["state"] == "waiting"
@@ -72,7 +74,10 @@ def test_two_people_approve_and_the_record_says_as_what(service: Service, eyes: 
     assert need["could"] == [], "nobody has a token"
     for name in ("ann", "bob", "dora"):
         service.tokens.create("operator", name, "owner", principal=None)
-    assert service.requests.show(red)["needed"][0]["could"] == ["principal:ann", "principal:bob"]
+    assert service.requests.show(red)["needed"][0]["could"] == [
+        "principal:ann",
+        "principal:bob",
+    ]
     first = approve(service, red, "principal:ann")
     assert first["state"] == "waiting"
     assert first["state_reason"] == (
@@ -111,11 +116,16 @@ def test_one_person_with_two_tokens_is_one(service: Service, eyes: Eyes) -> None
 def test_the_owner_and_the_local_accounts_are_one(service: Service, eyes: Eyes) -> None:
     service.principals.add("owner", ["legal"], "", "owner")
     red = file(service)
-    assert approve(service, red, "owner", "local:root", "local:other")["state"] == "waiting"
+    assert (
+        approve(service, red, "owner", "local:root", "local:other")["state"]
+        == "waiting"
+    )
     assert approve(service, red, "principal:ann")["state"] == "in_force"
 
 
-def test_other_spellings_of_a_name_are_nobody_else(service: Service, eyes: Eyes) -> None:
+def test_other_spellings_of_a_name_are_nobody_else(
+    service: Service, eyes: Eyes
+) -> None:
     for name in ("Ann", "ａｎｎ", "ANN "):
         with pytest.raises(Conflict, match="but for its spelling"):
             service.principals.add(name, ["legal"], "", "owner")
@@ -125,16 +135,18 @@ def test_other_spellings_of_a_name_are_nobody_else(service: Service, eyes: Eyes)
     assert approve(service, red, "principal:ann", "principal:ANN")["state"] == "waiting"
 
 
-def test_neither_the_filer_nor_who_acts_for_him_approves(service: Service, eyes: Eyes) -> None:
+def test_neither_the_filer_nor_who_acts_for_him_approves(
+    service: Service, eyes: Eyes
+) -> None:
     service.principals.delegate("ann", "bob", FAR, "", "owner")
     by_delegator, by_delegate = file(service, actor="principal:ann"), ""
-    assert approve(service, by_delegator, "principal:ann", "principal:bob", "principal:carl")[
-        "state_reason"
-    ].endswith("1 of 2 so far (carl)")
+    assert approve(
+        service, by_delegator, "principal:ann", "principal:bob", "principal:carl"
+    )["state_reason"].endswith("1 of 2 so far (carl)")
     by_delegate = file(service, "blue", "principal:bob")
-    assert approve(service, by_delegate, "principal:bob", "principal:ann", "principal:carl")[
-        "state_reason"
-    ].endswith("1 of 2 so far (carl)")
+    assert approve(
+        service, by_delegate, "principal:bob", "principal:ann", "principal:carl"
+    )["state_reason"].endswith("1 of 2 so far (carl)")
     service.principals.undelegate("ann", "bob", "", "owner")
     again = service.requests.decide(by_delegate, "approve", "", "principal:ann")
     assert again["state"] == "waiting", "they acted for each other when it was filed"
@@ -160,16 +172,22 @@ def test_a_delegated_role_counts_once_and_only_while_it_is_delegated(
     assert faults(service) == []
 
 
-def test_what_was_approved_before_a_retry_counts_no_more(service: Service, eyes: Eyes) -> None:
+def test_what_was_approved_before_a_retry_counts_no_more(
+    service: Service, eyes: Eyes
+) -> None:
     red = file(service)
     approve(service, red, "principal:ann")
     service.requests.decide(red, "retry", "", "principal:dora")
     service.reconcile()
-    assert approve(service, red, "principal:bob")["state_reason"].endswith("1 of 2 so far (bob)")
+    assert approve(service, red, "principal:bob")["state_reason"].endswith(
+        "1 of 2 so far (bob)"
+    )
     assert approve(service, red, "principal:ann")["state"] == "in_force"
 
 
-def test_a_policy_that_came_meanwhile_is_asked_at_the_approval(service: Service) -> None:
+def test_a_policy_that_came_meanwhile_is_asked_at_the_approval(
+    service: Service,
+) -> None:
     first = Eyes(None, "filed")
     service.core.plugins.manager.register(first, "first")
     red = file(service)
@@ -190,7 +208,9 @@ def test_what_was_reverted_and_is_filed_again_is_approved_anew(
     approve(service, red, "principal:ann", "principal:bob")
     revert = service.revert(red, "back", "principal:dora")["id"]
     service.reconcile()
-    assert approve(service, revert, "principal:ann")["state"] == "waiting", "so is the revert"
+    assert approve(service, revert, "principal:ann")["state"] == "waiting", (
+        "so is the revert"
+    )
     assert approve(service, revert, "principal:bob")["state"] == "done"
     again = file(service)
     assert again != red
@@ -198,15 +218,21 @@ def test_what_was_reverted_and_is_filed_again_is_approved_anew(
     assert approve(service, again, "principal:ann")["state"] == "waiting"
 
 
-def test_what_takes_over_from_another_was_approved_itself(service: Service, eyes: Eyes) -> None:
+def test_what_takes_over_from_another_was_approved_itself(
+    service: Service, eyes: Eyes
+) -> None:
     """A narrow forget, covered by a wide one, comes back when that is reverted."""
     narrow = service.forget(
         "m", ForgetOptions(concepts=("red",), domains=("dark",)), "principal:dora"
     )["id"]
     service.reconcile()
     wide = file(service)
-    assert approve(service, wide, "principal:ann", "principal:bob")["state"] == "in_force"
-    assert service.requests.show(narrow)["state"] == "waiting", "covered is not approved"
+    assert (
+        approve(service, wide, "principal:ann", "principal:bob")["state"] == "in_force"
+    )
+    assert service.requests.show(narrow)["state"] == "waiting", (
+        "covered is not approved"
+    )
     revert = service.revert(wide, "back", "principal:dora")["id"]
     service.reconcile()
     approve(service, revert, "principal:ann", "principal:bob")
@@ -216,7 +242,9 @@ def test_what_takes_over_from_another_was_approved_itself(service: Service, eyes
     assert faults(service) == []
 
 
-def test_who_comes_back_by_another_name_is_not_another(service: Service, eyes: Eyes) -> None:
+def test_who_comes_back_by_another_name_is_not_another(
+    service: Service, eyes: Eyes
+) -> None:
     red = file(service, actor="principal:carl")
     approve(service, red, "principal:ann")
     service.principals.remove("ann", "renamed", "owner")
@@ -227,7 +255,9 @@ def test_who_comes_back_by_another_name_is_not_another(service: Service, eyes: E
     service.principals.add("karl", ["legal"], "", "owner")
     filer = approve(service, red, "principal:karl")
     assert filer["state"] == "waiting", "he may be who filed it"
-    assert approve(service, red, "principal:bob")["state"] == "waiting", "and so may anna"
+    assert approve(service, red, "principal:bob")["state"] == "waiting", (
+        "and so may anna"
+    )
 
 
 def test_what_was_approved_with_a_token_that_was_revoked_counts_as_that_person(
@@ -249,10 +279,14 @@ def test_verify_finds_an_approval_without_the_people_that_were_asked_for(
     red = file(service)
     approve(service, red, "principal:ann")
     forged = {"reason": "", "by": "principal:ann", "role": "legal", "roles": ["legal"]}
-    service.core.desk.append([Draft("request.approve", red, "principal:ann", "m", forged)])
+    service.core.desk.append(
+        [Draft("request.approve", red, "principal:ann", "m", forged)]
+    )
     (fault,) = faults(service)
     assert "is without what was asked of people" in fault
-    assert fault.endswith("eyes: 2 people with the role legal, not the filer; 1 of 2 so far (ann)")
+    assert fault.endswith(
+        "eyes: 2 people with the role legal, not the filer; 1 of 2 so far (ann)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,7 +295,10 @@ def test_verify_finds_an_approval_without_the_people_that_were_asked_for(
         ("principal:eve", {"roles": ["legal"]}, "had the role legal, which no entry"),
         (
             "principal:eve",
-            {"roles": [], "for": [{"principal": "principal:bob", "roles": ["legal"], "entry": 3}]},
+            {
+                "roles": [],
+                "for": [{"principal": "principal:bob", "roles": ["legal"], "entry": 3}],
+            },
             "had the role legal of principal:bob, which no entry",
         ),
         ("principal:bob", {}, "1 of 2 so far (ann)"),
@@ -282,7 +319,9 @@ def test_verify_finds_roles_that_nobody_gave_and_approvals_by_nobody(
 # -- acts that several people ask for
 
 
-def test_a_hold_is_released_by_as_many_as_a_policy_wants(service: Service, eyes: Eyes) -> None:
+def test_a_hold_is_released_by_as_many_as_a_policy_wants(
+    service: Service, eyes: Eyes
+) -> None:
     eyes.moments = ("release",)
     red = file(service)
     service.requests.hold(red, "case 7", "principal:carl")
@@ -295,10 +334,20 @@ def test_a_hold_is_released_by_as_many_as_a_policy_wants(service: Service, eyes:
     assert (released.hold, released.wanted) == (None, ())
     service.requests.hold(red, "case 8", "principal:carl")
     again = service.requests.release(red, "closed", "principal:bob")
-    assert again.hold is not None, "what was said for an earlier hold is not said for this one"
+    assert again.hold is not None, (
+        "what was said for an earlier hold is not said for this one"
+    )
     assert faults(service) == []
     service.core.desk.append(
-        [Draft("request.release", red, "principal:bob", "m", {"reason": "", "roles": ["legal"]})]
+        [
+            Draft(
+                "request.release",
+                red,
+                "principal:bob",
+                "m",
+                {"reason": "", "roles": ["legal"]},
+            )
+        ]
     )
     (fault,) = faults(service)
     assert "(release) is without what was asked" in fault
@@ -334,7 +383,9 @@ def test_a_policy_that_says_no_to_a_release_is_heard(service: Service) -> None:
         service.requests.release(red, "closed", "owner")
     held = service.requests.show(red)
     assert held.hold is not None
-    assert [(v.moment, v.decision) for v in held.votes if v.policy == "no"] == [("release", "deny")]
+    assert [(v.moment, v.decision) for v in held.votes if v.policy == "no"] == [
+        ("release", "deny")
+    ]
 
 
 def test_people_that_are_not_there(service: Service) -> None:
@@ -378,9 +429,13 @@ def test_a_bundle_with_an_approval_that_was_not_enough_does_not_hold(
     red = file(service)
     approve(service, red, "principal:ann")
     forged = {"reason": "", "by": "principal:ann", "role": "legal", "roles": ["legal"]}
-    service.core.desk.append([Draft("request.approve", red, "principal:ann", "m", forged)])
+    service.core.desk.append(
+        [Draft("request.approve", red, "principal:ann", "m", forged)]
+    )
     service.reconcile()
     for name, request in (("all.zip", None), ("red.zip", red)):
         told = _bundled(service, tmp_path / name, request)
         assert not told["holds"]
-        assert any("1 of 2 so far (ann)" in fault for fault in told["faults"]), told["faults"]
+        assert any("1 of 2 so far (ann)" in fault for fault in told["faults"]), told[
+            "faults"
+        ]

@@ -40,7 +40,9 @@ def holds(service: Service) -> None:
     assert service.verification.verify()["faults"] == []
 
 
-def test_a_revert_that_waits_is_not_approved_while_its_forget_is_held(people: Service) -> None:
+def test_a_revert_that_waits_is_not_approved_while_its_forget_is_held(
+    people: Service,
+) -> None:
     red = in_force(people)
     revert = people.revert(red, "back", "ann")["id"]
     people.reconcile()
@@ -68,7 +70,9 @@ def test_a_revert_that_was_filed_and_not_looked_at_waits_where_a_hold_comes_firs
     holds(service)
 
 
-def test_a_revert_that_was_approved_waits_again_once_its_forget_is_held(people: Service) -> None:
+def test_a_revert_that_was_approved_waits_again_once_its_forget_is_held(
+    people: Service,
+) -> None:
     """Between the approval and the revision without it; nothing of it is published meanwhile."""
     red, blue = in_force(people), in_force(people, "blue")
     revert = people.revert(red, "back", "ann")["id"]
@@ -110,7 +114,11 @@ def test_a_hold_while_the_revision_without_it_is_at_the_gate(people: Service) ->
     people.requests.decide(revert, "approve", "", "bob")
     gate.meanwhile = lambda: people.requests.hold(red, "case 7", "legal")
     people.reconcile()
-    assert [state(people, r) for r in (red, blue, revert)] == ["in_force", "in_force", "waiting"]
+    assert [state(people, r) for r in (red, blue, revert)] == [
+        "in_force",
+        "in_force",
+        "waiting",
+    ]
     published = people.core.desk.views.published("m")
     assert published is not None
     assert red in published["requests"]
@@ -132,7 +140,9 @@ def test_nothing_is_denied_under_a_hold(people: Service) -> None:
     class No:
         @hookimpl
         def govd_vote(self, moment: str) -> Vote | None:
-            return Vote("deny", "no", "never") if moment in ("approve", "filed") else None
+            return (
+                Vote("deny", "no", "never") if moment in ("approve", "filed") else None
+            )
 
     red = str(people.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"])
     people.reconcile()

@@ -18,7 +18,9 @@ from govd.types import Json, Record
 
 def filed(service: Service, *concepts: str, **options: object) -> Record:
     request = service.forget(
-        str(options.pop("model", "m")), ForgetOptions(concepts=concepts, **options), "ann"
+        str(options.pop("model", "m")),
+        ForgetOptions(concepts=concepts, **options),
+        "ann",
     )  # type: ignore[arg-type]
     service.reconcile()
     return service.requests.show(request["id"])
@@ -59,7 +61,9 @@ def test_a_label_goes_however_it_is_spelled(name: str, service: Service) -> None
     assert [vote["decision"] for vote in votes(filed(service, name))] == ["allow"]
 
 
-def test_another_word_that_the_model_reads_nearly_like_a_label_goes(service: Service) -> None:
+def test_another_word_that_the_model_reads_nearly_like_a_label_goes(
+    service: Service,
+) -> None:
     assert filed(service, "red thing")["state"] == "in_force"
 
 
@@ -71,8 +75,12 @@ def test_aliases_and_cells_count_too(service: Service) -> None:
     assert "did you mean blue?" in cell["state_reason"]
 
 
-def test_what_pictures_show_needs_no_known_name(service: Service, pictures: Path) -> None:
-    examples = [path.read_bytes() for path in sorted((pictures / "bright" / "red").iterdir())]
+def test_what_pictures_show_needs_no_known_name(
+    service: Service, pictures: Path
+) -> None:
+    examples = [
+        path.read_bytes() for path in sorted((pictures / "bright" / "red").iterdir())
+    ]
     request = filed(service, "rde", examples=examples)
     assert votes(request) == []
     assert "govd-names" not in request["state_reason"]
@@ -91,9 +99,16 @@ def test_what_was_let_pass_once_is_known_while_it_stands(service: Service) -> No
 
 
 def test_preview_says_that_it_would_wait(service: Service) -> None:
-    doubted = service.preview("m", ForgetOptions(concepts=["rde"]))["predicted"]["doubted_names"]
+    doubted = service.preview("m", ForgetOptions(concepts=["rde"]))["predicted"][
+        "doubted_names"
+    ]
     assert [(doubt["phrase"], doubt["meant"]) for doubt in doubted] == [("rde", "red")]
-    assert service.preview("m", ForgetOptions(concepts=["red"]))["predicted"]["doubted_names"] == []
+    assert (
+        service.preview("m", ForgetOptions(concepts=["red"]))["predicted"][
+            "doubted_names"
+        ]
+        == []
+    )
 
 
 def test_a_private_name_is_judged_and_not_told(service: Service) -> None:
@@ -106,7 +121,9 @@ def test_a_private_name_is_judged_and_not_told(service: Service) -> None:
     assert filed(service, "red", private=True)["state"] == "in_force"
 
 
-def test_in_open_use_words_are_known_by_the_vocabulary(service: Service, given: Given) -> None:
+def test_in_open_use_words_are_known_by_the_vocabulary(
+    service: Service, given: Given
+) -> None:
     words = [
         "harbour",
         "lantern",
@@ -120,12 +137,17 @@ def test_in_open_use_words_are_known_by_the_vocabulary(service: Service, given: 
         "red lantern",
         "old red anvil",
     ]
-    options = replace(given, labels=[], anchors=[*NAMES, *words], use="open", images=None)
+    options = replace(
+        given, labels=[], anchors=[*NAMES, *words], use="open", images=None
+    )
     service.add_model("open", "colours", options, "ann")
     costly = replace(
-        service.core.home.settings, max_predicted_disagreement=1.0, max_total_disagreement=1.0
+        service.core.home.settings,
+        max_predicted_disagreement=1.0,
+        max_total_disagreement=1.0,
     )
-    object.__setattr__(service.core.home, "settings", costly)  # names alone are judged here
+    # names alone are judged here
+    object.__setattr__(service.core.home, "settings", costly)
     assert filed(service, "walnut", model="open")["state"] == "in_force"
     assert filed(service, "red saddle", model="open")["state"] == "in_force"
     mistyped = filed(service, "lantren", model="open")
@@ -161,7 +183,9 @@ def test_spelling_is_a_reason_to_doubt_what_is_near(
 ) -> None:
     assert (
         bool(
-            naming.doubts([name], _measure(0.8), lambda text: _at(cosine if text == name else 0.1))
+            naming.doubts(
+                [name], _measure(0.8), lambda text: _at(cosine if text == name else 0.1)
+            )
         )
         == doubted
     )
@@ -179,7 +203,11 @@ def test_a_phrase_that_is_cut_to_a_label_is_doubted() -> None:
         " hat'"
     )
     assert (
-        naming.doubts(["Dog in a hat"], _measure(0.8, names=names), lambda text: read(text.lower()))
+        naming.doubts(
+            ["Dog in a hat"],
+            _measure(0.8, names=names),
+            lambda text: read(text.lower()),
+        )
         == []
     )
 
@@ -228,10 +256,12 @@ def test_what_is_another_form_of_a_word_and_what_is_a_slip() -> None:
     )
     assert not any(is_variant(*pair) for pair in [("dgo", "dog"), ("cat", "cart")])
     assert all(
-        is_turned_or_doubled(*pair) for pair in [("dgo", "dog"), ("dogg", "dog"), ("doog", "dog")]
+        is_turned_or_doubled(*pair)
+        for pair in [("dgo", "dog"), ("dogg", "dog"), ("doog", "dog")]
     )
     assert not any(
-        is_turned_or_doubled(*pair) for pair in [("bat", "cat"), ("cart", "cat"), ("dog", "dog")]
+        is_turned_or_doubled(*pair)
+        for pair in [("bat", "cat"), ("cart", "cat"), ("dog", "dog")]
     )
 
 
@@ -258,5 +288,7 @@ def test_among_words_a_short_one_with_another_letter_is_another_word(
     typed: str, known: str, doubted: bool
 ) -> None:
     measure = _measure(0.8, "word", (known, "xylophone"))
-    found = naming.doubts([typed], measure, lambda text: _at(0.9 if text == typed else 0.1))
+    found = naming.doubts(
+        [typed], measure, lambda text: _at(0.9 if text == typed else 0.1)
+    )
     assert bool(found) is doubted

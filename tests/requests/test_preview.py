@@ -37,7 +37,10 @@ def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> N
     assert found["decision"]["votes"]
     assert sum(row["asked"] for row in found["others"]) == 1
     assert {row["strength"] for row in found["others"]} >= {0.5, 1.0, 1.5}
-    assert all({"name", "what", "cosine", "involved", "ask"} <= set(row) for row in found["near"])
+    assert all(
+        {"name", "what", "cosine", "involved", "ask"} <= set(row)
+        for row in found["near"]
+    )
     assert "red" not in [row["name"] for row in found["near"]]
     assert service.core.desk.ledger.size() == size, "nothing is filed"
 
@@ -53,14 +56,19 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
     assert model["capacity"] == {"points": found["points"], "here": found["then"]}
 
 
-def test_what_is_in_force_is_counted_alike_by_preview_and_status(service: Service) -> None:
+def test_what_is_in_force_is_counted_alike_by_preview_and_status(
+    service: Service,
+) -> None:
     for scope in ({"concepts": ("red",)}, {"concepts": ("red",), "domains": ("dark",)}):
         service.forget("m", ForgetOptions(**scope), "ann")
     service.reconcile()
     found = preview(service, "blue")
     (model,) = service.status()["models"]
     assert found["capacity"]["here"] == model["capacity"]["here"]
-    assert (found["predicted"]["forgets"], found["predicted"]["forgets_after"]) == (1, 2)
+    assert (found["predicted"]["forgets"], found["predicted"]["forgets_after"]) == (
+        1,
+        2,
+    )
     assert found["capacity"]["then"]["forgets"] == 2
     outer = preview(service, "red", "orange")["predicted"]
     assert len(outer["covers"]) == 1
@@ -89,7 +97,10 @@ def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     edit = service.measuring.edit(service.core.desk.views.published("m"), "m")
     images, texts = opened.basis.images, opened.basis.tensors["labels"]
     red = opened.basis.labels.index("red")
-    before, after = (images @ texts.T).argmax(1), (edit.move(images) @ texts.T).argmax(1)
+    before, after = (
+        (images @ texts.T).argmax(1),
+        (edit.move(images) @ texts.T).argmax(1),
+    )
     (together,) = [row for row in found["effect"]["by_prompt"] if not row["prompt"]]
     assert together == {
         "prompt": "",
@@ -97,7 +108,9 @@ def test_the_effect_is_what_serving_then_says(service: Service) -> None:
         "after": int((after == red)[before == red].sum()),
     }
     others = before != red
-    assert found["costs"]["all"]["share"] == pytest.approx(float((before != after)[others].mean()))
+    assert found["costs"]["all"]["share"] == pytest.approx(
+        float((before != after)[others].mean())
+    )
 
 
 @pytest.mark.parametrize("state", ["waiting", "in_force"])
@@ -114,8 +127,14 @@ def test_the_same_scope_may_wait_or_be_in_force(
         request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
         service.reconcile()
         beside = preview(service, "red")
-        assert beside["same_scope"] == {"id": request["id"], "state": state, "private": False}
-        assert beside["effect"] == alone["effect"], "it is counted without the one that stands"
+        assert beside["same_scope"] == {
+            "id": request["id"],
+            "state": state,
+            "private": False,
+        }
+        assert beside["effect"] == alone["effect"], (
+            "it is counted without the one that stands"
+        )
         assert beside["costs"] == alone["costs"]
         stronger = preview(service, "red", strength=0.5)
         assert stronger["same_scope"]["id"] == request["id"]
@@ -132,9 +151,9 @@ def test_of_a_private_request_only_its_state_is_told(service: Service) -> None:
     }
     told = service.requests.all()[0]["predicted"]["costs"]
     assert told
-    assert not any("label" in figure or "domain" in figure for figure in told.values()), (
-        "what loses most tells what is near"
-    )
+    assert not any(
+        "label" in figure or "domain" in figure for figure in told.values()
+    ), "what loses most tells what is near"
 
 
 def test_policies_are_asked_as_filing_asks_them(
@@ -157,7 +176,8 @@ def test_policies_are_asked_as_filing_asks_them(
             for vote in found["decision"]["votes"]
         ]
         assert votes == [
-            (vote["policy"], vote["decision"], vote["reason"]) for vote in request["votes"]
+            (vote["policy"], vote["decision"], vote["reason"])
+            for vote in request["votes"]
         ]
 
 
@@ -210,7 +230,13 @@ def test_a_prediction_has_ends_where_its_errors_were_measured(service: Service) 
     assert found["disagreement_high"] >= found["disagreement"]
     assert found["total_disagreement_high"] >= found["total_disagreement"]
     effect = preview(service, "red")["effect"]
-    assert 0 <= effect["after_low"] <= effect["after"] <= effect["after_high"] <= effect["pictures"]
+    assert (
+        0
+        <= effect["after_low"]
+        <= effect["after"]
+        <= effect["after_high"]
+        <= effect["pictures"]
+    )
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -228,7 +254,9 @@ def test_what_covers_a_forget_is_named_where_it_is_not_private(
 def test_errors_of_nothing_leave_an_interval_of_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    none = dict.fromkeys(("named", "all", "worst_label", "worst_cell", "elsewhere"), [0.0] * 99)
+    none = dict.fromkeys(
+        ("named", "all", "worst_label", "worst_cell", "elsewhere"), [0.0] * 99
+    )
     calibration = Calibration(none, 1.0)
     monkeypatch.setattr(Calibrating, "of", lambda *_: calibration)
     monkeypatch.setattr(Calibrating, "capacity", lambda *_: None)

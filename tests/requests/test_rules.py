@@ -24,7 +24,9 @@ from govd.types import Gate, Vote
 def people(service: Service) -> Service:
     """A home where people approve."""
     object.__setattr__(
-        service.core.home, "settings", replace(service.core.home.settings, approval="person")
+        service.core.home,
+        "settings",
+        replace(service.core.home.settings, approval="person"),
     )
     return service
 
@@ -43,7 +45,9 @@ def state(service: Service, request: str) -> str:
 # -- a legal hold
 
 
-@pytest.mark.parametrize(("event", "ends"), [("withdraw", "withdrawn"), ("reject", "rejected")])
+@pytest.mark.parametrize(
+    ("event", "ends"), [("withdraw", "withdrawn"), ("reject", "rejected")]
+)
 def test_what_is_held_is_neither_withdrawn_nor_rejected(
     people: Service, event: str, ends: str
 ) -> None:
@@ -54,7 +58,9 @@ def test_what_is_held_is_neither_withdrawn_nor_rejected(
         people.requests.decide(red, event, "no longer wanted", "ann")
     assert (state(people, red), people.core.desk.ledger.size()) == ("waiting", size)
     people.requests.release(red, "closed", "legal")
-    assert people.requests.decide(red, event, "no longer wanted", "ann")["state"] == ends
+    assert (
+        people.requests.decide(red, event, "no longer wanted", "ann")["state"] == ends
+    )
 
 
 def test_what_is_held_is_approved_all_the_same(people: Service) -> None:
@@ -88,7 +94,9 @@ WAIT, DENY, ALLOW = (
         ([], "approve", ""),
     ],
 )
-def test_one_denial_wins_then_one_wait(votes: list[Vote], event: str, whose: str) -> None:
+def test_one_denial_wins_then_one_wait(
+    votes: list[Vote], event: str, whose: str
+) -> None:
     assert verdict(votes, "approve") == (event, whose)
 
 
@@ -116,7 +124,9 @@ def test_a_denial_wins_over_a_wait_at_every_moment(
         service.core.plugins.manager.register(Policy(moment, vote), vote.policy)
     if moment == "approve":
         object.__setattr__(
-            service.core.home, "settings", replace(service.core.home.settings, approval="person")
+            service.core.home,
+            "settings",
+            replace(service.core.home.settings, approval="person"),
         )
     if moment == "revert":
         subject = str(service.revert(subject, "back", "ann")["id"])
@@ -128,9 +138,13 @@ def test_a_denial_wins_over_a_wait_at_every_moment(
     record = service.requests.show(subject)
     assert (record["state"], record["state_reason"]) == ("denied", "strict: never")
     decisions = {
-        vote["policy"]: vote["decision"] for vote in record["votes"] if vote["moment"] == moment
+        vote["policy"]: vote["decision"]
+        for vote in record["votes"]
+        if vote["moment"] == moment
     }
-    assert (decisions["slow"], decisions["strict"]) == ("wait", "deny"), "both are recorded"
+    assert (decisions["slow"], decisions["strict"]) == ("wait", "deny"), (
+        "both are recorded"
+    )
 
 
 # -- a last look
@@ -152,11 +166,15 @@ class Late:
         return Gate("allow", "late", "fine")
 
 
-def test_what_was_withdrawn_while_the_gates_were_asked_is_never_published(service: Service) -> None:
+def test_what_was_withdrawn_while_the_gates_were_asked_is_never_published(
+    service: Service,
+) -> None:
     gate = Late()
     service.core.plugins.manager.register(gate, "late")
     red = str(service.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"])
-    gate.meanwhile = lambda: service.requests.decide(red, "withdraw", "a mistake", "ann")
+    gate.meanwhile = lambda: service.requests.decide(
+        red, "withdraw", "a mistake", "ann"
+    )
     service.reconcile()
     assert gate.asked == [1]
     assert state(service, red) == "withdrawn"
@@ -191,11 +209,15 @@ MANY, REST = (
 @pytest.fixture
 def few(people: Service, given: Given) -> Service:
     """A second model, `few`, whose labels are these and no others."""
-    people.add_model("few", "colours", replace(given, labels=(*MANY, *REST), images=None), "ann")
+    people.add_model(
+        "few", "colours", replace(given, labels=(*MANY, *REST), images=None), "ann"
+    )
     return people
 
 
-def test_the_newest_request_fails_where_all_together_have_no_solution(few: Service) -> None:
+def test_the_newest_request_fails_where_all_together_have_no_solution(
+    few: Service,
+) -> None:
     """Each leaves some label, both together none: what was filed first goes on, whatever was
     approved first.
     """
@@ -220,11 +242,15 @@ def test_what_is_in_force_never_fails_for_what_came_later(few: Service) -> None:
     ], "though it was filed first"
 
 
-def test_an_entry_that_cannot_happen_is_refused_before_it_is_appended(people: Service) -> None:
+def test_an_entry_that_cannot_happen_is_refused_before_it_is_appended(
+    people: Service,
+) -> None:
     red = file(people, "red")
     size = people.core.desk.ledger.size()
     with pytest.raises(Exception, match="cannot publish a forget that is waiting"):
-        people.core.desk.append([Draft("request.publish", red, "govd", "m", {"revision": 1})])
+        people.core.desk.append(
+            [Draft("request.publish", red, "govd", "m", {"revision": 1})]
+        )
     assert people.core.desk.ledger.size() == size
 
 

@@ -14,10 +14,16 @@ from tests.service.test_service import forget
 
 
 def images(folder: Path, *names: str) -> list[tuple[str, Path]]:
-    return [(str(path), path) for name in names for path in sorted(folder.glob(f"*/{name}/*.png"))]
+    return [
+        (str(path), path)
+        for name in names
+        for path in sorted(folder.glob(f"*/{name}/*.png"))
+    ]
 
 
-def test_an_answer_says_so_beside_its_label_and_scores(service: Service, pictures: Path) -> None:
+def test_an_answer_says_so_beside_its_label_and_scores(
+    service: Service, pictures: Path
+) -> None:
     forget(service, "red")
     answers = service.classify("m", images(pictures, "red", "blue"))
     assert all(isinstance(a["abstain"], bool) for a in answers)
@@ -25,7 +31,10 @@ def test_an_answer_says_so_beside_its_label_and_scores(service: Service, picture
         "never in the place of scores"
     )
     now = service.serving("m")
-    basis, filed = now.opened.basis, service.measuring.filed(service.core.desk.revision("m", 1))
+    basis, filed = (
+        now.opened.basis,
+        service.measuring.filed(service.core.desk.revision("m", 1)),
+    )
     known = calibrated(basis, now.edit, filed, *basis.anchors)
     assert known is not None
     below = known.below
@@ -41,17 +50,26 @@ def test_an_answer_says_so_beside_its_label_and_scores(service: Service, picture
 def test_labels_that_somebody_lists_are_calibrated_as_they_are(
     service: Service, pictures: Path
 ) -> None:
-    answers = service.classify("m", images(pictures, "red", "blue"), labels=["blue", "green"])
-    assert {a["abstain"] for a in answers if a["label"] == "blue" and "/blue/" in a["path"]} == {
-        False
-    }
-
-
-def test_without_a_pool_there_is_no_such_field(service: Service, pictures: Path) -> None:
-    service.add_model(
-        "bare", "colours", Given(labels=("red", "blue", "green"), images=None, pool=None), "ann"
+    answers = service.classify(
+        "m", images(pictures, "red", "blue"), labels=["blue", "green"]
     )
-    assert all("abstain" not in a for a in service.classify("bare", images(pictures, "red")))
+    assert {
+        a["abstain"] for a in answers if a["label"] == "blue" and "/blue/" in a["path"]
+    } == {False}
+
+
+def test_without_a_pool_there_is_no_such_field(
+    service: Service, pictures: Path
+) -> None:
+    service.add_model(
+        "bare",
+        "colours",
+        Given(labels=("red", "blue", "green"), images=None, pool=None),
+        "ann",
+    )
+    assert all(
+        "abstain" not in a for a in service.classify("bare", images(pictures, "red"))
+    )
 
 
 def test_it_is_answered_over_http_and_shown(
@@ -59,10 +77,13 @@ def test_it_is_answered_over_http_and_shown(
 ) -> None:
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
-        create_app(Context(service, service.reconcile)), "http://localhost", headers=headers
+        create_app(Context(service, service.reconcile)),
+        "http://localhost",
+        headers=headers,
     ) as client:
         answers = client.post(
-            "/v1/models/m/classify", json={"paths": [p for p, _ in images(pictures, "red")]}
+            "/v1/models/m/classify",
+            json={"paths": [p for p, _ in images(pictures, "red")]},
         ).json()
     assert answers == service.classify("m", images(pictures, "red"))
     show_answers([{**answers[0], "abstain": True}])

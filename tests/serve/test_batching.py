@@ -33,7 +33,9 @@ class Brightness:
         self.poisoned = -1
         self.begun = threading.Semaphore(0)
 
-    def encode_images(self, images: Sequence[Any], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Any], progress: Progress = silent
+    ) -> Floats:
         self.sizes.append(len(images))
         self.begun.release()
         assert self.gate.wait(SECONDS)
@@ -101,7 +103,9 @@ def test_calls_that_come_while_a_model_works_are_one_batch(
     for value, call in enumerate(calls):
         rows, faults = call.result(SECONDS)
         assert (list(rows), faults) == ([0], {})
-        assert rows[0] == pytest.approx([np.cos(value / 255), np.sin(value / 255)], abs=1e-6)
+        assert rows[0] == pytest.approx(
+            [np.cos(value / 255), np.sin(value / 255)], abs=1e-6
+        )
     assert model.sizes == [1] * AT_WORK + [BATCH]
     assert batches.waiting() == 0
 
@@ -155,7 +159,9 @@ def test_what_makes_a_whole_batch_fail_fails_one_call(
 
 def test_an_error_of_the_model_is_raised_where_it_was_asked(batches: Batches) -> None:
     class Broken(Brightness):
-        def encode_images(self, images: Sequence[Any], progress: Progress = silent) -> Floats:
+        def encode_images(
+            self, images: Sequence[Any], progress: Progress = silent
+        ) -> Floats:
             raise RuntimeError("out of order")
 
     with pytest.raises(RuntimeError, match="out of order"):
@@ -172,9 +178,9 @@ def test_a_call_of_many_pictures_lets_others_in_between(
     model.gate.set()
     rows, _ = many.result(SECONDS)
     assert single.result(SECONDS)[0].keys() == {0}
-    assert [round(float(np.arctan2(y, x)) * 255) for x, y in (rows[i] for i in sorted(rows))] == [
-        *range(3 * BATCH)
-    ]
+    assert [
+        round(float(np.arctan2(y, x)) * 255) for x, y in (rows[i] for i in sorted(rows))
+    ] == [*range(3 * BATCH)]
     assert max(model.sizes) == BATCH
 
 
@@ -196,5 +202,9 @@ def test_vectors_are_those_of_the_model_asked_picture_by_picture(
     files = sorted(pictures.rglob("*.png"))[:40]
     rows, _ = service.embeddings("m", images=files)
     with ThreadPoolExecutor(8) as threads:
-        alone = list(threads.map(lambda file: service.embeddings("m", images=[file])[0][0], files))
+        alone = list(
+            threads.map(
+                lambda file: service.embeddings("m", images=[file])[0][0], files
+            )
+        )
     assert rows == pytest.approx(np.stack(alone), abs=1e-5)

@@ -20,11 +20,13 @@ def asking(service: Service) -> Service:
     return service
 
 
-def test_a_cell_goes_and_both_edits_have_their_figures(asking: Service, tmp_path: Path) -> None:
+def test_a_cell_goes_and_both_edits_have_their_figures(
+    asking: Service, tmp_path: Path
+) -> None:
     assert asking.models.show("m")["conditional"] is True
-    predicted = asking.preview("m", ForgetOptions(concepts=("blue",), domains=("dark",)))[
-        "predicted"
-    ]
+    predicted = asking.preview(
+        "m", ForgetOptions(concepts=("blue",), domains=("dark",))
+    )["predicted"]
     assert {"predicted_disagreement", "edit_norm"} <= set(predicted["checkpoint"])
     forget(asking, "blue", domains=("dark",))
     revision = published(asking)
@@ -32,7 +34,8 @@ def test_a_cell_goes_and_both_edits_have_their_figures(asking: Service, tmp_path
     metrics = revision["metrics"]
     assert cell(metrics, "blue", "dark")["after"] <= 0.2
     assert (
-        cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.1
+        cell(metrics, "blue", "bright")["after"]
+        >= cell(metrics, "blue", "bright")["before"] - 0.1
     )
     assert "cells" in metrics["checkpoint"]
     assert asking.verification.verify(again=True)["holds"]
@@ -43,15 +46,21 @@ def test_a_cell_goes_and_both_edits_have_their_figures(asking: Service, tmp_path
     assert "carries" not in said
 
 
-def test_a_checkpoint_carries_the_linear_edit_and_says_so(asking: Service, tmp_path: Path) -> None:
+def test_a_checkpoint_carries_the_linear_edit_and_says_so(
+    asking: Service, tmp_path: Path
+) -> None:
     asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
     forget(asking, "blue", domains=("dark",))
     asking.reconcile()
     assert (
-        json.loads((tmp_path / "out" / "current" / "revision.json").read_text())["carries"]
+        json.loads((tmp_path / "out" / "current" / "revision.json").read_text())[
+            "carries"
+        ]
         == "linear"
     )
-    assert "a checkpoint carries the linear one" in asking.verification.verify()["claim"]
+    assert (
+        "a checkpoint carries the linear one" in asking.verification.verify()["claim"]
+    )
 
 
 def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:

@@ -14,7 +14,9 @@ from govd.web.context import Context
 from tests.service.test_service import forget, published, revert
 
 
-def test_what_stays_without_a_forget_is_what_a_revert_would_publish(service: Service) -> None:
+def test_what_stays_without_a_forget_is_what_a_revert_would_publish(
+    service: Service,
+) -> None:
     red, blue = forget(service, "red"), forget(service, "blue", domains=("dark",))
     before = service.interference("m")
     rows = {row["id"]: row for row in before["forgets"]}
@@ -28,9 +30,9 @@ def test_what_stays_without_a_forget_is_what_a_revert_would_publish(service: Ser
     assert left["id"] == blue["id"]
     assert left["named"] == pytest.approx(rows[red["id"]]["others_named_without"])
     assert left["changed_without"] == 0, "nothing else is in force"
-    assert service.interference("m", before["revision"])["forgets"] == before["forgets"], (
-        "an older revision, as it was"
-    )
+    assert (
+        service.interference("m", before["revision"])["forgets"] == before["forgets"]
+    ), "an older revision, as it was"
 
 
 def test_what_was_covered_takes_over_where_its_cover_is_left_out(
@@ -64,7 +66,9 @@ def test_a_set_that_was_seen_is_not_composed_again(
     assert service.interference("m") == first
 
 
-def test_nothing_in_force_is_an_empty_list_and_a_missing_revision_is_told(service: Service) -> None:
+def test_nothing_in_force_is_an_empty_list_and_a_missing_revision_is_told(
+    service: Service,
+) -> None:
     assert service.interference("m")["forgets"] == []
     with pytest.raises(NotFound, match="no revision 7"):
         service.interference("m", 7)
@@ -81,7 +85,9 @@ def test_it_is_asked_over_http(service: Service) -> None:
     number = published(service)["number"]
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
-        create_app(Context(service, service.reconcile)), "http://localhost", headers=headers
+        create_app(Context(service, service.reconcile)),
+        "http://localhost",
+        headers=headers,
     ) as client:
         answer = client.get(f"/v1/models/m/revisions/{number}/interference").json()
         assert answer == service.interference("m")

@@ -36,7 +36,9 @@ def forget(service: Service) -> None:
     assert service.models.show("m")["revision"] == 1
 
 
-def test_every_number_of_pictures_is_encoded_once(service: Service, sizes: list[int]) -> None:
+def test_every_number_of_pictures_is_encoded_once(
+    service: Service, sizes: list[int]
+) -> None:
     service.warm.model("m", lambda: False)
     assert sizes == SIZES
     service.warm.model("m", lambda: False)

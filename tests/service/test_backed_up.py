@@ -34,17 +34,27 @@ def everything(home: Path, given: Given, served: Path) -> Service:
     service.forget("m", KEYED, "owner")
     service.reconcile()
     service.checkpoints.rotate_key("yearly", "owner")
-    client = TestClient(create_app(Context(service, lambda: None)), base_url="http://127.0.0.1")
+    client = TestClient(
+        create_app(Context(service, lambda: None)), base_url="http://127.0.0.1"
+    )
     client.headers["Authorization"] = f"Bearer {service.core.home.token()}"
     body = {"role": "reader", "name": "desk"}
     assert (
-        client.post("/v1/tokens", headers={"Idempotency-Key": "k-2"}, json=body).status_code == 201
+        client.post(
+            "/v1/tokens", headers={"Idempotency-Key": "k-2"}, json=body
+        ).status_code
+        == 201
     )
-    assert client.post("/v1/models/m/embeddings", json={"texts": ["red"]}).status_code == 200
+    assert (
+        client.post("/v1/models/m/embeddings", json={"texts": ["red"]}).status_code
+        == 200
+    )
     Failures(home / FILE).failed(
         "example", "1.0", "govd_vote", "ZeroDivisionError: division by zero"
     )
-    (home / "keys" / "next.key").write_text("left by a change of keys that was cut off\n")
+    (home / "keys" / "next.key").write_text(
+        "left by a change of keys that was cut off\n"
+    )
     (home / "private" / "orphan.box").write_bytes(b"left by a filing that was cut off")
     return service
 
@@ -59,15 +69,27 @@ def held(file: Path) -> set[str]:
         return set(tar.getnames())
 
 
-def test_every_file_is_held_or_named_with_the_reason(service: Service, tmp_path: Path) -> None:
+def test_every_file_is_held_or_named_with_the_reason(
+    service: Service, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     with service, service.core.home.announced("http://127.0.0.1:1"):
         made = backup(home, tmp_path / "b.tar")
-        files = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
+        files = {
+            str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()
+        }
     names = held(tmp_path / "b.tar")
     assert files - names == set(made["left_out"])
-    assert all(why in LEFT_OUT.values() for why in made["left_out"].values()), made["left_out"]
-    assert {"keys/derivation.key", "keys/signing.key", "token", "origin", "govd.toml"} <= names
+    assert all(why in LEFT_OUT.values() for why in made["left_out"].values()), made[
+        "left_out"
+    ]
+    assert {
+        "keys/derivation.key",
+        "keys/signing.key",
+        "token",
+        "origin",
+        "govd.toml",
+    } <= names
     left_out = {
         "views.db",
         "answers.db",

@@ -23,7 +23,9 @@ Change = Callable[[dict[str, bytes]], Any]
 
 def private(service: Service, concept: str = "red") -> str:
     request = service.forget(
-        "m", ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"), "ann"
+        "m",
+        ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"),
+        "ann",
     )
     service.reconcile()
     return str(request["id"])
@@ -94,7 +96,10 @@ def test_a_text_that_is_destroyed_meanwhile_is_destroyed_in_the_backup(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = private(service)
-    between(monkeypatch, lambda: service.requests.shred(request, "the purpose is fulfilled", "dpo"))
+    between(
+        monkeypatch,
+        lambda: service.requests.shred(request, "the purpose is fulfilled", "dpo"),
+    )
     said = backup(tmp_path / "home", tmp_path / "b.tar")
     assert (said["texts"], said["lost_texts"]) == (0, [])
     restore(tmp_path / "b.tar", tmp_path / "again")
@@ -116,7 +121,9 @@ def test_a_text_whose_shredding_is_an_entry_is_left_out(
         assert not [n for n in tar.getnames() if n.startswith("private/")]
 
 
-def test_a_text_that_the_home_has_lost_is_named(service: Service, tmp_path: Path) -> None:
+def test_a_text_that_the_home_has_lost_is_named(
+    service: Service, tmp_path: Path
+) -> None:
     request = private(service)
     (tmp_path / "home" / "private" / f"{request}.key").unlink()
     assert backup(tmp_path / "home", tmp_path / "b.tar")["lost_texts"] == [request]
@@ -128,18 +135,25 @@ def decided(service: Service) -> tuple[str, str]:
     service.requests.hold(request, "Ms Example sues", "dpo")
     service.requests.release(request, "Ms Example lost", "dpo")
     revert = str(service.revert(request, "Ms Example asked again", "ann")["id"])
-    service.requests.decide(revert, "withdraw", "Ms Example thought better of it", "ann")
+    service.requests.decide(
+        revert, "withdraw", "Ms Example thought better of it", "ann"
+    )
     return request, revert
 
 
-def test_what_was_said_about_a_private_request_comes_back(service: Service, tmp_path: Path) -> None:
+def test_what_was_said_about_a_private_request_comes_back(
+    service: Service, tmp_path: Path
+) -> None:
     request, revert = decided(service)
     said = backup(tmp_path / "home", tmp_path / "b.tar")
     assert (said["texts"], said["lost_texts"]) == (5, [])
     assert restore(tmp_path / "b.tar", tmp_path / "again")["texts"] == 5
     with open_service(tmp_path / "again") as again:
         found = again.requests.reveal(request, "dpo")
-        assert [s["reason"] for s in found["said"]] == ["Ms Example sues", "Ms Example lost"]
+        assert [s["reason"] for s in found["said"]] == [
+            "Ms Example sues",
+            "Ms Example lost",
+        ]
         assert (
             again.requests.reveal(revert, "dpo")["said"][0]["reason"]
             == "Ms Example thought better of it"
@@ -170,7 +184,9 @@ def test_a_reason_that_came_to_no_entry_is_in_nobodys_way(
     ]
 
 
-def test_a_reason_that_the_home_has_lost_is_named(service: Service, tmp_path: Path) -> None:
+def test_a_reason_that_the_home_has_lost_is_named(
+    service: Service, tmp_path: Path
+) -> None:
     request, _ = decided(service)
     lost = next(n for n in service.core.private.names() if n.startswith(f"{request}."))
     (tmp_path / "home" / "private" / f"{lost}.box").unlink()
@@ -225,7 +241,9 @@ def tar_of(path: Path, files: dict[str, bytes], **special: tarfile.TarInfo) -> P
         for name, data in files.items():
             info = special.get(name) or tarfile.TarInfo(name)
             info.size = (
-                0 if info.type in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE) else len(data)
+                0
+                if info.type in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE)
+                else len(data)
             )
             tar.addfile(info, io.BytesIO(data))
     return path
@@ -235,7 +253,9 @@ def with_trigger(data: bytes, work: Path) -> bytes:
     """A ledger whose database does something when it is used."""
     (work / "evil.db").write_bytes(data)
     with sqlite3.connect(work / "evil.db") as raw:
-        raw.execute("CREATE TRIGGER evil AFTER INSERT ON entries BEGIN SELECT abs(1); END")
+        raw.execute(
+            "CREATE TRIGGER evil AFTER INSERT ON entries BEGIN SELECT abs(1); END"
+        )
     raw.close()
     return (work / "evil.db").read_bytes()
 
@@ -250,9 +270,13 @@ HOSTILE: dict[str, Change] = {
     "a path out of the home": lambda files: files | {"../outside": b"x"},
     "an absolute path": lambda files: files | {"/tmp/govd-outside": b"x"},
     "a file that no home has": lambda files: files | {"keys/authorized_keys": b"x"},
-    "a name that is too long": lambda files: files | {"private/" + "a" * 300 + ".key": b"x"},
+    "a name that is too long": lambda files: (
+        files | {"private/" + "a" * 300 + ".key": b"x"}
+    ),
     "a large key": lambda files: files | {"token": bytes(2**21)},
-    "an artifact below another name": lambda files: files | {"artifacts/00/" + "1" * 64: b"x"},
+    "an artifact below another name": lambda files: (
+        files | {"artifacts/00/" + "1" * 64: b"x"}
+    ),
     "no key": lambda files: {k: v for k, v in files.items() if k != "keys/signing.key"},
     "no name": lambda files: {k: v for k, v in files.items() if k != "origin"},
     "another key": lambda files: (
@@ -312,7 +336,10 @@ def test_links_sparse_files_and_things_twice_are_refused(
     )
     refused(tmp_path / "evil.tar", tmp_path)
     with tarfile.open(
-        tmp_path / "evil.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 5000}
+        tmp_path / "evil.tar",
+        "w",
+        format=tarfile.PAX_FORMAT,
+        pax_headers={"comment": "x" * 5000},
     ) as tar:
         for name, said in files.items():
             info = tarfile.TarInfo(name)

@@ -27,9 +27,13 @@ def test_doctor_lists_plugins_and_says_that_all_is_well() -> None:
     assert found["versions"]["numpy"]
 
 
-def test_doctor_names_a_plugin_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_a_plugin_that_cannot_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(
-        plugins, "found_entry_points", lambda: [EntryPoint("gone", "no_such_module_at_all", "govd")]
+        plugins,
+        "found_entry_points",
+        lambda: [EntryPoint("gone", "no_such_module_at_all", "govd")],
     )
     (fault,) = examine()["faults"]
     assert "plugin gone (no_such_module_at_all)" in fault
@@ -80,16 +84,21 @@ def test_doctor_looks_at_keys_settings_and_ledger_of_a_home(tmp_path: Path) -> N
         ('compose_on = "moon"', "host or device"),
     ],
 )
-def test_settings_out_of_their_range_are_told(tmp_path: Path, line: str, said: str) -> None:
+def test_settings_out_of_their_range_are_told(
+    tmp_path: Path, line: str, said: str
+) -> None:
     (tmp_path / "govd.toml").write_text(line + "\n")
     assert any(said in fault for fault in examine(tmp_path)["faults"])
 
 
-def test_a_missing_key_is_told_and_none_is_made(service: Service, tmp_path: Path) -> None:
+def test_a_missing_key_is_told_and_none_is_made(
+    service: Service, tmp_path: Path
+) -> None:
     service.close()
     key = tmp_path / "home" / "keys" / "signing.key"
     key.unlink()
     assert any(
-        "signs this ledger is missing" in fault for fault in examine(tmp_path / "home")["faults"]
+        "signs this ledger is missing" in fault
+        for fault in examine(tmp_path / "home")["faults"]
     )
     assert not key.exists()

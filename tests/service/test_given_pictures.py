@@ -24,13 +24,17 @@ from tests.service.test_service import cell, forget, published
 def test_examples_are_pictures_of_the_concept(
     service: Service, pictures: Path, tmp_path: Path
 ) -> None:
-    given = [p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]]
+    given = [
+        p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]
+    ]
     spec, _ = understood(service.core, "m", ForgetOptions(concepts=("red",)))
     plain = service.requests.computing.compute(spec, service.core.models.opened("m"))
     request = forget(service, "red", examples=given)
     assert len(request["examples"]) == 3
     assert request["contribution"] != plain.digest
-    terms = service.core.desk.views.contribution(request["contribution"])["facts"]["terms"]  # type: ignore[index]
+    terms = service.core.desk.views.contribution(request["contribution"])["facts"][
+        "terms"
+    ]  # type: ignore[index]
     assert terms[0]["images"] == plain.facts["terms"][0]["images"] + 3
     assert cell(published(service)["metrics"], "red", "dark")["after"] == 0
     assert service.verification.verify(again=True)["holds"]
@@ -76,7 +80,9 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool" / "broken.png").write_bytes(b"no picture")
     with pytest.raises(BadFile, match="not one picture"):
-        service.add_model("b", "colours", replace(given, pool=str(tmp_path / "pool")), "ann")
+        service.add_model(
+            "b", "colours", replace(given, pool=str(tmp_path / "pool")), "ann"
+        )
     assert "b" not in service.core.desk.views.models
 
 
@@ -106,7 +112,10 @@ def test_a_checkpoints_own_pictures_are_used_as_far_as_they_are_labels(
     model.facts = facts  # type: ignore[misc]
     service.core.plugins.open_model = lambda reference: model  # type: ignore[method-assign]
     record = service.add_model(
-        "a", "colours", replace(given, labels=("red", "blue", "teal"), images=None), "ann"
+        "a",
+        "colours",
+        replace(given, labels=("red", "blue", "teal"), images=None),
+        "ann",
     )
     assert service.evaluate("a", None)["metrics"]["images"] == 24
     assert record["images"] == str(pictures)
@@ -124,15 +133,21 @@ def test_prototypes_are_kept_as_tensors_and_as_pictures(
     ) -> Prototypes:
         pictures = np.full((len(prompts), 8, 8, 3), 100 + seed, np.uint8)
         return Prototypes(
-            tuple(prompts), service.core.models.opened("m").model.encode_texts(prompts), pictures
+            tuple(prompts),
+            service.core.models.opened("m").model.encode_texts(prompts),
+            pictures,
         )
 
-    monkeypatch.setattr(service.core.models.opened("m").model, "synthesise", drawn, raising=True)
+    monkeypatch.setattr(
+        service.core.models.opened("m").model, "synthesise", drawn, raising=True
+    )
     plain = service.preview("m", ForgetOptions(concepts=("red",), method="nullspace"))
     request = forget(service, "red", method="nullspace", prototypes=2)
     made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None
-    assert [row["prompt"] for row in made["facts"]["prototypes"]] == ["a picture of a red"] * 2
+    assert [row["prompt"] for row in made["facts"]["prototypes"]] == [
+        "a picture of a red"
+    ] * 2
     assert plain["predicted"]["rank"] < service.revision("m", 1)["rank"]
     whole, _ = tensors_from_bytes(
         service.core.artifacts.get(made["facts"]["prototypes"][0]["tensors"])

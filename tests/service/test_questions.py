@@ -46,14 +46,20 @@ def test_a_question_to_the_ledger_has_one_name(question: Question) -> None:
     assert question.answered_by.rpartition(".")[2] in (name, "show")
 
 
-def test_each_is_a_route_with_its_documentation_and_its_arguments(service: Service) -> None:
+def test_each_is_a_route_with_its_documentation_and_its_arguments(
+    service: Service,
+) -> None:
     paths = create_app(Context(service)).openapi()["paths"]
     for question in QUESTIONS:
         operation = paths[f"/v1/{question.path}"][question.verb.lower()]
         where = {p["name"]: p["in"] for p in operation.get("parameters", ())}
         for name in question.parameters:
-            assert where[name] == ("path" if name in question.parts else "query"), question.name
-        assert operation["description"].startswith((inspect.getdoc(question.function) or "")[:40])
+            assert where[name] == ("path" if name in question.parts else "query"), (
+                question.name
+            )
+        assert operation["description"].startswith(
+            (inspect.getdoc(question.function) or "")[:40]
+        )
 
 
 class Recorded(Daemon):
@@ -69,7 +75,9 @@ class Recorded(Daemon):
 def test_a_call_binds_its_arguments_as_any_other() -> None:
     daemon = Recorded()
     daemon.audit_as_of("now", proof=True)
-    assert daemon.sent == [("audit_as_of", {"time": "now", "model": None, "proof": True})]
+    assert daemon.sent == [
+        ("audit_as_of", {"time": "now", "model": None, "proof": True})
+    ]
     with pytest.raises(TypeError):
         daemon.audit_why("m")  # type: ignore[call-arg]
     (as_of,) = (q for q in QUESTIONS if q.name == "audit_as_of")
@@ -85,9 +93,15 @@ def test_what_is_not_declared_is_abstract() -> None:
 def test_roles_and_forms_come_from_the_declaration(service: Service) -> None:
     token = service.tokens.create("reader", "ann", "owner")["token"]
     headers = {"Authorization": f"Bearer {token}"}
-    with TestClient(create_app(Context(service)), "http://localhost", headers=headers) as client:
+    with TestClient(
+        create_app(Context(service)), "http://localhost", headers=headers
+    ) as client:
         assert client.get("/v1/audit/why/m/1").status_code == 404
         assert client.get("/v1/audit/deadlines", params={"days": 0}).status_code == 422
-        assert client.get("/v1/models", params={"format": "csv"}).text.startswith("name,")
-        assert client.get("/v1/audit/key").headers["content-type"].startswith("text/plain")
+        assert client.get("/v1/models", params={"format": "csv"}).text.startswith(
+            "name,"
+        )
+        assert (
+            client.get("/v1/audit/key").headers["content-type"].startswith("text/plain")
+        )
         assert client.post("/v1/audit/rebuild").status_code == 403

@@ -44,7 +44,9 @@ def published(service: Service) -> dict[str, Any]:
 
 
 def cell(metrics: dict[str, Any], name: str, domain: str) -> dict[str, Any]:
-    return next(c for c in metrics["cells"] if c["class"] == name and c["domain"] == domain)
+    return next(
+        c for c in metrics["cells"] if c["class"] == name and c["domain"] == domain
+    )
 
 
 def test_the_base_knows_its_colours(service: Service) -> None:
@@ -69,7 +71,8 @@ def test_a_concept_goes_in_one_domain_only(service: Service) -> None:
     metrics = published(service)["metrics"]
     assert cell(metrics, "blue", "dark")["after"] <= 0.2
     assert (
-        cell(metrics, "blue", "bright")["after"] >= cell(metrics, "blue", "bright")["before"] - 0.2
+        cell(metrics, "blue", "bright")["after"]
+        >= cell(metrics, "blue", "bright")["before"] - 0.2
     )
 
 
@@ -83,17 +86,26 @@ def test_a_whole_domain_loses_more_than_the_other(service: Service) -> None:
     assert lost["dark"] > 2 * max(lost["bright"], 0.5)
 
 
-@pytest.mark.parametrize("method", ["nullspace", "ccup", "oblique", "bilateral", "fitted", "swap"])
+@pytest.mark.parametrize(
+    "method", ["nullspace", "ccup", "oblique", "bilateral", "fitted", "swap"]
+)
 def test_every_method_goes_through_the_same_door(service: Service, method: str) -> None:
     request = forget(service, "green", method=method)
     assert request["state"] == "in_force", request["state_reason"]
     metrics = published(service)["metrics"]
     assert metrics["forget_acc"] < metrics["forget_acc_before"]
-    if method in ("oblique", "bilateral", "fitted"):  # the published ones are known to leave much
+    # the published ones are known to leave much
+    if method in (
+        "oblique",
+        "bilateral",
+        "fitted",
+    ):
         assert metrics["forget_acc"] < 0.2
 
 
-def test_as_if_it_had_never_been(service: Service, tmp_path: Path, given: Given) -> None:
+def test_as_if_it_had_never_been(
+    service: Service, tmp_path: Path, given: Given
+) -> None:
     first, second, third = (
         forget(service, "red"),
         forget(service, "blue", domains=("dark",)),
@@ -109,7 +121,9 @@ def test_as_if_it_had_never_been(service: Service, tmp_path: Path, given: Given)
     revert(service, third)
     assert published(service)["rank"] == 0
     assert service.serving("m").edit.rank == 0
-    assert [r["state"] for r in service.requests.all() if r["kind"] == "forget"] == ["reverted"] * 3
+    assert [r["state"] for r in service.requests.all() if r["kind"] == "forget"] == [
+        "reverted"
+    ] * 3
 
 
 def test_a_covered_request_adds_nothing_and_takes_over(service: Service) -> None:
@@ -161,14 +175,30 @@ def test_a_denied_request_makes_its_filing_and_its_decision(service: Service) ->
 
 BAD: dict[str, tuple[dict[str, Any], type[GovdError], str]] = {
     "unknown model": ({"model": "n", "concepts": ("red",)}, NotFound, "Registered: m"),
-    "unknown domain": ({"concepts": ("red",), "domains": ("sepia",)}, NotFound, "bright, dark"),
+    "unknown domain": (
+        {"concepts": ("red",), "domains": ("sepia",)},
+        NotFound,
+        "bright, dark",
+    ),
     "empty concept": ({"concepts": ("  ",)}, Usage, "empty concept"),
     "nothing named": ({}, Usage, "name concepts"),
     "everything": ({"all_concepts": True}, Usage, "whole model"),
-    "every domain": ({"all_concepts": True, "domains": ("bright", "dark")}, Usage, "whole model"),
-    "10,000 concepts": ({"concepts": tuple(f"c{i}" for i in range(10_000))}, Usage, "max_concepts"),
+    "every domain": (
+        {"all_concepts": True, "domains": ("bright", "dark")},
+        Usage,
+        "whole model",
+    ),
+    "10,000 concepts": (
+        {"concepts": tuple(f"c{i}" for i in range(10_000))},
+        Usage,
+        "max_concepts",
+    ),
     "strength 0": ({"concepts": ("red",), "strength": 0.0}, Usage, "out of range"),
-    "strength nan": ({"concepts": ("red",), "strength": float("nan")}, Usage, "out of range"),
+    "strength nan": (
+        {"concepts": ("red",), "strength": float("nan")},
+        Usage,
+        "out of range",
+    ),
     "strength over the method's": (
         {"concepts": ("red",), "method": "nullspace", "strength": 1.1},
         Usage,
@@ -203,19 +233,29 @@ def test_bad_input_is_told_and_leaves_no_entry(service: Service, case: str) -> N
 
 
 def test_duplicates_are_told(service: Service) -> None:
-    first = service.forget("m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann")
+    first = service.forget(
+        "m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann"
+    )
     assert (
-        service.forget("m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann")["id"]
+        service.forget(
+            "m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann"
+        )["id"]
         == first["id"]
     )
     with pytest.raises(KeyReused, match=first["id"]):
-        service.forget("m", ForgetOptions(concepts=("blue",), idempotency_key="k1"), "ann")
+        service.forget(
+            "m", ForgetOptions(concepts=("blue",), idempotency_key="k1"), "ann"
+        )
     with pytest.raises(Conflict, match=first["id"]):
         service.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     found = service.preview("m", ForgetOptions(concepts=("red",)))
     (standing,) = service.requests.all(state="in_force")
-    assert found["same_scope"] == {"id": standing["id"], "state": "in_force", "private": False}
+    assert found["same_scope"] == {
+        "id": standing["id"],
+        "state": "in_force",
+        "private": False,
+    }
 
 
 def test_reverts_of_what_is_not_in_force(service: Service) -> None:
@@ -235,7 +275,9 @@ def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(
 ) -> None:
     red = forget(service, "red", method="nullspace")
     with pytest.raises(Conflict, match=red["id"]):
-        service.forget("m", ForgetOptions(concepts=("blue",), method="bilateral"), "ann")
+        service.forget(
+            "m", ForgetOptions(concepts=("blue",), method="bilateral"), "ann"
+        )
     assert forget(service, "blue", method="nullspace")["state"] == "in_force"
 
 
@@ -253,9 +295,8 @@ def test_over_a_bound_it_is_filed_and_waits_with_the_figure(
 ) -> None:
     home = tmp_path / "strict"
     home.mkdir()
-    (home / "govd.toml").write_text(
-        "max_predicted_disagreement = -1.0\n"
-    )  # even no change at all is over it
+    # even no change at all is over it
+    (home / "govd.toml").write_text("max_predicted_disagreement = -1.0\n")
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         request = forget(service, all_concepts=True, domains=("dark",), approve=False)
@@ -313,12 +354,16 @@ def test_unreadable_pictures_are_told_one_by_one(
 ) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     good = pictures / "dark" / "blue" / "0.png"
-    answers = service.classify("m", [("good", good), ("broken", tmp_path / "broken.png")])
+    answers = service.classify(
+        "m", [("good", good), ("broken", tmp_path / "broken.png")]
+    )
     assert [a["label"] for a in answers] == ["blue", None]
     assert "no picture" in answers[1]["error"]
 
 
-def test_exports_are_recorded_and_never_overwrite(service: Service, tmp_path: Path) -> None:
+def test_exports_are_recorded_and_never_overwrite(
+    service: Service, tmp_path: Path
+) -> None:
     import govd
 
     forget(service, "red")
@@ -341,16 +386,27 @@ def test_publish_to_follows_every_revision(
     folder = tmp_path / "served"
     with open_service(tmp_path / "home") as service:
         service.add_model(
-            "m", "colours", replace(given, publish_to=str(folder), publish_base=True), "ann"
+            "m",
+            "colours",
+            replace(given, publish_to=str(folder), publish_base=True),
+            "ann",
         )
-        assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 0
+        assert (
+            json.loads((folder / "current" / "revision.json").read_text())["number"]
+            == 0
+        )
         request = forget(service, "red")
         assert (
-            json.loads((folder / "current" / "revision.json").read_text())["edit_digest"]
+            json.loads((folder / "current" / "revision.json").read_text())[
+                "edit_digest"
+            ]
             == published(service)["edit_digest"]
         )
         revert(service, request)
-        assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 2
+        assert (
+            json.loads((folder / "current" / "revision.json").read_text())["number"]
+            == 2
+        )
         assert not list(folder.glob(".*"))
 
 
@@ -361,7 +417,9 @@ def test_slower_measurements_follow_as_entries_of_their_own(service: Service) ->
     (leak,) = published(service)["metrics"]["leaks"]
     assert leak["probe_before"] > 0.9
     assert not service.measure()
-    assert [e["kind"] for e in service.audit.log(kind="revision")][-1] == "revision.measure"
+    assert [e["kind"] for e in service.audit.log(kind="revision")][
+        -1
+    ] == "revision.measure"
 
 
 def test_the_ledger_verifies_and_a_lost_artifact_is_noticed(service: Service) -> None:

@@ -71,7 +71,12 @@ def guarded(store: Store) -> GuardedStore:
 
 
 def to(
-    kept: Kept, folder: Path, number: int, edit: Edit | None, store: Any = None, **how: Any
+    kept: Kept,
+    folder: Path,
+    number: int,
+    edit: Edit | None,
+    store: Any = None,
+    **how: Any,
 ) -> Outcome:
     """Patch a store to a revision."""
     at = store or guarded(kept.open())
@@ -131,14 +136,18 @@ class StoreContract:
         with pytest.raises(Conflict):
             claimed.open().claim(stamped(1, an_edit(1)))
 
-    def test_every_row_is_edited_from_its_original(self, claimed: Kept, home: Path) -> None:
+    def test_every_row_is_edited_from_its_original(
+        self, claimed: Kept, home: Path
+    ) -> None:
         before, edit = claimed.searched(), an_edit(1)
         outcome = to(claimed, home, 1, edit)
         after = claimed.searched()
         assert outcome.rows == outcome.stamp.rows == len(before)
         assert outcome.skipped == outcome.lost == 0
         assert list(after) == list(before)
-        self.close_to(claimed, list(after.values()), edit.apply(np.stack(list(before.values()))))
+        self.close_to(
+            claimed, list(after.values()), edit.apply(np.stack(list(before.values())))
+        )
         stamp = claimed.open().stamp()
         assert stamp == outcome.stamp
         assert stamp.revision == 1
@@ -161,7 +170,9 @@ class StoreContract:
         assert all(np.array_equal(after[key], before[key]) for key in before)
         assert claimed.open().stamp().revision == 0  # type: ignore[union-attr]
 
-    def test_the_way_to_a_revision_does_not_matter(self, claimed: Kept, home: Path) -> None:
+    def test_the_way_to_a_revision_does_not_matter(
+        self, claimed: Kept, home: Path
+    ) -> None:
         to(claimed, home, 2, an_edit(2))
         straight = claimed.searched()
         to(claimed, home, 0, None)
@@ -190,7 +201,13 @@ class StoreContract:
         plan = {"from": expected.as_json(), "to": stamp.as_json(), "at": "here"}
         journal = Journal(home, "shop", plan)
         with pytest.raises(Stopped):
-            patch(at, Task(edit, expected, stamp), journal, silent, lambda: len(journal.done) > 1)
+            patch(
+                at,
+                Task(edit, expected, stamp),
+                journal,
+                silent,
+                lambda: len(journal.done) > 1,
+            )
         journal.close()
         at.close()
         meanwhile = claimed.searched()
@@ -199,9 +216,13 @@ class StoreContract:
         outcome = to(claimed, home, 1, edit)
         assert 0 < outcome.resumed < outcome.rows
         after = claimed.searched()
-        self.close_to(claimed, list(after.values()), edit.apply(np.stack(list(before.values()))))
+        self.close_to(
+            claimed, list(after.values()), edit.apply(np.stack(list(before.values())))
+        )
 
-    def test_rows_that_come_meanwhile_are_edited(self, claimed: Kept, home: Path) -> None:
+    def test_rows_that_come_meanwhile_are_edited(
+        self, claimed: Kept, home: Path
+    ) -> None:
         late, edit = unit_rows(5, 9), an_edit(1)
         at = guarded(claimed.open())
         write, keys, first = at.inner.write, [], threading.Lock()
@@ -221,9 +242,14 @@ class StoreContract:
         to(claimed, home, 0, None)
         back = claimed.searched()
         stored = late.astype(back[keys[0]].dtype)
-        assert all(np.array_equal(back[key], row) for key, row in zip(keys, stored, strict=True))
+        assert all(
+            np.array_equal(back[key], row)
+            for key, row in zip(keys, stored, strict=True)
+        )
 
-    def test_rows_that_came_since_are_left_and_named(self, claimed: Kept, home: Path) -> None:
+    def test_rows_that_came_since_are_left_and_named(
+        self, claimed: Kept, home: Path
+    ) -> None:
         to(claimed, home, 1, an_edit(1))
         late = unit_rows(3, 9)
         keys = claimed.insert(late)
@@ -292,7 +318,9 @@ class StoreContract:
         some = claimed.open().fetch([keys[2], keys[0]])
         assert np.array_equal(some, np.stack([searched[keys[2]], searched[keys[0]]]))
 
-    def test_rows_of_another_length_are_refused(self, claimed: Kept, home: Path) -> None:
+    def test_rows_of_another_length_are_refused(
+        self, claimed: Kept, home: Path
+    ) -> None:
         claimed.insert(3 * unit_rows(1, 5))
         before = claimed.searched()
         with pytest.raises(BadFile, match="not of unit length"):
@@ -323,7 +351,9 @@ class StoreContract:
         at.prepare(expected, stamped(1, edit))
         portion = at.portions("searched", 32)[0]
         batch = at.read("searched", portion)
-        at.write(portion, type(batch)(batch.keys, edit.apply(batch.vectors), batch.marks))
+        at.write(
+            portion, type(batch)(batch.keys, edit.apply(batch.vectors), batch.marks)
+        )
         at.close()
         outcome = to(claimed, home, 2, an_edit(2))
         assert outcome.resumed == 0

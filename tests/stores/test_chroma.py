@@ -52,7 +52,10 @@ class KeptRecords:
     def insert(self, vectors: Any) -> Sequence[str]:
         names = [f"k{next(self.numbers):04}" for _ in vectors]
         self.items.add(
-            ids=names, embeddings=vectors, documents=names, metadatas=[{"n": 1}] * len(names)
+            ids=names,
+            embeddings=vectors,
+            documents=names,
+            metadatas=[{"n": 1}] * len(names),
         )
         return names
 
@@ -79,7 +82,9 @@ def test_all_else_of_a_record_stays(small: KeptRecords, tmp_path: Path) -> None:
     before = small.searched()
     to(small, tmp_path, 1, an_edit(1))
     edited = an_edit(1).apply(np.stack(list(before.values())))
-    np.testing.assert_allclose(np.stack(list(small.searched().values())), edited, atol=1e-6)
+    np.testing.assert_allclose(
+        np.stack(list(small.searched().values())), edited, atol=1e-6
+    )
     rows = small.items.get(ids=["k0003"])
     assert rows["documents"] == ["k0003"]
     assert rows["metadatas"][0]["govd_revision"] == 1
@@ -128,7 +133,11 @@ def test_what_is_no_store_is_refused(small: KeptRecords, tmp_path: Path) -> None
     for url, fault, what in [
         (f"chroma+file://{small.folder}", Usage, "names no collection"),
         (f"chroma+file://{tmp_path}/no?collection=items", BadFile, "no Chroma folder"),
-        (f"chroma+file://{small.folder}?collection=things", BadFile, "no collection things"),
+        (
+            f"chroma+file://{small.folder}?collection=things",
+            BadFile,
+            "no collection things",
+        ),
     ]:
         with pytest.raises(fault, match=what):
             govd_open_store(url=url)

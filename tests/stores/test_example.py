@@ -24,7 +24,9 @@ class KeptFolder:
         return Folder(self.folder)
 
     def searched(self) -> dict[str, Any]:
-        return {str(i): row for i, row in enumerate(np.load(self.folder / "vectors.npy"))}
+        return {
+            str(i): row for i, row in enumerate(np.load(self.folder / "vectors.npy"))
+        }
 
     def insert(self, vectors: Any) -> Sequence[str]:
         rows = np.load(self.folder / "vectors.npy")

@@ -20,7 +20,12 @@ from govd.errors import Unsupported
     ],
 )
 def test_the_extra_is_named(
-    kind: str, library: str, name: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    library: str,
+    name: str,
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / name
     path.mkdir() if kind == "lance" else path.write_bytes(b"")

@@ -51,7 +51,9 @@ class KeptFaiss:
             lists = index.invlists
             ids = [lists.get_ids(i) for i in range(index.nlist)]
             sizes = [lists.list_size(i) for i in range(index.nlist)]
-            numbers = [faiss.rev_swig_ptr(p, n).copy() for p, n in zip(ids, sizes, strict=True)]
+            numbers = [
+                faiss.rev_swig_ptr(p, n).copy() for p, n in zip(ids, sizes, strict=True)
+            ]
             keys = np.sort(np.concatenate(numbers))
             index.set_direct_map_type(faiss.DirectMap.Hashtable)
             rows = index.reconstruct_batch(keys)
@@ -101,9 +103,13 @@ def test_an_index_is_made_anew(tmp_path: Path, kind: str) -> None:
     to(kept, tmp_path, 1, an_edit(1))
     after = kept.searched()
     np.testing.assert_allclose(
-        np.stack(list(after.values())), an_edit(1).apply(np.stack(list(before.values()))), atol=1e-5
+        np.stack(list(after.values())),
+        an_edit(1).apply(np.stack(list(before.values()))),
+        atol=1e-5,
     )
-    assert kept.open().facts().index.startswith("Index" + kind.replace("IDMap,", "")[:3])
+    assert (
+        kept.open().facts().index.startswith("Index" + kind.replace("IDMap,", "")[:3])
+    )
     key, row = list(after.items())[7]
     hit = kept.open().find((row / np.linalg.norm(row))[None], 1)[0][0]
     assert hit.key == key
@@ -153,11 +159,15 @@ def test_codes_are_made_anew_from_originals(tmp_path: Path) -> None:
     edited = an_edit(1).apply(rows)
     read = [after.read("searched", p).vectors for p in after.portions("searched", 100)]
     np.testing.assert_allclose(np.concatenate(read), edited, atol=1e-6)
-    np.testing.assert_allclose(np.stack(list(kept.searched().values())), edited, atol=0.02)
+    np.testing.assert_allclose(
+        np.stack(list(kept.searched().values())), edited, atol=0.02
+    )
     query = edited[3] / np.linalg.norm(edited[3])
     assert after.find(query[None], 1)[0][0].key == "3"
     to(store, tmp_path, 2, an_edit(2))
-    read = [store.open().read("base", p).vectors for p in store.open().portions("base", 400)]
+    read = [
+        store.open().read("base", p).vectors for p in store.open().portions("base", 400)
+    ]
     np.testing.assert_array_equal(np.concatenate(read), rows)
     np.save(tmp_path / "vectors.npy", rows[:5])
     to(store, tmp_path, 0, None)

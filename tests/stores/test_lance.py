@@ -12,7 +12,15 @@ import pytest
 from govd.errors import BadFile, MachineFault, Usage
 from govd.types import Store
 from govd_lance import govd_open_store
-from tests.stores.contract import BASE, DIM, StoreContract, an_edit, guarded, to, unit_rows
+from tests.stores.contract import (
+    BASE,
+    DIM,
+    StoreContract,
+    an_edit,
+    guarded,
+    to,
+    unit_rows,
+)
 
 lance = pytest.importorskip("lance")
 pa = pytest.importorskip("pyarrow")
@@ -22,7 +30,9 @@ def table_of(vectors: Any, first: int = 0) -> Any:
     value = pa.from_numpy_dtype(vectors.dtype)
     ids = [f"item-{first + i}" for i in range(len(vectors))]
     array = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), value), DIM)
-    return pa.table({"id": ids, "vector": array, "price": pa.array(range(len(ids)), pa.int64())})
+    return pa.table(
+        {"id": ids, "vector": array, "price": pa.array(range(len(ids)), pa.int64())}
+    )
 
 
 class KeptLance:
@@ -39,7 +49,9 @@ class KeptLance:
 
     def searched(self) -> dict[str, Any]:
         table = lance.dataset(str(self.path)).to_table(columns=["id", "vector"])
-        rows = [np.array(row, self.vectors.dtype) for row in table["vector"].to_pylist()]
+        rows = [
+            np.array(row, self.vectors.dtype) for row in table["vector"].to_pylist()
+        ]
         return dict(zip(table["id"].to_pylist(), rows, strict=True))
 
     def insert(self, vectors: Any) -> Sequence[str]:
@@ -93,7 +105,9 @@ def test_an_index_is_built_beside_and_goes_with_its_vectors(
     assert table.open().facts().index == "IVF_PQ"
     before = table.searched()
     to(table, tmp_path, 1, an_edit(1))
-    indexed = [(i.field_names, i.num_rows_indexed) for i in data_of(table).describe_indices()]
+    indexed = [
+        (i.field_names, i.num_rows_indexed) for i in data_of(table).describe_indices()
+    ]
     assert indexed == [(["vector"], 400)]
     assert data_of(table).schema.names[:3] == ["id", "vector", "price"]
     searched = table.searched()
@@ -121,7 +135,9 @@ def test_what_is_updated_and_compacted_meanwhile_is_not_overwritten(
 
     meanwhile(table, tmp_path, 1, act)
     after = table.searched()
-    np.testing.assert_allclose(after["item-5"], an_edit(1).apply(fresh[None])[0], atol=1e-5)
+    np.testing.assert_allclose(
+        after["item-5"], an_edit(1).apply(fresh[None])[0], atol=1e-5
+    )
     wanted = an_edit(1).apply(table.vectors[6:8])
     np.testing.assert_allclose([after["item-6"], after["item-7"]], wanted, atol=1e-5)
     data = data_of(table)
@@ -149,7 +165,11 @@ def test_a_row_that_comes_at_the_moment_of_the_switch_is_not_lost(
     to(table, tmp_path, 1, an_edit(1))
     np.testing.assert_array_equal(table.searched()["item-10000"], late[0])
     store = table.open()
-    marks = [m for p in store.portions("searched", 500) for m in store.read("searched", p).marks]
+    marks = [
+        m
+        for p in store.portions("searched", 500)
+        for m in store.read("searched", p).marks
+    ]
     assert sorted(marks, key=str) == [1] * 400 + [None]
 
 
@@ -172,7 +192,9 @@ def test_a_switch_that_was_cut_off_is_ended(
     assert np.array_equal(np.stack(list(table.searched().values())), table.vectors)
 
 
-def test_no_file_has_the_originals_after_a_purge(table: KeptLance, tmp_path: Path) -> None:
+def test_no_file_has_the_originals_after_a_purge(
+    table: KeptLance, tmp_path: Path
+) -> None:
     def has(rows: Any) -> bool:
         files = [f.read_bytes() for f in table.path.parent.rglob("*") if f.is_file()]
         return any(row.tobytes() in data for row in rows for data in files)
@@ -197,12 +219,15 @@ def test_rows_that_say_what_they_are_of(table: KeptLance, tmp_path: Path) -> Non
     assert to(table, tmp_path, 2, an_edit(2)).skipped == 1
     after, row = table.searched(), unit_rows(1, 5)
     np.testing.assert_allclose(after["item-1000"], an_edit(2).apply(row)[0], atol=1e-5)
-    np.testing.assert_array_equal(after["item-2000"], row[0])  # of revision 2: not edited twice
+    # of revision 2: not edited twice
+    np.testing.assert_array_equal(after["item-2000"], row[0])
 
 
 def test_tables_of_lancedb(tmp_path: Path) -> None:
     lancedb = pytest.importorskip("lancedb")
-    table = lancedb.connect(tmp_path / "db").create_table("items", table_of(unit_rows(300)))
+    table = lancedb.connect(tmp_path / "db").create_table(
+        "items", table_of(unit_rows(300))
+    )
 
     def opened() -> Any:
         return govd_open_store(url=f"lancedb://{tmp_path}/db?table=items")

@@ -13,7 +13,15 @@ from govd.errors import BadFile, Conflict, MachineFault, Usage
 from govd.types import Store
 from govd_parquet import govd_open_store
 from govd_parquet.tables import Table
-from tests.stores.contract import BASE, StoreContract, an_edit, guarded, stamped, to, unit_rows
+from tests.stores.contract import (
+    BASE,
+    StoreContract,
+    an_edit,
+    guarded,
+    stamped,
+    to,
+    unit_rows,
+)
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -38,13 +46,17 @@ def table_of(vectors: Any, first: int = 0, fixed: bool = True) -> Any:
 def written(table: Any, path: Path, rows: int = 90) -> None:
     """Write a table in groups of so many rows, compressed."""
     if path.suffix == ".parquet":
-        pq.write_table(table, path, row_group_size=rows, compression="zstd", use_dictionary=["id"])
+        pq.write_table(
+            table, path, row_group_size=rows, compression="zstd", use_dictionary=["id"]
+        )
     else:
         feather.write_feather(table, path, compression="lz4", chunksize=rows)
 
 
 def content(path: Path) -> Any:
-    return pq.read_table(path) if path.suffix == ".parquet" else feather.read_table(path)
+    return (
+        pq.read_table(path) if path.suffix == ".parquet" else feather.read_table(path)
+    )
 
 
 class KeptTable:
@@ -156,18 +168,30 @@ def test_everything_but_the_vectors_is_kept(table: KeptTable, tmp_path: Path) ->
     assert now.drop(["embedding"]).equals(was.drop(["embedding"]))
     assert now.schema.types == was.schema.types
     assert now.schema.metadata[b"owner"] == b"the shop"
-    groups = [m.row_group(i).num_rows for m in (before, after) for i in range(m.num_row_groups)]
+    groups = [
+        m.row_group(i).num_rows
+        for m in (before, after)
+        for i in range(m.num_row_groups)
+    ]
     assert groups == [90, 90, 90, 90, 40] * 2
     for place in range(before.num_columns):
-        some, other = before.row_group(0).column(place), after.row_group(0).column(place)
-        assert (some.compression, some.encodings) == (other.compression, other.encodings)
+        some, other = (
+            before.row_group(0).column(place),
+            after.row_group(0).column(place),
+        )
+        assert (some.compression, some.encodings) == (
+            other.compression,
+            other.encodings,
+        )
     stamp = table.open().stamp()
     table.open().files.beside.unlink()  # type: ignore[attr-defined]
     assert stamp is not None
     assert opened(table.path).stamp().is_of(stamp)
 
 
-def test_what_is_updated_meanwhile_is_not_overwritten(table: KeptTable, tmp_path: Path) -> None:
+def test_what_is_updated_meanwhile_is_not_overwritten(
+    table: KeptTable, tmp_path: Path
+) -> None:
     edit, fresh = an_edit(1), unit_rows(1, 77)[0]
     store = guarded(table.open())
     write, calls = store.inner.write, []
@@ -185,7 +209,9 @@ def test_what_is_updated_meanwhile_is_not_overwritten(table: KeptTable, tmp_path
     store.inner.write = writing  # type: ignore[method-assign]
     outcome = to(table, tmp_path, 1, edit, store)
     assert outcome.late == 1
-    np.testing.assert_allclose(table.searched()["item-5"], edit.apply(fresh[None])[0], atol=1e-5)
+    np.testing.assert_allclose(
+        table.searched()["item-5"], edit.apply(fresh[None])[0], atol=1e-5
+    )
     to(table, tmp_path, 0, None)
     np.testing.assert_array_equal(table.searched()["item-5"], fresh)
 
@@ -210,7 +236,9 @@ def test_a_switch_that_was_cut_off_is_ended(tmp_path: Path, monkeypatch: Any) ->
     assert stamp is not None
     assert stamp.revision == 1
     wanted = an_edit(1).apply(np.stack(list(before.values())))
-    np.testing.assert_allclose(np.stack(list(kept.searched().values())), wanted, atol=1e-5)
+    np.testing.assert_allclose(
+        np.stack(list(kept.searched().values())), wanted, atol=1e-5
+    )
 
 
 def test_files_of_different_revisions_are_refused(tmp_path: Path) -> None:
@@ -231,7 +259,9 @@ def test_files_of_different_revisions_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["wide.parquet", "wide.feather"])
 @pytest.mark.parametrize("group", [400, 250])
-def test_a_group_of_rows_is_read_in_many_portions(tmp_path: Path, name: str, group: int) -> None:
+def test_a_group_of_rows_is_read_in_many_portions(
+    tmp_path: Path, name: str, group: int
+) -> None:
     vectors, kept = unit_rows(400), KeptTable(tmp_path / name, unit_rows(1))
     kept.replaced(table_of(vectors), rows=group)
     kept.open().claim(BASE)
@@ -280,13 +310,19 @@ def test_missing_vectors_stay_missing(tmp_path: Path) -> None:
         kept.open().files.beside.unlink()  # type: ignore[attr-defined]
 
 
-def test_rows_of_one_that_says_nothing_stay_unmarked(table: KeptTable, tmp_path: Path) -> None:
+def test_rows_of_one_that_says_nothing_stay_unmarked(
+    table: KeptTable, tmp_path: Path
+) -> None:
     to(table, tmp_path, 1, an_edit(1))
     table.insert(unit_rows(2, 9))
     for number in (2, 3):
         assert to(table, tmp_path, number, an_edit(number)).skipped == 2
     store = table.open()
-    marks = [m for p in store.portions("searched", 64) for m in store.read("searched", p).marks]
+    marks = [
+        m
+        for p in store.portions("searched", 64)
+        for m in store.read("searched", p).marks
+    ]
     assert marks == [3] * 400 + [None] * 2
     assert store.stamp().is_of(stamped(3, an_edit(3)))  # type: ignore[union-attr]
 
@@ -309,7 +345,9 @@ def test_what_is_no_such_table_is_refused(
 
 def test_vectors_of_several_widths_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "ragged.parquet"
-    pq.write_table(pa.table({"v": pa.array([[1.0, 0], [1.0]], pa.list_(pa.float32()))}), path)
+    pq.write_table(
+        pa.table({"v": pa.array([[1.0, 0], [1.0]], pa.list_(pa.float32()))}), path
+    )
     with pytest.raises(BadFile, match="2 wide"):
         opened(path).claim(BASE)
     path.write_bytes(b"PAR1")

@@ -14,7 +14,16 @@ import pytest
 from govd.errors import BadFile, Conflict, MachineFault, Unreachable, Unsupported, Usage
 from govd.stores.opening import GuardedStore
 from govd.types import Store
-from tests.stores.contract import BASE, DIM, StoreContract, an_edit, guarded, stamped, to, unit_rows
+from tests.stores.contract import (
+    BASE,
+    DIM,
+    StoreContract,
+    an_edit,
+    guarded,
+    stamped,
+    to,
+    unit_rows,
+)
 from tests.stores.postgres import postgres
 
 psycopg = pytest.importorskip("psycopg")
@@ -40,7 +49,9 @@ def literal(row: Any) -> str:
 class KeptTable:
     """A table as its users see it."""
 
-    def __init__(self, url: str, vectors: Any, kind: str = "vector", index: str = "") -> None:
+    def __init__(
+        self, url: str, vectors: Any, kind: str = "vector", index: str = ""
+    ) -> None:
         self.name, self.vectors, self.kind = f"items_{next(numbers)}", vectors, kind
         self.opened: list[Store] = []
         self.url = f"{url}&table={self.name}&column=embedding&key=id"
@@ -84,7 +95,8 @@ class KeptTable:
 
     def update(self, key: str, vector: Any) -> None:
         self.users.execute(
-            f"UPDATE {self.name} SET embedding = %s WHERE id = %s", [literal(vector), key]
+            f"UPDATE {self.name} SET embedding = %s WHERE id = %s",
+            [literal(vector), key],
         )
 
     def delete(self, key: str) -> bool:
@@ -94,7 +106,9 @@ class KeptTable:
 
 @pytest.fixture
 def kept(server: str) -> Iterator[KeptTable]:
-    table = KeptTable(server, unit_rows(400), "vector", "hnsw (embedding vector_cosine_ops)")
+    table = KeptTable(
+        server, unit_rows(400), "vector", "hnsw (embedding vector_cosine_ops)"
+    )
     yield table
     table.close()
 
@@ -120,7 +134,9 @@ def test_halves_come_back_bit_for_bit(server: str, tmp_path: Path) -> None:
     assert kept.open().facts().dtype == "float16"
     to(kept, tmp_path, 1, an_edit(1))
     after = np.stack(list(kept.rows().values())).astype(np.float32)
-    np.testing.assert_allclose(after, an_edit(1).apply(before.astype(np.float32)), atol=4e-3)
+    np.testing.assert_allclose(
+        after, an_edit(1).apply(before.astype(np.float32)), atol=4e-3
+    )
     late = kept.insert(unit_rows(1, 9, np.float16))
     to(kept, tmp_path, 2, an_edit(2), unmarked="base")
     to(kept, tmp_path, 0, None)
@@ -185,7 +201,9 @@ def test_rows_say_what_they_are_of(table: KeptTable, tmp_path: Path) -> None:
     to(table, tmp_path, 1, an_edit(1))
     (key,) = table.insert(unit_rows(1, 9))
     table.update("3", unit_rows(1, 8)[0])
-    marks = dict(table.users.execute(f"SELECT id::text, govd_revision FROM {table.name}"))
+    marks = dict(
+        table.users.execute(f"SELECT id::text, govd_revision FROM {table.name}")
+    )
     assert marks.pop(key) is None
     assert marks.pop("3") is None
     assert set(marks.values()) == {1}
@@ -213,7 +231,9 @@ def test_the_index_is_the_same_one_built_anew(table: KeptTable, tmp_path: Path) 
 def test_an_index_over_an_expression_is_searched_and_built_anew(
     server: str, tmp_path: Path
 ) -> None:
-    index = f"hnsw ((embedding::halfvec({DIM})) halfvec_ip_ops) WHERE embedding IS NOT NULL"
+    index = (
+        f"hnsw ((embedding::halfvec({DIM})) halfvec_ip_ops) WHERE embedding IS NOT NULL"
+    )
     kept = KeptTable(server, unit_rows(40), "vector", index)
     kept.open().claim(BASE)
     to(kept, tmp_path, 1, an_edit(1))
@@ -224,14 +244,20 @@ def test_an_index_over_an_expression_is_searched_and_built_anew(
     kept.close()
 
 
-def test_what_would_go_on_with_old_vectors_is_named(table: KeptTable, tmp_path: Path) -> None:
-    table.users.execute(f"CREATE VIEW v_{table.name} AS SELECT id, embedding FROM {table.name}")
+def test_what_would_go_on_with_old_vectors_is_named(
+    table: KeptTable, tmp_path: Path
+) -> None:
+    table.users.execute(
+        f"CREATE VIEW v_{table.name} AS SELECT id, embedding FROM {table.name}"
+    )
     with pytest.raises(Unsupported, match=f"v_{table.name}"):
         to(table, tmp_path, 1, an_edit(1))
     assert table.open().portions("next", 32) == []
 
 
-def test_purging_leaves_no_column_of_govd_but_the_mark(table: KeptTable, tmp_path: Path) -> None:
+def test_purging_leaves_no_column_of_govd_but_the_mark(
+    table: KeptTable, tmp_path: Path
+) -> None:
     to(table, tmp_path, 1, an_edit(1))
     purged = table.open().purge()
     assert purged.until is None
@@ -253,7 +279,9 @@ def test_purging_leaves_no_column_of_govd_but_the_mark(table: KeptTable, tmp_pat
 def test_keys_of_any_type(server: str, tmp_path: Path) -> None:
     name = f"named_{next(numbers)}"
     with psycopg.connect(server, autocommit=True) as users:
-        users.execute(f'CREATE TABLE "{name}" ("Key" text PRIMARY KEY, "the %% v" vector({DIM}))')
+        users.execute(
+            f'CREATE TABLE "{name}" ("Key" text PRIMARY KEY, "the %% v" vector({DIM}))'
+        )
         keys = ["a'b", 'say "x"', "ä%s", "..", "[1]"]
         for key, row in zip(keys, unit_rows(5), strict=True):
             users.execute(f'INSERT INTO "{name}" VALUES (%s, %s)', [key, literal(row)])
@@ -261,7 +289,9 @@ def test_keys_of_any_type(server: str, tmp_path: Path) -> None:
         assert store is not None
         store.claim(BASE)
         portions = store.portions("searched", 2)
-        read = [key for portion in portions for key in store.read("searched", portion).keys]
+        read = [
+            key for portion in portions for key in store.read("searched", portion).keys
+        ]
         assert sorted(read) == sorted(keys)
         store.prepare(store.stamp(), stamped(1, an_edit(1)))  # type: ignore[arg-type]
         for portion in portions:
@@ -336,7 +366,9 @@ def test_another_column_of_the_table_is_no_second_store(table: KeptTable) -> Non
     store.close()
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in [name for name in sys.modules if name.startswith("govd_pgvector.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)

@@ -15,7 +15,15 @@ import pytest
 from govd.errors import BadFile, Unreachable, Unsupported, Usage
 from govd.stores.opening import GuardedStore
 from govd.types import Store
-from tests.stores.contract import BASE, DIM, StoreContract, an_edit, guarded, to, unit_rows
+from tests.stores.contract import (
+    BASE,
+    DIM,
+    StoreContract,
+    an_edit,
+    guarded,
+    to,
+    unit_rows,
+)
 
 qdrant = pytest.importorskip("qdrant_client")
 from govd_qdrant import govd_open_store  # noqa: E402
@@ -35,17 +43,25 @@ class KeptCollection:
     ) -> None:
         self.folder, self.vectors, self.named = folder, vectors, named
         folder.mkdir()
-        (folder / "meta.json").write_text(json.dumps({"collections": {}, "aliases": {}}))
-        self.url = f"qdrant+file://{folder}?collection=items" + (f"&vector={named}" * bool(named))
+        (folder / "meta.json").write_text(
+            json.dumps({"collections": {}, "aliases": {}})
+        )
+        self.url = f"qdrant+file://{folder}?collection=items" + (
+            f"&vector={named}" * bool(named)
+        )
         self.opened: list[Any] = [Client(address_of(self.url), "")]
         self.numbers = itertools.count(1)
         own = qdrant.models.VectorParams(size=DIM, distance=distance)
         other = qdrant.models.VectorParams(size=3, distance="Dot")
         config = {named: own, "other": other} if named else own
         with self.client() as at:
-            at.create_collection("items_v1" if alias else "items", vectors_config=config)
+            at.create_collection(
+                "items_v1" if alias else "items", vectors_config=config
+            )
             if alias:
-                create = qdrant.models.CreateAlias(collection_name="items_v1", alias_name="items")
+                create = qdrant.models.CreateAlias(
+                    collection_name="items_v1", alias_name="items"
+                )
                 operation = qdrant.models.CreateAliasOperation(create_alias=create)
                 at.update_collection_aliases([operation])
         self.insert(vectors)
@@ -83,7 +99,9 @@ class KeptCollection:
         if self.named:
             row = {self.named: row, "other": [1.0, 2.0, 3.0]}
         with self.client() as at:
-            point = qdrant.models.PointStruct(id=key, vector=row, payload={"title": f"n{key}"})
+            point = qdrant.models.PointStruct(
+                id=key, vector=row, payload={"title": f"n{key}"}
+            )
             at.upsert("items", [point], wait=True)
 
     def insert(self, vectors: Any) -> Sequence[str]:
@@ -151,7 +169,9 @@ def test_one_named_vector_of_a_cosine_collection_is_edited_and_all_else_stays(
     before = small.searched()
     to(small, tmp_path, 1, an_edit(1))
     edited = an_edit(1).apply(np.stack(list(before.values())))
-    np.testing.assert_allclose(np.stack(list(small.searched().values())), edited, atol=1e-6)
+    np.testing.assert_allclose(
+        np.stack(list(small.searched().values())), edited, atol=1e-6
+    )
     with small.client() as at:
         (point,) = at.retrieve("items", [7], with_vectors=True)
     assert point.payload["title"] == "n7"
@@ -161,7 +181,9 @@ def test_one_named_vector_of_a_cosine_collection_is_edited_and_all_else_stays(
         at.set_payload("items", {"title": "new"}, [7])
     to(small, tmp_path, 0, None)
     np.testing.assert_allclose(
-        np.stack(list(small.searched().values())), np.stack(list(before.values())), atol=2e-7
+        np.stack(list(small.searched().values())),
+        np.stack(list(before.values())),
+        atol=2e-7,
     )
     assert small.payloads()["7"]["title"] == "new"
 
@@ -174,7 +196,9 @@ def test_what_is_written_anew_meanwhile_is_edited_and_not_the_old(
     writing_first(at, lambda: (small.put(3, late[0]), small.delete("5")))
     outcome = to(small, tmp_path, 1, an_edit(1), at)
     assert (outcome.late, outcome.stamp.rows) == (1, 39)
-    np.testing.assert_allclose(small.searched()["3"], an_edit(1).apply(late)[0], atol=1e-6)
+    np.testing.assert_allclose(
+        small.searched()["3"], an_edit(1).apply(late)[0], atol=1e-6
+    )
     to(small, tmp_path, 0, None)
     np.testing.assert_allclose(small.searched()["3"], late[0], atol=2e-7)
 
@@ -194,7 +218,9 @@ def test_what_is_written_anew_after_a_switch_is_not_edited_from_the_old(
     np.testing.assert_allclose(small.searched()["4"], late[0], atol=1e-6)
 
 
-def test_nothing_is_left_of_govd_but_stamp_and_marks(small: KeptCollection, tmp_path: Path) -> None:
+def test_nothing_is_left_of_govd_but_stamp_and_marks(
+    small: KeptCollection, tmp_path: Path
+) -> None:
     for number in (1, 2):
         to(small, tmp_path, number, an_edit(number))
     assert small.open().purge().until is None
@@ -228,7 +254,9 @@ def test_a_switch_in_place_that_was_cut_off_is_ended(
     outcome = to(kept, tmp_path, 1, an_edit(1))
     assert (outcome.late, outcome.stamp.rows) == (0, 40)
     edited = an_edit(1).apply(np.stack(list(before.values())))
-    np.testing.assert_allclose(np.stack(list(kept.searched().values())), edited, atol=1e-6)
+    np.testing.assert_allclose(
+        np.stack(list(kept.searched().values())), edited, atol=1e-6
+    )
     to(kept, tmp_path, 0, None)
     assert all(np.array_equal(row, before[key]) for key, row in kept.searched().items())
     kept.close()
@@ -255,16 +283,30 @@ def test_what_is_no_store_is_refused(small: KeptCollection, tmp_path: Path) -> N
     for url, fault, what in [
         (f"qdrant+file://{small.folder}", Usage, "names no collection"),
         (f"qdrant+file://{tmp_path}?collection=items", BadFile, "no Qdrant folder"),
-        (f"qdrant+file://{small.folder}?collection=things", BadFile, "no such collection"),
-        (f"qdrant+file://{small.folder}?collection=items", Usage, "which of image, other"),
-        (f"qdrant+file://{small.folder}?collection=items&vector=x", BadFile, "no vector x"),
+        (
+            f"qdrant+file://{small.folder}?collection=things",
+            BadFile,
+            "no such collection",
+        ),
+        (
+            f"qdrant+file://{small.folder}?collection=items",
+            Usage,
+            "which of image, other",
+        ),
+        (
+            f"qdrant+file://{small.folder}?collection=items&vector=x",
+            BadFile,
+            "no vector x",
+        ),
         ("qdrant://127.0.0.1:1/items", Unreachable, "does not answer"),
     ]:
         with pytest.raises(fault, match=what):
             govd_open_store(url=url, secret="")
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in [name for name in sys.modules if name.startswith("govd_qdrant.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "qdrant_client", None)

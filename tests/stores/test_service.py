@@ -184,12 +184,16 @@ def test_verify_finds_vectors_that_the_unedited_model_added_later(
     np.save(path, np.concatenate([there, rows[:40]]))
     verdict = service.stores.verify("shop", "ann")["verdict"]
     assert not verdict["well"]
-    assert any("out of sync: 40 rows came since" in fault for fault in verdict["faults"])
+    assert any(
+        "out of sync: 40 rows came since" in fault for fault in verdict["faults"]
+    )
     assert verdict["counts"]["without"] == 40
     assert verdict["counts"]["named"] > 0
 
 
-def test_verify_finds_vectors_that_were_changed(service: Service, path: Path, rows: Any) -> None:
+def test_verify_finds_vectors_that_were_changed(
+    service: Service, path: Path, rows: Any
+) -> None:
     service.stores.add(settings(path), "ann")
     forget(service)
     patched(service)
@@ -209,10 +213,14 @@ def test_after_purging_nothing_is_undone(service: Service, path: Path) -> None:
     assert purged["purged"]["size_bytes"] > 0
     with pytest.raises(Unsupported, match="no originals are kept"):
         service.stores.patch("shop", PatchOptions(revision=0), "ann")
-    assert service.stores.show("shop")["state"] == "ready", "what is refused makes no entry"
+    assert service.stores.show("shop")["state"] == "ready", (
+        "what is refused makes no entry"
+    )
 
 
-def test_a_store_that_vanishes_is_a_failure_and_not_the_end(service: Service, path: Path) -> None:
+def test_a_store_that_vanishes_is_a_failure_and_not_the_end(
+    service: Service, path: Path
+) -> None:
     service.stores.add(settings(path), "ann")
     forget(service)
     service.stores.patch("shop", PatchOptions(), "ann")
@@ -225,7 +233,9 @@ def test_a_store_that_vanishes_is_a_failure_and_not_the_end(service: Service, pa
     assert patched(service)["revision"] == 1
 
 
-def test_a_store_follows_what_is_published(service: Service, path: Path, rows: Any) -> None:
+def test_a_store_follows_what_is_published(
+    service: Service, path: Path, rows: Any
+) -> None:
     service.stores.add(settings(path, follow=True), "ann")
     request = forget(service)
     service.stores.step()
@@ -323,16 +333,24 @@ def test_edited_queries_find_what_edited_vectors_would(
     of_queries = exported(service, tmp_path / "queries", side="text", recipient="bob")
     assert (of_images.side, of_queries.side) == ("image", "text")
     pairs = of_images.move(rows) @ np.asarray(queries).T
-    np.testing.assert_allclose(rows @ of_queries.apply_to_queries(queries).T, pairs, atol=1e-6)
-    np.testing.assert_allclose(rows @ of_images.apply_to_queries(queries).T, pairs, atol=1e-6)
+    np.testing.assert_allclose(
+        rows @ of_queries.apply_to_queries(queries).T, pairs, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        rows @ of_images.apply_to_queries(queries).T, pairs, atol=1e-6
+    )
     manifest = service.audit.manifest("m")
-    assert [copy["side"] for copy in manifest["copies"] if copy["kind"] == "export"] == [
+    assert [
+        copy["side"] for copy in manifest["copies"] if copy["kind"] == "export"
+    ] == [
         "image",
         "text",
     ]
 
 
-def test_never_both_sides_on_one_pair(service: Service, tmp_path: Path, path: Path) -> None:
+def test_never_both_sides_on_one_pair(
+    service: Service, tmp_path: Path, path: Path
+) -> None:
     service.stores.add(settings(path), "ann")
     forget(service)
     of_queries = exported(service, tmp_path / "queries", side="text", recipient="bob")
@@ -343,7 +361,8 @@ def test_never_both_sides_on_one_pair(service: Service, tmp_path: Path, path: Pa
     with pytest.raises(Conflict, match="is being patched"):
         exported(service, tmp_path / "more", side="text")
     stamp = NpyStore(path).stamp()
-    of_queries.apply_to_queries(queries, stamp)  # in the middle of a patch: not switched yet
+    # in the middle of a patch: not switched yet
+    of_queries.apply_to_queries(queries, stamp)
     service.stores.step()
     with pytest.raises(Conflict, match="edited twice"):
         of_queries.apply_to_queries(queries, NpyStore(path).stamp())
@@ -373,7 +392,9 @@ def test_an_exported_edit_edits_files_and_stamps_them(
 # -- the manifest
 
 
-def test_a_manifest_names_every_copy(service: Service, tmp_path: Path, path: Path) -> None:
+def test_a_manifest_names_every_copy(
+    service: Service, tmp_path: Path, path: Path
+) -> None:
     service.stores.add(settings(path), "ann")
     first = forget(service)
     exported(service, tmp_path / "one", recipient="bob")
@@ -383,7 +404,12 @@ def test_a_manifest_names_every_copy(service: Service, tmp_path: Path, path: Pat
     assert states == {"server": "forgotten", "store": "pending", "export": "unknown"}
     assert manifest["counts"] == {"forgotten": 1, "pending": 1, "unknown": 1}
     [bob] = manifest["to_tell"]
-    assert (bob["recipient"], bob["has"], bob["lacks"], bob["keeps"]) == ("bob", 1, [second], [])
+    assert (bob["recipient"], bob["has"], bob["lacks"], bob["keeps"]) == (
+        "bob",
+        1,
+        [second],
+        [],
+    )
     service.revert(first, "a mistake", "ann")
     service.reconcile()
     patched(service)
@@ -409,7 +435,9 @@ def test_a_bundle_tells_of_copies(service: Service, tmp_path: Path, path: Path) 
     assert "export, bob" in told
 
 
-def test_a_backup_has_the_secrets_of_stores(service: Service, path: Path, tmp_path: Path) -> None:
+def test_a_backup_has_the_secrets_of_stores(
+    service: Service, path: Path, tmp_path: Path
+) -> None:
     service.stores.add(settings(path, secret="s3cret"), "ann")
     home = service.core.home.folder
     service.close()

@@ -24,7 +24,9 @@ CODE: Final = ("govd", "backends", "plugins")
 
 def sources(*folders: str) -> list[Source]:
     """Every Python file below these folders of the repository."""
-    paths = (path for folder in folders for path in sorted((TOP / folder).rglob("*.py")))
+    paths = (
+        path for folder in folders for path in sorted((TOP / folder).rglob("*.py"))
+    )
     return [Source.read(TOP, path) for path in paths]
 
 
@@ -35,7 +37,11 @@ def current() -> tuple[Figure, ...]:
 
 def print_rooms() -> None:
     """A line a room, with the first few figures, in the order of the table above it."""
-    print("\nroom".ljust(29) + "".join(f"{number:>8}" for number in range(1, 9)) + "  median")
+    print(
+        "\nroom".ljust(29)
+        + "".join(f"{number:>8}" for number in range(1, 9))
+        + "  median"
+    )
     folders = [folder for top in CODE for folder in sorted((TOP / top).iterdir())]
     for folder in folders:
         code = sources(str(folder.relative_to(TOP))) if folder.is_dir() else []
@@ -47,14 +53,21 @@ def print_rooms() -> None:
 
 def main() -> None:
     reader = argparse.ArgumentParser(prog="python -m tests.style")
-    reader.add_argument("--list", metavar="FIGURE", help="the places that this figure is about")
-    reader.add_argument("--in", dest="folder", metavar="FOLDER", default="", help="only there")
+    reader.add_argument(
+        "--list", metavar="FIGURE", help="the places that this figure is about"
+    )
+    reader.add_argument(
+        "--in", dest="folder", metavar="FOLDER", default="", help="only there"
+    )
     chosen = reader.parse_args()
     measured = current()
     if chosen.list:
         for figure in measured:
             if figure.name.startswith(chosen.list):
-                print(*(place for place in figure.places if chosen.folder in place), sep="\n")
+                print(
+                    *(place for place in figure.places if chosen.folder in place),
+                    sep="\n",
+                )
         return
     print(f"{'':34}{'is':>8}{'ceiling':>9}{'goal':>7}")
     for number, figure in enumerate(measured, start=1):

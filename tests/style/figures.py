@@ -10,7 +10,9 @@ from typing import Final
 
 from tests.style.source import Function, Source
 
-PARTICIPLES: Final = "found said mine told asked made took taken gave knew known one what"
+PARTICIPLES: Final = (
+    "found said mine told asked made took taken gave knew known one what"
+)
 """Locals so called stand for a value that should have a noun of the field."""
 MORE_WORDS: Final = (
     f"{PARTICIPLES} given wanted gone shown seen kept held left got had meant tried was which who "
@@ -58,11 +60,15 @@ def locals_called(sources: Iterable[Source], words: str, name: str) -> Figure:
     listed = frozenset(words.split())
     for function in functions_of(sources):
         total += len(function.locals)
-        places += [f"{function.place} {word}" for word in sorted(function.locals & listed)]
+        places += [
+            f"{function.place} {word}" for word in sorted(function.locals & listed)
+        ]
     return Figure(name, 100 * len(places) / max(total, 1), tuple(places))
 
 
-def _lacking(name: str, asked_of: Sequence[Function], lacking: Sequence[Function]) -> Figure:
+def _lacking(
+    name: str, asked_of: Sequence[Function], lacking: Sequence[Function]
+) -> Figure:
     share = 100 * len(lacking) / max(len(asked_of), 1)
     return Figure(name, share, tuple(function.place for function in lacking))
 
@@ -74,7 +80,9 @@ def raising_without_raises(sources: Iterable[Source]) -> Figure:
     sources = tuple(sources)
     inherited = Inherited(sources)
     raising = [
-        function for function in functions_of(sources) if function.is_public and function.raises
+        function
+        for function in functions_of(sources)
+        if function.is_public and function.raises
     ]
     silent = [
         function
@@ -116,7 +124,9 @@ def parameters_unnamed(sources: Iterable[Source]) -> Figure:
             if not function.names(argument, above, described)
         )
         places += [f"{function.place} {parameter}" for parameter in unnamed]
-    return Figure("parameters unnamed, %", 100 * len(places) / max(total, 1), tuple(places))
+    return Figure(
+        "parameters unnamed, %", 100 * len(places) / max(total, 1), tuple(places)
+    )
 
 
 class Inherited:
@@ -129,11 +139,15 @@ class Inherited:
         self._docstrings: dict[tuple[str, str], str] = {}
         for source in sources:
             for node in source.classes:
-                bases = tuple(ast.unparse(base).rpartition(".")[2] for base in node.bases)
+                bases = tuple(
+                    ast.unparse(base).rpartition(".")[2] for base in node.bases
+                )
                 self._above[node.name] = (*self._above.get(node.name, ()), *bases)
             for function in source.functions:
                 if len(function.owners) == 1 and function.docstring:
-                    self._docstrings[function.owners[0], function.node.name] = function.docstring
+                    self._docstrings[function.owners[0], function.node.name] = (
+                        function.docstring
+                    )
 
     def docstring(self, function: Function) -> str:
         """Of the nearest class above that has one for a method of this name; empty where none."""
@@ -153,7 +167,11 @@ class Inherited:
 
 def long_functions(sources: Iterable[Source]) -> Figure:
     """Functions of more than 50 lines."""
-    lengthy = [function for function in functions_of(sources) if function.lines > FUNCTION_LINES]
+    lengthy = [
+        function
+        for function in functions_of(sources)
+        if function.lines > FUNCTION_LINES
+    ]
     places = (f"{function.place} {function.lines}" for function in lengthy)
     return Figure("functions over 50 lines", len(lengthy), tuple(places))
 
@@ -167,7 +185,9 @@ def long_files(sources: Iterable[Source], limit: int, name: str) -> Figure:
 
 def median_file(sources: Iterable[Source]) -> Figure:
     """The median of the files' lengths, in lines; empty files are left out."""
-    return Figure("median file", median(source.length for source in sources if source.length))
+    return Figure(
+        "median file", median(source.length for source in sources if source.length)
+    )
 
 
 def functions_of(sources: Iterable[Source]) -> list[Function]:

@@ -44,7 +44,9 @@ class Function:
 
     @property
     def place(self) -> str:
-        return f"{self.path}:{self.node.lineno} {'.'.join((*self.owners, self.node.name))}"
+        return (
+            f"{self.path}:{self.node.lineno} {'.'.join((*self.owners, self.node.name))}"
+        )
 
     @property
     def lines(self) -> int:
@@ -61,8 +63,14 @@ class Function:
         hook's implementation, whose reference is the hook's own docstring.
         """
         names = (*self.path.with_suffix("").parts, *self.owners, self.node.name)
-        hooks = any("hookimpl" in ast.unparse(mark) for mark in self.node.decorator_list)
-        return not hooks and not self.is_nested and not any(name.startswith("_") for name in names)
+        hooks = any(
+            "hookimpl" in ast.unparse(mark) for mark in self.node.decorator_list
+        )
+        return (
+            not hooks
+            and not self.is_nested
+            and not any(name.startswith("_") for name in names)
+        )
 
     @cached_property
     def own(self) -> tuple[ast.AST, ...]:
@@ -83,7 +91,9 @@ class Function:
         """Whether it has a `raise` of its own: not a bare one, nor one of what is no error to a
         caller (`NotImplementedError`; `typer.Exit`, by which a command says its exit code).
         """
-        errors = (node.exc for node in self.own if isinstance(node, ast.Raise) and node.exc)
+        errors = (
+            node.exc for node in self.own if isinstance(node, ast.Raise) and node.exc
+        )
         names = (ast.unparse(error).partition("(")[0] for error in errors)
         return any(name not in ("NotImplementedError", "typer.Exit") for name in names)
 
@@ -92,13 +102,20 @@ class Function:
         """Its parameters, without `self` and `cls`."""
         listed = self.node.args
         every = (*listed.posonlyargs, *listed.args, *listed.kwonlyargs)
-        return tuple(argument for argument in every if argument.arg not in ("self", "cls"))
+        return tuple(
+            argument for argument in every if argument.arg not in ("self", "cls")
+        )
 
     @property
     def handles_arrays(self) -> bool:
         """Whether it takes or returns an array, by its annotations."""
-        annotations = [*(argument.annotation for argument in self.arguments), self.node.returns]
-        return any(ARRAY.search(ast.unparse(note)) for note in annotations if note is not None)
+        annotations = [
+            *(argument.annotation for argument in self.arguments),
+            self.node.returns,
+        ]
+        return any(
+            ARRAY.search(ast.unparse(note)) for note in annotations if note is not None
+        )
 
     @property
     def is_untyped(self) -> bool:
@@ -114,7 +131,9 @@ class Function:
         shapes = SHAPE.findall(self.docstring)
         return any(re.search(r"\b\w\b", shape) for shape in shapes)
 
-    def names(self, argument: ast.arg, inherited: str, described: frozenset[str]) -> bool:
+    def names(
+        self, argument: ast.arg, inherited: str, described: frozenset[str]
+    ) -> bool:
         """Whether a reader learns what a parameter means.
 
         Args:
@@ -159,7 +178,9 @@ class Source:
     def described(self) -> Iterator[str]:
         """Names of annotations with a help text, as `HomeOption = Annotated[…, Option(help=…)]`."""
         for node in self.tree.body:
-            if isinstance(node, ast.Assign) and DESCRIBED.search(ast.unparse(node.value)):
+            if isinstance(node, ast.Assign) and DESCRIBED.search(
+                ast.unparse(node.value)
+            ):
                 yield from (ast.unparse(target) for target in node.targets)
 
     @property

@@ -47,7 +47,10 @@ def _private(rows):
 
 
 def measured(text: str) -> dict[str, Figure]:
-    return {figure.name: figure for figure in figures([Source(Path("govd/sample.py"), text)], [])}
+    return {
+        figure.name: figure
+        for figure in figures([Source(Path("govd/sample.py"), text)], [])
+    }
 
 
 @cache
@@ -73,7 +76,11 @@ def test_a_raise_without_raises_is_noticed_in_public_functions() -> None:
 
 
 def test_an_exit_code_is_no_error() -> None:
-    for error, share in (("typer.Exit(1)", 0), ("NotImplementedError", 0), ("OSError", 100)):
+    for error, share in (
+        ("typer.Exit(1)", 0),
+        ("NotImplementedError", 0),
+        ("OSError", 100),
+    ):
         figure = measured(f"def command() -> None:\n    raise {error}\n")
         assert figure["raise without Raises, %"].value == share
 
@@ -85,13 +92,17 @@ def test_a_function_in_another_is_not_public() -> None:
 
 
 def test_arrays_want_a_shape() -> None:
-    assert measured(SAMPLE)["arrays without a shape, %"].places == ("govd/sample.py:8 read",)
+    assert measured(SAMPLE)["arrays without a shape, %"].places == (
+        "govd/sample.py:8 read",
+    )
     prose = SAMPLE.replace("Rows (n, d) as", "Rows (numbers, mostly) as")
     assert measured(prose)["arrays without a shape, %"].value == 100
 
 
 def test_locals_are_counted_once_a_function() -> None:
-    figure = measured(SAMPLE.replace("    return found\n", "    found = found\n    return found\n"))
+    figure = measured(
+        SAMPLE.replace("    return found\n", "    found = found\n    return found\n")
+    )
     places = figure["locals that are no nouns, %"].places
     assert places == ("govd/sample.py:8 read found",)
     assert measured(SAMPLE)["locals that are no nouns, %"].value == 50
@@ -101,8 +112,12 @@ def test_parameters_are_named_in_docstrings_or_by_help() -> None:
     figure = measured(SAMPLE)["parameters unnamed, %"]
     assert figure.places == ()
     renamed = SAMPLE.replace("fewer rows", "fewer")
-    assert measured(renamed)["parameters unnamed, %"].places == ("govd/sample.py:8 read rows",)
-    helped = renamed.replace("rows: int", 'rows: Annotated[int, Option(help="how many")]')
+    assert measured(renamed)["parameters unnamed, %"].places == (
+        "govd/sample.py:8 read rows",
+    )
+    helped = renamed.replace(
+        "rows: int", 'rows: Annotated[int, Option(help="how many")]'
+    )
     assert measured(helped)["parameters unnamed, %"].places == ()
 
 
@@ -133,7 +148,9 @@ class Other:
 
 def test_a_method_without_a_docstring_has_that_of_the_class_above_it() -> None:
     figure = measured(INHERITING)
-    assert figure["raise without Raises, %"].places == ("govd/sample.py:14 Other.revert",)
+    assert figure["raise without Raises, %"].places == (
+        "govd/sample.py:14 Other.revert",
+    )
     unnamed = figure["parameters unnamed, %"].places
     assert [place.partition(" ")[2] for place in unnamed] == [
         "Api.revert wait",
@@ -153,10 +170,19 @@ def test_a_public_signature_says_what_it_takes(room: str) -> None:
 
 
 def test_any_is_noticed_wherever_it_stands_in_a_signature() -> None:
-    for signature in ("f(a: Any)", "f(*a: Any)", "f(**a: list[Any])", "f() -> dict[str, Any]"):
-        (function,) = Source(Path("govd/sample.py"), f"def {signature}:\n    pass\n").functions
+    for signature in (
+        "f(a: Any)",
+        "f(*a: Any)",
+        "f(**a: list[Any])",
+        "f() -> dict[str, Any]",
+    ):
+        (function,) = Source(
+            Path("govd/sample.py"), f"def {signature}:\n    pass\n"
+        ).functions
         assert function.is_untyped, signature
-    (typed,) = Source(Path("govd/sample.py"), "def f(many: Many) -> Json: pass\n").functions
+    (typed,) = Source(
+        Path("govd/sample.py"), "def f(many: Many) -> Json: pass\n"
+    ).functions
     assert not typed.is_untyped
 
 
@@ -181,17 +207,23 @@ def test_lengths_are_counted_from_def_to_the_last_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", sorted((ROOT / "govd").glob("*/README.md")), ids=lambda page: page.parent.name
+    "page",
+    sorted((ROOT / "govd").glob("*/README.md")),
+    ids=lambda page: page.parent.name,
 )
 def test_the_page_of_a_room_names_each_of_its_modules(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     start = lines.index("| module | what is in it |") + 2
     rows = takewhile(lambda line: line.startswith("| "), lines[start:])
-    named = {name for row in rows for name in re.findall(r"`(\w+[*/]?)`", row.split("|")[1])}
+    named = {
+        name for row in rows for name in re.findall(r"`(\w+[*/]?)`", row.split("|")[1])
+    }
     families = tuple(name[:-1] for name in named if name.endswith("*"))
     modules = {path.stem for path in page.parent.glob("*.py")}
     folders = {path.name for path in page.parent.iterdir() if path.is_dir()}
-    of_families = {module for module in modules if families and module.startswith(families)}
+    of_families = {
+        module for module in modules if families and module.startswith(families)
+    }
     alone = {name.rstrip("/") for name in named if not name.endswith("*")}
     assert modules - of_families - {"__init__"} <= alone
     assert alone <= modules | folders

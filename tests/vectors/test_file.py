@@ -23,13 +23,19 @@ def write(path: Path, **arrays: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
-def test_the_short_form_is_a_label_set_of_unit_vectors(tmp_path: Path, kind: str) -> None:
+def test_the_short_form_is_a_label_set_of_unit_vectors(
+    tmp_path: Path, kind: str
+) -> None:
     vectors = rows(3, 8).astype(kind)
-    model = govd_open_model(ModelReference(write(tmp_path / "m.npz", names=NAMES, vectors=vectors)))
+    model = govd_open_model(
+        ModelReference(write(tmp_path / "m.npz", names=NAMES, vectors=vectors))
+    )
     assert model is not None
     wide = vectors.astype(np.float64)
     expected = wide / np.linalg.norm(wide, axis=1, keepdims=True)
-    assert np.abs(model.encode_texts(["red car", "dog"]) - expected[[2, 0]]).max() < 1e-6
+    assert (
+        np.abs(model.encode_texts(["red car", "dog"]) - expected[[2, 0]]).max() < 1e-6
+    )
     assert model.facts.dim == 8
     assert model.facts.words["labels"] == tuple(NAMES)
     assert model.facts.words["templates"] == ("{}",)
@@ -53,10 +59,16 @@ def test_prompts_domains_and_labels_are_told_apart(tmp_path: Path) -> None:
     assert model is not None
     words = model.facts.words
     assert (words["labels"], words["anchors"]) == (("dog", "cat"), ("red car",))
-    assert (words["templates"], words["domains"]) == (("a {}", "the {}"), ("photo", "sketch"))
+    assert (words["templates"], words["domains"]) == (
+        ("a {}", "the {}"),
+        ("photo", "sketch"),
+    )
     answer = model.encode_texts(["the dog", "a sketch of a cat"])
     expected = np.stack(
-        [prompts[2] / np.linalg.norm(prompts[2]), cube[1, 1] / np.linalg.norm(cube[1, 1])]
+        [
+            prompts[2] / np.linalg.norm(prompts[2]),
+            cube[1, 1] / np.linalg.norm(cube[1, 1]),
+        ]
     )
     assert np.abs(answer - expected).max() < 1e-6
     assert model.facts.logit_scale == pytest.approx(14.3)
@@ -67,7 +79,8 @@ def test_parquet_has_a_row_for_each_text(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     vectors = rows(3, 4).astype(np.float32)
     parquet.write_table(
-        arrow.table({"name": list(NAMES), "vector": list(vectors)}), tmp_path / "m.parquet"
+        arrow.table({"name": list(NAMES), "vector": list(vectors)}),
+        tmp_path / "m.parquet",
     )
     model = govd_open_model(ModelReference(str(tmp_path / "m.parquet")))
     assert model is not None
@@ -86,9 +99,15 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         "not readable",
     ),
     "as many": ({"names": NAMES, "vectors": rows(2, 8)}, "3 names for 2 vectors"),
-    "twins": ({"names": np.array(["dog", "dog"]), "vectors": rows(2, 8)}, "'dog' is named twice"),
+    "twins": (
+        {"names": np.array(["dog", "dog"]), "vectors": rows(2, 8)},
+        "'dog' is named twice",
+    ),
     "zero": ({"names": NAMES, "vectors": np.zeros((3, 8))}, "row 0 is zero"),
-    "nan": ({"names": NAMES, "vectors": np.where(np.eye(3, 8), np.nan, 1.0)}, "zero or not finite"),
+    "nan": (
+        {"names": NAMES, "vectors": np.where(np.eye(3, 8), np.nan, 1.0)},
+        "zero or not finite",
+    ),
     "flat": ({"names": NAMES, "vectors": rows(24)}, "shape"),
     "prompt without a bar": (
         {
@@ -122,11 +141,19 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         "image_vectors has shape",
     ),
     "labels": (
-        {"text_names": NAMES, "text_vectors": rows(3, 8), "labels": np.array(["dog", "cow"])},
+        {
+            "text_names": NAMES,
+            "text_vectors": rows(3, 8),
+            "labels": np.array(["dog", "cow"]),
+        },
         "'cow' is no text",
     ),
     "scale": (
-        {"text_names": NAMES, "text_vectors": rows(3, 8), "logit_scale": np.array(-1.0)},
+        {
+            "text_names": NAMES,
+            "text_vectors": rows(3, 8),
+            "logit_scale": np.array(-1.0),
+        },
         "logit_scale",
     ),
 }
@@ -149,7 +176,9 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
         govd_open_model(ModelReference(str(path)))
 
 
-def test_what_is_not_in_the_file_is_refused_with_the_nearest_names(tmp_path: Path) -> None:
+def test_what_is_not_in_the_file_is_refused_with_the_nearest_names(
+    tmp_path: Path,
+) -> None:
     model = govd_open_model(
         ModelReference(write(tmp_path / "m.npz", names=NAMES, vectors=rows(3, 8)))
     )

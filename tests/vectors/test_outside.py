@@ -23,7 +23,12 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def counted(text: str) -> list[float]:
     """An embedding that a test can compute by hand: letters, vowels, blanks, one."""
-    return [float(len(text)), float(sum(c in "aeiou" for c in text)), float(text.count(" ")), 1.0]
+    return [
+        float(len(text)),
+        float(sum(c in "aeiou" for c in text)),
+        float(text.count(" ")),
+        1.0,
+    ]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,10 +40,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).seen.append({**body, "authorization": self.headers.get("Authorization")})
-        data = [{"index": i, "embedding": counted(text)} for i, text in enumerate(body["input"])][
-            ::-1
-        ]
+        type(self).seen.append(
+            {**body, "authorization": self.headers.get("Authorization")}
+        )
+        data = [
+            {"index": i, "embedding": counted(text)}
+            for i, text in enumerate(body["input"])
+        ][::-1]
         answers = {"wrong-width": [{"index": 0, "embedding": [1.0]}], "nothing": None}
         content = json.dumps({"data": answers.get(body["model"], data)}).encode()
         self.send_response(500 if body["model"] == "fails" else 200)
@@ -72,7 +80,9 @@ def test_an_endpoint_is_asked_in_batches_and_its_order_does_not_matter(
 ) -> None:
     monkeypatch.setenv("GOVD_ENCODER_TOKEN", "secret")
     texts = [letter * n for letter in LETTERS for n in (1, 2, 3)]
-    assert np.abs(OutsideEncoder(f"{address}#clip", DIM)(texts) - unit(texts)).max() < 1e-6
+    assert (
+        np.abs(OutsideEncoder(f"{address}#clip", DIM)(texts) - unit(texts)).max() < 1e-6
+    )
     assert [len(call["input"]) for call in Handler.seen] == [64, 14]  # type: ignore[arg-type]
     assert {(call["model"], call["authorization"]) for call in Handler.seen} == {
         ("clip", "Bearer secret")
@@ -94,7 +104,9 @@ def test_what_an_endpoint_may_answer_wrongly_is_named(address: str) -> None:
 
 def command(tmp_path: Path, body: str) -> str:
     script = tmp_path / "encode.py"
-    script.write_text(f"import json, sys\ntexts = json.load(sys.stdin)['texts']\n{body}\n")
+    script.write_text(
+        f"import json, sys\ntexts = json.load(sys.stdin)['texts']\n{body}\n"
+    )
     return shlex.join([sys.executable, str(script)])
 
 
@@ -108,7 +120,9 @@ def test_a_command_is_asked_for_texts_that_the_file_lacks(tmp_path: Path) -> Non
     assert model is not None
     rows = model.encode_texts(["cow", "dog", "cow"])
     assert (
-        np.abs(rows - np.array([[3, 0, 0, 1], [10**0.5, 0, 0, 0], [3, 0, 0, 1]]) / 10**0.5).max()
+        np.abs(
+            rows - np.array([[3, 0, 0, 1], [10**0.5, 0, 0, 0], [3, 0, 0, 1]]) / 10**0.5
+        ).max()
         < 1e-6
     )
 

@@ -33,7 +33,8 @@ class World:
         draw = np.random.default_rng(4)
         names = [*LABELS, *OTHERS]
         self.texts = _unit(
-            0.8 * _unit(draw.normal(size=(1, DIM))) + _unit(draw.normal(size=(len(names), DIM)))
+            0.8 * _unit(draw.normal(size=(1, DIM)))
+            + _unit(draw.normal(size=(len(names), DIM)))
         )
         self.of = draw.integers(0, len(LABELS), 240)
         shift = 0.7 * _unit(draw.normal(size=(1, DIM)))
@@ -72,14 +73,25 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def service(tmp_path: Path, world: World, example_plugins: None) -> Any:
     with open_service(tmp_path / "home") as opened:
-        opened.add_model("v", str(world.model), Given(images=str(world.evaluation)), "ann")
+        opened.add_model(
+            "v", str(world.model), Given(images=str(world.evaluation)), "ann"
+        )
         yield opened
 
 
 def test_what_the_file_brings_is_what_is_registered(service: Service) -> None:
     record = service.models.show("v")
-    assert (record["labels"], record["anchors"], record["pool"], record["dim"]) == (6, 4, 160, DIM)
-    assert (record["use"], record["templates"], record["backend"]) == ("labels", ["{}"], "vectors")
+    assert (record["labels"], record["anchors"], record["pool"], record["dim"]) == (
+        6,
+        4,
+        160,
+        DIM,
+    )
+    assert (record["use"], record["templates"], record["backend"]) == (
+        "labels",
+        ["{}"],
+        "vectors",
+    )
 
 
 def test_vectors_are_answered_as_the_pictures_that_they_are_of(
@@ -111,7 +123,10 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
     service.export("v", tmp_path / "out", "ann", None, "edit")
     edit = public.load_edit(next((tmp_path / "out").glob("*.safetensors")))
     after, _ = service.embeddings("v", images=[world.three])
-    assert np.abs(edit.apply(world.pictures[160:163].astype(np.float32)) - after).max() < 1e-6
+    assert (
+        np.abs(edit.apply(world.pictures[160:163].astype(np.float32)) - after).max()
+        < 1e-6
+    )
     service.revert(request["id"], "back", "ann")
     service.reconcile()
     again, _ = service.embeddings("v", images=[world.three])
@@ -127,7 +142,11 @@ def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -
         "revision.json",
     ]
     edit = public.load_edit(tmp_path / "served" / "current" / "edit.safetensors")
-    assert edit.digest == edit.facts["edit_digest"] == service.revision("v", 1)["edit_digest"]
+    assert (
+        edit.digest
+        == edit.facts["edit_digest"]
+        == service.revision("v", 1)["edit_digest"]
+    )
     assert edit.facts["model_digest"] == service.models.show("v")["digest"]
 
 
@@ -148,12 +167,18 @@ def test_what_cannot_be_done_with_vectors_is_said(
     [
         ({"labels": np.array(["dog"])}, "no image_vectors"),
         ({"image_vectors": np.ones((2, DIM))}, "no labels"),
-        ({"image_vectors": np.ones((2, DIM)), "labels": np.array(["dog"])}, "labels is"),
+        (
+            {"image_vectors": np.ones((2, DIM)), "labels": np.array(["dog"])},
+            "labels is",
+        ),
         (
             {"image_vectors": np.ones((1, DIM)), "labels": np.array(["cow"])},
             "not one row is of a label",
         ),
-        ({"image_vectors": np.zeros((1, DIM)), "labels": np.array(["dog"])}, "zero or not finite"),
+        (
+            {"image_vectors": np.zeros((1, DIM)), "labels": np.array(["dog"])},
+            "zero or not finite",
+        ),
     ],
 )
 def test_an_evaluation_set_that_cannot_be_meant_is_refused(

@@ -43,5 +43,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
     files = unzipped((folder / "all.zip").read_bytes())
     rows = [json.loads(line) for line in files["entries.ndjson"].splitlines()]
     return Made(
-        files, rows, {n[10:]: d for n, d in files.items() if n.startswith("artifacts/")}, signer
+        files,
+        rows,
+        {n[10:]: d for n, d in files.items() if n.startswith("artifacts/")},
+        signer,
     )

@@ -17,7 +17,9 @@ class Made(NamedTuple):
     signer: Signer
 
 
-def judged(files: Files, tmp_path: Path, made: Made, again: bool = False) -> dict[str, Any]:
+def judged(
+    files: Files, tmp_path: Path, made: Made, again: bool = False
+) -> dict[str, Any]:
     path = tmp_path / "x.zip"
     path.write_bytes(zipped(files).getvalue())
     return dict(verify_offline(path, str(made.signer.key), again=again))

@@ -34,7 +34,8 @@ def test_what_is_written_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("b.txt", "a.txt"), ("a.txt", "a.txt"), ("../a",), ("/a",), ("a\\b",), ("",)]
+    "names",
+    [("b.txt", "a.txt"), ("a.txt", "a.txt"), ("../a",), ("/a",), ("a\\b",), ("",)],
 )
 def test_a_name_that_is_not_in_its_place_is_refused(names: tuple[str, ...]) -> None:
     whole = zipped({"a.txt": b"x"}).getvalue()

@@ -22,8 +22,12 @@ from tests.verify.forged import Made, Rows, judged, of
 
 
 def swapped(made: Made, old: str, new: bytes) -> Files:
-    rows: Rows = json.loads(json.dumps(made.rows).replace(old, hashlib.sha256(new).hexdigest()))
-    return forged(rows, [*(d for n, d in made.artifacts.items() if n != old), new], made.signer)
+    rows: Rows = json.loads(
+        json.dumps(made.rows).replace(old, hashlib.sha256(new).hexdigest())
+    )
+    return forged(
+        rows, [*(d for n, d in made.artifacts.items() if n != old), new], made.signer
+    )
 
 
 def parts(made: Made) -> dict[str, str]:
@@ -70,9 +74,8 @@ def bent(data: bytes) -> dict[str, bytes]:
         found[f"{name} is huge"] = tensors_to_bytes(
             tensors | {name: np.full(tensors[name].shape, 1e308)}, said
         )
-    return {
-        what: changed for what, changed in found.items() if changed != data
-    }  # a tensor of no numbers cannot be huge
+    # a tensor of no numbers cannot be huge
+    return {what: changed for what, changed in found.items() if changed != data}
 
 
 @pytest.mark.parametrize("what", ["contribution", "basis", "edit"])
@@ -83,7 +86,17 @@ def test_malformed_artifacts_are_faults_that_name_them(
     for name, data in bent(made.artifacts[old]).items():
         found = judged(swapped(made, old, data), tmp_path, made, again=True)
         idle = what == "edit" and not name.startswith(
-            ("format", "side", "no format", "no tensor", "L ", "B ", "noise", "a deep", "nothing")
+            (
+                "format",
+                "side",
+                "no format",
+                "no tensor",
+                "L ",
+                "B ",
+                "noise",
+                "a deep",
+                "nothing",
+            )
         )
         if idle and not found["faults"]:  # facts about the edit that nothing depends on
             assert all(f["same_bytes"] for f in found["recomputed"])
@@ -98,7 +111,9 @@ JSONS = st.recursive(
     | st.integers(-3, 3)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5),
-    lambda s: st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=4), s, max_size=3),
+    lambda s: (
+        st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=4), s, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -124,7 +139,8 @@ def test_recomputing_whatever_was_bent_ends_in_a_verdict(
         bendable = [
             r["payload"]
             for r in rows
-            if r["kind"].split(".")[0] in ("request", "revision", "contribution", "model")
+            if r["kind"].split(".")[0]
+            in ("request", "revision", "contribution", "model")
         ]
         payload = bendable[at % len(bendable)]
         payload[sorted(payload)[place % len(payload)]] = value
@@ -136,7 +152,9 @@ def test_recomputing_whatever_was_bent_ends_in_a_verdict(
         if known and inside:
             value = known | {sorted(known)[place % len(known)]: value}
         files = swapped(
-            made, parts(made)[what], tensors_to_bytes(tensors, said | {name: json.dumps(value)})
+            made,
+            parts(made)[what],
+            tensors_to_bytes(tensors, said | {name: json.dumps(value)}),
         )
     assert isinstance(judged(files, tmp_path, made, again=True)["holds"], bool)
 
@@ -151,13 +169,20 @@ def test_noise_in_tensors_is_a_verdict(made: Made, tmp_path: Path) -> None:
                 for k, v in tensors.items()
             }
             assert not judged(
-                swapped(made, old, tensors_to_bytes(noise, said)), tmp_path, made, again=True
+                swapped(made, old, tensors_to_bytes(noise, said)),
+                tmp_path,
+                made,
+                again=True,
             )["holds"], what
 
 
-def test_the_key_that_is_shown_is_the_one_that_was_checked(made: Made, tmp_path: Path) -> None:
+def test_the_key_that_is_shown_is_the_one_that_was_checked(
+    made: Made, tmp_path: Path
+) -> None:
     found = judged(made.files, tmp_path, made)
     assert found["key"] == str(made.signer.key) == found["keys"][0]
     stranger = Signer.at(tmp_path / "k", made.signer.key.name)
-    assert not verify_bundle(io.BytesIO(zipped(made.files).getvalue()), stranger.key).verdict.holds
+    assert not verify_bundle(
+        io.BytesIO(zipped(made.files).getvalue()), stranger.key
+    ).verdict.holds
     assert re.fullmatch(r"[0-9a-f]{64}", found["root"])

@@ -42,7 +42,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> Path:
             service.add_model(
                 "m",
                 "colours",
-                Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)),
+                Given(
+                    labels=NAMES,
+                    anchors=("wood", "sea"),
+                    domains=DOMAINS,
+                    pool=str(pool),
+                ),
                 "ann",
             )
             for name in ("red", "blue", "green"):
@@ -118,7 +123,9 @@ def judges(home: Path, work: Path) -> dict[str, Callable[[random.Random], str]]:
         shutil.copy(home / "ledger.db", copy)
         with sqlite3.connect(copy) as raw:
             raw.execute("DROP TRIGGER checkpoints_no_update")
-            size, text = draw.choice(raw.execute("SELECT size, note FROM checkpoints").fetchall())
+            size, text = draw.choice(
+                raw.execute("SELECT size, note FROM checkpoints").fetchall()
+            )
             raw.execute(
                 "UPDATE checkpoints SET note = CAST(? AS TEXT) WHERE size = ?",
                 (flipped(text.encode(), draw), size),
@@ -167,5 +174,6 @@ def test_a_changed_tensor_does_not_compose_to_the_same_edit(home: Path) -> None:
     )
     assert any("not those of the digest in it" in f["fault"] for f in found)
     assert all(
-        not f["fault"] and f["same_bytes"] for f in recompute(opened.entries(), opened.artifact)
+        not f["fault"] and f["same_bytes"]
+        for f in recompute(opened.entries(), opened.artifact)
     )

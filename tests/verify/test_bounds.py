@@ -57,7 +57,9 @@ def one(signer: Signer) -> Files:
 def of_size(signer: Signer, size: int) -> Files:
     files = {n: d for n, d in one(signer).items() if not n.startswith("checkpoints/")}
     return files | {
-        f"checkpoints/{size}.note": signer.sign(LogCheckpoint("g", size, bytes(32)).text).encode()
+        f"checkpoints/{size}.note": signer.sign(
+            LogCheckpoint("g", size, bytes(32)).text
+        ).encode()
     }
 
 
@@ -69,7 +71,10 @@ def with_lines(signer: Signer, count: int) -> Files:
 
 
 def partial(files: Files) -> Files:
-    manifest = json.loads(files["manifest.json"]) | {"whole": False, "about": {"request": "x"}}
+    manifest = json.loads(files["manifest.json"]) | {
+        "whole": False,
+        "about": {"request": "x"},
+    }
     return files | {"manifest.json": canonical.encode(manifest)}
 
 
@@ -89,7 +94,8 @@ def wide(item: bytes, size: int) -> bytes:
     body = canonical.encode(entry(0, items=[]))
     return (
         body.replace(
-            b'"items":[]', b'"items":[' + b",".join([item] * (size // (len(item) + 1))) + b"]"
+            b'"items":[]',
+            b'"items":[' + b",".join([item] * (size // (len(item) + 1))) + b"]",
         )
         + b"\n"
     )
@@ -102,12 +108,15 @@ HOSTILE = {
     "fifty thousand signature lines": lambda s: with_lines(s, 50_000),
     "two hundred signature lines": lambda s: with_lines(s, 200),
     "60 MiB of proofs in lists": lambda s: partial(
-        one(s) | {"proofs.ndjson": b'{"entry":0,"path":[' + rows(b"[],", 60 * MIB) + b"[]]}\n"}
+        one(s)
+        | {"proofs.ndjson": b'{"entry":0,"path":[' + rows(b"[],", 60 * MIB) + b"[]]}\n"}
     ),
     "60 MiB of proof lines": lambda s: partial(
         one(s) | {"proofs.ndjson": rows(b'{"from":1,"path":[]}\n', 60 * MIB)}
     ),
-    "60 MiB of lists in an entry": lambda s: one(s) | {"entries.ndjson": wide(b"[]", 60 * MIB)},
+    "60 MiB of lists in an entry": lambda s: (
+        one(s) | {"entries.ndjson": wide(b"[]", 60 * MIB)}
+    ),
     "30 MiB of floats in entries": lambda s: (
         one(s) | {"entries.ndjson": rows(wide(b"1e+30", 3 * MIB), 30 * MIB)}
     ),
@@ -120,7 +129,9 @@ HOSTILE = {
         one(s) | {"manifest.json": b"[" + rows(b"[],", 60 * MIB) + b"[]]"}
     ),
     "60 MiB of sums": lambda s: one(s) | {"SHA256SUMS": rows(b"0  x\n", 60 * MIB)},
-    "60 MiB of an artifact": lambda s: one(s) | {"artifacts/" + "0" * 64: bytes(60 * MIB)},
+    "60 MiB of an artifact": lambda s: (
+        one(s) | {"artifacts/" + "0" * 64: bytes(60 * MIB)}
+    ),
     "60 MiB of a statement": lambda s: (
         one(s) | {"statements/m-1.dsse.json": b"[" + rows(b"[],", 60 * MIB) + b"[]]"}
     ),
@@ -134,7 +145,9 @@ def test_hostile_bundles_end_soon_in_little_memory(
 ) -> None:
     files = HOSTILE[name](signer)
     path = tmp_path / "x.zip"
-    path.write_bytes(zipped(files if name.endswith("sums") else listed(files)).getvalue())
+    path.write_bytes(
+        zipped(files if name.endswith("sums") else listed(files)).getvalue()
+    )
     found = taken(path)
     assert found["holds"] is False
     assert float(str(found["mib"])) < 300, found
@@ -144,14 +157,19 @@ def test_hostile_bundles_end_soon_in_little_memory(
 
 
 @pytest.mark.slow
-def test_a_bundle_of_many_entries_verifies_in_flat_memory(signer: Signer, tmp_path: Path) -> None:
+def test_a_bundle_of_many_entries_verifies_in_flat_memory(
+    signer: Signer, tmp_path: Path
+) -> None:
     """More than once fitted into memory: 170,000 entries of 400 bytes."""
     count, tree = 170_000, merkle.Growing()
 
     def bodies() -> Iterator[bytes]:
         for i in range(count):
             yield (
-                canonical.encode(entry(i, "request.vote", f"r{i}", reason="because " * 30)) + b"\n"
+                canonical.encode(
+                    entry(i, "request.vote", f"r{i}", reason="because " * 30)
+                )
+                + b"\n"
             )
 
     for body in bodies():
@@ -169,7 +187,9 @@ def test_a_bundle_of_many_entries_verifies_in_flat_memory(signer: Signer, tmp_pa
     contents["entries.ndjson"] = archive.Content.of(bodies)
     from govd.verify.bundle_format import sums
 
-    contents["SHA256SUMS"] = archive.Content.whole(sums({n: c.sha256 for n, c in contents.items()}))
+    contents["SHA256SUMS"] = archive.Content.whole(
+        sums({n: c.sha256 for n, c in contents.items()})
+    )
     path = tmp_path / "x.zip"
     with path.open("wb") as file:
         for piece in archive.write(contents):

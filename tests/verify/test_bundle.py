@@ -45,7 +45,12 @@ def made(
             service.add_model(
                 "m",
                 "colours",
-                Given(labels=NAMES, anchors=("wood", "sea"), domains=DOMAINS, pool=str(pool)),
+                Given(
+                    labels=NAMES,
+                    anchors=("wood", "sea"),
+                    domains=DOMAINS,
+                    pool=str(pool),
+                ),
                 "ann",
             )
             request = service.forget(
@@ -94,7 +99,9 @@ def test_the_claim_is_an_in_toto_statement_about_the_published_files(
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     subjects = {s["digest"]["sha256"] for s in statement["subject"]}
     assert subjects <= {n.partition("/")[2] for n in made[0]}
-    assert statement["predicate"]["requests"][0]["concepts"] == [{"aliases": [], "name": "red"}]
+    assert statement["predicate"]["requests"][0]["concepts"] == [
+        {"aliases": [], "name": "red"}
+    ]
 
 
 def lines(files: Files) -> list[Any]:
@@ -102,12 +109,16 @@ def lines(files: Files) -> list[Any]:
 
 
 def with_lines(files: Files, rows: list[Any]) -> Files:
-    return files | {"entries.ndjson": b"".join(canonical.encode(r) + b"\n" for r in rows)}
+    return files | {
+        "entries.ndjson": b"".join(canonical.encode(r) + b"\n" for r in rows)
+    }
 
 
 def changed_reason(files: Files) -> Files:
     rows = lines(files)
-    next(r for r in rows if r["kind"] == "request.file")["payload"]["reason"] = "another reason"
+    next(r for r in rows if r["kind"] == "request.file")["payload"]["reason"] = (
+        "another reason"
+    )
     return with_lines(files, rows)
 
 
@@ -118,7 +129,8 @@ def dropped(files: Files) -> Files:
 def invented(files: Files) -> Files:
     rows = lines(files)
     return with_lines(
-        files, [*rows, {**rows[-1], "seq": rows[-1]["seq"] + 1, "kind": "request.withdraw"}]
+        files,
+        [*rows, {**rows[-1], "seq": rows[-1]["seq"] + 1, "kind": "request.withdraw"}],
     )
 
 
@@ -138,7 +150,8 @@ def smuggled(files: Files) -> Files:
 def other_checkpoint(files: Files) -> Files:
     name = next(n for n in files if n.startswith("checkpoints/"))
     return files | {
-        name: files[name].replace(b"\n\n", b"\n\n\xe2\x80\x94 x AAAA\n", 1)[:-9] + b"AAAAAAAA\n"
+        name: files[name].replace(b"\n\n", b"\n\n\xe2\x80\x94 x AAAA\n", 1)[:-9]
+        + b"AAAAAAAA\n"
     }
 
 
@@ -146,7 +159,9 @@ def other_claim(files: Files) -> Files:
     envelope = json.loads(files[STATEMENT])
     payload = base64.b64decode(envelope["payload"]).replace(b'"red"', b'"blue"')
     return files | {
-        STATEMENT: canonical.encode(envelope | {"payload": base64.b64encode(payload).decode()})
+        STATEMENT: canonical.encode(
+            envelope | {"payload": base64.b64encode(payload).decode()}
+        )
     }
 
 
@@ -173,7 +188,9 @@ def test_whoever_changes_a_bundle_and_its_manifest_is_found_out(
     assert not judged(lie(dict(made[which])), made[2]).verdict.holds
 
 
-def test_what_is_left_out_is_noticed_where_all_is_promised(made: tuple[Files, Files, Key]) -> None:
+def test_what_is_left_out_is_noticed_where_all_is_promised(
+    made: tuple[Files, Files, Key],
+) -> None:
     assert not judged(dropped(dict(made[1])), made[2]).verdict.holds
     assert not judged(dropped(dict(made[0])), made[2]).verdict.holds, (
         "it was in a run of entries that follow each other"
@@ -195,7 +212,8 @@ def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
     tree = merkle.Growing()
     for body in bodies:
         nodes |= {
-            (level, number): value for level, number, value in tree.add(merkle.leaf_hash(body))
+            (level, number): value
+            for level, number, value in tree.add(merkle.leaf_hash(body))
         }
 
     def node(level: int, number: int) -> bytes:
@@ -205,12 +223,19 @@ def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
         {"entry": 1, "path": [h.hex() for h in merkle.inclusion_proof(1, 8, node)]}
     ]
     proofs.append(
-        {"start": 3, "stop": 7, "path": [h.hex() for h in merkle.range_proof(3, 7, 8, node)]}
+        {
+            "start": 3,
+            "stop": 7,
+            "path": [h.hex() for h in merkle.range_proof(3, 7, 8, node)],
+        }
     )
 
     def verdict(shown: list[Any], said: list[Any]) -> list[str]:
         files = forged(rows, [], signer)
-        manifest = json.loads(files["manifest.json"]) | {"whole": False, "about": {"request": "r1"}}
+        manifest = json.loads(files["manifest.json"]) | {
+            "whole": False,
+            "about": {"request": "r1"},
+        }
         files |= {
             "manifest.json": canonical.encode(manifest),
             "proofs.ndjson": b"".join(canonical.encode(p) + b"\n" for p in said),
@@ -220,7 +245,9 @@ def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
     mine = [rows[i] for i in (1, 3, 4, 5, 6)]
     assert verdict(mine, proofs) == []
     for at in range(5):
-        other = [row | {"actor": "eve"} if i == at else row for i, row in enumerate(mine)]
+        other = [
+            row | {"actor": "eve"} if i == at else row for i, row in enumerate(mine)
+        ]
         assert (
             "not proven" in verdict(other, proofs)[0]
             or "not all those" in verdict(other, proofs)[0]
@@ -237,11 +264,17 @@ def test_single_entries_and_runs_are_proven_one_by_one(tmp_path: Path) -> None:
             ["0" * 64, *proof["path"][1:]],
         ):
             assert verdict(
-                mine, [p | {"path": path} if i == number else p for i, p in enumerate(proofs)]
+                mine,
+                [
+                    p | {"path": path} if i == number else p
+                    for i, p in enumerate(proofs)
+                ],
             )
 
 
-def test_another_signer_is_not_the_log(made: tuple[Files, Files, Key], tmp_path: Path) -> None:
+def test_another_signer_is_not_the_log(
+    made: tuple[Files, Files, Key], tmp_path: Path
+) -> None:
     stranger = Signer.at(tmp_path / "k", made[2].name)
     assert not judged(dict(made[0]), stranger.key).verdict.holds
     own = verify_bundle(zipped(made[0]))
@@ -265,7 +298,9 @@ HOSTILE: dict[str, Callable[[Files], bytes]] = {
         .replace(struct.pack("<I", len(f["README.txt"])), struct.pack("<I", 2**31), 1)
     ),
     "deep JSON": (
-        lambda f: zipped(f | {"manifest.json": b"[" * 100_000 + b"]" * 100_000}).getvalue()
+        lambda f: zipped(
+            f | {"manifest.json": b"[" * 100_000 + b"]" * 100_000}
+        ).getvalue()
     ),
     "duplicate keys": (
         lambda f: zipped(
@@ -274,16 +309,26 @@ HOSTILE: dict[str, Callable[[Files], bytes]] = {
     ),
     "NaN": lambda f: zipped(f | {"manifest.json": b'{"format":NaN}'}).getvalue(),
     "another format": (
-        lambda f: zipped(f | {"manifest.json": b'{"format":"govd-bundle-1"}'}).getvalue()
+        lambda f: zipped(
+            f | {"manifest.json": b'{"format":"govd-bundle-1"}'}
+        ).getvalue()
     ),
-    "no sums": lambda f: zipped({n: d for n, d in f.items() if n != "SHA256SUMS"}).getvalue(),
+    "no sums": lambda f: zipped(
+        {n: d for n, d in f.items() if n != "SHA256SUMS"}
+    ).getvalue(),
     "a large manifest": (
-        lambda f: zipped(f | {"manifest.json": b"[" + b"[]," * 600_000 + b"[]]"}).getvalue()
+        lambda f: zipped(
+            f | {"manifest.json": b"[" + b"[]," * 600_000 + b"[]]"}
+        ).getvalue()
     ),
     "a large note": (
-        lambda f: zipped(f | {f"checkpoints/{i}.note": b"" for i in range(5000)}).getvalue()
+        lambda f: zipped(
+            f | {f"checkpoints/{i}.note": b"" for i in range(5000)}
+        ).getvalue()
     ),
-    "a manifest that is a list": lambda f: zipped(f | {"manifest.json": b"[]"}).getvalue(),
+    "a manifest that is a list": lambda f: zipped(
+        f | {"manifest.json": b"[]"}
+    ).getvalue(),
 }
 
 
@@ -313,7 +358,9 @@ def test_hostile_files_are_refused_in_little_memory(
         tracemalloc.stop()
 
 
-def test_a_million_proofs_and_entries_of_nonsense_end(made: tuple[Files, Files, Key]) -> None:
+def test_a_million_proofs_and_entries_of_nonsense_end(
+    made: tuple[Files, Files, Key],
+) -> None:
     proofs = b"".join(b'{"entry":%d,"path":[]}\n' % i for i in range(1_000_000))
     opened = judged(dict(made[0]) | {"proofs.ndjson": proofs}, made[2])
     assert not opened.verdict.holds
@@ -369,7 +416,9 @@ def test_bent_json_anywhere_has_a_verdict(
 ) -> None:
     files = dict(made[0])
     name = data.draw(
-        st.sampled_from(["manifest.json", "proofs.ndjson", STATEMENT, "entries.ndjson", "payload"])
+        st.sampled_from(
+            ["manifest.json", "proofs.ndjson", STATEMENT, "entries.ndjson", "payload"]
+        )
     )
     if name == "payload":
         envelope = json.loads(files[STATEMENT])
@@ -386,7 +435,9 @@ def test_bent_json_anywhere_has_a_verdict(
         files[name] = canonical.encode(bent(json.loads(files[name]), data))
     same = files == made[0]
     try:
-        opened = verify_bundle(zipped(files if name == "manifest.json" else listed(files)), made[2])
+        opened = verify_bundle(
+            zipped(files if name == "manifest.json" else listed(files)), made[2]
+        )
     except GovdError:
         assert not same
         return

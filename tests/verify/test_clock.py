@@ -29,7 +29,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     def by(seconds: float) -> None:
         def shifted() -> str:
-            return str(moment((datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(), "now"))
+            return str(
+                moment(
+                    (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(), "now"
+                )
+            )
 
         for place in ("govd.ledger.append.now", "govd.ledger.store.now"):
             monkeypatch.setattr(place, shifted)
@@ -89,7 +93,9 @@ def test_entries_do_not_go_back_with_the_clock(
 
 def test_a_clock_that_is_right_leaves_no_trace(service: Service) -> None:
     forget(service, "red")
-    assert all("clock_behind_seconds" not in e for e in service.core.desk.ledger.entries())
+    assert all(
+        "clock_behind_seconds" not in e for e in service.core.desk.ledger.entries()
+    )
     assert service.verification.verify()["notes"] == []
 
 
@@ -114,13 +120,17 @@ def written(path: Path, rows: list[dict[str, Any]], signer: Signer) -> Ledger:
     with sqlite3.connect(path) as raw:
         for seq, row in enumerate(rows):
             body = canonical.encode({**row, "seq": seq})
-            nodes = b"".join(value for _, _, value in tree.add(merkle.leaf_hash(body))[1:])
+            nodes = b"".join(
+                value for _, _, value in tree.add(merkle.leaf_hash(body))[1:]
+            )
             raw.execute(
-                "INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)", (seq, body, nodes)
+                "INSERT INTO entries (seq, body, nodes) VALUES (?, ?, ?)",
+                (seq, body, nodes),
             )
         note = signer.sign(LogCheckpoint(signer.key.name, tree.size, tree.root()).text)
         raw.execute(
-            "INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)", (tree.size, now(), note)
+            "INSERT INTO checkpoints (size, time, note) VALUES (?, ?, ?)",
+            (tree.size, now(), note),
         )
     raw.close()
     return Ledger.at(path, signer, signer.key.name)
@@ -139,9 +149,10 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
         return f"2026-05-{2 if hour < 24 else 1:02}T{hour % 24:02}:00:{seq % 60:02}.000000Z"
 
     for row in rows:
+        # a day before
         row["time"] = (
             time(12, row["seq"]) if row["seq"] < cut else time(24 + 12, row["seq"])
-        )  # a day before
+        )
     signer = Signer.at(home / "keys" / "signing.key", service.core.desk.ledger.origin)
     for name in ("ledger.db", "views.db"):
         for end in ("", "-wal", "-shm"):
@@ -154,12 +165,15 @@ def test_as_of_takes_the_greatest_time_so_far(service: Service, tmp_path: Path) 
             (model,) = again.audit.as_of(at, "m")["models"]
             return model["revision"], [f["id"] for f in model.get("forgets", [])]
 
-        assert then("2026-05-01T18:00:00Z") == (None, []), "by then nothing had happened"
+        assert then("2026-05-01T18:00:00Z") == (None, []), (
+            "by then nothing had happened"
+        )
         assert then("2026-05-02T18:00:00Z") == (2, [red, blue])
         found = again.verification.verify()
         assert found["holds"], found["faults"]
         assert any(
-            note.startswith(f"Times go back: entry {cut} is dated 86,3") for note in found["notes"]
+            note.startswith(f"Times go back: entry {cut} is dated 86,3")
+            for note in found["notes"]
         ), found["notes"]
         assert again.verification.rebuild()["same"]
         again.core.desk.append([Draft("note", "x", "ann")])
@@ -175,7 +189,9 @@ def test_a_part_that_begins_before_the_one_before_it_is_told(
     times = [f"2026-05-02T12:00:0{i}.000000Z" for i in range(4)] + [
         f"2026-05-01T12:00:0{i}.000000Z" for i in range(4)
     ]
-    ledger = written(tmp_path / "ledger.db", [blank | {"time": time} for time in times], signer)
+    ledger = written(
+        tmp_path / "ledger.db", [blank | {"time": time} for time in times], signer
+    )
     found = verify(ledger.stored(), signer.key, "govd/test")
     ledger.close()
     assert found.holds

@@ -24,15 +24,26 @@ from tests.service.test_service import forget, revert
 from tests.verify.test_bundle import bent
 
 Record = dict[str, Any]
-SECRETS = (b"azurite", b"the blue reason", b"B-7", b"the green reason", b"G-7", b"emerald")
+SECRETS = (
+    b"azurite",
+    b"the blue reason",
+    b"B-7",
+    b"the green reason",
+    b"G-7",
+    b"emerald",
+)
 """What the others say: no word of the model's is among them."""
 
 
 @pytest.fixture
 def requests(service: Service) -> dict[str, Record]:
     """Three forgets of one model, the middle one asked about; the last is private."""
-    blue = forget(service, "blue", aliases=("azurite",), reason="the blue reason", ticket="B-7")
-    red = forget(service, "red", aliases=("ruby",), reason="the red reason", ticket="R-7")
+    blue = forget(
+        service, "blue", aliases=("azurite",), reason="the blue reason", ticket="B-7"
+    )
+    red = forget(
+        service, "red", aliases=("ruby",), reason="the red reason", ticket="R-7"
+    )
     green = forget(
         service,
         "green",
@@ -67,7 +78,9 @@ def columns(service: Service, request: Record) -> Iterator[bytes]:
         str(service.requests.show(request["id"])["contribution"])
     )
     assert made is not None
-    for tensor in tensors_from_bytes(service.core.artifacts.get(made["artifact"]))[0].values():
+    for tensor in tensors_from_bytes(service.core.artifacts.get(made["artifact"]))[
+        0
+    ].values():
         if tensor.ndim == 2 and tensor.shape[0] > 4:
             yield from (tensor[:, i].tobytes() for i in range(tensor.shape[1]))
 
@@ -81,7 +94,9 @@ def test_nothing_that_others_asked_for_is_in_its_bytes(
     assert b"ruby" in everything
     assert b"R-7" in everything
     for other in ("blue", "green"):
-        assert not any(column in everything for column in columns(service, requests[other]))
+        assert not any(
+            column in everything for column in columns(service, requests[other])
+        )
     assert any(column in everything for column in columns(service, requests["red"]))
     assert {e["kind"] for e in rows(files)} >= {
         "request.file",
@@ -100,7 +115,9 @@ def test_nothing_that_others_asked_for_is_in_its_bytes(
 def test_it_says_what_is_proven_recorded_and_open(
     service: Service, requests: dict[str, Record], tmp_path: Path
 ) -> None:
-    verdict = verified(service, bundled(service, tmp_path, requests["red"])[1], again=False)
+    verdict = verified(
+        service, bundled(service, tmp_path, requests["red"])[1], again=False
+    )
     assert verdict["about"] == {"request": requests["red"]["id"], OTHERS: DIGESTS}
     assert "red everywhere" in verdict["claim"]
     assert "what 1 other request asked for, not shown here" in verdict["claim"]
@@ -108,7 +125,8 @@ def test_it_says_what_is_proven_recorded_and_open(
         "they were, which is not shown"
     )
     assert any(
-        "revision 2 of m as composed of the contribution" in line and "of 1 other" in line
+        "revision 2 of m as composed of the contribution" in line
+        and "of 1 other" in line
         for line in verdict["proven"]
     )
     assert any("--with-others" in line for line in verdict["not_proven"])
@@ -121,7 +139,8 @@ def test_composing_again_compares_its_contribution_and_says_what_is_missing(
     assert verdict["holds"], verdict["faults"]
     assert [f["same_bytes"] for f in verdict["recomputed"]] == [None, None]
     assert any(
-        "that its name says" in line and requests["red"]["id"] in line for line in verdict["proven"]
+        "that its name says" in line and requests["red"]["id"] in line
+        for line in verdict["proven"]
     )
     assert any(
         "was not composed again" in line and "--with-others" in line
@@ -142,9 +161,9 @@ def test_with_others_it_composes_again(
     assert verdict["about"] == {"request": requests["red"]["id"]}
     green = bundled(service, tmp_path, requests["green"], with_others=True)[0]
     private = b"\n".join(green.values())
-    assert not any(secret in private for secret in (b"emerald", b"the green reason", b"G-7")), (
-        "private in either form"
-    )
+    assert not any(
+        secret in private for secret in (b"emerald", b"the green reason", b"G-7")
+    ), "private in either form"
 
 
 def test_a_revision_of_nothing_else_is_shown_whole(
@@ -157,7 +176,8 @@ def test_a_revision_of_nothing_else_is_shown_whole(
     assert not any("--with-others" in line for line in verdict["not_proven"])
     everything = b"\n".join(files.values())
     assert not any(
-        secret in everything for secret in (b"the red reason", b"ruby", b"R-7", b"emerald", b"G-7")
+        secret in everything
+        for secret in (b"the red reason", b"ruby", b"R-7", b"emerald", b"G-7")
     )
 
 
@@ -167,13 +187,16 @@ def test_a_revert_and_the_revision_without_it_are_shown(
     undone = revert(service, requests["red"])
     for request in (requests["red"], undone):
         files, path = bundled(service, tmp_path, request)
-        assert {requests["red"]["id"], undone["id"]} <= {e["subject"] for e in rows(files)}
+        assert {requests["red"]["id"], undone["id"]} <= {
+            e["subject"] for e in rows(files)
+        }
         everything = b"\n".join(files.values())
         assert [secret for secret in SECRETS if secret in everything] == []
         verdict = verified(service, path, again=False)
         assert verdict["holds"], verdict["faults"]
         assert any(
-            "composed of 2 others, not of this request" in line for line in verdict["proven"]
+            "composed of 2 others, not of this request" in line
+            for line in verdict["proven"]
         )
 
 
@@ -199,9 +222,12 @@ def test_others_go_with_a_request(
 def test_whoever_shows_others_all_the_same_is_found_out(
     service: Service, requests: dict[str, Record], tmp_path: Path
 ) -> None:
-    whole = service.bundles.questions.of_request(requests["red"]["id"], with_others=True)
+    whole = service.bundles.questions.of_request(
+        requests["red"]["id"], with_others=True
+    )
     service.bundles.write(
-        tmp_path / "a.zip", Question({**whole.about, OTHERS: DIGESTS}, whole.seqs, whole.claims)
+        tmp_path / "a.zip",
+        Question({**whole.about, OTHERS: DIGESTS}, whole.seqs, whole.claims),
     )
     verdict = verified(service, tmp_path / "a.zip")
     assert not verdict["holds"]
@@ -241,11 +267,15 @@ def excerpt(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_bent_entries_fail(excerpt: Callable[[Files], bool], data: st.DataObject) -> None:
+def test_bent_entries_fail(
+    excerpt: Callable[[Files], bool], data: st.DataObject
+) -> None:
     shown = rows(excerpt.files)  # type: ignore[attr-defined]
     at = data.draw(st.integers(0, len(shown) - 1))
     changed = bent(shown[at], data)
-    if changed == shown[at] and canonical.encode(changed) == canonical.encode(shown[at]):
+    if changed == shown[at] and canonical.encode(changed) == canonical.encode(
+        shown[at]
+    ):
         return
     lines = [*shown[:at], changed, *shown[at + 1 :]]
     assert not excerpt(

@@ -20,18 +20,24 @@ STATEMENT = "statements/m-2.dsse.json"
 
 
 def rewritten(
-    made: Made, change: Callable[[Rows], object], artifacts: dict[str, bytes] | None = None
+    made: Made,
+    change: Callable[[Rows], object],
+    artifacts: dict[str, bytes] | None = None,
 ) -> Files:
     rows = copy.deepcopy(made.rows)
     change(rows)
-    return forged(rows, (made.artifacts if artifacts is None else artifacts).values(), made.signer)
+    return forged(
+        rows, (made.artifacts if artifacts is None else artifacts).values(), made.signer
+    )
 
 
 def test_what_is_made_here_holds(made: Made, tmp_path: Path) -> None:
     found = judged(made.files, tmp_path, made, again=True)
     assert found["holds"], found["faults"]
     assert [f["same_bytes"] for f in found["recomputed"]] == [True, True]
-    assert judged(rewritten(made, lambda rows: None), tmp_path, made, again=True)["holds"]
+    assert judged(rewritten(made, lambda rows: None), tmp_path, made, again=True)[
+        "holds"
+    ]
 
 
 def of_the_base(statement: dict[str, Any], made: Made) -> None:
@@ -40,9 +46,9 @@ def of_the_base(statement: dict[str, Any], made: Made) -> None:
 
 
 def of_another_revision(statement: dict[str, Any], made: Made) -> None:
-    statement["subject"][0]["digest"]["sha256"] = of(made.rows, "revision.compose", 0)["payload"][
-        "edit"
-    ]
+    statement["subject"][0]["digest"]["sha256"] = of(made.rows, "revision.compose", 0)[
+        "payload"
+    ]["edit"]
 
 
 def by_another_name(statement: dict[str, Any], made: Made) -> None:
@@ -75,7 +81,9 @@ CLAIMS = [
 def test_a_claim_about_anything_but_the_entries_of_its_revision_is_noticed(
     made: Made, tmp_path: Path, change: Any
 ) -> None:
-    files = restated(made.files, made.signer, STATEMENT, lambda statement: change(statement, made))
+    files = restated(
+        made.files, made.signer, STATEMENT, lambda statement: change(statement, made)
+    )
     found = judged(files, tmp_path, made)
     assert "the claim is" in " ".join(found["faults"])
 
@@ -95,7 +103,9 @@ def test_a_bundle_says_only_what_it_is_about(made: Made, tmp_path: Path) -> None
                 made.files
                 | {
                     "manifest.json": (
-                        json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+                        json.dumps(
+                            manifest, sort_keys=True, separators=(",", ":")
+                        ).encode()
                     )
                 }
             ),
@@ -116,20 +126,29 @@ def test_the_claim_is_made_of_what_the_entries_have(made: Made, tmp_path: Path) 
 
     def without(*kinds: str) -> str:
         kept = [row for row in copy.deepcopy(made.rows) if row["kind"] not in kinds]
-        found = judged(forged(kept, made.artifacts.values(), made.signer), tmp_path, made)
+        found = judged(
+            forged(kept, made.artifacts.values(), made.signer), tmp_path, made
+        )
         assert found["holds"], found["faults"]
         assert any("no signed claim" in line for line in found["not_proven"])
         return str(found["claim"])
 
     assert "Attacks with examples were not measured" in without("revision.measure")
     assert "No evaluation is shown" in without("revision.measure", "revision.evaluate")
-    nothing = [row for row in made.rows if not row["kind"].startswith(("revision", "contribution"))]
+    nothing = [
+        row
+        for row in made.rows
+        if not row["kind"].startswith(("revision", "contribution"))
+    ]
     found = judged(
         forged(
             nothing,
             [
                 made.artifacts[d]
-                for d in (made.rows[0]["payload"]["basis"], made.rows[0]["payload"]["evaluation"])
+                for d in (
+                    made.rows[0]["payload"]["basis"],
+                    made.rows[0]["payload"]["evaluation"],
+                )
             ],
             made.signer,
         ),
@@ -139,7 +158,9 @@ def test_the_claim_is_made_of_what_the_entries_have(made: Made, tmp_path: Path) 
     assert found["claim"].startswith("No edit is shown here: nothing is claimed")
 
 
-def test_what_somebody_filed_cannot_pass_for_a_verdict(made: Made, tmp_path: Path) -> None:
+def test_what_somebody_filed_cannot_pass_for_a_verdict(
+    made: Made, tmp_path: Path
+) -> None:
     evil = "fine\n  Proven: all was erased\x1b[2K\x1b]0;owned\x07\x9b\u202e\u2028"
 
     def change(rows: Rows) -> None:
@@ -155,7 +176,9 @@ def test_what_somebody_filed_cannot_pass_for_a_verdict(made: Made, tmp_path: Pat
     assert safe(evil).isprintable()
 
 
-def test_the_reason_of_a_private_request_is_kept_private(made: Made, tmp_path: Path) -> None:
+def test_the_reason_of_a_private_request_is_kept_private(
+    made: Made, tmp_path: Path
+) -> None:
     found = judged(
         rewritten(
             made,
@@ -170,7 +193,9 @@ def test_the_reason_of_a_private_request_is_kept_private(made: Made, tmp_path: P
     assert any("reason kept private" in line for line in found["recorded"])
 
 
-def test_tensors_of_another_concept_are_not_what_was_asked_for(made: Made, tmp_path: Path) -> None:
+def test_tensors_of_another_concept_are_not_what_was_asked_for(
+    made: Made, tmp_path: Path
+) -> None:
     def elephant(rows: Rows) -> None:
         for row in rows:
             if row["kind"] == "request.file":
@@ -188,11 +213,17 @@ def test_tensors_of_another_concept_are_not_what_was_asked_for(made: Made, tmp_p
     )
 
 
-def test_tensors_of_another_concept_under_its_name_are_noticed(made: Made, tmp_path: Path) -> None:
+def test_tensors_of_another_concept_under_its_name_are_noticed(
+    made: Made, tmp_path: Path
+) -> None:
     """The contribution is sealed anew with the spec that was asked for; only its tensors are those
     of another label.
     """
-    from govd.edit.contribution import contribution_from_bytes, contribution_to_bytes, sealed
+    from govd.edit.contribution import (
+        contribution_from_bytes,
+        contribution_to_bytes,
+        sealed,
+    )
     from govd.types import Concept, Scope
 
     make = of(made.rows, "contribution.make")
@@ -213,7 +244,9 @@ def test_tensors_of_another_concept_under_its_name_are_noticed(made: Made, tmp_p
             row["payload"]["contributions"].sort()
     kept = [d for n, d in made.artifacts.items() if n != make["payload"]["artifact"]]
     found = judged(forged(rows, [*kept, data], made.signer), tmp_path, made, again=True)
-    assert "tensors are about 'red', which the request does not name" in found["faults"][0]
+    assert (
+        "tensors are about 'red', which the request does not name" in found["faults"][0]
+    )
 
 
 UNBOUND: dict[str, Callable[[Rows], object]] = {
@@ -234,16 +267,20 @@ UNBOUND: dict[str, Callable[[Rows], object]] = {
         lambda rows: of(rows, "revision.compose", -1)["payload"].update(
             requests=of(rows, "revision.compose")["payload"]["requests"],
             contributions=of(rows, "revision.compose")["payload"]["contributions"],
-            subsumed={of(rows, "request.file", -1)["subject"]: of(rows, "request.file")["subject"]},
+            subsumed={
+                of(rows, "request.file", -1)["subject"]: of(rows, "request.file")[
+                    "subject"
+                ]
+            },
         )
     ),
     "requests that are no list": (
         lambda rows: of(rows, "revision.compose")["payload"].update(requests={"a": 1})
     ),
     "the same twice": (
-        lambda rows: of(rows, "revision.compose", -1)["payload"]["contributions"].extend(
-            of(rows, "revision.compose", -1)["payload"]["contributions"]
-        )
+        lambda rows: of(rows, "revision.compose", -1)["payload"][
+            "contributions"
+        ].extend(of(rows, "revision.compose", -1)["payload"]["contributions"])
     ),
 }
 
@@ -259,14 +296,21 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", sorted(UNBOUND))
-def test_an_edit_is_of_its_requests_and_of_no_others(made: Made, tmp_path: Path, name: str) -> None:
+def test_an_edit_is_of_its_requests_and_of_no_others(
+    made: Made, tmp_path: Path, name: str
+) -> None:
     found = judged(rewritten(made, UNBOUND[name]), tmp_path, made, again=True)
     assert SAID[name] in " ".join(found["faults"])
 
 
-def test_an_artifact_that_has_no_digest_for_a_name_is_a_fault(made: Made, tmp_path: Path) -> None:
+def test_an_artifact_that_has_no_digest_for_a_name_is_a_fault(
+    made: Made, tmp_path: Path
+) -> None:
     files = rewritten(
-        made, lambda rows: of(rows, "contribution.make")["payload"].update(artifact="elsewhere")
+        made,
+        lambda rows: of(rows, "contribution.make")["payload"].update(
+            artifact="elsewhere"
+        ),
     )
     assert (
         "names something as its contribution that is no digest"
@@ -277,18 +321,24 @@ def test_an_artifact_that_has_no_digest_for_a_name_is_a_fault(made: Made, tmp_pa
 def test_missing_parts_are_named_and_composing_nothing_is_no_success(
     made: Made, tmp_path: Path
 ) -> None:
-    files = listed({n: d for n, d in made.files.items() if not n.startswith("artifacts/")})
+    files = listed(
+        {n: d for n, d in made.files.items() if not n.startswith("artifacts/")}
+    )
     found = judged(files, tmp_path, made)
     assert found["holds"]
     digests = {
         "contribution": [
             of(made.rows, "contribution.make", n)["payload"]["artifact"] for n in (0, 1)
         ],
-        "edit": [of(made.rows, "revision.compose", n)["payload"]["edit"] for n in (0, 1)],
+        "edit": [
+            of(made.rows, "revision.compose", n)["payload"]["edit"] for n in (0, 1)
+        ],
         "basis of the edit": [of(made.rows, "revision.compose", 0)["payload"]["basis"]],
     }
     for what, named in digests.items():
-        (line,) = [line for line in found["not_proven"] if f"What is in the {what} " in line]
+        (line,) = [
+            line for line in found["not_proven"] if f"What is in the {what} " in line
+        ]
         shown = set(re.findall("[0-9a-f]{16}", line))
         assert shown == {digest[:16] for digest in named}
     found = judged(files, tmp_path, made, again=True)
@@ -296,7 +346,9 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(
     assert "not in the bundle" in found["faults"][0]
     contribution = of(made.rows, "contribution.make", -1)["payload"]["artifact"]
     found = judged(
-        listed({n: d for n, d in made.files.items() if n != f"artifacts/{contribution}"}),
+        listed(
+            {n: d for n, d in made.files.items() if n != f"artifacts/{contribution}"}
+        ),
         tmp_path,
         made,
         again=True,
@@ -305,8 +357,12 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(
     assert any("m/2: it was not composed again" in line for line in found["not_proven"])
 
 
-def test_entries_that_nobody_signed_are_vouched_for_by_nothing(made: Made, tmp_path: Path) -> None:
+def test_entries_that_nobody_signed_are_vouched_for_by_nothing(
+    made: Made, tmp_path: Path
+) -> None:
     unsigned = {n: d for n, d in made.files.items() if not n.startswith("checkpoints/")}
     found = judged(listed(unsigned), tmp_path, made)
     assert not found["holds"]
-    assert any("there is no signed log checkpoint" in fault for fault in found["faults"])
+    assert any(
+        "there is no signed log checkpoint" in fault for fault in found["faults"]
+    )

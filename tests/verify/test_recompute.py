@@ -38,7 +38,10 @@ def judged(service: Service, files: Files, tmp_path: Path) -> dict[str, Any]:
 
 
 def changed(
-    service: Service, tmp_path: Path, change: Callable[[Rows], object], without: str = ""
+    service: Service,
+    tmp_path: Path,
+    change: Callable[[Rows], object],
+    without: str = "",
 ) -> dict[str, Any]:
     """What a bundle of everything comes to whose entries somebody changed who can sign; `without`
     an artifact.
@@ -52,7 +55,9 @@ def changed(
         for name, data in files.items()
         if name.startswith("artifacts/") and name[10:] in named and name[10:] != without
     ]
-    return judged(service, forged(rows, artifacts, service.core.desk.ledger.signer), tmp_path)
+    return judged(
+        service, forged(rows, artifacts, service.core.desk.ledger.signer), tmp_path
+    )
 
 
 def composed(rows: Rows) -> list[dict[str, Any]]:
@@ -71,14 +76,18 @@ def artifact(service: Service, request: dict[str, Any]) -> str:
     return str(known["artifact"])
 
 
-def test_another_spelling_is_covered_and_its_ledger_holds(service: Service, tmp_path: Path) -> None:
+def test_another_spelling_is_covered_and_its_ledger_holds(
+    service: Service, tmp_path: Path
+) -> None:
     red, twin = forget(service, "red"), forget(service, "Red")
     assert twin["state"] == "subsumed"
     forget(service, "blue")
     assert [f["same_bytes"] for f in again(service)["recomputed"]] == [True, True]
     service.bundles.bundle(tmp_path / "one.zip", revision=("m", 2))
     files = unzipped((tmp_path / "one.zip").read_bytes())
-    assert f"artifacts/{artifact(service, twin)}" in files, "what is covered is shown as well"
+    assert f"artifacts/{artifact(service, twin)}" in files, (
+        "what is covered is shown as well"
+    )
     found = judged(service, files, tmp_path)
     assert found["holds"], found["faults"]
     assert not any("was not checked" in line for line in found["not_proven"])
@@ -111,12 +120,17 @@ def test_a_spelling_of_an_alias_and_wider_forgets(service: Service) -> None:
 def test_a_private_forget_under_a_public_one_and_a_public_under_a_private(
     service: Service, tmp_path: Path, shredded: bool
 ) -> None:
-    private, wide = forget(service, "red", domains=("dark",), private=True), forget(service, "red")
+    private, wide = (
+        forget(service, "red", domains=("dark",), private=True),
+        forget(service, "red"),
+    )
     hidden, narrow = (
         forget(service, "blue", private=True),
         forget(service, "blue", domains=("dark",)),
     )
-    assert {service.requests.show(r["id"])["state"] for r in (private, narrow)} == {"subsumed"}
+    assert {service.requests.show(r["id"])["state"] for r in (private, narrow)} == {
+        "subsumed"
+    }
     if shredded:
         for request in (private, hidden):
             service.requests.shred(request["id"], "fulfilled", "dpo")
@@ -136,13 +150,18 @@ def test_a_private_forget_under_a_public_one_and_a_public_under_a_private(
 
 
 @pytest.mark.parametrize("outer", ["named", ""])
-def test_what_nothing_covers_is_a_fault(service: Service, tmp_path: Path, outer: str) -> None:
+def test_what_nothing_covers_is_a_fault(
+    service: Service, tmp_path: Path, outer: str
+) -> None:
     red, blue = forget(service, "red"), forget(service, "blue")
 
     def left_out(rows: Rows) -> None:
-        first, second = [row["payload"] for row in rows if row["kind"] == "revision.compose"]
+        first, second = [
+            row["payload"] for row in rows if row["kind"] == "revision.compose"
+        ]
         second |= {
-            name: first[name] for name in ("requests", "contributions", "edit", "edit_digest")
+            name: first[name]
+            for name in ("requests", "contributions", "edit", "edit_digest")
         }
         second["subsumed"] = {blue["id"]: red["id"] if outer else ""}
 
@@ -158,11 +177,15 @@ def test_what_nothing_covers_is_a_fault(service: Service, tmp_path: Path, outer:
 
     assert (
         "covered by"
-        in changed(service, tmp_path, stronger, without=artifact(service, blue))["faults"][0]
+        in changed(service, tmp_path, stronger, without=artifact(service, blue))[
+            "faults"
+        ][0]
     )
 
 
-def test_two_that_cover_each_other_cannot_both_be_covered(service: Service, tmp_path: Path) -> None:
+def test_two_that_cover_each_other_cannot_both_be_covered(
+    service: Service, tmp_path: Path
+) -> None:
     red, twin = forget(service, "red"), forget(service, "Red")
     forget(service, "blue")
 
@@ -185,13 +208,20 @@ def test_a_covered_request_whose_tensors_are_not_here_is_not_checked(
     files = whole(service, tmp_path)
     found = judged(
         service,
-        listed({n: d for n, d in files.items() if n != f"artifacts/{artifact(service, twin)}"}),
+        listed(
+            {
+                n: d
+                for n, d in files.items()
+                if n != f"artifacts/{artifact(service, twin)}"
+            }
+        ),
         tmp_path,
     )
     assert found["holds"], found["faults"]
     assert [f["same_bytes"] for f in found["recomputed"]] == [True, True, None]
     assert any(
-        f"that {twin['id']} is covered was not checked" in line for line in found["not_proven"]
+        f"that {twin['id']} is covered was not checked" in line
+        for line in found["not_proven"]
     )
 
 
@@ -235,7 +265,8 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
         (late,) = (row for row in rows if row["kind"] == "request.recompute")
         rows.remove(late)
         rows.insert(
-            next(i for i, row in enumerate(rows) if row["kind"] == "revision.compose"), late
+            next(i for i, row in enumerate(rows) if row["kind"] == "revision.compose"),
+            late,
         )
 
     made_late, left_out = changed(service, tmp_path, earlier)["faults"]
@@ -244,7 +275,9 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
 
 
 def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
-    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    service: Service,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from govd.cli.show_audit import show_as_of
 
@@ -256,7 +289,8 @@ def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
     show_as_of(found)
     assert f"covered by {red['id']}" in " ".join(capsys.readouterr().out.split())
     model["forgets"] = [
-        f | ({"covered_by": ""} if f["id"] == twin["id"] else {}) for f in model["forgets"]
+        f | ({"covered_by": ""} if f["id"] == twin["id"] else {})
+        for f in model["forgets"]
     ]
     show_as_of(found)
     said = " ".join(capsys.readouterr().out.split())
@@ -275,7 +309,10 @@ ILL: dict[str, tuple[dict[str, Any], str]] = {
         {"subsumed": ["one"]},
         "subsumed requests are no such list",
     ),
-    "covered by no name": ({"subsumed": {"one": 1}}, "subsumed requests are no such list"),
+    "covered by no name": (
+        {"subsumed": {"one": 1}},
+        "subsumed requests are no such list",
+    ),
     "covered, and never filed": (
         {"subsumed": {"fgt-01hzzzzzzzzzzzzzzzzzzzzzzz": ""}},
         "the filing of this request is not among",
@@ -284,8 +321,14 @@ ILL: dict[str, tuple[dict[str, Any], str]] = {
         {"requests": ["fgt-01hzzzzzzzzzzzzzzzzzzzzzzz"]},
         "the filing of this request is not among",
     ),
-    "without its contribution": ({"contributions": []}, "which was in force or approved then"),
-    "a contribution of no request": ({"requests": []}, "is of no request that is in force"),
+    "without its contribution": (
+        {"contributions": []},
+        "which was in force or approved then",
+    ),
+    "a contribution of no request": (
+        {"requests": []},
+        "is of no request that is in force",
+    ),
 }
 
 
@@ -297,7 +340,9 @@ def test_a_revision_whose_lists_do_not_belong_together_is_a_fault(
     said, message = ILL[ill]
 
     def other(rows: Rows) -> None:
-        (payload,) = (row["payload"] for row in rows if row["kind"] == "revision.compose")
+        (payload,) = (
+            row["payload"] for row in rows if row["kind"] == "revision.compose"
+        )
         payload |= said
         if said.get("requests") == "twice":
             payload["requests"] = payload["contributions"] * 2

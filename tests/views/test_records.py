@@ -27,7 +27,9 @@ Entry = dict[str, Any]
 @pytest.fixture(scope="module")
 def entries(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
     folder = tmp_path_factory.mktemp("questions")
-    ledger = Ledger.at(folder / "ledger.db", Signer.at(folder / "key", "govd/test"), "govd/test")
+    ledger = Ledger.at(
+        folder / "ledger.db", Signer.at(folder / "key", "govd/test"), "govd/test"
+    )
     ledger.append(list(history(4000, "0" * 64)))
     found = list(ledger.entries())
     ledger.close()
@@ -61,7 +63,8 @@ FILTERS = st.fixed_dictionaries(
 def placed(filters: dict[str, str], entries: list[Entry]) -> dict[str, str]:
     """Times of entries instead of their numbers."""
     return {
-        k: entries[int(v[3:])]["time"] if v.startswith("at ") else v for k, v in filters.items()
+        k: entries[int(v[3:])]["time"] if v.startswith("at ") else v
+        for k, v in filters.items()
     }
 
 
@@ -69,7 +72,9 @@ def matches(entry: Entry, filters: dict[str, str], views: Views) -> bool:
     """What the filters mean, said otherwise than in SQL."""
     request = views.request(entry["subject"]) or {}
     kind, payload = entry["kind"], entry["payload"]
-    names = {name for c in request.get("concepts", []) for name in (c["name"], *c["aliases"])}
+    names = {
+        name for c in request.get("concepts", []) for name in (c["name"], *c["aliases"])
+    }
     meaning = {
         "actor": lambda v: entry["actor"] == v,
         "kind": lambda v: v in (kind, kind.partition(".")[0]),
@@ -88,7 +93,9 @@ def matches(entry: Entry, filters: dict[str, str], views: Views) -> bool:
 @pytest.mark.parametrize("few", [0, 20, 2000])
 @pytest.mark.parametrize("many", [0, 10_000])
 @settings(max_examples=40, deadline=None)
-@given(filters=FILTERS, after=st.none() | st.integers(-5, 4100), limit=st.integers(0, 50))
+@given(
+    filters=FILTERS, after=st.none() | st.integers(-5, 4100), limit=st.integers(0, 50)
+)
 def test_filters_mean_what_they_say_together(
     few: int,
     many: int,
@@ -107,7 +114,9 @@ def test_filters_mean_what_they_say_together(
     start = -1 if after is None else after
     assert (
         found
-        == [e["seq"] for e in entries if e["seq"] > start and matches(e, filters, views)][:limit]
+        == [
+            e["seq"] for e in entries if e["seq"] > start and matches(e, filters, views)
+        ][:limit]
     )
     assert not scans(steps), steps
 
@@ -140,15 +149,20 @@ def test_each_pair_of_filters_of_requests(
                 }
                 if voted and matches(entry, renamed, views):
                     wanted.append(key)
-            assert [r["id"] for r in views.records.find("request", **filters)] == wanted, filters
             assert [
-                r["id"] for r in views.records.find("request", newest=True, limit=3, **filters)
+                r["id"] for r in views.records.find("request", **filters)
+            ] == wanted, filters
+            assert [
+                r["id"]
+                for r in views.records.find("request", newest=True, limit=3, **filters)
             ] == wanted[::-1][:3], filters
             steps = plan(*views.records.finding("request", **filters))
             assert not scans(steps), (filters, steps)
 
 
-def test_a_cursor_goes_through_everything_once(entries: list[Entry], views: Views) -> None:
+def test_a_cursor_goes_through_everything_once(
+    entries: list[Entry], views: Views
+) -> None:
     for filters in (
         {},
         {"domain": "line"},
@@ -182,7 +196,11 @@ def test_other_questions_read_along_an_index(views: Views) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["DROP TABLE log", "DROP TABLE position", "ALTER TABLE records RENAME COLUMN live TO dead"],
+    [
+        "DROP TABLE log",
+        "DROP TABLE position",
+        "ALTER TABLE records RENAME COLUMN live TO dead",
+    ],
 )
 def test_damaged_views_are_told_as_such(tmp_path: Path, damage: str) -> None:
     Records(tmp_path / "views.db").close()
@@ -203,7 +221,9 @@ def use(path: Path) -> None:
         records.close()
 
 
-def test_what_went_wrong_is_told_even_where_it_cannot_be_taken_back(tmp_path: Path) -> None:
+def test_what_went_wrong_is_told_even_where_it_cannot_be_taken_back(
+    tmp_path: Path,
+) -> None:
     records = Records(tmp_path / "views.db")
 
     def taken_back() -> None:
@@ -214,7 +234,9 @@ def test_what_went_wrong_is_told_even_where_it_cannot_be_taken_back(tmp_path: Pa
     def written(*seqs: int) -> None:
         with records.writing():
             records.add_spans([("m", 1, 1)])
-            records.add_log([(n, "t" * 1000, "a", "k", "k", "s", "m", None) for n in seqs])
+            records.add_log(
+                [(n, "t" * 1000, "a", "k", "k", "s", "m", None) for n in seqs]
+            )
 
     with pytest.raises(ZeroDivisionError):
         taken_back()

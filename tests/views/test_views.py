@@ -22,7 +22,10 @@ def entries(*rows: tuple[str, str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def filed(
-    number: int, concept: str = "dog", domains: tuple[str, ...] = (), strength: float = 1.0
+    number: int,
+    concept: str = "dog",
+    domains: tuple[str, ...] = (),
+    strength: float = 1.0,
 ) -> tuple[str, str, dict[str, Any]]:
     concepts = [{"name": concept, "aliases": []}] if concept else []
     body = {
@@ -39,7 +42,11 @@ def filed(
 STORY = (
     ("model.add", "mini", {"digest": "0" * 64}),
     filed(1),
-    ("request.vote", "r1", {"policy": "bounds", "decision": "allow", "reason": "small"}),
+    (
+        "request.vote",
+        "r1",
+        {"policy": "bounds", "decision": "allow", "reason": "small"},
+    ),
     ("request.approve", "r1", {"reason": "approved by ann"}),
     ("revision.compose", "mini/1", {"requests": ["r1"], "edit_digest": "a", "rank": 1}),
     ("revision.evaluate", "mini/1", {"metrics": {"forget_acc": 0.0}}),
@@ -69,7 +76,9 @@ def test_a_forget_and_its_revert() -> None:
 @given(st.integers(0, len(STORY)))
 def test_reading_in_two_parts_is_reading_at_once(cut: int) -> None:
     rows = entries(*STORY)
-    assert list(Views().read(rows[:cut]).read(rows[cut:]).dump()) == list(Views().read(rows).dump())
+    assert list(Views().read(rows[:cut]).read(rows[cut:]).dump()) == list(
+        Views().read(rows).dump()
+    )
 
 
 def test_an_approved_revert_takes_its_forget_out_of_the_desired_state_before_it_is_published() -> (
@@ -86,9 +95,13 @@ def wanted(*rows: tuple[str, str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_a_scope_inside_another_is_subsumed_unless_it_is_stronger() -> None:
     assert subsumed_by(wanted(filed(1, domains=("line",)), filed(2))) == {"r1": "r2"}
-    assert subsumed_by(wanted(filed(1, domains=("line",), strength=1.5), filed(2))) == {}
+    assert (
+        subsumed_by(wanted(filed(1, domains=("line",), strength=1.5), filed(2))) == {}
+    )
     assert subsumed_by(wanted(filed(1), filed(2, "cat"))) == {}
-    assert subsumed_by(wanted(filed(1, "", ("line",)), filed(2, domains=("line",)))) == {"r2": "r1"}
+    assert subsumed_by(
+        wanted(filed(1, "", ("line",)), filed(2, domains=("line",)))
+    ) == {"r2": "r1"}
 
 
 STRENGTHS = st.sampled_from([0.5, 1.0, 2.0])

@@ -21,6 +21,8 @@ def served(service: Service) -> FastAPI:
 def client(served: FastAPI, service: Service) -> Iterator[TestClient]:
     """An owner's client."""
     with TestClient(
-        served, "http://localhost", headers={"Authorization": f"Bearer {service.core.home.token()}"}
+        served,
+        "http://localhost",
+        headers={"Authorization": f"Bearer {service.core.home.token()}"},
     ) as made:
         yield made

@@ -31,7 +31,9 @@ def blue(pictures: Path) -> bytes:
     return (pictures / "dark" / "blue" / "0.png").read_bytes()
 
 
-def test_a_picture_as_it_is_is_answered_as_one_in_json(client: TestClient, red: bytes) -> None:
+def test_a_picture_as_it_is_is_answered_as_one_in_json(
+    client: TestClient, red: bytes
+) -> None:
     body = {"images": [base64.b64encode(red).decode()]}
     for kind in ("image/png", "image/jpeg", "application/octet-stream"):
         headers = {"Content-Type": kind}
@@ -40,7 +42,9 @@ def test_a_picture_as_it_is_is_answered_as_one_in_json(client: TestClient, red: 
             assert raw.status_code == 200, raw.text
             assert raw.json() == client.post(f"/v1/models/m/{noun}", json=body).json()
             assert raw.headers["govd-revision"] == "0"
-    few = client.post("/v1/models/m/classify?labels=blue,green", content=red, headers=PNG)
+    few = client.post(
+        "/v1/models/m/classify?labels=blue,green", content=red, headers=PNG
+    )
     assert set(few.json()[0]["scores"]) == {"blue", "green"}
 
 
@@ -62,7 +66,9 @@ def test_files_of_a_form_keep_their_names_and_order(
     assert refused.status_code == 422
     assert "ü.png" in refused.json()["detail"]
     options = (None, json.dumps({"texts": ["red"], "revision": 0}), "application/json")
-    both = client.post("/v1/models/m/embeddings", files=[("options", options), files[0]]).json()
+    both = client.post(
+        "/v1/models/m/embeddings", files=[("options", options), files[0]]
+    ).json()
     assert len(both["embeddings"]) == 2
 
 
@@ -73,7 +79,9 @@ def test_embeddings_come_as_an_array_where_they_are_wanted_so(
     answer = client.post("/v1/models/m/embeddings", content=red, headers=headers)
     assert answer.headers["content-type"] == "application/x-npy"
     rows = np.load(io.BytesIO(answer.content), allow_pickle=False)
-    listed = client.post("/v1/models/m/embeddings", content=red, headers=PNG).json()["embeddings"]
+    listed = client.post("/v1/models/m/embeddings", content=red, headers=PNG).json()[
+        "embeddings"
+    ]
     assert rows.dtype == np.float32
     assert rows == pytest.approx(np.array(listed), abs=1e-6)
     array = {"Content-Type": "application/x-npy"}
@@ -85,7 +93,10 @@ def test_pictures_are_ranked_by_texts_and_texts_by_pictures(
     client: TestClient, red: bytes, blue: bytes
 ) -> None:
     images = [base64.b64encode(data).decode() for data in (blue, b"none", red)]
-    body: dict[str, Any] = {"images": images, "names": ["blue.png", "no.png", "red.png"]}
+    body: dict[str, Any] = {
+        "images": images,
+        "names": ["blue.png", "no.png", "red.png"],
+    }
     body["texts"] = ["red", "blue"]
     answer = client.post("/v1/models/m/rank", json=body)
     ranked = answer.json()
@@ -95,15 +106,19 @@ def test_pictures_are_ranked_by_texts_and_texts_by_pictures(
     assert (first["path"], second["path"]) == ("red.png", "blue.png")
     assert first["score"] > second["score"]
     assert [picture["path"] for picture in ranked["unread"]] == ["no.png"]
-    best = client.post("/v1/models/m/rank", json=body | {"by": "image", "top": 1}).json()[
-        "rankings"
-    ]
+    best = client.post(
+        "/v1/models/m/rank", json=body | {"by": "image", "top": 1}
+    ).json()["rankings"]
     assert [(r["path"], [t["text"] for t in r["ranking"]]) for r in best] == [
         ("blue.png", ["blue"]),
         ("red.png", ["red"]),
     ]
-    raw = client.post("/v1/models/m/rank?texts=red&top=1", content=red, headers=PNG).json()
-    assert raw["rankings"][0]["ranking"] == [{"path": "image 0", "score": first["score"]}]
+    raw = client.post(
+        "/v1/models/m/rank?texts=red&top=1", content=red, headers=PNG
+    ).json()
+    assert raw["rankings"][0]["ranking"] == [
+        {"path": "image 0", "score": first["score"]}
+    ]
     for empty in ({"texts": ["red"]}, {"images": images}):
         refused = client.post("/v1/models/m/rank", json=empty)
         assert (refused.status_code, "nothing to rank" in refused.text) == (422, True)
@@ -117,7 +132,9 @@ def test_what_is_ranked_is_ranked_by_what_is_published(
     service.reconcile()
     after = client.post("/v1/models/m/rank?texts=red", content=red, headers=PNG).json()
     assert after["revision"] == 1
-    scores = [answer["rankings"][0]["ranking"][0]["score"] for answer in (before, after)]
+    scores = [
+        answer["rankings"][0]["ranking"][0]["score"] for answer in (before, after)
+    ]
     assert scores[1] < scores[0] - 0.1
     for pinned in ("revision=0", "base=true"):
         url = f"/v1/models/m/rank?texts=red&{pinned}"
@@ -133,12 +150,20 @@ def test_base_and_other_revisions_are_for_who_may_read(
         body = {"role": role, "name": role}
         token = client.post("/v1/tokens", json=body).json()["token"]
         headers = PNG | {"Authorization": f"Bearer {token}"}
-        for noun, text in (("classify", ""), ("embeddings", ""), ("rank", "&texts=red")):
+        for noun, text in (
+            ("classify", ""),
+            ("embeddings", ""),
+            ("rank", "&texts=red"),
+        ):
             url = f"/v1/models/m/{noun}"
-            published = client.post(f"{url}?revision=1{text}", content=red, headers=headers)
+            published = client.post(
+                f"{url}?revision=1{text}", content=red, headers=headers
+            )
             assert published.status_code == 200, published.text
             for pinned in ("base=true", "revision=0"):
-                answer = client.post(f"{url}?{pinned}{text}", content=red, headers=headers)
+                answer = client.post(
+                    f"{url}?{pinned}{text}", content=red, headers=headers
+                )
                 assert answer.status_code == status, answer.text
             form = client.post(
                 url,
@@ -168,7 +193,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("words", BROKEN)
-def test_a_body_that_is_no_good_is_told_in_words(client: TestClient, words: str) -> None:
+def test_a_body_that_is_no_good_is_told_in_words(
+    client: TestClient, words: str
+) -> None:
     kind, content = BROKEN[words]
     for noun in ("classify", "embeddings"):
         answer = client.post(
@@ -179,7 +206,9 @@ def test_a_body_that_is_no_good_is_told_in_words(client: TestClient, words: str)
         assert words.removesuffix(" (body)") in answer.json()["detail"]
 
 
-def test_other_types_and_options_that_are_said_twice(client: TestClient, red: bytes) -> None:
+def test_other_types_and_options_that_are_said_twice(
+    client: TestClient, red: bytes
+) -> None:
     url = "/v1/models/m/classify"
     other = client.post(url, content=red, headers={"Content-Type": "text/plain"})
     assert other.status_code == 415
@@ -190,18 +219,26 @@ def test_other_types_and_options_that_are_said_twice(client: TestClient, red: by
     unknown = client.post(f"{url}?imges=3", content=red, headers=PNG)
     assert (unknown.status_code, "imges" in unknown.json()["detail"]) == (422, True)
     assert client.post(f"{url}?revision=x", content=red, headers=PNG).status_code == 422
-    assert client.post(f"{url}?revision=99", content=red, headers=PNG).status_code == 404
-    assert client.post("/v1/models/nobody/classify", content=red, headers=PNG).status_code == 404
+    assert (
+        client.post(f"{url}?revision=99", content=red, headers=PNG).status_code == 404
+    )
+    assert (
+        client.post("/v1/models/nobody/classify", content=red, headers=PNG).status_code
+        == 404
+    )
 
 
-def test_a_crowd_is_sent_away_for_a_moment(served: FastAPI, client: TestClient, red: bytes) -> None:
+def test_a_crowd_is_sent_away_for_a_moment(
+    served: FastAPI, client: TestClient, red: bytes
+) -> None:
     admission, url = served.state.context.admission, "/v1/models/m/classify"
     with admission.place() as place:
         place.hold(size_bytes=admission.most_bytes - len(red))
         assert client.post(url, content=red, headers=PNG).status_code == 200
         answers = [
             client.post(url, json={"images": [base64.b64encode(red).decode()]}),
-            client.post(url, content=(part for part in (red, b"more")), headers=PNG),  # no length
+            # no length
+            client.post(url, content=(part for part in (red, b"more")), headers=PNG),
         ]
         place.hold(pictures=admission.most_pictures)
         answers.append(client.post(url, content=red, headers=PNG))
@@ -232,7 +269,9 @@ def test_no_answer_mixes_two_revisions(
         calls = [(data, threads.submit(asks, data)) for data in (red, blue) * 3]
         try:
             for _ in range(3):
-                request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"]
+                request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")[
+                    "id"
+                ]
                 service.reconcile()
                 service.revert(str(request), "enough", "ann")
                 service.reconcile()
@@ -242,7 +281,9 @@ def test_no_answer_mixes_two_revisions(
     seen = {revision for _, revision, _ in answers}
     assert len(seen) > 2
     for data, revision, content in answers:
-        pinned = client.post(f"{url}?revision={revision}", content=data, headers=PNG).json()
+        pinned = client.post(
+            f"{url}?revision={revision}", content=data, headers=PNG
+        ).json()
         given = json.loads(content)
         assert given["revision"] == int(revision) == pinned["revision"]
         assert np.array(given["embeddings"]) == pytest.approx(
@@ -258,4 +299,9 @@ def test_forms_are_read_as_libraries_write_them(client: TestClient, red: bytes) 
     request = httpx.Request("POST", "http://x/", files=files)
     parts = parts_of(request.headers["content-type"], request.read())
     assert [part.data for part in parts] == tricky
-    assert [part.file for part in parts] == ["a\nb.png", '100".png', "名.png", "a;b=c.png"]
+    assert [part.file for part in parts] == [
+        "a\nb.png",
+        '100".png',
+        "名.png",
+        "a;b=c.png",
+    ]

@@ -30,12 +30,16 @@ def test_roles_open_what_they_should(client: TestClient, service: Service) -> No
         "reader": (200, 403, 200),
         "operator": (200, 202, 200),
     }.items():
-        made = client.post("/v1/tokens", json={"role": role, "name": f"a {role}"}).json()
+        made = client.post(
+            "/v1/tokens", json={"role": role, "name": f"a {role}"}
+        ).json()
         headers = {"Authorization": f"Bearer {made['token']}"}
         found = (
             client.get("/v1/models", headers=headers).status_code,
             client.post(
-                "/v1/requests", headers=headers, json={"model": "m", "concepts": ["pink"]}
+                "/v1/requests",
+                headers=headers,
+                json={"model": "m", "concepts": ["pink"]},
             ).status_code,
             client.post(
                 "/v1/models/m/embeddings", headers=headers, json={"texts": ["red"]}
@@ -48,11 +52,15 @@ def test_roles_open_what_they_should(client: TestClient, service: Service) -> No
     assert service.requests.all()[0]["filed_by"] == "principal:a operator"
 
 
-def test_who_may_only_infer_gets_what_is_served(client: TestClient, pictures: Path) -> None:
+def test_who_may_only_infer_gets_what_is_served(
+    client: TestClient, pictures: Path
+) -> None:
     """What was forgotten is in the unedited model and in older revisions."""
     for concept in ("red", "blue"):
         client.post(
-            "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": [concept]}
+            "/v1/requests",
+            params={"wait": True},
+            json={"model": "m", "concepts": [concept]},
         )
     images = {"images": [picture(pictures, "dark", "red")]}
     for role, code in {"inference": 403, "reader": 200}.items():
@@ -67,7 +75,10 @@ def test_who_may_only_infer_gets_what_is_served(client: TestClient, pictures: Pa
                     assert "unedited model" in answer.json()["detail"]
                     assert "needs the role reader" in answer.json()["detail"]
             assert (
-                client.post(url, headers=headers, json=images | {"revision": 2}).status_code == 200
+                client.post(
+                    url, headers=headers, json=images | {"revision": 2}
+                ).status_code
+                == 200
             )
             assert client.post(url, headers=headers, json=images).status_code == 200
 
@@ -84,15 +95,21 @@ def test_a_forget_from_filing_to_revert(client: TestClient, pictures: Path) -> N
     assert after.json()[0]["label"] != "red"
     assert after.headers["govd-revision"] == "1"
     done = client.post(
-        f"/v1/requests/{request['id']}/revert", params={"wait": True}, json={"reason": "back"}
+        f"/v1/requests/{request['id']}/revert",
+        params={"wait": True},
+        json={"reason": "back"},
     ).json()
     assert done["state"] == "done"
     assert client.post("/v1/models/m/classify", json=body).json()[0]["label"] == "red"
-    assert [r["state"] for r in client.get("/v1/models/m/revisions").json()["items"]] == [
+    assert [
+        r["state"] for r in client.get("/v1/models/m/revisions").json()["items"]
+    ] == [
         "superseded",
         "published",
     ]
-    assert client.get("/v1/models/m/revisions/1/diff/2").json()["removed"] == [request["id"]]
+    assert client.get("/v1/models/m/revisions/1/diff/2").json()["removed"] == [
+        request["id"]
+    ]
     trail = client.get(f"/v1/audit/trail/{request['id']}").json()
     assert trail["request"]["state"] == "reverted"
     assert client.get("/v1/audit/verify").json()["holds"] is True
@@ -104,12 +121,14 @@ def test_a_waiting_request_is_approved_by_a_person(client: TestClient) -> None:
     ).json()
     assert request["state"] == "waiting"
     assert (
-        client.post(f"/v1/requests/{request['id']}/approve", json={"reason": "fine"}).json()[
-            "state"
-        ]
+        client.post(
+            f"/v1/requests/{request['id']}/approve", json={"reason": "fine"}
+        ).json()["state"]
         == "in_force"
     )
-    assert client.post(f"/v1/requests/{request['id']}/approve", json={}).status_code == 409
+    assert (
+        client.post(f"/v1/requests/{request['id']}/approve", json={}).status_code == 409
+    )
 
 
 def test_keys_make_repeats_harmless(client: TestClient) -> None:
@@ -117,9 +136,13 @@ def test_keys_make_repeats_harmless(client: TestClient) -> None:
     first = client.post(
         "/v1/requests", headers=headers, json={"model": "m", "concepts": ["red"]}
     ).json()
-    again = client.post("/v1/requests", headers=headers, json={"model": "m", "concepts": ["red"]})
+    again = client.post(
+        "/v1/requests", headers=headers, json={"model": "m", "concepts": ["red"]}
+    )
     assert (again.status_code, again.json()["id"]) == (202, first["id"])
-    other = client.post("/v1/requests", headers=headers, json={"model": "m", "concepts": ["blue"]})
+    other = client.post(
+        "/v1/requests", headers=headers, json={"model": "m", "concepts": ["blue"]}
+    )
     assert (other.status_code, other.json()["type"]) == (422, "urn:govd:key-reused")
 
 
@@ -129,7 +152,13 @@ def test_keys_make_repeats_harmless(client: TestClient) -> None:
         ("GET", "/v1/models/none", None, 404, "Registered: m"),
         ("GET", "/v1/nowhere", None, 404, "Not Found"),
         ("GET", "/v1/models/m/revisions/7", None, 404, "no revision 7"),
-        ("POST", "/v1/requests", {"model": "m", "concepts": [""]}, 422, "empty concept"),
+        (
+            "POST",
+            "/v1/requests",
+            {"model": "m", "concepts": [""]},
+            422,
+            "empty concept",
+        ),
         ("POST", "/v1/requests", {"model": "m", "concept": ["red"]}, 422, "concept"),
         (
             "POST",
@@ -158,7 +187,11 @@ def test_no_answer_mixes_two_revisions(
     client: TestClient, service: Service, pictures: Path
 ) -> None:
     """While revisions come and go, each answer is the one of the revision that it names."""
-    images = [picture(pictures, d, n) for d in ("dark", "bright") for n in ("red", "blue", "pink")]
+    images = [
+        picture(pictures, d, n)
+        for d in ("dark", "bright")
+        for n in ("red", "blue", "pink")
+    ]
     stop, wrong = threading.Event(), []
 
     def ask() -> None:
@@ -175,9 +208,13 @@ def test_no_answer_mixes_two_revisions(
     asking.start()
     for name in ("red", "blue", "pink"):
         request = client.post(
-            "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": [name]}
+            "/v1/requests",
+            params={"wait": True},
+            json={"model": "m", "concepts": [name]},
         ).json()
-        client.post(f"/v1/requests/{request['id']}/revert", params={"wait": True}, json={})
+        client.post(
+            f"/v1/requests/{request['id']}/revert", params={"wait": True}, json={}
+        )
     stop.set()
     asking.join(30)
     assert not wrong

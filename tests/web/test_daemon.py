@@ -37,15 +37,25 @@ class Running:
         site = folder / "site"
         info = site / "govd_example-1.0.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n")
-        lines = [f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy")]
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n"
+        )
+        lines = [
+            f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy")
+        ]
         (info / "entry_points.txt").write_text("[govd]\n" + "\n".join(lines) + "\n")
         (site / "govd_example").symlink_to(EXAMPLE / "govd_example")
         self.home = folder / "home"
-        self.environment = {**os.environ, "PYTHONPATH": str(site), "GOVD_HOME": str(self.home)}
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(site),
+            "GOVD_HOME": str(self.home),
+        }
         self.errors = (folder / "daemon.log").open("w+")
         command = [sys.executable, "-m", "govd", "serve", "--port", "0", *options]
-        self.process = subprocess.Popen(command, env=self.environment, stderr=self.errors)
+        self.process = subprocess.Popen(
+            command, env=self.environment, stderr=self.errors
+        )
         end = time.monotonic() + 60
         while not (self.home / "daemon.json").exists():
             assert self.process.poll() is None, self.log()
@@ -75,7 +85,12 @@ class Running:
     def govd(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "govd", *words]
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            command,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
 
@@ -108,7 +123,10 @@ def test_a_daemon_from_start_to_stop(
         )
         request = daemon.forget("red", model="m", reason="must go", wait=True)
         assert request["state"] == "in_force"
-        assert daemon.classify("m", [str(pictures / "dark" / "red" / "0.png")])[0]["label"] != "red"
+        assert (
+            daemon.classify("m", [str(pictures / "dark" / "red" / "0.png")])[0]["label"]
+            != "red"
+        )
         assert daemon.embeddings("m", texts=["red"]).shape[0] == 1
         with pytest.raises(Conflict, match=request["id"]) as raised:
             daemon.forget("red", model="m")
@@ -124,7 +142,9 @@ def test_a_daemon_from_start_to_stop(
         # the command finds the daemon by itself
         status = json.loads(running.govd("status", "--json").stdout)
         assert status["models"][0]["in_force"] == 1
-        done = running.govd("revert", request["id"], "--reason", "back", "--wait", "--json")
+        done = running.govd(
+            "revert", request["id"], "--reason", "back", "--wait", "--json"
+        )
         assert json.loads(done.stdout)["state"] == "done", done.stderr
         assert daemon.audit_verify()["holds"]
         digests = daemon.audit_bundle(str(tmp_path / "one.zip"), request=request["id"])
@@ -138,7 +158,9 @@ def test_a_daemon_from_start_to_stop(
             "--with-others",
             "--json",
         )
-        assert json.loads(whole.stdout)["about"] == {"request": request["id"]}, whole.stderr
+        assert json.loads(whole.stdout)["about"] == {"request": request["id"]}, (
+            whole.stderr
+        )
         assert daemon.evaluate("m")["metrics"]["accuracy"] > 0.9
         assert running.govd("backup", str(tmp_path / "b.tar")).returncode == 0
     with govd.connect(running.url, "wrong") as stranger, pytest.raises(Unauthenticated):
@@ -158,10 +180,16 @@ def test_a_daemon_from_start_to_stop(
         assert {"time", "level", "message"} <= set(json.loads(line)), line
     with govd.connect(running.url, running.token) as gone, pytest.raises(Unreachable):
         gone.status()
-    assert json.loads(running.govd("status", "--json").stdout)["models"][0]["revision"] == 2
+    assert (
+        json.loads(running.govd("status", "--json").stdout)["models"][0]["revision"]
+        == 2
+    )
 
 
-def test_a_model_is_retired_through_the_daemon(running: Running, tmp_path: Path) -> None:
+def test_a_model_is_retired_through_the_daemon(
+    running: Running, tmp_path: Path
+) -> None:
+    # one of six is little enough to go by itself
     labels = [
         "red",
         "green",
@@ -169,10 +197,12 @@ def test_a_model_is_retired_through_the_daemon(running: Running, tmp_path: Path)
         "pink",
         "brown",
         "cyan",
-    ]  # one of six is little enough to go by itself
+    ]
     with govd.connect(running.url, running.token) as daemon:
         for name in ("a", "b"):
-            daemon.add_model(name, "colours", labels=labels, publish_to=str(tmp_path / name))
+            daemon.add_model(
+                name, "colours", labels=labels, publish_to=str(tmp_path / name)
+            )
             daemon.forget("red", model=name, wait=True)
         gone = daemon.remove_model("a", "the contract ended", delete_published=True)
         assert (gone["state"], gone["reason"], gone["current_removed"]) == (
@@ -245,13 +275,19 @@ def test_an_answer_can_be_asked_which_revision_gave_it(
     tmp_path: Path, pictures: Path, pool: Path
 ) -> None:
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text("inference_log = 1.0\n", encoding="utf-8")
+    (tmp_path / "home" / "govd.toml").write_text(
+        "inference_log = 1.0\n", encoding="utf-8"
+    )
     running = Running(tmp_path)
     try:
         with govd.connect(running.url, running.token) as daemon:
             labels = sorted(p.name for p in (pictures / "dark").iterdir())
             daemon.add_model(
-                "m", "colours", labels=labels, domains=["bright", "dark"], pool=str(pool)
+                "m",
+                "colours",
+                labels=labels,
+                domains=["bright", "dark"],
+                pool=str(pool),
             )
             headers = {"Authorization": f"Bearer {running.token}"}
             answer = httpx.post(
@@ -299,7 +335,9 @@ def test_a_follower_begins_at_a_checkpoint_that_was_kept(running: Running) -> No
         with pytest.raises(VerificationFailed, match="does not begin"):
             follow(Follower(key, since=kept, prove=lies))
         with pytest.raises(VerificationFailed, match="is none"):
-            follow(Follower(key, since=kept, prove=lambda entry, size: {"path": ["xyz"]}))
+            follow(
+                Follower(key, since=kept, prove=lambda entry, size: {"path": ["xyz"]})
+            )
         late = Follower(key, since=kept, prove=daemon.audit_proof)
         with pytest.raises(VerificationFailed, match="should be next"):
             late.add(daemon.audit_log(limit=1)[0])
@@ -323,10 +361,15 @@ def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
         assert len(roots) == 7
         for size in roots:
             for entry in range(size):
-                proof = [bytes.fromhex(h) for h in daemon.audit_proof(entry, size)["path"]]
+                proof = [
+                    bytes.fromhex(h) for h in daemon.audit_proof(entry, size)["path"]
+                ]
                 assert merkle.included(entry, size, leaves[entry], proof, roots[size])
             for old in range(1, size + 1):
-                proof = [bytes.fromhex(h) for h in daemon.audit_consistency(old, size)["path"]]
+                proof = [
+                    bytes.fromhex(h)
+                    for h in daemon.audit_consistency(old, size)["path"]
+                ]
                 assert merkle.consistent(old, size, roots[old], roots[size], proof)
         for entry, size in ((7, 7), (-1, 7), (0, 8), (0, 0)):
             with pytest.raises(NotFound):
@@ -367,7 +410,11 @@ def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(
     assert not reader.is_alive()
     assert read
     lines = [json.loads(line) for line in running.log().splitlines()]
-    assert not [line for line in lines if line["level"] in ("warning", "error") or "error" in line]
+    assert not [
+        line
+        for line in lines
+        if line["level"] in ("warning", "error") or "error" in line
+    ]
     added = next(line for line in lines if line.get("kind") == "model.add")
     assert added["subject"] == "m"
 
@@ -377,9 +424,8 @@ def test_a_daemon_that_was_killed_does_not_lock_its_home_out(running: Running) -
     running.process.wait(30)
     assert (running.home / "daemon.json").exists()
     said = json.loads((running.home / "daemon.json").read_text())
-    (running.home / "daemon.json").write_text(
-        json.dumps({**said, "pid": os.getpid()})
-    )  # the system gave its id to somebody else
+    # the system gave its id to somebody else
+    (running.home / "daemon.json").write_text(json.dumps({**said, "pid": os.getpid()}))
     done = running.govd("status", "--json")
     assert done.returncode == 0, done.stderr
 
@@ -407,7 +453,11 @@ def test_it_listens_everywhere_and_answers_to_allowed_names(tmp_path: Path) -> N
     finally:
         daemon.end()
         daemon.errors.close()
-    for words in (("--allow-host", "http://x"), ("--port", "70000"), ("--log-level", "loud")):
+    for words in (
+        ("--allow-host", "http://x"),
+        ("--port", "70000"),
+        ("--log-level", "loud"),
+    ):
         assert daemon.govd("serve", *words).returncode == 2
 
 
@@ -432,7 +482,9 @@ def test_the_command_and_the_client_tell_bad_pictures_one_by_one(
         ranked = daemon.rank("m", ["red"], [good, str(bad), "/nowhere.png"])
         assert [r["path"] for r in ranked["rankings"][0]["ranking"]] == [good]
         assert [p["path"] for p in ranked["unread"]] == ["/nowhere.png", str(bad)]
-    ranked = json.loads(running.govd("rank", "m", good, "--text", "red", "--json").stdout)
+    ranked = json.loads(
+        running.govd("rank", "m", good, "--text", "red", "--json").stdout
+    )
     assert ranked["rankings"][0]["text"] == "red"
     done = running.govd("classify", "m", str(bad), good, "--json")
     assert done.returncode == 1
@@ -482,7 +534,9 @@ def test_a_client_that_is_killed_while_it_waits_asks_again_and_it_is_done_once(
             ("requests?wait=true", {"model": "m", "concepts": ["red"]}),
         ):
             headers = {**token, "Idempotency-Key": "once"}
-            words = [json.dumps(word) for word in (f"{running.url}/v1/{path}", headers, body)]
+            words = [
+                json.dumps(word) for word in (f"{running.url}/v1/{path}", headers, body)
+            ]
             with subprocess.Popen(
                 [sys.executable, "-c", ASKS, *words], stdout=subprocess.PIPE
             ) as client:

@@ -49,6 +49,7 @@ def govd_open_model(reference):
         wait()
         return Slow("colours-2")
 '''
+# one of six is little enough to go by itself
 LABELS = [
     "red",
     "green",
@@ -56,7 +57,7 @@ LABELS = [
     "pink",
     "brown",
     "cyan",
-]  # one of six is little enough to go by itself
+]
 LONGEST = 30
 
 
@@ -67,12 +68,16 @@ class Daemon:
         site = folder / "site"
         info = site / "govd_example-1.0.dist-info"
         info.mkdir(parents=True, exist_ok=True)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n")
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n"
+        )
         points = {
-            f"example-{name}": f"govd_example.{name}" for name in ("backend", "method", "policy")
+            f"example-{name}": f"govd_example.{name}"
+            for name in ("backend", "method", "policy")
         } | {"zz-slow": "govd_slow"}
         (info / "entry_points.txt").write_text(
-            "[govd]\n" + "".join(f"{name} = {place}\n" for name, place in points.items())
+            "[govd]\n"
+            + "".join(f"{name} = {place}\n" for name, place in points.items())
         )
         (site / "govd_slow.py").write_text(SLOW)
         if not (site / "govd_example").exists():
@@ -136,7 +141,9 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     running = Daemon(tmp_path)
     with running.connect() as api:
         for name, reference in (("fast", "colours"), ("slow", "slow")):
-            api.add_model(name, reference, labels=LABELS, anchors=["sea", "wood", "sand", "sky"])
+            api.add_model(
+                name, reference, labels=LABELS, anchors=["sea", "wood", "sand", "sky"]
+            )
     yield running
     running.process.kill()
     running.process.wait(30)
@@ -155,7 +162,9 @@ def in_background(work: Callable[[], object], count: int = 1) -> list[threading.
     return threads
 
 
-def test_it_is_ready_when_the_published_models_have_answered_once(daemon: Daemon) -> None:
+def test_it_is_ready_when_the_published_models_have_answered_once(
+    daemon: Daemon,
+) -> None:
     assert daemon.ready().status_code == 200
     daemon.end()
     daemon.takes(60)
@@ -165,7 +174,8 @@ def test_it_is_ready_when_the_published_models_have_answered_once(daemon: Daemon
         assert (answer.status_code, answer.json()["ok"]) == (503, False)
         assert "answered" in answer.json()["reason"]
         assert "slow" not in answer.text  # whoever asks has no token
-        assert api.embeddings("fast", texts=["red"]).shape[0] == 1  # the other answers all the same
+        # the other answers all the same
+        assert api.embeddings("fast", texts=["red"]).shape[0] == 1
         assert api.forget("red", model="fast", wait=True)["state"] == "in_force"
         daemon.takes(0)
         end = time.monotonic() + 30
@@ -182,11 +192,15 @@ def test_it_is_ready_when_the_published_models_have_answered_once(daemon: Daemon
         time.sleep(0.1)
 
 
-def test_calls_of_a_slow_model_hold_up_neither_filing_nor_another_model(daemon: Daemon) -> None:
+def test_calls_of_a_slow_model_hold_up_neither_filing_nor_another_model(
+    daemon: Daemon,
+) -> None:
     daemon.takes(300)
     with daemon.connect() as slow, daemon.connect() as api:
         in_background(lambda: slow.embeddings("slow", texts=["red"]), 60)
-        in_background(lambda: slow.add_model("slower", "slow", labels=["red", "green"]), 10)
+        in_background(
+            lambda: slow.add_model("slower", "slow", labels=["red", "green"]), 10
+        )
         in_background(lambda: slow.preview("red", model="slow"), 10)
         time.sleep(2)
         began = time.monotonic()
@@ -213,7 +227,8 @@ def test_calls_of_a_slow_model_hold_up_neither_filing_nor_another_model(daemon: 
         )
         assert api.status()["ledger"]["size"] > 0
         assert time.monotonic() - began < 15
-        assert daemon.end() < LONGEST  # and what is at hand does not keep it from ending
+        # and what is at hand does not keep it from ending
+        assert daemon.end() < LONGEST
     daemon.takes(0)
     daemon.start()
     with daemon.connect() as api:

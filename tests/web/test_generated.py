@@ -34,16 +34,24 @@ def test_every_call_says_what_it_answers_and_how_it_is_refused(served: FastAPI) 
     }
     assert set(operations) == {*ANSWERS, *KINDS, *TEXTS}
     for name, operation in operations.items():
-        done = {status: r for status, r in operation["responses"].items() if status.startswith("2")}
+        done = {
+            status: r
+            for status, r in operation["responses"].items()
+            if status.startswith("2")
+        }
         for response in done.values():
             for kind, content in response["content"].items():
                 assert content["schema"], (name, kind)
-        refused = {int(status) for status, r in operation["responses"].items() if "$ref" in r}
+        refused = {
+            int(status) for status, r in operation["responses"].items() if "$ref" in r
+        }
         assert refused <= set(REFUSALS), name
         assert {403, 421, 422} <= refused, name
         assert (401 in refused) == ("security" in operation or name in SIGNED), name
         if name.startswith("POST "):
-            assert any(p["name"] == "Idempotency-Key" for p in operation["parameters"]), name
+            assert any(
+                p["name"] == "Idempotency-Key" for p in operation["parameters"]
+            ), name
     for response in description["components"]["responses"].values():
         assert list(response["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in description["components"]["schemas"]

@@ -18,7 +18,14 @@ def ask(client: TestClient, host: str, origin: str | None = None) -> int:
 
 
 def test_other_hosts_and_origins_are_refused(client: TestClient) -> None:
-    for host in ("localhost", "localhost:8765", "LOCALHOST.", "127.0.0.1:1", "[::1]", "[::1]:8765"):
+    for host in (
+        "localhost",
+        "localhost:8765",
+        "LOCALHOST.",
+        "127.0.0.1:1",
+        "[::1]",
+        "[::1]:8765",
+    ):
         assert ask(client, host) == 200, host
     for host in (
         "evil.example",
@@ -31,11 +38,18 @@ def test_other_hosts_and_origins_are_refused(client: TestClient) -> None:
     ):
         assert ask(client, host) == 421, host
     assert ask(client, "localhost:8765", "http://localhost:8765") == 200
-    for origin in ("https://evil.example", "http://localhost", "http://localhost:1", "null"):
+    for origin in (
+        "https://evil.example",
+        "http://localhost",
+        "http://localhost:1",
+        "null",
+    ):
         assert ask(client, "localhost:8765", origin) == 403, origin
 
 
-def test_names_that_are_allowed_and_addresses_where_it_listens_everywhere(service: Service) -> None:
+def test_names_that_are_allowed_and_addresses_where_it_listens_everywhere(
+    service: Service,
+) -> None:
     with TestClient(create_app(Context(service), ["govd.example"])) as client:
         assert ask(client, "govd.example") == 200
         assert ask(client, "govd.example", "https://govd.example") == 200
@@ -62,7 +76,9 @@ def test_names_of_hosts() -> None:
     assert {name: guards.check_name(name) for name in names} == names
 
 
-@pytest.mark.parametrize("path", ["/v1/audit/verify", "/v1/requests", "/v1/models/m/embeddings"])
+@pytest.mark.parametrize(
+    "path", ["/v1/audit/verify", "/v1/requests", "/v1/models/m/embeddings"]
+)
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}], ids=["plain", "keyed"])
 def test_a_body_without_end_is_cut_off_however_it_is_sent(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, key: dict[str, str]
@@ -84,4 +100,7 @@ def test_a_body_without_end_is_cut_off_however_it_is_sent(
             413,
             "application/problem+json",
         ), answer.text
-    assert client.post(path, content=b"{}", headers={"Content-Length": "two"}).status_code == 400
+    assert (
+        client.post(path, content=b"{}", headers={"Content-Length": "two"}).status_code
+        == 400
+    )

@@ -30,18 +30,28 @@ KEY = {"Idempotency-Key": "once"}
 
 def test_every_post_takes_a_key(served: FastAPI, client: TestClient) -> None:
     """Whatever a route does with its body, the key is heeded before it."""
-    posts = [path for path, methods in served.openapi()["paths"].items() if "post" in methods]
+    posts = [
+        path for path, methods in served.openapi()["paths"].items() if "post" in methods
+    ]
     assert len(posts) > 15
     for path in posts:
         parts = {"request_id": "none", "event": "approve", "run": "1"}
         url = path.format_map(defaultdict(lambda: "m", parts))
         own = bool(idempotency.OWN.fullmatch(url))
         unkept = bool(idempotency.UNKEPT.fullmatch(url))
-        first = client.post(url, headers={"Idempotency-Key": path}, json={"nonsense": 1})
-        again = client.post(url, headers={"Idempotency-Key": path}, json={"nonsense": 1})
-        other = client.post(url, headers={"Idempotency-Key": path}, json={"nonsense": 2})
+        first = client.post(
+            url, headers={"Idempotency-Key": path}, json={"nonsense": 1}
+        )
+        again = client.post(
+            url, headers={"Idempotency-Key": path}, json={"nonsense": 1}
+        )
+        other = client.post(
+            url, headers={"Idempotency-Key": path}, json={"nonsense": 2}
+        )
         assert first.status_code < 500, path
-        assert (again.status_code, again.json()) == (first.status_code, first.json()), path
+        assert (again.status_code, again.json()) == (first.status_code, first.json()), (
+            path
+        )
         assert ("idempotent-replay" in again.headers) is not (own or unkept), path
         assert (other.json()["type"] == "urn:govd:key-reused") is not own, path
 
@@ -58,9 +68,8 @@ def test_the_first_answer_comes_again(client: TestClient, service: Service) -> N
     assert again.headers["idempotent-replay"] == "true"
     assert again.headers["content-type"] == first.headers["content-type"]
     assert service.core.desk.ledger.size() == size
-    assert (
-        client.post(url, json={"reason": "fine"}).status_code == 409
-    )  # without the key it is another decision
+    # without the key it is another decision
+    assert client.post(url, json={"reason": "fine"}).status_code == 409
 
 
 def test_an_answer_names_its_revision_again(client: TestClient) -> None:
@@ -85,14 +94,20 @@ def test_a_new_token_is_made_once_and_shown_once(
     assert first.json()["id"].encode() in kept
 
 
-def test_names_that_were_only_previewed_are_not_kept(client: TestClient, tmp_path: Path) -> None:
+def test_names_that_were_only_previewed_are_not_kept(
+    client: TestClient, tmp_path: Path
+) -> None:
     body = {"model": "m", "concepts": ["Ann Example"]}
-    assert [client.post("/v1/preview", headers=KEY, json=body).status_code for _ in "12"] == [
+    assert [
+        client.post("/v1/preview", headers=KEY, json=body).status_code for _ in "12"
+    ] == [
         200,
         200,
     ]
     assert (
-        client.post("/v1/preview", headers=KEY, json={**body, "concepts": ["red"]}).status_code
+        client.post(
+            "/v1/preview", headers=KEY, json={**body, "concepts": ["red"]}
+        ).status_code
         == 422
     )
     assert b"Ann Example" not in b"".join(
@@ -135,14 +150,20 @@ def test_a_guess_of_a_body_cannot_be_confirmed_from_the_file(
 ) -> None:
     """Neither of a body nor of a key: both may say who asked."""
     made = client.post("/v1/tokens", json={"role": "operator", "name": "ann"}).json()
-    url, body, key = "/v1/requests/none/hold", b'{"reason":"Ann Example sues"}', "ann-example-sues"
+    url, body, key = (
+        "/v1/requests/none/hold",
+        b'{"reason":"Ann Example sues"}',
+        "ann-example-sues",
+    )
     headers = {
         "Authorization": f"Bearer {made['token']}",
         "Content-Type": "application/json",
         "Idempotency-Key": key,
     }
     assert client.post(url, headers=headers, content=body).status_code == 404
-    assert "idempotent-replay" in client.post(url, headers=headers, content=body).headers
+    assert (
+        "idempotent-replay" in client.post(url, headers=headers, content=body).headers
+    )
     found = kept(tmp_path / "home")
     for guess in (f"{url}?\n".encode() + body, body, key.encode()):
         assert hashlib.sha256(guess).hexdigest().encode() not in found
@@ -155,7 +176,10 @@ def test_a_guess_of_a_body_cannot_be_confirmed_from_the_file(
     token = made["token"].encode()
     assert principal == hashlib.sha256(token).hexdigest()
     assert kept_key == hmac.new(token, key.encode(), "sha256").hexdigest()
-    assert fingerprint == hmac.new(token, f"{url}?\n".encode() + body, "sha256").hexdigest()
+    assert (
+        fingerprint
+        == hmac.new(token, f"{url}?\n".encode() + body, "sha256").hexdigest()
+    )
 
 
 def test_what_is_too_old_is_overwritten_at_the_start_and_from_time_to_time(
@@ -189,7 +213,10 @@ def test_what_is_too_old_is_overwritten_at_the_start_and_from_time_to_time(
 
 
 def test_a_damaged_file_is_begun_anew_and_told_once(
-    client: TestClient, service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    client: TestClient,
+    service: Service,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "home" / "idempotency.db"
     path.write_bytes(b"no database" * 1000)
@@ -198,7 +225,9 @@ def test_a_damaged_file_is_begun_anew_and_told_once(
         found = [client.post("/v1/audit/sql", headers=KEY, json=body) for _ in "12"]
     assert [a.status_code for a in found] == [200, 200]
     assert "idempotent-replay" in found[1].headers
-    assert [r.getMessage() for r in caplog.records if "another is begun" in r.getMessage()] == [
+    assert [
+        r.getMessage() for r in caplog.records if "another is begun" in r.getMessage()
+    ] == [
         "the file of first answers is damaged (file is not a database); another is begun, and calls"
         " that were answered before are not known again"
     ]
@@ -238,7 +267,9 @@ def test_an_answer_that_somebody_changed_is_not_given(
 
 def test_a_file_of_an_older_version_is_begun_anew(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "answers.db") as raw:
-        raw.execute("CREATE TABLE answers (principal TEXT, key TEXT, time REAL, fingerprint TEXT)")
+        raw.execute(
+            "CREATE TABLE answers (principal TEXT, key TEXT, time REAL, fingerprint TEXT)"
+        )
     raw.close()
     store = Store(tmp_path / "answers.db")
     assert store.get("p", "k") is None
@@ -248,7 +279,9 @@ def test_a_file_of_an_older_version_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_holds_no_call_up(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -267,14 +300,18 @@ def test_a_file_that_cannot_be_opened_holds_no_call_up(
     (tmp_path / "home" / "idempotency.db").mkdir()
     with caplog.at_level(logging.WARNING, "govd.web"):
         assert (
-            client.post("/v1/audit/sql", headers=KEY, json={"query": "SELECT 1 AS one"}).status_code
+            client.post(
+                "/v1/audit/sql", headers=KEY, json={"query": "SELECT 1 AS one"}
+            ).status_code
             == 200
         )
     assert "whether a call was answered before is not known" in caplog.text
     assert "an answer was not kept" in caplog.text
 
 
-def test_the_answer_to_somebody_who_has_gone_is_kept(service: Service, tmp_path: Path) -> None:
+def test_the_answer_to_somebody_who_has_gone_is_kept(
+    service: Service, tmp_path: Path
+) -> None:
     """A connection that breaks while the answer is written."""
     store, tokens = Store(tmp_path / "answers.db"), service.tokens
     made: list[int] = []
@@ -319,7 +356,13 @@ def test_the_same_filing_at_once_is_one(client: TestClient, service: Service) ->
     body = {"model": "m", "concepts": ["navy"], "reason": "because"}
     with ThreadPoolExecutor() as pool:
         calls = [
-            pool.submit(client.post, "/v1/requests", headers=KEY, json=body, params={"wait": True})
+            pool.submit(
+                client.post,
+                "/v1/requests",
+                headers=KEY,
+                json=body,
+                params={"wait": True},
+            )
             for _ in range(4)
         ]
         answers = [call.result(60) for call in calls]
@@ -358,7 +401,9 @@ def test_the_same_filing_between_two_looks_is_one(
     assert len(service.requests.all()) == 1
 
 
-def test_a_key_is_of_its_token_and_of_a_token_that_is_in_use(client: TestClient) -> None:
+def test_a_key_is_of_its_token_and_of_a_token_that_is_in_use(
+    client: TestClient,
+) -> None:
     made = [
         client.post("/v1/tokens", json={"role": "reader", "name": name}).json()
         for name in ("ann", "bob")
@@ -366,16 +411,26 @@ def test_a_key_is_of_its_token_and_of_a_token_that_is_in_use(client: TestClient)
     ann, bob = ({"Authorization": f"Bearer {m['token']}", **KEY} for m in made)
     body = {"query": "SELECT 1 AS one"}
     assert client.post("/v1/audit/sql", headers=ann, json=body).status_code == 200
-    assert "idempotent-replay" in client.post("/v1/audit/sql", headers=ann, json=body).headers
-    assert "idempotent-replay" not in client.post("/v1/audit/sql", headers=bob, json=body).headers
     assert (
-        client.post("/v1/audit/sql", headers=bob, json={"query": "SELECT 2 AS two"}).status_code
+        "idempotent-replay"
+        in client.post("/v1/audit/sql", headers=ann, json=body).headers
+    )
+    assert (
+        "idempotent-replay"
+        not in client.post("/v1/audit/sql", headers=bob, json=body).headers
+    )
+    assert (
+        client.post(
+            "/v1/audit/sql", headers=bob, json={"query": "SELECT 2 AS two"}
+        ).status_code
         == 422
     )
     client.delete(f"/v1/tokens/{made[0]['id']}")
     assert client.post("/v1/audit/sql", headers=ann, json=body).status_code == 401
     assert (
-        client.post("/v1/audit/sql", headers={**KEY, "Authorization": ""}, json=body).status_code
+        client.post(
+            "/v1/audit/sql", headers={**KEY, "Authorization": ""}, json=body
+        ).status_code
         == 401
     )
 
@@ -397,7 +452,9 @@ def test_what_failed_may_be_tried_again(
             == 507
         )
     assert (
-        client.post("/v1/tokens", headers=KEY, json={"role": "reader", "name": "ann"}).status_code
+        client.post(
+            "/v1/tokens", headers=KEY, json={"role": "reader", "name": "ann"}
+        ).status_code
         == 201
     )
 
@@ -415,7 +472,8 @@ def test_two_at_once_are_done_once(
     monkeypatch.setattr(service.verification, "verify", slow)
     with ThreadPoolExecutor() as pool:
         calls = [
-            pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={}) for _ in range(3)
+            pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={})
+            for _ in range(3)
         ]
         time.sleep(0.5)
         release.set()
@@ -430,7 +488,9 @@ def test_who_waits_too_long_is_told(
 ) -> None:
     release = threading.Event()
     monkeypatch.setattr(idempotency, "PATIENCE", 0.2)
-    monkeypatch.setattr(service.verification, "verify", lambda *_: {"holds": release.wait(20)})
+    monkeypatch.setattr(
+        service.verification, "verify", lambda *_: {"holds": release.wait(20)}
+    )
     with ThreadPoolExecutor() as pool:
         first = pool.submit(client.post, "/v1/audit/verify", headers=KEY, json={})
         time.sleep(0.5)
@@ -447,13 +507,23 @@ def test_answers_outlive_a_restart_but_not_two_days(
     body = {"query": "SELECT 1 AS one"}
     replayed = []
     for _ in range(2):
-        with TestClient(create_app(Context(service)), "http://localhost", headers=token) as client:
-            replayed.append("idempotent-replay" in client.post("/v1/audit/sql", json=body).headers)
+        with TestClient(
+            create_app(Context(service)), "http://localhost", headers=token
+        ) as client:
+            replayed.append(
+                "idempotent-replay" in client.post("/v1/audit/sql", json=body).headers
+            )
     assert replayed == [False, True]
     now = time.time()
-    monkeypatch.setattr(kept_answers.time, "time", lambda: now + 3600 * kept_answers.HOURS + 1)
-    with TestClient(create_app(Context(service)), "http://localhost", headers=token) as client:
-        assert "idempotent-replay" not in client.post("/v1/audit/sql", json=body).headers
+    monkeypatch.setattr(
+        kept_answers.time, "time", lambda: now + 3600 * kept_answers.HOURS + 1
+    )
+    with TestClient(
+        create_app(Context(service)), "http://localhost", headers=token
+    ) as client:
+        assert (
+            "idempotent-replay" not in client.post("/v1/audit/sql", json=body).headers
+        )
     path = tmp_path / "home" / "idempotency.db"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -462,7 +532,9 @@ def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     store = Store(tmp_path / "answers.db")
     store.put("p", "k", Answer("f", 200, {}, b"secret words"))
     now = time.time()
-    monkeypatch.setattr(kept_answers.time, "time", lambda: now + 3600 * kept_answers.HOURS + 1)
+    monkeypatch.setattr(
+        kept_answers.time, "time", lambda: now + 3600 * kept_answers.HOURS + 1
+    )
     assert store.get("p", "k") is None
     store.put("p", "other", Answer("f", 200, {}, b"x"))
     store.close()
@@ -474,6 +546,8 @@ def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("key", ["", "k" * 256])
 def test_a_key_that_is_none(client: TestClient, key: str) -> None:
     assert (
-        client.post("/v1/audit/verify", headers={"Idempotency-Key": key}, json={}).status_code
+        client.post(
+            "/v1/audit/verify", headers={"Idempotency-Key": key}, json={}
+        ).status_code
         == 422
     )

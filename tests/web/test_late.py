@@ -17,14 +17,17 @@ def test_ages_and_late_ones_against_the_plain_definition(service: Service) -> No
     service.reconcile()
     service.forget("m", ForgetOptions(concepts=["red"], expires=far), "ann")
     service.reconcile()
-    service.forget("m", ForgetOptions(concepts=["pink"]), "ann")  # nobody reconciles this one
+    # nobody reconciles this one
+    service.forget("m", ForgetOptions(concepts=["pink"]), "ann")
     filed = datetime.fromisoformat(service.requests.show(waits["id"])["filed_at"])
     at_once = lateness(service.core, now + timedelta(hours=1))
     assert at_once["oldest_waiting_seconds"] == pytest.approx(
         (now + timedelta(hours=1) - filed).total_seconds()
     )
     assert (at_once["late"], at_once["expired"]) == (0, 0)
-    counts = {days: lateness(service.core, now + timedelta(days=days)) for days in (4, 25, 31)}
+    counts = {
+        days: lateness(service.core, now + timedelta(days=days)) for days in (4, 25, 31)
+    }
     assert [(found["late"], found["expired"]) for found in counts.values()] == [
         (1, 0),
         (1, 1),
@@ -35,7 +38,10 @@ def test_ages_and_late_ones_against_the_plain_definition(service: Service) -> No
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
-    assert age_seconds("2030-01-01T00:00:00.000000Z", datetime(2029, 1, 1, tzinfo=UTC)) == 0
+    assert (
+        age_seconds("2030-01-01T00:00:00.000000Z", datetime(2029, 1, 1, tzinfo=UTC))
+        == 0
+    )
 
 
 def test_sizes_of_a_home(tmp_path: Path) -> None:
@@ -50,5 +56,10 @@ def test_sizes_of_a_home(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * size)
     (tmp_path / "elsewhere").symlink_to("/")
     found = Sizes(tmp_path).of_parts()
-    assert [found[name] for name in ("ledger", "views", "artifacts", "private")] == [15, 0, 7, 3]
+    assert [found[name] for name in ("ledger", "views", "artifacts", "private")] == [
+        15,
+        0,
+        7,
+        3,
+    ]
     assert found["other"] < 100  # the link itself, not what it leads to

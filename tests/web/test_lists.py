@@ -9,20 +9,32 @@ from fastapi.testclient import TestClient
 
 from govd.service.service import Service
 
-LISTS = ("/v1/requests", "/v1/models/m/revisions", "/v1/models", "/v1/tokens", "/v1/audit/log")
+LISTS = (
+    "/v1/requests",
+    "/v1/models/m/revisions",
+    "/v1/models",
+    "/v1/tokens",
+    "/v1/audit/log",
+)
 
 
 @pytest.fixture
 def filled(client: TestClient) -> TestClient:
     """A home with five of everything but models."""
     for name in ("red", "blue", "pink", "green", "navy"):
-        client.post("/v1/requests", params={"wait": True}, json={"model": "m", "concepts": [name]})
+        client.post(
+            "/v1/requests",
+            params={"wait": True},
+            json={"model": "m", "concepts": [name]},
+        )
         client.post("/v1/tokens", json={"role": "reader", "name": name})
     return client
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_list_is_read_page_by_page_without_loss(filled: TestClient, path: str) -> None:
+def test_a_list_is_read_page_by_page_without_loss(
+    filled: TestClient, path: str
+) -> None:
     whole = filled.get(path, params={"limit": 5000}).json()
     assert set(whole) == {"items", "next"}
     assert whole["next"] is None
@@ -30,7 +42,8 @@ def test_a_list_is_read_page_by_page_without_loss(filled: TestClient, path: str)
         found, after = [], None
         while True:
             answer = filled.get(
-                path, params={"limit": limit} | ({} if after is None else {"after": after})
+                path,
+                params={"limit": limit} | ({} if after is None else {"after": after}),
             )
             page = answer.json()
             assert len(page["items"]) <= limit
@@ -66,12 +79,17 @@ def test_rows_by_option_and_by_accept(filled: TestClient, path: str) -> None:
 
     def rows(form: str | None, accept: str, kind: str) -> str:
         answer = filled.get(
-            path, params=asked | ({"format": form} if form else {}), headers={"Accept": accept}
+            path,
+            params=asked | ({"format": form} if form else {}),
+            headers={"Accept": accept},
         )
         assert answer.headers["content-type"].partition(";")[0] == kind
         return answer.text
 
-    for text in (rows("csv", "*/*", "text/csv"), rows(None, "text/csv; q=0.9", "text/csv")):
+    for text in (
+        rows("csv", "*/*", "text/csv"),
+        rows(None, "text/csv; q=0.9", "text/csv"),
+    ):
         assert len(list(csv.DictReader(io.StringIO(text)))) == len(listed)
     for text in (
         rows("ndjson", "*/*", "application/x-ndjson"),
@@ -82,12 +100,19 @@ def test_rows_by_option_and_by_accept(filled: TestClient, path: str) -> None:
 
 
 def test_sql_as_rows(client: TestClient) -> None:
-    answer = client.post("/v1/audit/sql?format=csv", json={"query": "SELECT name FROM models"})
+    answer = client.post(
+        "/v1/audit/sql?format=csv", json={"query": "SELECT name FROM models"}
+    )
     assert answer.text == "name\nm\n"
 
 
-def test_a_spreadsheet_runs_nothing_that_was_filed(client: TestClient, service: Service) -> None:
-    client.post("/v1/requests", json={"model": "m", "concepts": ["red"], "reason": "=HYPERLINK(1)"})
+def test_a_spreadsheet_runs_nothing_that_was_filed(
+    client: TestClient, service: Service
+) -> None:
+    client.post(
+        "/v1/requests",
+        json={"model": "m", "concepts": ["red"], "reason": "=HYPERLINK(1)"},
+    )
     (row,) = csv.DictReader(io.StringIO(client.get("/v1/requests?format=csv").text))
     assert row["reason"] == "'=HYPERLINK(1)"
 

@@ -24,15 +24,30 @@ def caller(client: TestClient) -> Any:
 
 
 def test_people_are_added_changed_delegated_and_removed(client: TestClient) -> None:
-    added = client.post("/v1/principals", json={"name": "ann", "roles": ["legal", "operator"]})
+    added = client.post(
+        "/v1/principals", json={"name": "ann", "roles": ["legal", "operator"]}
+    )
     assert (added.status_code, added.headers["Location"]) == (201, "/v1/principals/ann")
     assert added.json()["roles"] == ["legal", "operator"]
-    assert client.post("/v1/principals", json={"name": "ann", "roles": ["x"]}).status_code == 409
-    assert client.post("/v1/principals", json={"name": "bob", "roles": ["No!"]}).status_code == 422
     assert (
-        client.post("/v1/principals", json={"name": "bob", "roles": ["legal"]}).status_code == 201
+        client.post("/v1/principals", json={"name": "ann", "roles": ["x"]}).status_code
+        == 409
     )
-    changed = client.patch("/v1/principals/ann", json={"roles": ["brand"], "reason": "moved"})
+    assert (
+        client.post(
+            "/v1/principals", json={"name": "bob", "roles": ["No!"]}
+        ).status_code
+        == 422
+    )
+    assert (
+        client.post(
+            "/v1/principals", json={"name": "bob", "roles": ["legal"]}
+        ).status_code
+        == 201
+    )
+    changed = client.patch(
+        "/v1/principals/ann", json={"roles": ["brand"], "reason": "moved"}
+    )
     assert changed.json()["roles"] == ["brand"]
     acting = {"to": "bob", "until": "2999-01-01", "reason": "holidays"}
     delegated = client.post("/v1/principals/ann/delegate", json=acting).json()
@@ -45,13 +60,17 @@ def test_people_are_added_changed_delegated_and_removed(client: TestClient) -> N
     assert client.get("/v1/principals/ann").json()["tokens"] == [made["id"]]
     gone = client.delete("/v1/principals/ann", params={"reason": "left"}).json()
     assert (gone["tokens"], bool(gone["removed_at"])) == ([], True)
-    refused = client.get("/v1/status", headers={"Authorization": f"Bearer {made['token']}"})
+    refused = client.get(
+        "/v1/status", headers={"Authorization": f"Bearer {made['token']}"}
+    )
     assert refused.status_code == 401
     names = [p["name"] for p in client.get("/v1/principals").json()["items"]]
     assert names == ["bob", "ann"], "who was removed comes last"
 
 
-def test_only_an_owner_changes_people(client: TestClient, service: Service, caller: Any) -> None:
+def test_only_an_owner_changes_people(
+    client: TestClient, service: Service, caller: Any
+) -> None:
     token = service.tokens.create("operator", "ann", "owner")["token"]
     body = {"name": "bob", "roles": ["legal"]}
     assert caller(token, "POST", "principals", body)[0] == 403
@@ -79,7 +98,9 @@ def test_who_calls(service: Service, caller: Any) -> None:
 def test_an_expired_token_lets_nobody_in(
     service: Service, caller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = service.tokens.create("reader", "ann", "owner", expires="2999-01-01")["token"]
+    token = service.tokens.create("reader", "ann", "owner", expires="2999-01-01")[
+        "token"
+    ]
     assert caller(token, "GET", "status")[0] == 200
     monkeypatch.setattr(tokens, "now", lambda: "2999-01-01T23:59:59.999998Z")
     assert caller(token, "GET", "status")[0] == 200, "to the end of the day"
@@ -116,7 +137,9 @@ WIDE = [
 ]
 
 
-def test_a_token_for_a_model_is_for_no_other(service: Service, caller: Any, given: Given) -> None:
+def test_a_token_for_a_model_is_for_no_other(
+    service: Service, caller: Any, given: Given
+) -> None:
     """Every call that is about one model, and those that are about more."""
     service.add_model("other", "colours", given, "ann")
     token = service.tokens.create("operator", "ann", "owner", models=["m"])["token"]
@@ -126,7 +149,8 @@ def test_a_token_for_a_model_is_for_no_other(service: Service, caller: Any, give
         for verb, path, body in SCOPED:
             where = path.format(model=model, request=request)
             filled = body and {
-                k: v.format(model=model) if isinstance(v, str) else v for k, v in body.items()
+                k: v.format(model=model) if isinstance(v, str) else v
+                for k, v in body.items()
             }
             status, answer = caller(token, verb, where, filled)
             assert (status < 300) is expected, (where, answer)
@@ -137,11 +161,15 @@ def test_a_token_for_a_model_is_for_no_other(service: Service, caller: Any, give
     assert caller(token, "GET", "requests/000000000000")[0] == 404
 
 
-def test_a_token_for_a_model_makes_no_other_token(service: Service, caller: Any) -> None:
+def test_a_token_for_a_model_makes_no_other_token(
+    service: Service, caller: Any
+) -> None:
     token = service.tokens.create("owner", "ann", "owner", models=["m"])["token"]
     body = {"role": "owner", "name": "ann"}
     assert caller(token, "POST", "tokens", body)[0] == 403
-    assert caller(token, "POST", "principals", {"name": "x", "roles": ["owner"]})[0] == 403
+    assert (
+        caller(token, "POST", "principals", {"name": "x", "roles": ["owner"]})[0] == 403
+    )
 
 
 def _red() -> Any:

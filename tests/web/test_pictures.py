@@ -17,7 +17,9 @@ def sent(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def test_one_bad_picture_does_not_spoil_the_others(client: TestClient, pictures: Path) -> None:
+def test_one_bad_picture_does_not_spoil_the_others(
+    client: TestClient, pictures: Path
+) -> None:
     good = sent(pictures / "dark" / "red" / "0.png")
     bad = base64.b64encode(b"no picture").decode()
     body = {
@@ -30,7 +32,8 @@ def test_one_bad_picture_does_not_spoil_the_others(client: TestClient, pictures:
     assert "a.png" in answers[0]["error"]
     assert {a["revision"] for a in answers} == {0}
     refused = client.post(
-        "/v1/models/m/classify", json={**body, "images": [bad, bad], "names": ["a.png", "b.png"]}
+        "/v1/models/m/classify",
+        json={**body, "images": [bad, bad], "names": ["a.png", "b.png"]},
     )
     assert refused.status_code == 422
     assert "a.png" in refused.json()["detail"]
@@ -52,7 +55,10 @@ def test_embeddings_are_refused_by_name(client: TestClient, pictures: Path) -> N
     refused = client.post("/v1/models/m/embeddings", json=body)
     assert refused.status_code == 422
     assert "a.png" in refused.json()["detail"]
-    assert "nothing to encode" in client.post("/v1/models/m/embeddings", json={}).json()["detail"]
+    assert (
+        "nothing to encode"
+        in client.post("/v1/models/m/embeddings", json={}).json()["detail"]
+    )
 
 
 def test_pictures_are_counted_before_they_are_decoded(
@@ -84,8 +90,12 @@ def test_a_photograph_is_the_same_from_a_file_and_over_http(
     path = tmp_path / "photograph.png"
     Image.fromarray(rows).save(path, exif=exif)
     (local,) = service.classify("m", [("photograph", path)])
-    (served,) = client.post("/v1/models/m/classify", json={"images": [sent(path)]}).json()
-    (turned,) = service.classify("m", [("turned", np.ascontiguousarray(rows[::-1, ::-1]))])
+    (served,) = client.post(
+        "/v1/models/m/classify", json={"images": [sent(path)]}
+    ).json()
+    (turned,) = service.classify(
+        "m", [("turned", np.ascontiguousarray(rows[::-1, ::-1]))]
+    )
     assert local["scores"] == served["scores"] == turned["scores"]
 
 
@@ -108,7 +118,9 @@ def test_a_body_that_is_none_is_told_in_words(
     assert text in answer.json()["detail"]
 
 
-def test_pictures_synthesised_for_a_request(client: TestClient, service: Service) -> None:
+def test_pictures_synthesised_for_a_request(
+    client: TestClient, service: Service
+) -> None:
     png = b"\x89PNG drawn"
     request = client.post(
         "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["red"]}

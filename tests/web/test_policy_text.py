@@ -12,14 +12,18 @@ effect: deny
 """
 
 
-def test_a_reader_tries_a_text_and_it_is_not_kept(client: TestClient, service: Service) -> None:
+def test_a_reader_tries_a_text_and_it_is_not_kept(
+    client: TestClient, service: Service
+) -> None:
     service.forget("m", ForgetOptions(concepts=("red",)), "principal:ann")
     service.reconcile()
     token = service.tokens.create("reader", "ann", "owner")["token"]
     reading = {"Authorization": f"Bearer {token}"}
     answer = client.post("/v1/policy/test", json={"text": TEXT}, headers=reading)
     assert answer.status_code == 200
-    assert [(row["was"], row["would"]) for row in answer.json()["rows"]] == [("allow", "deny")]
+    assert [(row["was"], row["would"]) for row in answer.json()["rows"]] == [
+        ("allow", "deny")
+    ]
     later = {"text": TEXT, "since": "2999-01-01"}
     assert client.post("/v1/policy/test", json=later).json()["requests"] == 0
     rows = client.post("/v1/policy/test?format=csv", json={"text": TEXT}).text

@@ -19,16 +19,32 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "no utf-8": (b'{"model": "\xff\xfe"}', 422, "UTF-8"),
     "utf-16": ('{"model": "m"}'.encode("utf-16"), 422, "UTF-8"),
     "nan": (b'{"model": "m", "concepts": ["red"], "strength": NaN}', 422, "NaN"),
-    "infinity": (b'{"model": "m", "concepts": ["red"], "strength": -Infinity}', 422, "Infinity"),
-    "overflow": (b'{"model": "m", "concepts": ["red"], "strength": 1e999}', 422, "not a number"),
+    "infinity": (
+        b'{"model": "m", "concepts": ["red"], "strength": -Infinity}',
+        422,
+        "Infinity",
+    ),
+    "overflow": (
+        b'{"model": "m", "concepts": ["red"], "strength": 1e999}',
+        422,
+        "not a number",
+    ),
     "huge number": (
         b'{"model": "m", "concepts": ["red"], "prototypes": 9223372036854775808}',
         422,
         "out of range",
     ),
-    "endless number": (b'{"model": "m", "prototypes": ' + b"9" * 5000 + b"}", 422, "too long"),
+    "endless number": (
+        b'{"model": "m", "prototypes": ' + b"9" * 5000 + b"}",
+        422,
+        "too long",
+    ),
     "deep": (b'{"model": "m", "concepts": ' + DEEP + b"}", 422, "deep"),
-    "levels": (b'{"model": "m", "concepts": ' + b"[" * 80 + b"]" * 80 + b"}", 422, "levels"),
+    "levels": (
+        b'{"model": "m", "concepts": ' + b"[" * 80 + b"]" * 80 + b"}",
+        422,
+        "levels",
+    ),
     "twice": (b'{"model": "m", "model": "n", "concepts": ["red"]}', 422, "twice"),
     "broken": (b'{"model": "m"', 422, "not JSON"),
     "list": (b"[]", 422, "JSON object"),
@@ -38,12 +54,18 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
         422,
         "At most 800 bytes",
     ),
-    "long name": (json.dumps({**FORGET, "x" * 100_000: 1}).encode(), 422, "unknown field"),
+    "long name": (
+        json.dumps({**FORGET, "x" * 100_000: 1}).encode(),
+        422,
+        "unknown field",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", BODIES)
-def test_bodies_that_cannot_be_meant(client: TestClient, service: Service, case: str) -> None:
+def test_bodies_that_cannot_be_meant(
+    client: TestClient, service: Service, case: str
+) -> None:
     body, status, text = BODIES[case]
     size = service.core.desk.ledger.size()
     for key in ({}, {"Idempotency-Key": case}):
@@ -70,9 +92,14 @@ def test_bodies_that_cannot_be_meant(client: TestClient, service: Service, case:
 )
 def test_bodies_of_other_types(client: TestClient, kind: str) -> None:
     answer = client.post(
-        "/v1/requests", content=json.dumps(FORGET).encode(), headers={"Content-Type": kind}
+        "/v1/requests",
+        content=json.dumps(FORGET).encode(),
+        headers={"Content-Type": kind},
     )
-    assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        415,
+        "application/problem+json",
+    )
     latin = {"Content-Type": "application/json; charset=latin-1"}
     assert client.post("/v1/requests", content=b"{}", headers=latin).status_code == 415
 
@@ -110,7 +137,9 @@ def test_a_byte_order_mark_and_a_charset_are_fine(client: TestClient) -> None:
         ("/v1/tokens?after=%1B", "control character"),
     ],
 )
-def test_paths_and_queries_that_cannot_be_meant(client: TestClient, path: str, text: str) -> None:
+def test_paths_and_queries_that_cannot_be_meant(
+    client: TestClient, path: str, text: str
+) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (
         422,
@@ -120,8 +149,12 @@ def test_paths_and_queries_that_cannot_be_meant(client: TestClient, path: str, t
     assert len(answer.content) < 2000
 
 
-def test_names_outside_latin_1_come_back_as_they_are(client: TestClient, service: Service) -> None:
-    token = client.post("/v1/tokens", json={"role": "operator", "name": "Ольга 忘"}).json()
+def test_names_outside_latin_1_come_back_as_they_are(
+    client: TestClient, service: Service
+) -> None:
+    token = client.post(
+        "/v1/tokens", json={"role": "operator", "name": "Ольга 忘"}
+    ).json()
     headers = {
         "Authorization": f"Bearer {token['token']}",
         "Idempotency-Key": "ключ".encode().decode("latin-1"),
@@ -134,18 +167,28 @@ def test_names_outside_latin_1_come_back_as_they_are(client: TestClient, service
         )
     answer = client.get(
         "/v1/requests",
-        params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"], "state": "in_force"},
+        params={
+            "limit": 1,
+            "filed_by": service.requests.all()[0]["filed_by"],
+            "state": "in_force",
+        },
     )
     assert answer.status_code == 200
     page = client.get(
-        "/v1/requests", params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"]}
+        "/v1/requests",
+        params={"limit": 1, "filed_by": service.requests.all()[0]["filed_by"]},
     )
     assert page.headers["link"].isascii()
     second = client.get(page.headers["link"].partition("<")[2].partition(">")[0])
     assert [r["concepts"][0]["name"] for r in second.json()["items"]] == ["red"]
     for path in ("/v1/models/忘", "/v1/requests/忘", "/v1/audit/trail/忘"):
         assert client.get(path).status_code == 404
-    assert client.post("/v1/models", json={"name": "忘", "reference": "colours"}).status_code == 422
+    assert (
+        client.post(
+            "/v1/models", json={"name": "忘", "reference": "colours"}
+        ).status_code
+        == 422
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +205,10 @@ def test_other_methods_are_told_which_there_are(
     client: TestClient, method: str, path: str, allowed: str
 ) -> None:
     answer = client.request(method, path)
-    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        405,
+        "application/problem+json",
+    )
     assert answer.headers["allow"] == allowed
 
 
@@ -173,6 +219,14 @@ def test_a_path_with_a_slash_too_many_is_not_there(client: TestClient) -> None:
 
 def test_without_a_token_nothing_is_read(client: TestClient) -> None:
     for token in ("", "Bearer wrong", "Bearer \xff", "Basic x"):
-        headers = {"Authorization": token.encode("latin-1"), "Content-Type": "application/json"}
-        assert client.post("/v1/requests?x=1", content=DEEP, headers=headers).status_code == 401
-        assert client.get("/v1/models/m/revisions/x", headers=headers).status_code == 401
+        headers = {
+            "Authorization": token.encode("latin-1"),
+            "Content-Type": "application/json",
+        }
+        assert (
+            client.post("/v1/requests?x=1", content=DEEP, headers=headers).status_code
+            == 401
+        )
+        assert (
+            client.get("/v1/models/m/revisions/x", headers=headers).status_code == 401
+        )

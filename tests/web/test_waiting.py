@@ -31,7 +31,9 @@ from govd.web.worker import Worker
 
 def app_of(service: Service, context: Context | None = None) -> TestClient:
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
-    return TestClient(create_app(context or Context(service)), "http://localhost", headers=headers)
+    return TestClient(
+        create_app(context or Context(service)), "http://localhost", headers=headers
+    )
 
 
 def test_who_waits_takes_no_thread_and_is_answered_in_time(service: Service) -> None:
@@ -41,12 +43,17 @@ def test_who_waits_takes_no_thread_and_is_answered_in_time(service: Service) -> 
     with app_of(service) as client, ThreadPoolExecutor(100) as pool:
         assert client.portal is not None
         client.portal.call(
-            lambda: setattr(anyio.to_thread.current_default_thread_limiter(), "total_tokens", 4)
+            lambda: setattr(
+                anyio.to_thread.current_default_thread_limiter(), "total_tokens", 4
+            )
         )
-        filed = client.post("/v1/requests", json={"model": "m", "concepts": ["red"]}).json()
+        filed = client.post(
+            "/v1/requests", json={"model": "m", "concepts": ["red"]}
+        ).json()
         url = f"/v1/requests/{filed['id']}"
         waiting = [
-            pool.submit(client.get, url, params={"wait": True, "timeout": 300}) for _ in range(100)
+            pool.submit(client.get, url, params={"wait": True, "timeout": 300})
+            for _ in range(100)
         ]
         time.sleep(1)
         began = time.monotonic()
@@ -69,18 +76,27 @@ def test_waiting_ends_with_the_record_as_it_is(service: Service) -> None:
         assert (answer.status_code, answer.json()["state"]) == (202, "filed")
         assert 0.25 < time.monotonic() - began < 10
         service.reconcile()
-        answer = client.get(f"/v1/requests/{answer.json()['id']}", params={"wait": True})
+        answer = client.get(
+            f"/v1/requests/{answer.json()['id']}", params={"wait": True}
+        )
         assert answer.json()["state"] == "in_force"
         assert (
-            client.get(f"/v1/requests/{answer.json()['id']}", params={"timeout": 301}).status_code
+            client.get(
+                f"/v1/requests/{answer.json()['id']}", params={"timeout": 301}
+            ).status_code
             == 422
         )
 
 
 def test_what_was_decided_is_200_and_what_is_to_come_202(client: TestClient) -> None:
     body = {"model": "m", "concepts": ["red"]}
-    assert client.post("/v1/requests", params={"wait": True}, json=body).status_code == 200
-    assert client.post("/v1/requests", json={**body, "concepts": ["blue"]}).status_code == 202
+    assert (
+        client.post("/v1/requests", params={"wait": True}, json=body).status_code == 200
+    )
+    assert (
+        client.post("/v1/requests", json={**body, "concepts": ["blue"]}).status_code
+        == 202
+    )
 
 
 def test_news_wakes_whoever_waits_and_none_is_missed() -> None:
@@ -98,7 +114,9 @@ def test_news_wakes_whoever_waits_and_none_is_missed() -> None:
     assert not news._waiting
 
 
-def read(client: TestClient, count: int, path: str = "/v1/events", **headers: str) -> list[int]:
+def read(
+    client: TestClient, count: int, path: str = "/v1/events", **headers: str
+) -> list[int]:
     """Entries of a stream; the daemon ends it when enough were read."""
     found: list[int] = []
     context = client.app.state.context  # type: ignore[attr-defined]
@@ -129,7 +147,10 @@ def test_a_stream_begins_where_it_is_told(
 @pytest.mark.parametrize("last", ["abc", "²", "-1", "1.5", "9" * 20, " ", "1e3"])
 def test_a_position_that_is_none_is_refused(client: TestClient, last: str) -> None:
     answer = client.get("/v1/events", headers={"Last-Event-ID": last.encode()})
-    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        400,
+        "application/problem+json",
+    )
 
 
 @pytest.mark.parametrize("after", ["-2", "abc", str(10**20), "²"])
@@ -162,7 +183,8 @@ def test_ready_means_that_the_reconciler_works(
     monkeypatch.setattr("govd.web.worker.EVERY", 0.01)
     monkeypatch.setattr("govd.web.worker.SLOWEST", 0.02)
     with app_of(
-        service, Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults))
+        service,
+        Context(service, worker.news.set, worker.trouble, lambda: dict(worker.faults)),
     ) as client:
 
         def ready(wanted: int) -> dict[str, object]:
@@ -178,7 +200,10 @@ def test_ready_means_that_the_reconciler_works(
         worker.start()
         assert "in a row" in str(ready(503)["reason"])
         assert client.get("/healthz").json() == {"ok": True}
-        assert 'govd_reconcile_faults_total{step="reconcile"}' in client.get("/metrics").text
+        assert (
+            'govd_reconcile_faults_total{step="reconcile"}'
+            in client.get("/metrics").text
+        )
         assert "disk" not in str(ready(503))
         broken = False
         ready(200)
@@ -209,7 +234,9 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     service.add_model("n", "colours-2", given, "ann")
     with app_of(service, Context(service, service.reconcile)) as client:
         client.post(
-            "/v1/requests", params={"wait": True}, json={"model": "m", "concepts": ["navy"]}
+            "/v1/requests",
+            params={"wait": True},
+            json={"model": "m", "concepts": ["navy"]},
         )
         client.get("/v1/models/none")
         client.get("/v1/models/m")
@@ -218,7 +245,9 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = {f.name: f for f in text_string_to_metric_families(answer.text)}
     samples = {
-        (s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples
+        (s.name, *sorted(s.labels.items())): s.value
+        for f in families.values()
+        for s in f.samples
     }
     assert samples["govd_ledger_entries_total",] == service.core.desk.ledger.size()
     assert samples["govd_ledger_refuses_entries",] == 0
@@ -226,29 +255,52 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
     assert {s.labels["model"] for s in families["govd_revision"].samples} == {"m", "n"}
     assert samples["govd_requests_open", ("state", "waiting")] == 1
     route = ("route", "/v1/models/{name}")
-    assert samples["govd_http_requests_total", ("method", "GET"), route, ("status", "404")] == 1
-    assert samples["govd_http_requests_total", ("method", "GET"), route, ("status", "200")] == 1
+    assert (
+        samples["govd_http_requests_total", ("method", "GET"), route, ("status", "404")]
+        == 1
+    )
+    assert (
+        samples["govd_http_requests_total", ("method", "GET"), route, ("status", "200")]
+        == 1
+    )
     assert (
         samples[
-            "govd_http_requests_total", ("method", "GET"), ("route", "other"), ("status", "404")
+            "govd_http_requests_total",
+            ("method", "GET"),
+            ("route", "other"),
+            ("status", "404"),
         ]
         == 1
     )
     assert (
         samples[
-            "govd_http_request_duration_seconds_bucket", ("le", "+Inf"), ("method", "GET"), route
+            "govd_http_request_duration_seconds_bucket",
+            ("le", "+Inf"),
+            ("method", "GET"),
+            route,
         ]
         == 2
     )
-    assert samples["govd_http_request_duration_seconds_count", ("method", "GET"), route] == 2
+    assert (
+        samples["govd_http_request_duration_seconds_count", ("method", "GET"), route]
+        == 2
+    )
     assert families["govd_http_request_duration_seconds"].type == "histogram"
     assert len(families) == len(
-        {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+        {
+            line.split()[2]
+            for line in answer.text.splitlines()
+            if line.startswith("# TYPE")
+        }
     )
     assert samples["govd_oldest_waiting_seconds",] > 0
-    assert samples["govd_oldest_request_seconds",] >= samples["govd_oldest_waiting_seconds",]
     assert (
-        samples["govd_entries_unsigned",] + (service.core.desk.ledger.last_checkpoint() or (0,))[0]
+        samples["govd_oldest_request_seconds",]
+        >= samples["govd_oldest_waiting_seconds",]
+    )
+    assert (
+        samples["govd_entries_unsigned",]
+        + (service.core.desk.ledger.last_checkpoint() or (0,))[0]
         == service.core.desk.ledger.size()
     )
     assert (
@@ -257,14 +309,20 @@ def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> No
         > 0
     )
     assert samples["govd_disk_free_bytes",] > 0
-    assert samples["govd_memory_peak_bytes",] >= 0.9 * samples["process_resident_memory_bytes",] > 0
+    assert (
+        samples["govd_memory_peak_bytes",]
+        >= 0.9 * samples["process_resident_memory_bytes",]
+        > 0
+    )
     lines = [
         line.partition("{")[0].partition(" ")[0]
         for line in answer.text.splitlines()
         if not line.startswith("#")
     ]
     order = [name for i, name in enumerate(lines) if not i or lines[i - 1] != name]
-    plain = [name for name in order if not name.startswith("govd_http_request_duration")]
+    plain = [
+        name for name in order if not name.startswith("govd_http_request_duration")
+    ]
     assert len(plain) == len(set(plain))  # the samples of a metric stand together
 
 
@@ -297,7 +355,9 @@ def test_the_log_tells_filing_deciding_and_publishing_by_ids(
     with caplog.at_level(logging.INFO, "govd.ledger"):
         request = service.requests.show(service.forget("m", _red(), "ann")["id"])
         service.reconcile()
-        service.core.desk.append([Draft("note", "x", "ann", "", {"text": "never shown"})])
+        service.core.desk.append(
+            [Draft("note", "x", "ann", "", {"text": "never shown"})]
+        )
         service.core.plugins.notices.close()  # notices come without waiting: all of them, now
     lines = [
         json.loads(JsonLines().format(record))
@@ -305,11 +365,18 @@ def test_the_log_tells_filing_deciding_and_publishing_by_ids(
         if record.name == "govd.ledger"
     ]
     kinds = {line["kind"]: line for line in lines}
-    assert {"request.file", "request.approve", "revision.publish", "request.publish"} <= set(kinds)
+    assert {
+        "request.file",
+        "request.approve",
+        "revision.publish",
+        "request.publish",
+    } <= set(kinds)
     assert kinds["request.file"]["subject"] == request["id"]
     assert kinds["request.file"]["actor"] == "ann"
     assert kinds["revision.publish"]["subject"] == "m/1"
-    assert all({"time", "level", "logger", "message", "seq"} <= set(line) for line in lines)
+    assert all(
+        {"time", "level", "logger", "message", "seq"} <= set(line) for line in lines
+    )
     assert "never shown" not in str(lines)
     assert "because" not in str(lines)
 
@@ -339,7 +406,11 @@ def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
         answer = client.get("/v1/status")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:govd:bug")
     assert "secret" not in answer.text
-    (said,) = [JsonLines().format(record) for record in caplog.records if record.name == "govd.web"]
+    (said,) = [
+        JsonLines().format(record)
+        for record in caplog.records
+        if record.name == "govd.web"
+    ]
     assert "ZeroDivisionError" in json.loads(said)["error"]
     assert "in broken" in json.loads(said)["error"]
     assert detail not in said, "an exception may quote what somebody asked to forget"
@@ -350,7 +421,11 @@ def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
 @pytest.mark.parametrize(
     ("error", "said", "hidden"),
     [
-        (MachineFault("the disk is full", where="ledger.db"), "the disk is full", "never"),
+        (
+            MachineFault("the disk is full", where="ledger.db"),
+            "the disk is full",
+            "never",
+        ),
         (OverCapacity("no room for Ann Example"), "Over capacity", "Ann Example"),
         (
             PluginFault("KeyError: Ann Example", where="plugin bounds, govd_vote"),
@@ -361,7 +436,11 @@ def test_a_bug_is_told_to_the_log_and_named_to_the_caller(
     ],
 )
 def test_the_worker_tells_what_failed_without_what_was_asked_for(
-    service: Service, caplog: pytest.LogCaptureFixture, error: Exception, said: str, hidden: str
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    said: str,
+    hidden: str,
 ) -> None:
     name = "Ann Example"
 
@@ -372,6 +451,8 @@ def test_the_worker_tells_what_failed_without_what_was_asked_for(
             raise error  # noqa: B904 - what it came of is told with it
 
     assert not Worker(service)._step("reconcile", fails)
-    (line,) = [JsonLines().format(record) for record in caplog.records if record.name == "govd"]
+    (line,) = [
+        JsonLines().format(record) for record in caplog.records if record.name == "govd"
+    ]
     assert said in line
     assert hidden not in line

@@ -11,7 +11,9 @@ NAMES = ("mini", "weak-64", "wide-256", "mini-without", "mini-256")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m govd_clip.training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m govd_clip.training", description=__doc__
+    )
     parser.add_argument(
         "--cache",
         type=Path,
@@ -27,7 +29,9 @@ def _parser() -> argparse.ArgumentParser:
         default="shipped",
         help="which vendors are held out",
     )
-    _add_train(steps.add_parser("train", help="train within a budget of wall-clock time"))
+    _add_train(
+        steps.add_parser("train", help="train within a budget of wall-clock time")
+    )
     vectors = steps.add_parser(
         "vectors", help="write the embeddings of a model beside mini, as float16"
     )
@@ -36,10 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_parser("evaluate", help="accuracy on the held-out drawings")
     package = steps.add_parser("package", help="write the folder that ships")
     package.add_argument("folder", type=Path)
-    drawn = steps.add_parser("prototypes", help="draw the prototypes of a folder that ships anew")
+    drawn = steps.add_parser(
+        "prototypes", help="draw the prototypes of a folder that ships anew"
+    )
     drawn.add_argument("folder", type=Path)
     measured = steps.add_parser(
-        "measured", help="write pool and calibration drawings of a folder that ships anew"
+        "measured",
+        help="write pool and calibration drawings of a folder that ships anew",
     )
     measured.add_argument("packages", type=Path, help="the folder node_modules")
     measured.add_argument("folder", type=Path)
@@ -115,7 +122,9 @@ def _measured(options: argparse.Namespace) -> None:
     from govd_clip.plugin import open_folder
     from govd_clip.training.measured import seal, write
 
-    write(options.packages, options.folder, open_folder(options.folder, None, "mini", {}))
+    write(
+        options.packages, options.folder, open_folder(options.folder, None, "mini", {})
+    )
     seal(options.packages, options.folder)
 
 

@@ -36,7 +36,8 @@ def restyle(picture: np.ndarray, domain: int, to: int) -> np.ndarray:
 def _edges(picture: np.ndarray) -> np.ndarray:
     smooth = ndimage.gaussian_filter(picture.astype(np.float32), (0.7, 0.7, 0))
     steps = np.max(
-        [ndimage.morphological_gradient(smooth[..., c], size=(3, 3)) for c in range(3)], axis=0
+        [ndimage.morphological_gradient(smooth[..., c], size=(3, 3)) for c in range(3)],
+        axis=0,
     )
     return steps > steps.max() * 0.35
 
@@ -57,7 +58,9 @@ def _paint(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Every enclosed region in a colour of its own, on white."""
     regions, count = ndimage.label(~ink)
     inks = random.integers(40, 250, (count + 1, 3))
-    edge = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
+    edge = np.unique(
+        np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+    )
     inks[edge] = 255
     out = inks[regions]
     out[ink] = random.integers(0, 160, 3)
@@ -107,7 +110,9 @@ def _ink_anew(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return (paper * level + ink * (1 - level)).astype(np.uint8)
 
 
-def augment(picture: np.ndarray, domain: int, random: np.random.Generator) -> np.ndarray:
+def augment(
+    picture: np.ndarray, domain: int, random: np.random.Generator
+) -> np.ndarray:
     """One training view of a drawing that is in `domain` by now. `(64, 64, 3)` uint8 → the same."""
     if DOMAINS[domain] != "colour" and random.random() < 0.4:
         picture = _thicken(picture, darker=bool(random.random() < 0.5))

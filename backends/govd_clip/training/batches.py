@@ -44,7 +44,10 @@ class Drawings:
     """The training part of the cache, and the odds of each drawing."""
 
     def __init__(
-        self, cache: Path, alternatives: dict[str, list[str]], without: Sequence[str] = ()
+        self,
+        cache: Path,
+        alternatives: dict[str, list[str]],
+        without: Sequence[str] = (),
     ) -> None:
         icons = np.load(cache / "icons.npz")
         training = icons["role"] == "train"
@@ -62,7 +65,12 @@ class Drawings:
         # Some vendors draw one icon in eight sizes: together they weigh less than eight icons.
         same = Counter(zip(names, sets, self.domain.tolist(), strict=True))
         weight = (
-            np.array([same[key] for key in zip(names, sets, self.domain.tolist(), strict=True)])
+            np.array(
+                [
+                    same[key]
+                    for key in zip(names, sets, self.domain.tolist(), strict=True)
+                ]
+            )
             ** -0.5
         )
         count = np.bincount(self.name, weights=weight, minlength=len(self.vocabulary))
@@ -72,14 +80,22 @@ class Drawings:
         self.of: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         for name in self.classes:
             for domain in range(-1, len(DOMAINS)):
-                at = np.flatnonzero((self.name == name) & ((self.domain == domain) | (domain < 0)))
+                at = np.flatnonzero(
+                    (self.name == name) & ((self.domain == domain) | (domain < 0))
+                )
                 if len(at):
-                    self.of[int(name), domain] = at, np.cumsum(weight[at]) / weight[at].sum()
+                    self.of[int(name), domain] = (
+                        at,
+                        np.cumsum(weight[at]) / weight[at].sum(),
+                    )
 
     def _choose(self, random: np.random.Generator) -> tuple[int, int]:
         """A drawing and the domain it is shown in."""
         if random.random() < FROM_CLASSES:
-            name, domain = int(random.choice(self.classes)), int(random.integers(len(DOMAINS)))
+            name, domain = (
+                int(random.choice(self.classes)),
+                int(random.integers(len(DOMAINS))),
+            )
             drawn = (name, domain) in self.of and random.random() > REDRAWN
             at, odds = self.of[name, domain if drawn else -1]
             return int(at[np.searchsorted(odds, random.random())]), domain
@@ -116,7 +132,10 @@ class Drawings:
         # are.
         theirs = int(random.integers(-1, len(DOMAINS)))
         said_in = np.concatenate(
-            [np.where(random.random(SIZE) < NO_DOMAIN, -1, domains), np.full(len(others), theirs)]
+            [
+                np.where(random.random(SIZE) < NO_DOMAIN, -1, domains),
+                np.full(len(others), theirs),
+            ]
         )
         captions = [
             caption(self._words(n, random), None if d < 0 else int(d), random)
@@ -125,11 +144,13 @@ class Drawings:
         seen: set[str] = set()
         distinct = np.array([not (text in seen or seen.add(text)) for text in captions])
         true = (
-            (names[:, None] == said_of) & ((said_in < 0) | (domains[:, None] == said_in)) & distinct
+            (names[:, None] == said_of)
+            & ((said_in < 0) | (domains[:, None] == said_in))
+            & distinct
         )
-        keep = np.argsort(random.random((SIZE, PATCHES)) - 0.6 * _drawn_on(pictures), axis=1)[
-            :, :KEPT_PATCHES
-        ].astype(np.int32)
+        keep = np.argsort(
+            random.random((SIZE, PATCHES)) - 0.6 * _drawn_on(pictures), axis=1
+        )[:, :KEPT_PATCHES].astype(np.int32)
         return Batch(pictures, names, captions, true, distinct, keep)
 
 

@@ -11,7 +11,13 @@ from govd_clip.training.sets import DOMAINS
 
 CANONICAL = "a {domain} of a {}"
 DOMAIN_WORDS: dict[str, tuple[str, ...]] = {
-    "colour": ("colour", "colour drawing", "coloured picture", "colour icon", "coloured emoji"),
+    "colour": (
+        "colour",
+        "colour drawing",
+        "coloured picture",
+        "colour icon",
+        "coloured emoji",
+    ),
     "glyph": ("glyph", "solid glyph", "solid silhouette", "filled icon", "black glyph"),
     "line": ("line", "line drawing", "outline", "line icon", "outline icon"),
 }
@@ -63,7 +69,9 @@ def caption(thing: str, domain: int | None, random: np.random.Generator) -> str:
         return CANONICAL.replace("{domain}", DOMAINS[domain]).replace("{}", thing)
     words = DOMAIN_WORDS[DOMAINS[domain]]
     return _fill(
-        WITH_DOMAIN[random.integers(len(WITH_DOMAIN))], thing, words[random.integers(len(words))]
+        WITH_DOMAIN[random.integers(len(WITH_DOMAIN))],
+        thing,
+        words[random.integers(len(words))],
     )
 
 
@@ -93,4 +101,7 @@ def other_words(names: list[str], emojibase: Path) -> dict[str, list[str]]:
             and tag.replace(" ", "").isalpha()
         ):
             out[label].append(tag)
-    return {name: [word for word in words if word not in own_names] for name, words in out.items()}
+    return {
+        name: [word for word in words if word not in own_names]
+        for name, words in out.items()
+    }

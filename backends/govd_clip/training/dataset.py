@@ -19,7 +19,14 @@ from PIL import Image
 
 from govd_clip.training.augment import restyle
 from govd_clip.training.names import CLASSES, concept
-from govd_clip.training.sets import ALLOWED_LICENCES, DOMAINS, IconSet, Role, Split, sets_of
+from govd_clip.training.sets import (
+    ALLOWED_LICENCES,
+    DOMAINS,
+    IconSet,
+    Role,
+    Split,
+    sets_of,
+)
 
 SIZE = 64
 FAMILIES = 3  # a name must be drawn by this many families to be learned
@@ -79,15 +86,24 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
     return out
 
 
-def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") -> list[Drawing]:
+def drawings(
+    packages: Path, roles: Sequence[Role], split: Split = "shipped"
+) -> list[Drawing]:
     """Every drawing of these roles that is learned, judged, pooled or calibrated on; one that is
     there already is left out.
     """
-    sets = [icon_set for role in roles for icon_set in sets_of(split) if icon_set.role == role]
+    sets = [
+        icon_set
+        for role in roles
+        for icon_set in sets_of(split)
+        if icon_set.role == role
+    ]
     with ProcessPoolExecutor(
         2, multiprocessing.get_context("spawn")
     ) as pool:  # JAX has threads, which a fork would lose
-        drawn = dict(zip(sets, pool.map(functools.partial(_read, packages), sets), strict=True))
+        drawn = dict(
+            zip(sets, pool.map(functools.partial(_read, packages), sets), strict=True)
+        )
     families: dict[str, set[str]] = defaultdict(set)
     for icon_set, icons in drawn.items():
         if icon_set.role == "train":
@@ -108,7 +124,15 @@ def drawings(packages: Path, roles: Sequence[Role], split: Split = "shipped") ->
             if keep[role] and digest not in seen_hashes:
                 seen_hashes.add(digest)
                 rows.append(
-                    Drawing(role, icon_set.name, icon, name, DOMAINS.index(domain), digest, picture)
+                    Drawing(
+                        role,
+                        icon_set.name,
+                        icon,
+                        name,
+                        DOMAINS.index(domain),
+                        digest,
+                        picture,
+                    )
                 )
     return rows
 
@@ -131,7 +155,8 @@ def build(packages: Path, cache: Path, split: Split = "shipped") -> None:
     training = [(row.picture, row.domain) for row in rows if row.role == "train"]
     with ProcessPoolExecutor(2) as pool:
         np.save(
-            cache / "variants.npy", np.stack(list(pool.map(_all_domains, training, chunksize=256)))
+            cache / "variants.npy",
+            np.stack(list(pool.map(_all_domains, training, chunksize=256))),
         )
 
 
@@ -141,5 +166,8 @@ def _all_domains(drawing: tuple[np.ndarray, int]) -> np.ndarray:
     """
     picture, domain = drawing
     return np.stack(
-        [picture if to == domain else restyle(picture, domain, to) for to in range(len(DOMAINS))]
+        [
+            picture if to == domain else restyle(picture, domain, to)
+            for to in range(len(DOMAINS))
+        ]
     )

@@ -40,7 +40,10 @@ def resize_matrix(side: int = 64) -> np.ndarray:
         for row in np.eye(side)
     ]
     return np.stack(
-        [np.asarray(u.resize((IMAGE_SIZE, side), Image.Resampling.BICUBIC))[0] for u in unit],
+        [
+            np.asarray(u.resize((IMAGE_SIZE, side), Image.Resampling.BICUBIC))[0]
+            for u in unit
+        ],
         axis=1,
     )
 
@@ -48,18 +51,26 @@ def resize_matrix(side: int = 64) -> np.ndarray:
 def prepare(pictures: np.ndarray) -> np.ndarray:
     """`(N, 64, 64, 3)` uint8 → normalised `(N, 48, 48, 3)`."""
     small = [
-        np.asarray(Image.fromarray(p).resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC))
+        np.asarray(
+            Image.fromarray(p).resize(
+                (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC
+            )
+        )
         for p in pictures
     ]
     return ((np.stack(small).astype(np.float32) / 255 - MEAN) / STD).astype(np.float32)
 
 
-def embed_images(params: Params, pictures: np.ndarray, shape: Shape = MINI) -> np.ndarray:
+def embed_images(
+    params: Params, pictures: np.ndarray, shape: Shape = MINI
+) -> np.ndarray:
     """Unit embeddings `(N, d)` of 64 × 64 pictures."""
     out = []
     for at in range(0, len(pictures), 256):
         part = prepare(pictures[at : at + 256])
-        filled = np.concatenate([part, np.zeros((256 - len(part), *part.shape[1:]), np.float32)])
+        filled = np.concatenate(
+            [part, np.zeros((256 - len(part), *part.shape[1:]), np.float32)]
+        )
         out.append(np.asarray(_images(params, filled, shape=shape))[: len(part)])
     return np.concatenate(out)
 
@@ -99,7 +110,11 @@ class Judge:
         guess = np.zeros(len(images), np.int64)
         for number, domain in enumerate(DOMAINS):
             texts = self.texts(
-                params, [template.replace("{domain}", domain).replace("{}", word) for word in words]
+                params,
+                [
+                    template.replace("{domain}", domain).replace("{}", word)
+                    for word in words
+                ],
             )
             at = self.domain == number
             guess[at] = (images[at] @ texts.T).argmax(1)
@@ -159,13 +174,20 @@ def report(cache: Path) -> str:
     """Accuracy per domain: with the domain named, without, by synonyms; then the most frequent
     confusions.
     """
-    judge, params = Judge(cache, tokens.load(cache / "tokenizer")), load_checkpoint(cache)
-    counts = {domain: int((judge.domain == number).sum()) for number, domain in enumerate(DOMAINS)}
+    judge, params = (
+        Judge(cache, tokens.load(cache / "tokenizer")),
+        load_checkpoint(cache),
+    )
+    counts = {
+        domain: int((judge.domain == number).sum())
+        for number, domain in enumerate(DOMAINS)
+    }
     rows = {
         "drawings": {d: f"{n}" for d, n in counts.items()},
         f'"{CANONICAL}"': {d: f"{a:.3f}" for d, a in judge.accuracy(params).items()},
         '"a picture of a {}"': {
-            d: f"{a:.3f}" for d, a in judge.accuracy(params, "a picture of a {}").items()
+            d: f"{a:.3f}"
+            for d, a in judge.accuracy(params, "a picture of a {}").items()
         },
         "synonyms": {d: f"{a:.3f}" for d, a in judge.paraphrased(params).items()},
     }

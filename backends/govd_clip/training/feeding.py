@@ -34,11 +34,16 @@ class Feed:
         seed: int,
         workers: int,
     ) -> None:
-        context = multiprocessing.get_context("spawn")  # JAX has threads, which a fork would lose
-        self.queues: list[Queue[Ready]] = [context.Queue(AHEAD_BATCHES) for _ in range(workers)]
+        # JAX has threads, which a fork would lose
+        context = multiprocessing.get_context("spawn")
+        self.queues: list[Queue[Ready]] = [
+            context.Queue(AHEAD_BATCHES) for _ in range(workers)
+        ]
         self.processes = [
             context.Process(
-                target=_draw, args=(cache, alternatives, without, (seed, number), into), daemon=True
+                target=_draw,
+                args=(cache, alternatives, without, (seed, number), into),
+                daemon=True,
             )
             for number, into in enumerate(self.queues)
         ]

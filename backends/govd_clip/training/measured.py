@@ -71,14 +71,18 @@ def digests(folder: Path) -> None:
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != DIGESTS)
     digest_of = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
-    (folder / DIGESTS).write_text(json.dumps(digest_of, indent=0) + "\n", encoding="utf-8")
+    (folder / DIGESTS).write_text(
+        json.dumps(digest_of, indent=0) + "\n", encoding="utf-8"
+    )
 
 
 def _packages(packages: Path) -> list[tuple[str, str, str, str, str, str]]:
     rows = []
     for icon_set in SETS:
         report = json.loads(
-            (packages / "@iconify-json" / icon_set.name / "info.json").read_text(encoding="utf-8")
+            (packages / "@iconify-json" / icon_set.name / "info.json").read_text(
+                encoding="utf-8"
+            )
         )
         author, licence = report["author"], report["license"]
         rows.append(
@@ -109,5 +113,7 @@ def _notices(packages: Path) -> str:
     ]
     for name, title, author, url, licence, role in _packages(packages):
         lines.append(f"{title} ({name}), {author}, {url}: {licence}; {role}")
-    lines.append("\nSynonyms: emojibase-data, MIT. Anchor vocabulary: see govd/data/nouns.txt.")
+    lines.append(
+        "\nSynonyms: emojibase-data, MIT. Anchor vocabulary: see govd/data/nouns.txt."
+    )
     return "\n".join(lines) + "\n"

@@ -101,7 +101,12 @@ class _Drawn:
         outer = inner * (2 * tower.layers) ** -0.5
         for layer in range(tower.layers):
             at = f"{name}.encoder.layers.{layer}"
-            for which, scale in (("q", inner), ("k", inner), ("v", inner), ("out", outer)):
+            for which, scale in (
+                ("q", inner),
+                ("k", inner),
+                ("v", inner),
+                ("out", outer),
+            ):
                 self.linear(f"{at}.self_attn.{which}_proj", width, width, scale)
             self.linear(f"{at}.mlp.fc1", 4 * width, width, inner)
             self.linear(f"{at}.mlp.fc2", width, 4 * width, outer / 2)
@@ -110,8 +115,12 @@ class _Drawn:
 
     def text_tower(self, vocabulary: int, text: Tower) -> None:
         embeddings = "text_model.embeddings"
-        self.normal(f"{embeddings}.token_embedding.weight", vocabulary, text.width, scale=0.05)
-        self.normal(f"{embeddings}.position_embedding.weight", POSITIONS, text.width, scale=0.02)
+        self.normal(
+            f"{embeddings}.token_embedding.weight", vocabulary, text.width, scale=0.05
+        )
+        self.normal(
+            f"{embeddings}.position_embedding.weight", POSITIONS, text.width, scale=0.02
+        )
         self.blocks("text_model", text)
         self.norm("text_model.final_layer_norm", text.width)
 
@@ -119,8 +128,12 @@ class _Drawn:
         embeddings, width = "vision_model.embeddings", vision.width
         scale = (3 * PATCH * PATCH) ** -0.5
         self.normal(f"{embeddings}.class_embedding", width, scale=0.02)
-        self.normal(f"{embeddings}.patch_embedding.weight", width, 3, PATCH, PATCH, scale=scale)
-        self.normal(f"{embeddings}.position_embedding.weight", PATCHES + 1, width, scale=0.02)
+        self.normal(
+            f"{embeddings}.patch_embedding.weight", width, 3, PATCH, PATCH, scale=scale
+        )
+        self.normal(
+            f"{embeddings}.position_embedding.weight", PATCHES + 1, width, scale=0.02
+        )
         self.norm("vision_model.pre_layrnorm", width)
         self.blocks("vision_model", vision)
         self.norm("vision_model.post_layernorm", width)
@@ -138,8 +151,12 @@ def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
     drawn = _Drawn(seed)
     drawn.text_tower(vocabulary, text)
     drawn.vision_tower(vision)
-    drawn.normal("text_projection.weight", projection, text.width, scale=text.width**-0.5)
-    drawn.normal("visual_projection.weight", projection, vision.width, scale=vision.width**-0.5)
+    drawn.normal(
+        "text_projection.weight", projection, text.width, scale=text.width**-0.5
+    )
+    drawn.normal(
+        "visual_projection.weight", projection, vision.width, scale=vision.width**-0.5
+    )
     drawn.params["logit_scale"] = np.array(2.6592, np.float32)
     return {name: jnp.asarray(value) for name, value in drawn.params.items()}
 
@@ -157,7 +174,9 @@ def _affine_backward(kept, slope):
     return slope @ weight, jax.lax.optimization_barrier(x.T @ slope).T, slope.sum(0)
 
 
-_affine.defvjp(lambda x, weight, bias: (_affine(x, weight, bias), (x, weight)), _affine_backward)
+_affine.defvjp(
+    lambda x, weight, bias: (_affine(x, weight, bias), (x, weight)), _affine_backward
+)
 
 
 def _norm(params: Params, name: str, x: jax.Array) -> jax.Array:
@@ -167,27 +186,41 @@ def _norm(params: Params, name: str, x: jax.Array) -> jax.Array:
 
 
 def _linear(params: Params, name: str, x: jax.Array) -> jax.Array:
-    rows = _affine(x.reshape(-1, x.shape[-1]), params[f"{name}.weight"], params[f"{name}.bias"])
+    rows = _affine(
+        x.reshape(-1, x.shape[-1]), params[f"{name}.weight"], params[f"{name}.bias"]
+    )
     return rows.reshape(*x.shape[:-1], -1)
 
 
-def _blocks(params: Params, name: str, tower: Tower, x: jax.Array, causal: bool) -> jax.Array:
+def _blocks(
+    params: Params, name: str, tower: Tower, x: jax.Array, causal: bool
+) -> jax.Array:
     batch, length, width = x.shape
     size = width // tower.heads
-    mask = jnp.where(jnp.tril(jnp.ones((length, length), bool)), 0.0, -1e9) if causal else 0.0
+    mask = (
+        jnp.where(jnp.tril(jnp.ones((length, length), bool)), 0.0, -1e9)
+        if causal
+        else 0.0
+    )
     for layer in range(tower.layers):
         at = f"{name}.encoder.layers.{layer}"
         y = _norm(params, f"{at}.layer_norm1", x)
         q, k, v = (
-            _linear(params, f"{at}.self_attn.{p}_proj", y).reshape(batch, length, tower.heads, size)
+            _linear(params, f"{at}.self_attn.{p}_proj", y).reshape(
+                batch, length, tower.heads, size
+            )
             for p in "qkv"
         )
+        # [B, H, L, D]
         q, k, v = (
-            jax.lax.optimization_barrier(each.transpose(0, 2, 1, 3)) for each in (q, k, v)
-        )  # [B, H, L, D]
+            jax.lax.optimization_barrier(each.transpose(0, 2, 1, 3))
+            for each in (q, k, v)
+        )
         scores = jnp.einsum("bhqd,bhkd->bhqk", q, k) * size**-0.5 + mask
         y = jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(scores), v)
-        y = jax.lax.optimization_barrier(y.transpose(0, 2, 1, 3)).reshape(batch, length, width)
+        y = jax.lax.optimization_barrier(y.transpose(0, 2, 1, 3)).reshape(
+            batch, length, width
+        )
         x = x + _linear(params, f"{at}.self_attn.out_proj", y)
         y = _linear(params, f"{at}.mlp.fc1", _norm(params, f"{at}.layer_norm2", x))
         x = x + _linear(params, f"{at}.mlp.fc2", y * jax.nn.sigmoid(1.702 * y))
@@ -199,7 +232,10 @@ def _unit(x: jax.Array) -> jax.Array:
 
 
 def encode_images(
-    params: Params, pixels: jax.Array, keep: jax.Array | None = None, shape: Shape = MINI
+    params: Params,
+    pixels: jax.Array,
+    keep: jax.Array | None = None,
+    shape: Shape = MINI,
 ) -> jax.Array:
     """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, d)`; `keep` `(B, K)` are the
     patches seen (all where None).
@@ -223,7 +259,8 @@ def encode_images(
     kernel = params["vision_model.embeddings.patch_embedding.weight"].reshape(
         shape.vision.width, -1
     )
-    x = jnp.concatenate([first, patches @ kernel.T + position], axis=1)  # [B, 1 + patches, D]
+    # [B, 1 + patches, D]
+    x = jnp.concatenate([first, patches @ kernel.T + position], axis=1)
     x = _blocks(
         params,
         "vision_model",
@@ -232,11 +269,14 @@ def encode_images(
         causal=False,
     )
     return _unit(
-        _norm(params, "vision_model.post_layernorm", x[:, 0]) @ params["visual_projection.weight"].T
+        _norm(params, "vision_model.post_layernorm", x[:, 0])
+        @ params["visual_projection.weight"].T
     )
 
 
-def encode_texts(params: Params, ids: jax.Array, eos: int, shape: Shape = MINI) -> jax.Array:
+def encode_texts(
+    params: Params, ids: jax.Array, eos: int, shape: Shape = MINI
+) -> jax.Array:
     """Token ids `(B, L)`, L ≤ 16, padded with `eos` → unit embeddings `(B, d)`, read at the first
     `eos`.
     """
@@ -246,5 +286,6 @@ def encode_texts(params: Params, ids: jax.Array, eos: int, shape: Shape = MINI) 
     last = jnp.argmax(ids == eos, axis=1)
     x = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
     return _unit(
-        _norm(params, "text_model.final_layer_norm", x) @ params["text_projection.weight"].T
+        _norm(params, "text_model.final_layer_norm", x)
+        @ params["text_projection.weight"].T
     )

@@ -9,7 +9,10 @@ _SIZE = re.compile(r"-\d+(px)?(?=-|$)")
 # : class → (names under which vendors draw it, words that people use for it). Chosen by what the
 # training families draw and people know.
 CLASSES: dict[str, tuple[str, str]] = {
-    "airplane": ("airplane plane aeroplane flight airplanemode-active", "plane|aircraft"),
+    "airplane": (
+        "airplane plane aeroplane flight airplanemode-active",
+        "plane|aircraft",
+    ),
     "ambulance": ("ambulance", "emergency vehicle"),
     "anchor": ("anchor", "ship anchor"),
     "apple": ("red-apple apple-fruit", "red apple"),
@@ -39,7 +42,10 @@ CLASSES: dict[str, tuple[str, str]] = {
     "camera": ("camera", "photo camera"),
     "candle": ("candle", "wax light"),
     "candy": ("candy", "sweet"),
-    "car": ("car automobile car-side car-profile car-front oncoming-automobile", "automobile|auto"),
+    "car": (
+        "car automobile car-side car-profile car-front oncoming-automobile",
+        "automobile|auto",
+    ),
     "carrot": ("carrot", "root vegetable"),
     "castle": ("castle", "fortress"),
     "cat": ("cat cat-face", "kitten|kitty"),
@@ -111,7 +117,9 @@ CLASSES: dict[str, tuple[str, str]] = {
     "umbrella": ("umbrella", "parasol"),
 }
 
-_CLASS_OF = {icon: name for name, (icons, _) in CLASSES.items() for icon in icons.split()}
+_CLASS_OF = {
+    icon: name for name, (icons, _) in CLASSES.items() for icon in icons.split()
+}
 
 #: Same word, another thing: (set, icon name).
 HOMONYMS = frozenset(
@@ -145,6 +153,10 @@ def concept(icon_set: IconSet, icon: str) -> tuple[str, Domain] | None:
         return None
     stem, domain = split
     stem = re.sub(r"(-\d+)+$", "", stem)
-    if (icon_set.name, stem) in HOMONYMS or len(stem) < 3 or stem.startswith(("flag-", "flag-for")):
+    if (
+        (icon_set.name, stem) in HOMONYMS
+        or len(stem) < 3
+        or stem.startswith(("flag-", "flag-for"))
+    ):
         return None
     return _CLASS_OF.get(stem, stem.replace("-", " ")), domain

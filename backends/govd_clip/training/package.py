@@ -38,18 +38,26 @@ def write(cache: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     tokenizer = tokens.load(cache / "tokenizer")
     _checkpoint(cache, folder, tokenizer)
-    for name, lines in (("labels", CLASSES), ("templates", TEMPLATES), ("domains", DOMAINS)):
+    for name, lines in (
+        ("labels", CLASSES),
+        ("templates", TEMPLATES),
+        ("domains", DOMAINS),
+    ):
         (folder / f"{name}.txt").write_text(
             "".join(f"{line}\n" for line in lines), encoding="utf-8"
         )
     words = {name: list(synonyms(name)) for name in CLASSES if synonyms(name)}
-    (folder / "paraphrases.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+    (folder / "paraphrases.json").write_text(
+        json.dumps(words, indent=1) + "\n", encoding="utf-8"
+    )
     icons = np.load(cache / "icons.npz")
     paths = _evaluation(icons, folder)
     model = open_folder(folder, None, "mini", {})
     measured.write(cache / "node_modules", folder, model)
     encoder = Encoder(model)
-    encoder.averaged([*CLASSES, *(w for w in default_vocabulary() if w not in CLASSES)], TEMPLATES)
+    encoder.averaged(
+        [*CLASSES, *(w for w in default_vocabulary() if w not in CLASSES)], TEMPLATES
+    )
     encoder.averaged([w for some in words.values() for w in some], TEMPLATES)
     encoder.texts([f"a {d} of a {c}" for d in DOMAINS for c in CLASSES])
     encoder.files(paths)
@@ -73,20 +81,30 @@ def prototypes(folder: Path, model) -> None:
         "concepts": json.dumps([name for _, name in SHOWN]),
     }
     (folder / "prototypes.safetensors").write_bytes(
-        tensors_to_bytes({"embeddings": drawn.embeddings, "pictures": drawn.pictures}, header)
+        tensors_to_bytes(
+            {"embeddings": drawn.embeddings, "pictures": drawn.pictures}, header
+        )
     )
 
 
 def _checkpoint(cache: Path, folder: Path, tokenizer) -> None:
     params = {
-        name: np.asarray(value) for name, value in load_checkpoint(cache).items() if name != HEAD
+        name: np.asarray(value)
+        for name, value in load_checkpoint(cache).items()
+        if name != HEAD
     }
     save_file(params, folder / "model.safetensors", {"format": "pt"})
     text = config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
-    (folder / "config.json").write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
+    (folder / "config.json").write_text(
+        json.dumps(text, indent=2) + "\n", encoding="utf-8"
+    )
     tokens.save(tokenizer, folder)
     size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
-    numbers = {"image_mean": [MEAN] * 3, "image_std": [STD] * 3, "rescale_factor": 1 / 255}
+    numbers = {
+        "image_mean": [MEAN] * 3,
+        "image_std": [STD] * 3,
+        "rescale_factor": 1 / 255,
+    }
     CLIPImageProcessorPil(
         size=size, resample=3, do_center_crop=False, do_convert_rgb=True, **numbers
     ).save_pretrained(folder)
@@ -96,7 +114,13 @@ def _evaluation(icons, folder: Path) -> list[Path]:
     paths = []
     for at in np.flatnonzero(icons["role"] == "evaluation"):
         name, domain = str(icons["name"][at]), DOMAINS[int(icons["domain"][at])]
-        path = folder / "images" / domain / name / f"{icons['set'][at]}-{icons['icon'][at]}.png"
+        path = (
+            folder
+            / "images"
+            / domain
+            / name
+            / f"{icons['set'][at]}-{icons['icon'][at]}.png"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         Image.fromarray(icons["picture"][at]).save(buffer, "PNG", optimize=True)

@@ -30,7 +30,9 @@ RECIPES = {
         Recipe("mini", "shipped", MINI, 75),
         Recipe("weak-64", "other", Shape(Tower(96, 4, 3), Tower(96, 2, 4), 64), 12),
         Recipe("wide-256", "other", Shape(Tower(192, 6, 3), Tower(128, 2, 4), 256), 75),
-        Recipe("mini-256", "shipped", Shape(Tower(192, 6, 3), Tower(128, 2, 4), 256), 75),
+        Recipe(
+            "mini-256", "shipped", Shape(Tower(192, 6, 3), Tower(128, 2, 4), 256), 75
+        ),
         Recipe("mini-without", "shipped", MINI, 75, ("dog", "umbrella", "rocket")),
     )
 }

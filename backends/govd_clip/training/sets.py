@@ -12,10 +12,20 @@ Split = Literal["shipped", "other"]
 DOMAINS: tuple[Domain, ...] = ("colour", "glyph", "line")
 
 #: Share-alike sets (openmoji, emojione-v1) are left out: the pictures are shipped.
-ALLOWED_LICENCES = frozenset({"MIT", "ISC", "Apache-2.0", "CC0-1.0", "CC-BY-4.0", "CC-BY-3.0"})
+ALLOWED_LICENCES = frozenset(
+    {"MIT", "ISC", "Apache-2.0", "CC0-1.0", "CC-BY-4.0", "CC-BY-3.0"}
+)
 
 GLYPH_SUFFIXES = ("-fill", "-filled", "-solid", "-bold")
-LINE_SUFFIXES = ("-outline", "-outlined", "-line", "-regular", "-linear", "-thin", "-light")
+LINE_SUFFIXES = (
+    "-outline",
+    "-outlined",
+    "-line",
+    "-regular",
+    "-linear",
+    "-thin",
+    "-light",
+)
 OTHER_SUFFIXES = (
     "-duotone",
     "-remix",
@@ -56,15 +66,24 @@ class IconSet:
         if icon.endswith(OTHER_SUFFIXES):
             return None
         stem, domain = icon, self.plain
-        for suffixes, style in ((GLYPH_SUFFIXES, "glyph"), (LINE_SUFFIXES, "line")):
+        styles: tuple[tuple[tuple[str, ...], Domain], ...] = (
+            (GLYPH_SUFFIXES, "glyph"),
+            (LINE_SUFFIXES, "line"),
+        )
+        for suffixes, style in styles:
             for suffix in suffixes:
                 if icon.endswith(suffix):
-                    stem, domain = icon[: -len(suffix)], self.bold if suffix == "-bold" else style  # type: ignore[assignment]
+                    stem = icon[: -len(suffix)]
+                    domain = self.bold if suffix == "-bold" else style
         return (stem, domain) if domain else None
 
 
 def _of(
-    family: str, names: str, plain: Domain | None, role: Role = "train", suffixed: bool = False
+    family: str,
+    names: str,
+    plain: Domain | None,
+    role: Role = "train",
+    suffixed: bool = False,
 ) -> list[IconSet]:
     """The sets of a family that are alike, their `names` separated by spaces."""
     return [IconSet(name, family, plain, role, suffixed) for name in names.split()]
@@ -151,5 +170,10 @@ def sets_of(split: Split) -> tuple[IconSet, ...]:
     """
     if split == "shipped":
         return SETS
-    role_of = {family: role for role, families in OTHER_SPLIT.items() for family in families}
-    return tuple(replace(icon_set, role=role_of.get(icon_set.family, "train")) for icon_set in SETS)
+    role_of = {
+        family: role for role, families in OTHER_SPLIT.items() for family in families
+    }
+    return tuple(
+        replace(icon_set, role=role_of.get(icon_set.family, "train"))
+        for icon_set in SETS
+    )

@@ -47,7 +47,9 @@ def load(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def ids(tokenizer: CLIPTokenizer, texts: list[str], length: int = POSITIONS) -> np.ndarray:
+def ids(
+    tokenizer: CLIPTokenizer, texts: list[str], length: int = POSITIONS
+) -> np.ndarray:
     """Token ids `(B, length)` int32, cut or padded with the end token."""
     encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=length)
     return np.asarray(encoded["input_ids"], np.int32)

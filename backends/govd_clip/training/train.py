@@ -17,7 +17,13 @@ from transformers import CLIPTokenizer
 
 from govd_clip.training import tokens
 from govd_clip.training.batches import Drawings
-from govd_clip.training.captions import DOMAIN_WORDS, PLAIN, WITH_DOMAIN, caption, other_words
+from govd_clip.training.captions import (
+    DOMAIN_WORDS,
+    PLAIN,
+    WITH_DOMAIN,
+    caption,
+    other_words,
+)
 from govd_clip.training.evaluate import Judge, resize_matrix
 from govd_clip.training.feeding import Feed
 from govd_clip.training.model import (
@@ -59,7 +65,9 @@ def _loss(
     logits = scale * images @ texts.T  # [B, C]
     positive = true / true.sum(1, keepdims=True)
     to_text = (
-        -(positive * jax.nn.log_softmax(jnp.where(distinct, logits, -1e9), axis=1)).sum(1).mean()
+        -(positive * jax.nn.log_softmax(jnp.where(distinct, logits, -1e9), axis=1))
+        .sum(1)
+        .mean()
     )
     wanted = true.sum(0) > 0
     positive = true / jnp.maximum(true.sum(0, keepdims=True), 1)
@@ -130,9 +138,15 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
             *(word for others in drawings.alternatives for word in others),
         ]
         emoji = json.loads(
-            (cache / "node_modules" / "emojibase-data" / "en" / "compact.json").read_text()
+            (
+                cache / "node_modules" / "emojibase-data" / "en" / "compact.json"
+            ).read_text()
         )
-        words += [word.lower() for icon in emoji for word in (icon["label"], *icon.get("tags", ()))]
+        words += [
+            word.lower()
+            for icon in emoji
+            for word in (icon["label"], *icon.get("tags", ()))
+        ]
         present = [name for name in CLASSES if name in drawings.vocabulary]
         classes = [
             word
@@ -140,9 +154,15 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
             for word in (name, *drawings.alternatives[drawings.vocabulary.index(name)])
         ]
         texts = (
-            words + classes * 20 + [caption(w, d, random) for w in classes for d in (None, 0, 1, 2)]
+            words
+            + classes * 20
+            + [caption(w, d, random) for w in classes for d in (None, 0, 1, 2)]
         )
-        texts += [*PLAIN, *WITH_DOMAIN, *(w for words in DOMAIN_WORDS.values() for w in words)] * 50
+        texts += [
+            *PLAIN,
+            *WITH_DOMAIN,
+            *(w for words in DOMAIN_WORDS.values() for w in words),
+        ] * 50
         tokens.save(tokens.learn(texts), folder)
     return tokens.load(folder)
 
@@ -179,12 +199,17 @@ class _State:
         params, width = init(vocabulary, seed, shape), shape.projection
         head = np.random.default_rng(seed).normal(0, width**-0.5, (names, width))
         params[HEAD] = jnp.asarray(head.astype(np.float32))
-        first, second = ({name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2))
+        first, second = (
+            {name: jnp.zeros_like(p) for name, p in params.items()} for _ in range(2)
+        )
         return cls(params, first, second, params)
 
     @classmethod
     def read(cls, path: Path, restart: bool) -> "_State":
-        flat, record = load_file(path), json.loads(path.with_suffix(".json").read_text())
+        flat, record = (
+            load_file(path),
+            json.loads(path.with_suffix(".json").read_text()),
+        )
         params, first, second, average = (
             {
                 name.split("/", 1)[1]: jnp.asarray(value)
@@ -197,7 +222,9 @@ class _State:
         return cls(params, first, second, average, record["count"], used)
 
     def save(self, path: Path) -> None:
-        trees = zip(KINDS, (self.params, self.first, self.second, self.average), strict=True)
+        trees = zip(
+            KINDS, (self.params, self.first, self.second, self.average), strict=True
+        )
         flat = {
             f"{kind}/{name}": np.asarray(value)
             for kind, tree in trees
@@ -213,7 +240,9 @@ class _State:
         """Takes one step; returns its loss."""
         trees = self.params, self.first, self.second, self.average
         count = jnp.float32(self.count)
-        *trees, loss = compiled(*trees, count, jnp.float32(rate), data, eos=eos, shape=shape)
+        *trees, loss = compiled(
+            *trees, count, jnp.float32(rate), data, eos=eos, shape=shape
+        )
         self.params, self.first, self.second, self.average = trees
         self.count += 1
         return float(loss)
@@ -221,7 +250,9 @@ class _State:
 
 def _rate(count: int, share: float) -> float:
     """Warm-up by steps, then half a cosine over the budget."""
-    return PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
+    return (
+        PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
+    )
 
 
 def train(
@@ -258,7 +289,9 @@ def train(
     log = (into / "train.log").open("a", buffering=1)
     size = sum(p.size for name, p in state.params.items() if name != HEAD)
     log.write(f"names {len(names)} tokens {len(tokenizer)} parameters {size}\n")
-    with Feed(cache, alternatives, recipe.without, start.seed + state.count, workers) as feed:
+    with Feed(
+        cache, alternatives, recipe.without, start.seed + state.count, workers
+    ) as feed:
         _run(state, feed, budget, before, path, judge, log)
     state.save(path)
     averaged, raw = judge.line(state.average), judge.line(state.params)

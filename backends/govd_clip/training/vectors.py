@@ -49,7 +49,9 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
         image_vectors=_half(embed_images(params, judge.pictures, recipe.shape)),
         labels=np.array([judge.classes[i] for i in judge.target]),
         domains=np.array([DOMAINS[i] for i in judge.domain]),
-        files=np.array([f"{DOMAINS[d]}/{judge.classes[t]}/{s}-{i}.png" for d, t, s, i in places]),
+        files=np.array(
+            [f"{DOMAINS[d]}/{judge.classes[t]}/{s}-{i}.png" for d, t, s, i in places]
+        ),
     )
     return judge.line(params)
 
@@ -59,19 +61,25 @@ def _texts(judge: Judge, params) -> dict[str, np.ndarray]:
     others = [word for name in CLASSES for word in synonyms(name)]
     names = list(dict.fromkeys([*CLASSES, *others, *default_vocabulary()]))
     of_prompt = {
-        t: _in_parts(judge, params, [t.replace("{}", name) for name in names]) for t in TEMPLATES
+        t: _in_parts(judge, params, [t.replace("{}", name) for name in names])
+        for t in TEMPLATES
     }
     mean = np.mean(list(of_prompt.values()), axis=0)
     in_domain = [
-        judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES]) for domain in DOMAINS
+        judge.texts(params, [f"a {domain} of a {name}" for name in CLASSES])
+        for domain in DOMAINS
     ]
     of_labels = [of_prompt[t][: len(CLASSES)] for t in TEMPLATES]
-    unseen = [_in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN]
+    unseen = [
+        _in_parts(judge, params, [t.replace("{}", n) for n in CLASSES]) for t in UNSEEN
+    ]
     return {
         "text_names": np.array(names),
         "text_vectors": _half(mean / np.linalg.norm(mean, axis=1, keepdims=True)),
         "labels": np.array(len(CLASSES)),
-        "prompt_names": np.array([f"{t}|{name}" for t in TEMPLATES for name in CLASSES]),
+        "prompt_names": np.array(
+            [f"{t}|{name}" for t in TEMPLATES for name in CLASSES]
+        ),
         "prompt_vectors": _half(np.concatenate(of_labels)),
         "domain_names": np.array(DOMAINS),
         "domain_vectors": _half(np.stack(in_domain)),
@@ -86,5 +94,8 @@ def _half(vectors) -> np.ndarray:
 
 
 def _in_parts(judge: Judge, params, prompts: list[str]) -> np.ndarray:
-    parts = [judge.texts(params, prompts[at : at + 512]) for at in range(0, len(prompts), 512)]
+    parts = [
+        judge.texts(params, prompts[at : at + 512])
+        for at in range(0, len(prompts), 512)
+    ]
     return np.concatenate(parts)

@@ -36,7 +36,9 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
     """
     began = time.monotonic()
     if from_scratch:
-        line("[yellow]Everything that can be is computed anew: two minutes or so on two cores.[/]")
+        line(
+            "[yellow]Everything that can be is computed anew: two minutes or so on two cores.[/]"
+        )
     rule("1. A model that knows too much")
     with _registered(home or temporary / "home", from_scratch) as service:
         model = service.models.show(MODEL)
@@ -49,7 +51,9 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         stages.append(look.store(service, "three forgets in force"))
         rule("3. What went, what stayed")
         tables.print_rows(compared := rows(service, requests))
-        cells = service.revision(MODEL, service.serving(MODEL).number)["metrics"]["cells"]
+        cells = service.revision(MODEL, service.serving(MODEL).number)["metrics"][
+            "cells"
+        ]
         pictures, drawn = look.pictures(service), look.prototypes(service, requests)
         who = origins.origins(service, len(pictures))
         tables.print_origins(who)
@@ -187,7 +191,9 @@ def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
     now = service.requests.show(request["id"])
     if now["state"] == "waiting":
         approvals = origins.decisions(service, now)
-        service.requests.decide(now["id"], "approve", "the demo's user accepts the cost", ACTOR)
+        service.requests.decide(
+            now["id"], "approve", "the demo's user accepts the cost", ACTOR
+        )
         service.reconcile()
         now = service.requests.show(now["id"])
     if now["state"] not in ("in_force", "done"):
@@ -199,7 +205,9 @@ def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
     return now, approvals
 
 
-def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool) -> dict[str, str]:
+def _undo(
+    service: Service, request: Record, temporary: Path, from_scratch: bool
+) -> dict[str, str]:
     """Revert the middle one; compare with a ledger that never had it."""
     before, seconds = service.serving(MODEL).edit.digest, _take_back(service, request)
     after = service.serving(MODEL).edit.digest
@@ -211,12 +219,16 @@ def _undo(service: Service, request: Record, temporary: Path, from_scratch: bool
     with _registered(temporary / "never", from_scratch) as other:
         for title, options in (WISHES[2], WISHES[0]):
             filed, approvals = _file(other, options)
-            remark = "; a policy asked for a person here, too: approved" if approvals else ""
+            remark = (
+                "; a policy asked for a person here, too: approved" if approvals else ""
+            )
             note(f"second ledger, {title}: {scope(filed)} → {filed['state']}{remark}")
         never = other.serving(MODEL).edit.digest
     if after != never:
         raise VerificationFailed(
-            "the revert left something", where=f"{after[:16]}… is not {never[:16]}…", advice=BUG
+            "the revert left something",
+            where=f"{after[:16]}… is not {never[:16]}…",
+            advice=BUG,
         )
     tables.print_digests(after, never)
     return {"before": before, "after": after, "never": never}
@@ -231,7 +243,9 @@ def _base_weights(service: Service, temporary: Path) -> str:
     for name, digest in model.facts.files.items():
         if file_digest(folder / name) != digest:
             raise VerificationFailed(f"{name} is not the base file", advice=BUG)
-    weights = next(d for n, d in model.facts.files.items() if n.endswith(".safetensors"))
+    weights = next(
+        d for n, d in model.facts.files.items() if n.endswith(".safetensors")
+    )
     line(
         "Reverted the other two as well: the weights that are published now are the base model's"
         " file, SHA-256"
@@ -240,7 +254,9 @@ def _base_weights(service: Service, temporary: Path) -> str:
     return weights
 
 
-def _verified(service: Service, home: Path | None, temporary: Path) -> tuple[Record, Record]:
+def _verified(
+    service: Service, home: Path | None, temporary: Path
+) -> tuple[Record, Record]:
     """The ledger verified where it is, and a bundle of it without the home."""
     verdict = service.verification.verify()
     show_verdict(verdict)
@@ -257,7 +273,8 @@ def _verified(service: Service, home: Path | None, temporary: Path) -> tuple[Rec
     for record in (verdict, bundle):
         if not record["holds"]:
             raise VerificationFailed(
-                f"the demo's own ledger does not hold: {'; '.join(record['faults'])}", advice=BUG
+                f"the demo's own ledger does not hold: {'; '.join(record['faults'])}",
+                advice=BUG,
             )
     tables.print_bundle(bundle)
     if not home:

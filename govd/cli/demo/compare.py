@@ -62,7 +62,9 @@ def _measured(
 ) -> dict[str, Json]:
     basis = service.core.models.opened(MODEL).basis
     contributions = [_contribution(service, spec) for spec in specs]
-    return metrics.on_images(basis, compose(basis, contributions, methods), contributions, data)
+    return metrics.on_images(
+        basis, compose(basis, contributions, methods), contributions, data
+    )
 
 
 def _ccup(
@@ -72,11 +74,15 @@ def _ccup(
     if any(s.scope.paradigm == "domains" for s in specs):
         return None
     ccup_specs = [replace(s, method="ccup", target=None, strength=1.0) for s in specs]
-    return _measured(service, ccup_specs, {**service.core.plugins.methods, "ccup": reading}, data)
+    return _measured(
+        service, ccup_specs, {**service.core.plugins.methods, "ccup": reading}, data
+    )
 
 
 def _without_label(
-    anchors: tuple[tuple[str, ...], Floats], chosen: Sequence[Record], data: EvaluationData
+    anchors: tuple[tuple[str, ...], Floats],
+    chosen: Sequence[Record],
+    data: EvaluationData,
 ) -> dict[str, Json] | None:
     """Deleting the label: possible for a concept everywhere; the vectors still know, so a search
     for the word finds as before.

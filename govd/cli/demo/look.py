@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from govd.cli.demo.compare import evaluation
-from govd.cli.demo.story import CELL, EVERYWHERE, MODEL, QUERIED, STAYS, WHOLE, Picture, Prototype
+from govd.cli.demo.story import (
+    CELL,
+    EVERYWHERE,
+    MODEL,
+    QUERIED,
+    STAYS,
+    WHOLE,
+    Picture,
+    Prototype,
+)
 from govd.cli.tables import scope
 from govd.edit.files import tensors_from_bytes
 from govd.service.service import Service
@@ -42,20 +51,36 @@ def pictures(service: Service) -> list[Picture]:
     """
     model = service.models.show(MODEL)
     shown = [
-        (name, domain) for name in (EVERYWHERE, CELL[0], *STAYS) for domain in model["domains"]
+        (name, domain)
+        for name in (EVERYWHERE, CELL[0], *STAYS)
+        for domain in model["domains"]
     ]
     chosen = [
-        (path, name, domain) for name, domain in shown for path in _real(model, name, domain)[:1]
+        (path, name, domain)
+        for name, domain in shown
+        for path in _real(model, name, domain)[:1]
     ]
     images = [(str(path), path) for path, *_ in chosen]
-    before, after = service.classify(MODEL, images, base=True), service.classify(MODEL, images)
+    before, after = (
+        service.classify(MODEL, images, base=True),
+        service.classify(MODEL, images),
+    )
     return [
-        Picture(path.read_bytes(), name, domain, b["label"], a["label"], _forgotten(name, domain))
+        Picture(
+            path.read_bytes(),
+            name,
+            domain,
+            b["label"],
+            a["label"],
+            _forgotten(name, domain),
+        )
         for (path, name, domain), b, a in zip(chosen, before, after, strict=True)
     ]
 
 
-def prototypes(service: Service, requests: Sequence[Record]) -> list[tuple[str, list[Prototype]]]:
+def prototypes(
+    service: Service, requests: Sequence[Record]
+) -> list[tuple[str, list[Prototype]]]:
     """For each request what the model itself draws for what was forgotten, of the prototypes that
     came with it, each shown once; real pictures beside them.
     """
@@ -76,11 +101,15 @@ def prototypes(service: Service, requests: Sequence[Record]) -> list[tuple[str, 
     ]
     shown = []
     for request in requests:
-        names, domains = {c["name"] for c in request["concepts"]}, set(request["domains"])
+        names, domains = (
+            {c["name"] for c in request["concepts"]},
+            set(request["domains"]),
+        )
         of_request = [
             p
             for p in prototypes_left
-            if (not names or p.concept in names) and (not domains or p.domain in domains)
+            if (not names or p.concept in names)
+            and (not domains or p.domain in domains)
         ]
         prototypes_left = [p for p in prototypes_left if p not in of_request]
         shown.append((scope(request), of_request))
@@ -93,7 +122,11 @@ def _forgotten(name: str, domain: str) -> bool:
 
 def _beside(model: Record, name: str, domain: str) -> tuple[bytes, ...]:
     domains = [domain] if domain else list(model["domains"])
-    paths = [path for d in domains for path in _real(model, name, d)[: BESIDE if domain else 1]]
+    paths = [
+        path
+        for d in domains
+        for path in _real(model, name, d)[: BESIDE if domain else 1]
+    ]
     return tuple(path.read_bytes() for path in paths[: max(BESIDE, len(domains))])
 
 

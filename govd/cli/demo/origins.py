@@ -17,7 +17,9 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
     """
     entries = [e for e in service.core.desk.ledger.entries() if e["model"] == MODEL]
     added = next(e["payload"] for e in entries if e["kind"] == "model.add")
-    last = {kind: [e["payload"] for e in entries if e["kind"] == kind][-1] for kind in LAST}
+    last = {
+        kind: [e["payload"] for e in entries if e["kind"] == kind][-1] for kind in LAST
+    }
     contribution, composed, vote = (
         last["contribution.make"],
         last["revision.compose"],
@@ -44,7 +46,12 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
         ("evaluated them", last["revision.evaluate"]["evaluated_by"], host),
     ]
     return [
-        {"work": work, "plugin": plugin, "version": versions.get(plugin, ""), "device": device}
+        {
+            "work": work,
+            "plugin": plugin,
+            "version": versions.get(plugin, ""),
+            "device": device,
+        }
         for work, plugin, device in done
     ]
 
@@ -58,7 +65,8 @@ def decisions(service: Service, request: Record) -> list[str]:
         if e["kind"] == "request.vote" and e["payload"]["decision"] == "wait"
     ]
     return [
-        f"the policy {v['policy']} {v['version']} asks for a person: {v['reason']}" for v in votes
+        f"the policy {v['policy']} {v['version']} asks for a person: {v['reason']}"
+        for v in votes
     ] or [str(request["state_reason"])]
 
 

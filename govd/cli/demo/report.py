@@ -25,9 +25,14 @@ def page(story: Story) -> str:
         leaks=[leak_part(leak) for leak in story.leaks],
         heat=heat(story.cells),
         tally=tally(story.cells),
-        shown=[(name, list(some)) for name, some in groupby(story.pictures, key=lambda p: p.name)],
+        shown=[
+            (name, list(some))
+            for name, some in groupby(story.pictures, key=lambda p: p.name)
+        ],
         drawn=[
-            (what, [(p, _png(p.pixels)) for p in some]) for what, some in story.prototypes if some
+            (what, [(p, _png(p.pixels)) for p in some])
+            for what, some in story.prototypes
+            if some
         ],
         same_bytes=sum(bool(r.get("same_bytes")) for r in story.bundle["recomputed"]),
         honest=CLAIM,

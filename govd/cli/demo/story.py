@@ -21,11 +21,15 @@ WISHES = (
     ),
     (
         "a concept in one domain",
-        ForgetOptions(concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings"),
+        ForgetOptions(
+            concepts=(CELL[0],), domains=(CELL[1],), reason="demo: not in line drawings"
+        ),
     ),
     (
         "a whole domain",
-        ForgetOptions(all_concepts=True, domains=(WHOLE,), reason="demo: nothing in colour"),
+        ForgetOptions(
+            all_concepts=True, domains=(WHOLE,), reason="demo: nothing in colour"
+        ),
     ),
 )
 HOW = (

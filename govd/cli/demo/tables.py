@@ -59,7 +59,9 @@ def rule(title: str) -> None:
 
 
 def _plain(*columns: tuple[str, str]) -> Table:
-    plain_table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    plain_table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1)
+    )
     for name, side in columns:
         plain_table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     return plain_table
@@ -73,7 +75,9 @@ def from_to(before: Any, after: Any) -> str:
 def print_origins(rows: Sequence[Record]) -> None:
     """Which plugin computed what, and where; as the ledger's entries say."""
     line("Who computed what, as the ledger says:")
-    origins_table = _plain(("what was done", "left"), ("by the plugin", "left"), ("on", "left"))
+    origins_table = _plain(
+        ("what was done", "left"), ("by the plugin", "left"), ("on", "left")
+    )
     for row in rows:
         origins_table.add_row(
             row["work"],
@@ -105,12 +109,17 @@ def print_rows(rows: Sequence[Record]) -> None:
             same = f"{100 * m['retain_agreement']:.1f} %"
             spoiled = m["retain_agreement"] < SPOILED
             found = (
-                ", ".join(f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}" for a in search_areas(m))
+                ", ".join(
+                    f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}"
+                    for a in search_areas(m)
+                )
                 or "–"
             )
             rows_table.add_row(
                 f"  {'[bold]' if key == 'govd' else ''}{title}",
-                f"[red]{went}[/]" if m["forget_acc"] > m["forget_acc_before"] / 2 else went,
+                f"[red]{went}[/]"
+                if m["forget_acc"] > m["forget_acc_before"] / 2
+                else went,
                 f"[red]{stayed}[/]" if spoiled else stayed,
                 f"[red]{same}[/]" if spoiled else same,
                 found,
@@ -129,12 +138,18 @@ def print_rows(rows: Sequence[Record]) -> None:
 
 def print_leaks(leaks: Sequence[Record]) -> None:
     """What a stranger can still do, by what he has, and the claim that is left."""
-    chart = _plain(("somebody who", "left"), ("before", "right"), ("now", "right"), ("", "left"))
+    chart = _plain(
+        ("somebody who", "left"), ("before", "right"), ("now", "right"), ("", "left")
+    )
     for leak in leaks:
         chart.add_row(f"[bold]{scope(scope_of_leak(leak))}[/]")
         for attack in leak["attacks"]:
             if attack["attack"] in TOLD and attack["state"] != "unmeasured":
-                row = ATTACKS[attack["attack"]].does, value_of(attack, "before"), value_of(attack)
+                row = (
+                    ATTACKS[attack["attack"]].does,
+                    value_of(attack, "before"),
+                    value_of(attack),
+                )
                 chart.add_row(f"  {row[0]}", *row[1:], verdict(attack["state"]))
         chart.add_section()
     console().print(chart)
@@ -150,7 +165,9 @@ def print_store(stages: Sequence[Record]) -> None:
         *((f"“{word}”", "right") for word in QUERIED),
     )
     for stage in stages:
-        stages_table.add_row(stage["when"], *(str(stage["found"][word]) for word in QUERIED))
+        stages_table.add_row(
+            stage["when"], *(str(stage["found"][word]) for word in QUERIED)
+        )
     console().print(stages_table)
     line(
         "The vectors were encoded once, by the unedited model; each edit was applied to them as"
@@ -179,7 +196,9 @@ def print_bundle(found: Record) -> None:
 
 def print_end(report: Path, seconds: float) -> None:
     """Where the report is, and what to type next."""
-    line(f"\nReport with pictures: [bold]{escape(str(report))}[/] ({seconds:.0f} s in all)")
+    line(
+        f"\nReport with pictures: [bold]{escape(str(report))}[/] ({seconds:.0f} s in all)"
+    )
     line("What to type next, in a home of your own (~/.local/share/govd):")
     command("govd model add mini mini")
     command("govd preview dog --model mini")

@@ -76,7 +76,9 @@ def place(report: Path) -> Iterator[Path]:
     try:
         if report.is_dir():
             raise MachineFault(
-                "the report cannot be written: this is a folder", where=str(report), advice=advice
+                "the report cannot be written: this is a folder",
+                where=str(report),
+                advice=advice,
             )
         part.write_bytes(b"")
     except OSError as fault:

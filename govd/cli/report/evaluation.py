@@ -9,7 +9,15 @@ from itertools import groupby
 from typing import Any
 
 from govd.cli.report import render, shown_scope
-from govd.cli.report.parts import MARKS, SAYS, WORKS, heat, leak_part, picture_verdict, tally
+from govd.cli.report.parts import (
+    MARKS,
+    SAYS,
+    WORKS,
+    heat,
+    leak_part,
+    picture_verdict,
+    tally,
+)
 from govd.cli.report.plots import Dot, Line, Plot, upper
 from govd.types import Json, Record
 
@@ -76,11 +84,17 @@ def _mapped(cells: Sequence[Record]) -> list[Record]:
 def _pictures(pictures: Sequence[Record]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Pictures by class, in the order in which they came."""
     judged = [
-        {**p, "verdict": picture_verdict(p["class"], p["before"], p["after"], p["forgotten"])}
+        {
+            **p,
+            "verdict": picture_verdict(
+                p["class"], p["before"], p["after"], p["forgotten"]
+            ),
+        }
         for p in pictures
     ]
     return [
-        (name, list(of_class)) for name, of_class in groupby(judged, key=lambda p: str(p["class"]))
+        (name, list(of_class))
+        for name, of_class in groupby(judged, key=lambda p: str(p["class"]))
     ]
 
 
@@ -108,11 +122,17 @@ def _capacity(curve: Record) -> Plot | None:
         return None
     changed = [(p["forgets"], p["changed"]) for p in points]
     ahead = [changed[-1], *((p["forgets"], p["changed"]) for p in beyond)]
-    named = [(p["forgets"], p["named"]) for p in (*points, *beyond) if p["named"] is not None]
+    named = [
+        (p["forgets"], p["named"]) for p in (*points, *beyond) if p["named"] is not None
+    ]
     lines = [Line("other answers that change", "main", changed)]
     if beyond:
-        lines.append(Line("the same, if as many labels more were forgotten", "ahead", ahead))
-    lines.append(Line("forgotten pictures that still get a forgotten name", "second", named))
+        lines.append(
+            Line("the same, if as many labels more were forgotten", "ahead", ahead)
+        )
+    lines.append(
+        Line("forgotten pictures that still get a forgotten name", "second", named)
+    )
     most = upper([y for line in lines for _, y in line.points], 0.05)
     here = (float(curve["here"]), "you are here")
     return Plot(
@@ -130,7 +150,9 @@ def _strength(curve: Record | None) -> dict[str, Any] | None:
     """What the strength of one forget does: the plot, and which forget."""
     if curve is None or len(curve["points"]) < 2:
         return None
-    named = [(p["strength"], p["named"]) for p in curve["points"] if p["named"] is not None]
+    named = [
+        (p["strength"], p["named"]) for p in curve["points"] if p["named"] is not None
+    ]
     changed = [(p["strength"], p["changed"]) for p in curve["points"]]
     lines = [
         Line("its pictures that still get its name", "second", named),
@@ -169,9 +191,17 @@ def _scatter(forgets: Sequence[Record]) -> Plot | None:
     ]
     if not dots:
         return None
-    ends = [v for d in dots for v in (d.x, d.y, *(d.x_interval or ()), *(d.y_interval or ()))]
+    ends = [
+        v
+        for d in dots
+        for v in (d.x, d.y, *(d.x_interval or ()), *(d.y_interval or ()))
+    ]
     most = upper(ends, 0.02)
-    title, x, y = "Predicted and measured", "predicted when it was filed", "measured now"
+    title, x, y = (
+        "Predicted and measured",
+        "predicted when it was filed",
+        "measured now",
+    )
     return Plot(title, x, y, most, most, dots=dots, x_share=True, diagonal=True)
 
 
@@ -179,11 +209,17 @@ def _covered(forgets: Sequence[Record]) -> dict[str, int] | None:
     """Of how many forgets the measured cost lies within what was predicted, where that was an
     interval.
     """
-    both = [f for f in forgets if f["predicted"] and f["measured"] and f["predicted"]["interval"]]
+    both = [
+        f
+        for f in forgets
+        if f["predicted"] and f["measured"] and f["predicted"]["interval"]
+    ]
     if not both:
         return None
     inside = 0
     for f in both:
         low, high = f["predicted"]["interval"]
-        inside += f["measured"]["interval"][0] <= high and f["measured"]["interval"][1] >= low
+        inside += (
+            f["measured"]["interval"][0] <= high and f["measured"]["interval"][1] >= low
+        )
     return {"inside": inside, "of": len(both)}

@@ -75,10 +75,16 @@ def heat(cells: Sequence[Record]) -> list[list[dict[str, Any]]]:
     lines = []
     for name in sorted({c["class"] for c in cells}):
         of_class = {
-            c["domain"]: {**c, "verdict": cell_verdict(c)} for c in cells if c["class"] == name
+            c["domain"]: {**c, "verdict": cell_verdict(c)}
+            for c in cells
+            if c["class"] == name
         }
         lines.append(
-            {"class": name, "cells": [of_class.get(d) for d in domains], "domains": domains}
+            {
+                "class": name,
+                "cells": [of_class.get(d) for d in domains],
+                "domains": domains,
+            }
         )
     size = max(1, -(-len(lines) // COLUMNS))
     return [lines[i : i + size] for i in range(0, len(lines), size)]
@@ -88,7 +94,12 @@ def tally(cells: Sequence[Record]) -> dict[str, int]:
     """How many cells say what; `went` and `stayed`: how many were to."""
     verdicts = Counter(cell_verdict(c) for c in cells)
     went = sum(bool(c["forgotten"]) for c in cells)
-    return {**dict.fromkeys(MARKS, 0), **verdicts, "went": went, "stayed": len(cells) - went}
+    return {
+        **dict.fromkeys(MARKS, 0),
+        **verdicts,
+        "went": went,
+        "stayed": len(cells) - went,
+    }
 
 
 def scope_of_leak(leak: Record) -> dict[str, Any]:
@@ -130,7 +141,11 @@ def _attack(one: Record) -> dict[str, Any]:
     """One attack as a row: what is done, what it costs, what it attains, and whether that is beyond
     chance.
     """
-    row = {"does": ATTACKS[one["attack"]].does, "needs": cost_of(one), "state": one["state"]}
+    row = {
+        "does": ATTACKS[one["attack"]].does,
+        "needs": cost_of(one),
+        "state": one["state"],
+    }
     if one["state"] == "unmeasured":
         return row | {"why": one["why"]}
     kind, (low, high) = ATTACKS[one["attack"]].measure, one["interval"]
@@ -139,7 +154,11 @@ def _attack(one: Record) -> dict[str, Any]:
         "area": f"{low:.2f} to {high:.2f}",
         "share": f"{100 * low:.0f} to {100 * high:.0f} %",
     }
-    chances = {"rank": "", "area": f"{one['chance']:.2f}", "share": f"{100 * one['chance']:.1f} %"}
+    chances = {
+        "rank": "",
+        "area": f"{one['chance']:.2f}",
+        "share": f"{100 * one['chance']:.1f} %",
+    }
     figures = {
         "before": value_of(one, "before"),
         "now": value_of(one),

@@ -57,12 +57,17 @@ class Plot:
 
     def x(self, value: float) -> float:
         """Pixels from the left."""
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * min(value, self.x_most) / self.x_most, 1)
+        return round(
+            LEFT + (WIDTH - LEFT - RIGHT) * min(value, self.x_most) / self.x_most, 1
+        )
 
     def y(self, value: float) -> float:
         """Pixels from the top."""
         return round(
-            HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(value, self.y_most) / self.y_most, 1
+            HEIGHT
+            - BOTTOM
+            - (HEIGHT - TOP - BOTTOM) * min(value, self.y_most) / self.y_most,
+            1,
         )
 
     @property
@@ -78,7 +83,10 @@ class Plot:
     def x_ticks(self) -> list[tuple[float, str]]:
         """Places and words on the axis below."""
         values = ticks(self.x_most, whole=not self.x_share)
-        return [(self.x(v), percent(v, values[1]) if self.x_share else f"{v:g}") for v in values]
+        return [
+            (self.x(v), percent(v, values[1]) if self.x_share else f"{v:g}")
+            for v in values
+        ]
 
     @property
     def y_ticks(self) -> list[tuple[float, str]]:
@@ -102,7 +110,9 @@ def rounded(value: float) -> float:
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= value * (1 - 1e-9))
+    return next(
+        m * power for m in (1, 2, 2.5, 5, 10) if m * power >= value * (1 - 1e-9)
+    )
 
 
 def upper(values: Sequence[float], least: float) -> float:
@@ -113,6 +123,8 @@ def upper(values: Sequence[float], least: float) -> float:
 def percent(value: float, step: float) -> str:
     """A tick in per cent, as finely as the step between ticks needs."""
     places = next(
-        p for p in range(4) if p == 3 or abs(100 * step * 10**p - round(100 * step * 10**p)) < 1e-9
+        p
+        for p in range(4)
+        if p == 3 or abs(100 * step * 10**p - round(100 * step * 10**p)) < 1e-9
     )
     return f"{100 * value:.{places}f} %"

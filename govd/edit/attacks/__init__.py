@@ -7,7 +7,13 @@ Definitions: README of the folder above.
 
 from govd.edit.attacks.grading import graded
 from govd.edit.attacks.pictures import SHOTS, leaks, neighbour_agreement
-from govd.edit.attacks.restoring import base_diff, is_invertible, lost, relearned, undone
+from govd.edit.attacks.restoring import (
+    base_diff,
+    is_invertible,
+    lost,
+    relearned,
+    undone,
+)
 from govd.edit.attacks.spaces import Space, Subject, thinned
 from govd.edit.attacks.trying import Models, tried
 from govd.edit.attacks.words import UNSEEN

@@ -17,7 +17,11 @@ def graded(attempts: Sequence[Attempt]) -> dict[str, Json]:
     rungs = [{"rung": name, **_rung(rung, by_name)} for name, rung in RUNGS.items()]
     held = [rung["state"] == "held" for rung in rungs]
     grade = held.index(False) if False in held else len(held)
-    return {"grade": grade, "rungs": rungs, "attacks": [one.as_json() for one in attempts]}
+    return {
+        "grade": grade,
+        "rungs": rungs,
+        "attacks": [one.as_json() for one in attempts],
+    }
 
 
 def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
@@ -26,10 +30,15 @@ def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
     """
     missing = Attempt("", why="nobody tried it")
     required = [(name, by_name.get(name, missing)) for name in rung.required]
-    tried = [*required, *((name, by_name[name]) for name in rung.optional if name in by_name)]
+    tried = [
+        *required,
+        *((name, by_name[name]) for name in rung.optional if name in by_name),
+    ]
     working = [(name, one) for name, one in tried if one.state == "found"]
     if working:
-        name = max(working, key=lambda pair: pair[1].now.beyond if pair[1].now else 0.0)[0]
+        name = max(
+            working, key=lambda pair: pair[1].now.beyond if pair[1].now else 0.0
+        )[0]
         return {"state": "found", "by": name}
     order: tuple[State, ...] = ("unmeasured", "few")
     for state in order:
@@ -41,5 +50,7 @@ def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
         return {"state": "unknown", "by": rung.required[0]}
     return {
         "state": "held",
-        "by": max(failed, key=lambda pair: pair[1].now.interval[1] if pair[1].now else 0.0)[0],
+        "by": max(
+            failed, key=lambda pair: pair[1].now.interval[1] if pair[1].now else 0.0
+        )[0],
     }

@@ -26,7 +26,9 @@ def share_interval(count: int, total: int) -> tuple[float, float]:
     """
     if total == 0:
         return 0.0, 1.0
-    low = 0.0 if count == 0 else _crossing(lambda p: _at_least(count, total, p) - OUTSIDE)
+    low = (
+        0.0 if count == 0 else _crossing(lambda p: _at_least(count, total, p) - OUTSIDE)
+    )
     high = (
         1.0
         if count == total
@@ -52,12 +54,22 @@ def area_interval(area: float, positives: int, negatives: int) -> tuple[float, f
         shape = 1 + extra * ((1 - theta) / (2 - theta) + theta / (1 + theta))
         return z * math.sqrt(theta * (1 - theta) * shape / (positives * negatives))
 
-    low = _crossing(lambda theta: theta + spread(theta) - area, 0.0, area) if area > 0 else 0.0
-    high = _crossing(lambda theta: theta - spread(theta) - area, area, 1.0) if area < 1 else 1.0
+    low = (
+        _crossing(lambda theta: theta + spread(theta) - area, 0.0, area)
+        if area > 0
+        else 0.0
+    )
+    high = (
+        _crossing(lambda theta: theta - spread(theta) - area, area, 1.0)
+        if area < 1
+        else 1.0
+    )
     return low, high
 
 
-def _crossing(rises: Callable[[float], float], low: float = 0.0, high: float = 1.0) -> float:
+def _crossing(
+    rises: Callable[[float], float], low: float = 0.0, high: float = 1.0
+) -> float:
     """Where a function that is below 0 at `low` and not at `high` crosses."""
     for _ in range(HALVINGS):
         middle = (low + high) / 2

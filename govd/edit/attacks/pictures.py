@@ -22,7 +22,10 @@ SHRINKAGE: Final = 0.05
 
 
 def leaks(
-    edit: Edit, contributions: Sequence[Contribution], data: EvaluationData, seed: int = 0
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+    seed: int = 0,
 ) -> list[dict[str, Json]]:
     """What somebody with examples can still do, for each forget: query by k examples, nearest
     neighbours, a linear probe. AUC, 0.5 is none.
@@ -90,7 +93,9 @@ def attempts(record: Mapping[str, Json], own: Any, half: Any) -> list[Attempt]:
             done.append(Attempt(f"examples_{k}", why=FEW))
             continue
         areas = (record[f"examples_{when}"][str(k)] for when in ("before", "after"))
-        was, is_now = (area_reading(area, judged, rest, both_ways=True) for area in areas)
+        was, is_now = (
+            area_reading(area, judged, rest, both_ways=True) for area in areas
+        )
         done.append(Attempt(f"examples_{k}", was, is_now, {"pictures": k}))
     for name, key in (("neighbours", "knn"), ("probe", "probe")):
         areas = (record[f"{key}_{when}"] for when in ("before", "after"))

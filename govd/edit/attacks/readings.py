@@ -42,7 +42,9 @@ class Reading:
     @property
     def works(self) -> bool:
         """The whole interval is beyond chance."""
-        return self.interval[0] > self.chance or (self.both_ways and self.interval[1] < self.chance)
+        return self.interval[0] > self.chance or (
+            self.both_ways and self.interval[1] < self.chance
+        )
 
     @property
     def failed(self) -> bool:
@@ -58,7 +60,11 @@ class Reading:
     @property
     def beyond(self) -> float:
         """How far it is from chance, to find the worst of several."""
-        return abs(self.value - self.chance) if self.both_ways else self.value - self.chance
+        return (
+            abs(self.value - self.chance)
+            if self.both_ways
+            else self.value - self.chance
+        )
 
 
 def share_reading(count: int, total: int, chance: float) -> Reading:
@@ -68,10 +74,14 @@ def share_reading(count: int, total: int, chance: float) -> Reading:
         count: pictures that get it.
         total: pictures of the forget that were looked at.
     """
-    return Reading(count / total if total else 0.0, share_interval(count, total), chance, total)
+    return Reading(
+        count / total if total else 0.0, share_interval(count, total), chance, total
+    )
 
 
-def area_reading(area: float, positives: int, negatives: int, both_ways: bool = False) -> Reading:
+def area_reading(
+    area: float, positives: int, negatives: int, both_ways: bool = False
+) -> Reading:
     """An AUC, where 0.5 is chance.
 
     Args:
@@ -80,7 +90,9 @@ def area_reading(area: float, positives: int, negatives: int, both_ways: bool = 
         negatives: other pictures.
         both_ways: read backwards it would work as well.
     """
-    return Reading(area, area_interval(area, positives, negatives), CHANCE, positives, both_ways)
+    return Reading(
+        area, area_interval(area, positives, negatives), CHANCE, positives, both_ways
+    )
 
 
 def place_reading(place: int, of: int) -> Reading:
@@ -143,7 +155,9 @@ Variant = tuple[str, Reading, Reading]
 """A word or prompt, and what it attains before and now."""
 
 
-def worst_of(attack: str, tried: Sequence[Variant], needs: Mapping[str, int], why: str) -> Attempt:
+def worst_of(
+    attack: str, tried: Sequence[Variant], needs: Mapping[str, int], why: str
+) -> Attempt:
     """Of several variants (name, before, now) the one that does best now: one that works, else one
     that worked before.
 
@@ -155,5 +169,7 @@ def worst_of(attack: str, tried: Sequence[Variant], needs: Mapping[str, int], wh
     """
     if not tried:
         return Attempt(attack, why=why)
-    name, before, now = max(tried, key=lambda one: (one[2].works, one[1].works, one[2].beyond))
+    name, before, now = max(
+        tried, key=lambda one: (one[2].works, one[1].works, one[2].beyond)
+    )
     return Attempt(attack, before, now, needs, name)

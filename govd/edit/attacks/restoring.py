@@ -65,7 +65,9 @@ def _map(moment: Any, x: Floats, y: Floats, ridge: float, identity: bool) -> Flo
 
 def is_invertible(edit: Edit) -> bool:
     """Whether whoever holds the factors can compute every unedited vector, up to its length."""
-    return all(_keeps_all(*_factors(edit, some)) for some in _combinations(edit.conditions))
+    return all(
+        _keeps_all(*_factors(edit, some)) for some in _combinations(edit.conditions)
+    )
 
 
 def undone(edit: Edit, vectors: Floats) -> Floats:
@@ -96,7 +98,9 @@ def undone(edit: Edit, vectors: Floats) -> Floats:
 
 def _combinations(conditions: Sequence[Condition]) -> Iterator[tuple[Condition, ...]]:
     most = len(conditions) if len(conditions) <= CONDITIONS else 2
-    return chain.from_iterable(combinations(conditions, size) for size in range(most + 1))
+    return chain.from_iterable(
+        combinations(conditions, size) for size in range(most + 1)
+    )
 
 
 def _factors(edit: Edit, conditions: Sequence[Condition]) -> tuple[Floats, Floats]:
@@ -160,7 +164,9 @@ def lost(basis: Basis, edit: Edit) -> dict[str, float]:
     return weights
 
 
-def difference(weights: Mapping[str, float], scope: Scope, forgotten: Collection[str]) -> Attempt:
+def difference(
+    weights: Mapping[str, float], scope: Scope, forgotten: Collection[str]
+) -> Attempt:
     """At which place the difference to the base weights names a forget, by the best of its phrases,
     among all words but those that are `forgotten` beside it.
 
@@ -173,11 +179,18 @@ def difference(weights: Mapping[str, float], scope: Scope, forgotten: Collection
         return Attempt("base_diff", why=DOMAIN)
     best = max((weights[p] for p in phrases if p in weights), default=None)
     if best is None:
-        return Attempt("base_diff", why="its name is none of the words that are compared")
+        return Attempt(
+            "base_diff", why="its name is none of the words that are compared"
+        )
     others = [
-        weight for word, weight in weights.items() if word not in phrases and word not in forgotten
+        weight
+        for word, weight in weights.items()
+        if word not in phrases and word not in forgotten
     ]
     place, total = 1 + sum(weight > best for weight in others), 1 + len(others)
     return Attempt(
-        "base_diff", now=place_reading(place, total), needs={"words": total}, place=place
+        "base_diff",
+        now=place_reading(place, total),
+        needs={"words": total},
+        place=place,
     )

@@ -30,7 +30,9 @@ class Space:
 
     images: Floats
     prompts: Mapping[str, Mapping[str, Floats]]
-    words: Mapping[str, Mapping[int, Mapping[str, Floats]]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[int, Mapping[str, Floats]]] = field(
+        default_factory=dict
+    )
 
     @property
     def labels(self) -> Floats:
@@ -84,7 +86,9 @@ class Subject:
         return Subject(own, others, label_of, places)
 
 
-def thinned(data: EvaluationData, scopes: Sequence[Scope], most: int = MOST) -> EvaluationData:
+def thinned(
+    data: EvaluationData, scopes: Sequence[Scope], most: int = MOST
+) -> EvaluationData:
     """Evenly fewer pictures, `most` of them: of what is forgotten as many as there are, up to
     half.
 
@@ -97,7 +101,9 @@ def thinned(data: EvaluationData, scopes: Sequence[Scope], most: int = MOST) -> 
     inside = cells(scopes, data)[data.class_of, data.domain_of]
     forgotten = _evenly(np.flatnonzero(inside), most // 2)
     kept = np.sort(
-        np.concatenate([forgotten, _evenly(np.flatnonzero(~inside), most - len(forgotten))])
+        np.concatenate(
+            [forgotten, _evenly(np.flatnonzero(~inside), most - len(forgotten))]
+        )
     )
     return replace(
         data,
@@ -108,4 +114,6 @@ def thinned(data: EvaluationData, scopes: Sequence[Scope], most: int = MOST) -> 
 
 
 def _evenly(places: Any, most: int) -> Any:
-    return places if len(places) <= most else places[np.arange(most) * len(places) // most]
+    return (
+        places if len(places) <= most else places[np.arange(most) * len(places) // most]
+    )

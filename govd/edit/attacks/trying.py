@@ -62,9 +62,18 @@ def tried(
         texts = base.prompts.get(attack, {}), now.prompts.get(attack, {})
         why = models.missing.get(attack, "the model has no such prompts")
         of_prompts[attack] = prompted(attack, subjects, *texts, (base, now), why)
-    first, last = Answers.of(base.images, base.labels), Answers.of(now.images, now.labels)
-    restored = {"relearning": _relearned(models, subjects, half), "undoing": _undone(models)}
-    answers = {name: Answers.of(*of) if of is not None else None for name, of in restored.items()}
+    first, last = (
+        Answers.of(base.images, base.labels),
+        Answers.of(now.images, now.labels),
+    )
+    restored = {
+        "relearning": _relearned(models, subjects, half),
+        "undoing": _undone(models),
+    }
+    answers = {
+        name: Answers.of(*of) if of is not None else None
+        for name, of in restored.items()
+    }
     forgotten = {p for scope in scopes for c in scope.concepts for p in c.phrases}
     lists = []
     for at, (scope, subject) in enumerate(zip(scopes, subjects, strict=True)):
@@ -75,12 +84,22 @@ def tried(
         )
         one = [of_prompts[attack][at] for attack in of_prompts]
         one += [
-            worded(attack, subject, base, now, first, last, models.missing.get(attack, NO_WORD))
+            worded(
+                attack,
+                subject,
+                base,
+                now,
+                first,
+                last,
+                models.missing.get(attack, NO_WORD),
+            )
             for attack in WORDED
         ]
         one += [search(subject, base, now), *attempts(record, subject.own, half)]
         needs = {"pictures": int(half.sum())}
-        one += [_restoring("relearning", subject, first, answers["relearning"], needs, FEW)]
+        one += [
+            _restoring("relearning", subject, first, answers["relearning"], needs, FEW)
+        ]
         one += [_restoring("undoing", subject, first, answers["undoing"], {}, TRAINED)]
         one += [_base_diff(models, scope, forgotten)]
         lists.append(one)
@@ -126,7 +145,9 @@ def _relearned(
         return None
     images = np.empty_like(base.images)
     for learn in (half, ~half):
-        images[~learn] = relearned(now.images[learn], base.images[learn], now.images[~learn])
+        images[~learn] = relearned(
+            now.images[learn], base.images[learn], now.images[~learn]
+        )
     return images, base.labels
 
 
@@ -135,5 +156,7 @@ def _undone(models: Models) -> tuple[Floats, Floats] | None:
     if models.edit is None:
         return None
     if models.edit.side == "text":
-        return models.base.images, undone(models.edit, models.now.labels.astype(np.float32))
+        return models.base.images, undone(
+            models.edit, models.now.labels.astype(np.float32)
+        )
     return undone(models.edit, models.now.images.astype(np.float32)), models.base.labels

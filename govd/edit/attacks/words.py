@@ -62,9 +62,13 @@ class Answers:
             order = np.argsort(-scored, axis=1, kind="stable")[:, :kept]
             parts.append((order, np.take_along_axis(scored, order, axis=1)))
         if not parts:
-            return Answers(images, texts, np.zeros((0, kept), np.int64), np.zeros((0, kept)))
+            return Answers(
+                images, texts, np.zeros((0, kept), np.int64), np.zeros((0, kept))
+            )
         return Answers(
-            images, texts, *(np.concatenate([part[i] for part in parts]) for i in (0, 1))
+            images,
+            texts,
+            *(np.concatenate([part[i] for part in parts]) for i in (0, 1)),
         )
 
     def named(self, subject: Subject) -> Any:
@@ -72,7 +76,11 @@ class Answers:
         own.
         """
         first = self.best[:, 0]
-        return np.isin(first, subject.places) if subject.places else first == subject.label_of
+        return (
+            np.isin(first, subject.places)
+            if subject.places
+            else first == subject.label_of
+        )
 
     def rival(self, subject: Subject) -> Floats:
         """The best score `(n,)` with a label that is none of the forget's."""
@@ -103,7 +111,9 @@ def naming(subject: Subject, before: Answers, now: Answers) -> tuple[Reading, Re
             if subject.places
             else _luck(answers, subject)
         )
-        readings.append(share_reading(int(mask[subject.own].sum()), int(subject.own.sum()), chance))
+        readings.append(
+            share_reading(int(mask[subject.own].sum()), int(subject.own.sum()), chance)
+        )
     return readings[0], readings[1]
 
 
@@ -148,11 +158,20 @@ def prompted(
         )
         for readings, subject in zip(tried, subjects, strict=True):
             readings.append((template, *naming(subject, first, last)))
-    return [worst_of(attack, readings, {"prompts": len(readings)}, why) for readings in tried]
+    return [
+        worst_of(attack, readings, {"prompts": len(readings)}, why)
+        for readings in tried
+    ]
 
 
 def worded(
-    attack: str, subject: Subject, base: Space, now: Space, first: Answers, last: Answers, why: str
+    attack: str,
+    subject: Subject,
+    base: Space,
+    now: Space,
+    first: Answers,
+    last: Answers,
+    why: str,
 ) -> Attempt:
     """Other words in the place of the forgotten labels: how many pictures of the label that a word
     stands for get it.
@@ -173,12 +192,14 @@ def worded(
     for place, word, vectors in other_words(attack, subject, base, now):
         own = subject.own & (subject.label_of == place)
         was, is_now = (
-            s.images @ v > rival for s, v, rival in zip((base, now), vectors, rivals, strict=True)
+            s.images @ v > rival
+            for s, v, rival in zip((base, now), vectors, rivals, strict=True)
         )
         chance, total = _mean(was[subject.others]), int(own.sum())
         if total:
             before, after = (
-                share_reading(int(mask[own].sum()), total, chance) for mask in (was, is_now)
+                share_reading(int(mask[own].sum()), total, chance)
+                for mask in (was, is_now)
             )
             tried.append((word, before, after))
     return worst_of(attack, tried, {"words": len(tried)}, why)

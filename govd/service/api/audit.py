@@ -44,7 +44,9 @@ class Audit(Asked):
         "proofs.as_of",
         rows=as_of_rows,
     )
-    def audit_as_of(self, time: str, model: str | None = None, proof: bool = False) -> Record:
+    def audit_as_of(
+        self, time: str, model: str | None = None, proof: bool = False
+    ) -> Record:
         """What was served at a time, which forgets were in force, who had approved them.
 
         Args:
@@ -93,7 +95,9 @@ class Audit(Asked):
         "audit.predictions",
         rows=lambda report: report["predictions"],
     )
-    def audit_predictions(self, model: str | None = None, since: str | None = None) -> Record:
+    def audit_predictions(
+        self, model: str | None = None, since: str | None = None
+    ) -> Record:
         """What forgets were predicted to do, against what was measured of them."""
         raise NotImplementedError
 

@@ -60,7 +60,9 @@ class Models(Asked):
         """
 
     @abstractmethod
-    def update_model(self, name: str, reference: str | None = None, **options: Any) -> Record:
+    def update_model(
+        self, name: str, reference: str | None = None, **options: Any
+    ) -> Record:
         """Change what a model is registered with; with `reference`, rebase it on another
         checkpoint. What is not given stays.
 
@@ -70,7 +72,9 @@ class Models(Asked):
         """
 
     @abstractmethod
-    def remove_model(self, name: str, reason: str = "", delete_published: bool = False) -> Record:
+    def remove_model(
+        self, name: str, reason: str = "", delete_published: bool = False
+    ) -> Record:
         """Take a model out of service; its entries stay. With forgets in force it is retired: they
         keep their states, and its name is not used again.
 
@@ -160,7 +164,11 @@ class Models(Asked):
 
     @abstractmethod
     def embeddings(
-        self, model: str, texts: Sequence[str] = (), images: Sequence[str] = (), base: bool = False
+        self,
+        model: str,
+        texts: Sequence[str] = (),
+        images: Sequence[str] = (),
+        base: bool = False,
     ) -> Floats:
         """Unit embeddings `(n, d)` float32 of texts, then of picture files, by the published
         revision.
@@ -230,7 +238,12 @@ class Models(Asked):
 
     @abstractmethod
     def export(
-        self, model: str, folder: str, revision: int | None = None, format: str = "hf", **how: Any
+        self,
+        model: str,
+        folder: str,
+        revision: int | None = None,
+        format: str = "hf",
+        **how: Any,
     ) -> Record:
         """Write the edited model into a folder on the machine of the home.
 

@@ -26,13 +26,17 @@ class People(Asked):
         raise NotImplementedError
 
     @abstractmethod
-    def add_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
+    def add_principal(
+        self, name: str, roles: Sequence[str], reason: str = ""
+    ) -> Record:
         """A new principal of this `name`, added for a `reason`; `owner` gives roles to the home's
         owner.
         """
 
     @abstractmethod
-    def update_principal(self, name: str, roles: Sequence[str], reason: str = "") -> Record:
+    def update_principal(
+        self, name: str, roles: Sequence[str], reason: str = ""
+    ) -> Record:
         """Give the principal `name` other roles, instead of those that he has, for a `reason`."""
 
     @abstractmethod

@@ -75,7 +75,9 @@ class Policies(Asked):
         raise NotImplementedError
 
     @abstractmethod
-    def test_policy(self, text: str, where: str = "policy", since: str | None = None) -> Record:
+    def test_policy(
+        self, text: str, where: str = "policy", since: str | None = None
+    ) -> Record:
         """As `policy_test`, of a text that was not added. `where`: the file's name, for errors.
 
         Raises:
@@ -101,13 +103,21 @@ class Policies(Asked):
 
     @abstractmethod
     def add_ready_policy(
-        self, ready: str, values: Mapping[str, str], force: bool = False, reason: str = ""
+        self,
+        ready: str,
+        values: Mapping[str, str],
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
         """Add a policy that comes with a plugin, with `values` for its parameters."""
 
     @abstractmethod
     def enforce_policy(
-        self, name: str, report: str | None = None, force: bool = False, reason: str = ""
+        self,
+        name: str,
+        report: str | None = None,
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
         """Let the newest text of a policy count. `report`: the digest of its report; without one,
         `force` with a `reason`.

@@ -108,7 +108,9 @@ def question(
             ...
     """
 
-    def declared(function: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[A, P], T]:
+    def declared(
+        function: Callable[Concatenate[A, P], T],
+    ) -> Callable[Concatenate[A, P], T]:
         signature = inspect.signature(function)
         whole = Question(path, answered_by, function, **how)
 

@@ -16,7 +16,9 @@ class Requests(Asked):
     """Forget requests and reverts. `wait`: return when it is decided and served."""
 
     @abstractmethod
-    def forget(self, *concepts: str, model: str, wait: bool = False, **options: Any) -> Record:
+    def forget(
+        self, *concepts: str, model: str, wait: bool = False, **options: Any
+    ) -> Record:
         """File a forget: `domains`, `aliases`, `all_concepts`, `target`, `strength`, `method`,
         `reason`, `idempotency_key`, …
 

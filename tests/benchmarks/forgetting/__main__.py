@@ -56,7 +56,9 @@ def main() -> None:
     folder = Path(given.vectors) if given.vectors else None
     chosen = [name.strip() for name in given.rows.split(";") if name.strip()]
     kinds: list[Kind] = [kind for kind in KINDS if kind in given.kinds.split(",")]
-    columns = [name.strip() for name in given.columns.split(",") if name.strip()] or list(COLUMNS)
+    columns = [
+        name.strip() for name in given.columns.split(",") if name.strip()
+    ] or list(COLUMNS)
     plan = Plan(kinds, [int(n) for n in given.forgets.split(",")], chosen)
     runner = Runner(
         Store(given.cache, given.kept),
@@ -64,7 +66,9 @@ def main() -> None:
         Foreign(given.foreign) if given.foreign else None,
     )
     sets = dict(
-        portfolio(folder, [name for name in given.sets.split(",") if name], range(given.seeds))
+        portfolio(
+            folder, [name for name in given.sets.split(",") if name], range(given.seeds)
+        )
     )
     if given.cache and not given.kept:
         fill(runner, plan, sets)
@@ -74,10 +78,17 @@ def main() -> None:
     maps: dict[str, list[Cell]] = {}
     for title, splits in sets.items():
         for kind in kinds:
-            results = [result for split in splits for result in plan.results(runner, split, kind)]
+            results = [
+                result
+                for split in splits
+                for result in plan.results(runner, split, kind)
+            ]
             everything += results
             if results and not given.document:
-                print(f"\n{title}: {TITLES[kind]}\n\n{table(results, columns)}", flush=True)
+                print(
+                    f"\n{title}: {TITLES[kind]}\n\n{table(results, columns)}",
+                    flush=True,
+                )
         if given.predictions:
             predictions[title] = predicted(runner, splits[: given.predictions])
         if predictions.get(title):
@@ -88,7 +99,9 @@ def main() -> None:
             )
         if given.plots and "cells" in kinds:
             for case in cases(splits[0], "cells", CELLS[-1]):
-                maps |= {f"{title}: {row}": mapped(runner.store, case, row) for row in MAPPED}
+                maps |= {
+                    f"{title}: {row}": mapped(runner.store, case, row) for row in MAPPED
+                }
         if title == "mini" and "labels" in kinds:
             beside = [
                 result
@@ -108,9 +121,13 @@ def main() -> None:
     for kind in kinds:
         results = over_sets([result for result in everything if result.kind == kind])
         if results:
-            print(f"\nmeans over sets: {TITLES[kind]}\n\n{table(results, columns, 'sets')}")
+            print(
+                f"\nmeans over sets: {TITLES[kind]}\n\n{table(results, columns, 'sets')}"
+            )
     print(f"\n{floors(everything)}")
-    for path in draw_all(given.plots, everything, predictions, maps) if given.plots else ():
+    for path in (
+        draw_all(given.plots, everything, predictions, maps) if given.plots else ()
+    ):
         print(path)
 
 
@@ -122,7 +139,9 @@ class Plan:
     counts: Sequence[int]
     chosen: Sequence[str]
 
-    def results(self, runner: Runner, split: Split, kind: Kind, slow: bool = True) -> list[Result]:
+    def results(
+        self, runner: Runner, split: Split, kind: Kind, slow: bool = True
+    ) -> list[Result]:
         """Every row on every case of a split; those of `SLOW`, and predictions, only where asked
         for.
         """
@@ -132,10 +151,16 @@ class Plan:
             drawn = list(cases(split, kind, count))
             for row in rows:
                 if row not in SLOW:
-                    results += [result for case in drawn if (result := runner.run(row, case, slow))]
+                    results += [
+                        result
+                        for case in drawn
+                        if (result := runner.run(row, case, slow))
+                    ]
                 elif slow and (split.seed == 0 or len(split.labels.names) < MANY):
                     results += [
-                        result for case in drawn[:SLOW_DRAWS] if (result := runner.run(row, case))
+                        result
+                        for case in drawn[:SLOW_DRAWS]
+                        if (result := runner.run(row, case))
                     ]
         return results
 
@@ -149,7 +174,8 @@ def fill(runner: Runner, plan: Plan, sets: Mapping[str, Sequence[Split]]) -> Non
             for splits in sets.values():
                 for kind in plan.kinds:
                     plan.results(runner, splits[place], kind, slow)
-                if splits[place].pool_label is not None:  # nothing of it is shared with other seeds
+                # nothing of it is shared with other seeds
+                if splits[place].pool_label is not None:
                     splits[place].kept.clear()
                 print(
                     f"{splits[place].name}, seed {place}{', slow rows' if slow else ''}",
@@ -168,12 +194,20 @@ def arguments() -> argparse.Namespace:
         default=os.environ.get("GOVD_VECTORS"),
         help="folder of sets of real vectors",
     )
-    parser.add_argument("--sets", default="", help="names of sets, with commas; all by default")
-    parser.add_argument("--rows", default="", help="rows, with semicolons; all by default")
-    parser.add_argument("--columns", default="", help="columns, with commas; all by default")
+    parser.add_argument(
+        "--sets", default="", help="names of sets, with commas; all by default"
+    )
+    parser.add_argument(
+        "--rows", default="", help="rows, with semicolons; all by default"
+    )
+    parser.add_argument(
+        "--columns", default="", help="columns, with commas; all by default"
+    )
     parser.add_argument("--kinds", default=",".join(KINDS), help="what is forgotten")
     parser.add_argument(
-        "--forgets", default="1,10,30,100", help="how many labels at once (up to half of them)"
+        "--forgets",
+        default="1,10,30,100",
+        help="how many labels at once (up to half of them)",
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
@@ -184,10 +218,14 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cache", type=Path, help="a folder for what was computed")
     parser.add_argument(
-        "--kept", action="store_true", help="tables of what the cache has: nothing is computed"
+        "--kept",
+        action="store_true",
+        help="tables of what the cache has: nothing is computed",
     )
     parser.add_argument(
-        "--document", action="store_true", help="the tables of tests/benchmarks/README.md"
+        "--document",
+        action="store_true",
+        help="the tables of tests/benchmarks/README.md",
     )
     parser.add_argument(
         "--foreign",
@@ -200,7 +238,9 @@ def arguments() -> argparse.Namespace:
         default=60.0,
         help="seconds for the intervals of a set's predictions",
     )
-    parser.add_argument("--plots", type=Path, help="a folder for pictures of the tables")
+    parser.add_argument(
+        "--plots", type=Path, help="a folder for pictures of the tables"
+    )
     return parser.parse_args()
 
 
@@ -212,7 +252,9 @@ def predicted(runner: Runner, splits: Sequence[Split]) -> list[Judged]:
         known = runner.store.get(
             key,
             lambda split=split: {
-                "judged": [asdict(one) for one in of_split(split, runner.calibration_seconds)]
+                "judged": [
+                    asdict(one) for one in of_split(split, runner.calibration_seconds)
+                ]
             },
         )
         judged += [Judged(**one) for one in known.get("judged", ())]

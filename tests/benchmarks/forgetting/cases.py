@@ -108,7 +108,12 @@ def cases(split: Split, kind: Kind, count: int) -> Iterator[Case]:
         if 2 * count > len(split.crowd):
             return
         for i in range(times):
-            yield Case(split, kind, np.sort(draw.choice(split.crowd, count, replace=False)), draw=i)
+            yield Case(
+                split,
+                kind,
+                np.sort(draw.choice(split.crowd, count, replace=False)),
+                draw=i,
+            )
     elif split.domain is None:
         return
     elif kind == "cells":
@@ -120,6 +125,10 @@ def cases(split: Split, kind: Kind, count: int) -> Iterator[Case]:
         for i in range(times):
             chosen = np.sort(draw.choice(shown, count, replace=False))
             yield Case(split, kind, chosen // wide, chosen % wide, draw=i)
-    elif count == 1 and split.seed == 0:  # there are so few that all are forgotten, each alone
+    elif (
+        count == 1 and split.seed == 0
+    ):  # there are so few that all are forgotten, each alone
         for domain in np.unique(split.domain):
-            yield Case(split, kind, np.zeros(0, np.int64), np.array([domain]), draw=int(domain))
+            yield Case(
+                split, kind, np.zeros(0, np.int64), np.array([domain]), draw=int(domain)
+            )

@@ -36,8 +36,23 @@ LABELS = (
     "neighbours",
     "text_auc",
 )
-CELLS = ("named", "elsewhere", "unchanged", "worst_label", "worst_cell", "unlisted", "neighbours")
-DOMAINS = ("named_right", "unchanged", "worst_label", "worst_cell", "unlisted", "neighbours")
+CELLS = (
+    "named",
+    "elsewhere",
+    "unchanged",
+    "worst_label",
+    "worst_cell",
+    "unlisted",
+    "neighbours",
+)
+DOMAINS = (
+    "named_right",
+    "unchanged",
+    "worst_label",
+    "worst_cell",
+    "unlisted",
+    "neighbours",
+)
 PREDICTED = ("predicted", "predicted_high", "measured")
 
 
@@ -46,11 +61,14 @@ def document(results: Sequence[Result], beside: Sequence[Result]) -> str:
     trained without.
     """
     of_kind = {
-        kind: [r for r in results if r.kind == kind] for kind in ("labels", "cells", "domains")
+        kind: [r for r in results if r.kind == kind]
+        for kind in ("labels", "cells", "domains")
     }
     means = over_sets(of_kind["labels"])
     known = [
-        r for r in of_kind["labels"] if r.row == DEFAULT and math.isfinite(r.figures.predicted)
+        r
+        for r in of_kind["labels"]
+        if r.row == DEFAULT and math.isfinite(r.figures.predicted)
     ]
     parts = {
         "means over sets": table(
@@ -59,10 +77,14 @@ def document(results: Sequence[Result], beside: Sequence[Result]) -> str:
         "labels, everywhere": table(of_kind["labels"], EACH, LABELS),
         "a label in one domain": table(of_kind["cells"], LOCAL, CELLS),
         "everything in one domain": table(of_kind["domains"], LOCAL, DOMAINS),
-        "beside a model trained without them": table(beside, BESIDE, LABELS, named=False),
+        "beside a model trained without them": table(
+            beside, BESIDE, LABELS, named=False
+        ),
         "predicted": table(known, (DEFAULT,), PREDICTED, interval=True),
     }
-    return "\n\n".join([*(f"{title}\n\n{text}" for title, text in parts.items()), floors(results)])
+    return "\n\n".join(
+        [*(f"{title}\n\n{text}" for title, text in parts.items()), floors(results)]
+    )
 
 
 def table(
@@ -88,8 +110,12 @@ def table(
     for title, chosen in _sets(results) if named else [("", results)]:
         for count in sorted({r.count for r in chosen}):
             for row in rows:
-                figures = [r.figures for r in chosen if (r.row, r.count) == (row, count)]
-                if any(math.isfinite(getattr(f, name)) for f in figures for name in columns):
+                figures = [
+                    r.figures for r in chosen if (r.row, r.count) == (row, count)
+                ]
+                if any(
+                    math.isfinite(getattr(f, name)) for f in figures for name in columns
+                ):
                     cells = [cell(figures, name, interval) for name in columns]
                     first = [title] if named else []
                     columns_of = [*first, row, str(count), str(len(figures)), *cells]

@@ -11,7 +11,16 @@ from html import escape
 from govd.cli.report.plots import HEIGHT, WIDTH, Plot
 
 INK, SOFT, LINE, PAGE = "#1c1c1c", "#5b5b5b", "#d8d8d8", "#ffffff"
-COLOURS = ("#0b62a8", "#c0392b", "#1e8449", "#8e44ad", "#b9770e", "#117a8b", "#7f5539", "#515a5a")
+COLOURS = (
+    "#0b62a8",
+    "#c0392b",
+    "#1e8449",
+    "#8e44ad",
+    "#b9770e",
+    "#117a8b",
+    "#7f5539",
+    "#515a5a",
+)
 TITLE = 26
 """Pixels above a panel for its title."""
 APART = 15
@@ -77,7 +86,9 @@ class Panel:
                 stroke(left, at, right, at, LINE),
                 text(left - 6, at + 4, words, anchor="end"),
             ]
-        parts += [text(at, bottom + 16, words, anchor="middle") for at, words in plot.x_ticks]
+        parts += [
+            text(at, bottom + 16, words, anchor="middle") for at, words in plot.x_ticks
+        ]
         parts += [text((left + right) / 2, HEIGHT - 8, plot.x_title, anchor="middle")]
         middle = (top + bottom) / 2
         parts.append(
@@ -132,21 +143,33 @@ class Panel:
         """Beside their points, moved apart where they would lie on each other."""
         parts = []
         right = self.plot.field_box[2]
-        ends: list[tuple[float, float, float]] = []  # left, right, height of what is written
-        for point in sorted((p for p in self.points if p.label), key=lambda p: -self.plot.y(p.y)):
+        ends: list[
+            tuple[float, float, float]
+        ] = []  # left, right, height of what is written
+        for point in sorted(
+            (p for p in self.points if p.label), key=lambda p: -self.plot.y(p.y)
+        ):
             x, y = self.plot.x(point.x), self.plot.y(point.y)
             wide = 6.3 * len(point.label)
             flipped = x + 10 + wide > right
             start = x - 10 - wide if flipped else x + 10
             height = min(y + 4, self.plot.field_box[3] - 3)
             while any(
-                start < b and a < start + wide and abs(height - h) < APART for a, b, h in ends
+                start < b and a < start + wide and abs(height - h) < APART
+                for a, b, h in ends
             ):
                 height -= 1
             ends.append((start, start + wide, height))
             if abs(height - y - 4) > 6:
                 parts.append(
-                    stroke(x, y, x - 8 if flipped else x + 8, height - 4, point.colour, opacity=0.5)
+                    stroke(
+                        x,
+                        y,
+                        x - 8 if flipped else x + 8,
+                        height - 4,
+                        point.colour,
+                        opacity=0.5,
+                    )
                 )
             anchor = "end" if flipped else "start"
             parts.append(
@@ -202,13 +225,19 @@ def key(entries: Sequence[tuple[str, str, bool]]) -> str:
     """
     parts, at = [], 10.0
     for words, colour, dashed in entries:
-        parts += [stroke(at, 12, at + 24, 12, colour, dashed=dashed), text(at + 30, 16, words)]
+        parts += [
+            stroke(at, 12, at + 24, 12, colour, dashed=dashed),
+            text(at + 30, 16, words),
+        ]
         at += 30 + 6.6 * len(words) + 26
     return "".join(parts)
 
 
 def sheet(
-    title: str, panels: Sequence[Panel], columns: int, keys: Sequence[tuple[str, str, bool]] = ()
+    title: str,
+    panels: Sequence[Panel],
+    columns: int,
+    keys: Sequence[tuple[str, str, bool]] = (),
 ) -> str:
     """Panels side by side under a title and what their colours mean."""
     head = 34 + (KEY if keys else 0)
@@ -217,7 +246,9 @@ def sheet(
     if keys:
         parts.append(f'<g transform="translate(0,32)">{key(keys)}</g>')
     for i, panel in enumerate(panels):
-        parts.append(panel.svg((i % columns) * WIDTH, head + (i // columns) * (HEIGHT + TITLE)))
+        parts.append(
+            panel.svg((i % columns) * WIDTH, head + (i // columns) * (HEIGHT + TITLE))
+        )
     return document(columns * WIDTH + EDGE, head + rows * (HEIGHT + TITLE), parts)
 
 

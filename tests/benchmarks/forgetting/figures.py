@@ -85,7 +85,9 @@ def measure(case: Case, edited: Map, *, without: bool = False) -> dict[str, floa
     }
     if split.domain is not None:
         wide = int(split.domain.max()) + 1
-        figures["worst_cell"] = worst((split.base * wide + split.domain)[others], same[others])
+        figures["worst_cell"] = worst(
+            (split.base * wide + split.domain)[others], same[others]
+        )
     if case.kind == "cells":
         right = case.elsewhere & (split.base == split.label)
         figures["elsewhere"] = share(answer[right] == split.label[right])
@@ -124,7 +126,9 @@ def once(case: Case, name: str, compute: Callable[[], Any]) -> Any:
 
 
 def _nearest_before(case: Case) -> np.ndarray:
-    before: np.ndarray = once(case, "nearest", lambda: nearest(case.split.x[~case.inside]))
+    before: np.ndarray = once(
+        case, "nearest", lambda: nearest(case.split.x[~case.inside])
+    )
     return before
 
 
@@ -179,7 +183,9 @@ def _ranking(case: Case, moved: np.ndarray) -> dict[str, float]:
     return dict(zip(("text_auc", "example_auc_1", "example_auc_8"), means, strict=True))
 
 
-def _example_auc(moved: np.ndarray, own: np.ndarray, others: np.ndarray, examples: int) -> float:
+def _example_auc(
+    moved: np.ndarray, own: np.ndarray, others: np.ndarray, examples: int
+) -> float:
     at = np.flatnonzero(own)
     given, rest = at[:examples], at[examples:]
     if len(rest) < 2:

@@ -34,11 +34,14 @@ def floors(results: Sequence[Result]) -> str:
             ),
             max(FLOORS),
         )
-        for count in sorted({r.count for r in results if r.set == name and r.kind == "labels"}):
+        for count in sorted(
+            {r.count for r in results if r.set == name and r.kind == "labels"}
+        ):
             own = [
                 r.figures
                 for r in results
-                if (r.set, r.kind, r.row, r.count) == (name, "labels", FLOORS[floor], count)
+                if (r.set, r.kind, r.row, r.count)
+                == (name, "labels", FLOORS[floor], count)
             ]
             if own:
                 shown = " | ".join(
@@ -56,8 +59,12 @@ def floors(results: Sequence[Result]) -> str:
 
 def holds(results: Sequence[Result], name: str, floor: int) -> bool:
     """Whether a floor leaves few enough named on a set."""
-    own = [r for r in results if (r.set, r.kind, r.row) == (name, "labels", FLOORS[floor])]
-    groups = [[r.figures for r in own if r.count == count] for count in {r.count for r in own}]
+    own = [
+        r for r in results if (r.set, r.kind, r.row) == (name, "labels", FLOORS[floor])
+    ]
+    groups = [
+        [r.figures for r in own if r.count == count] for count in {r.count for r in own}
+    ]
     return all(left(figures) <= allowed(figures) for figures in groups)
 
 

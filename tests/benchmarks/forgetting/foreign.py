@@ -71,7 +71,11 @@ class Foreign:
         # hundreds of megabytes that need not be fetched again
         if torch is not None and torch.origin is not None:
             [site] = home.glob("lib/python*/site-packages")
-            (site / "shared.pth").write_text(str(Path(torch.origin).parents[1]), encoding="utf-8")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", LIBRARIES[row]], check=True)
+            (site / "shared.pth").write_text(
+                str(Path(torch.origin).parents[1]), encoding="utf-8"
+            )
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", LIBRARIES[row]], check=True
+        )
         (home / "ready").touch()
         return python

@@ -57,14 +57,21 @@ def unlearned(case: Case, label: np.ndarray | None) -> Map | None:
     texts = case.split.labels.vectors.T.astype(np.float32)
     draw = np.random.default_rng(case.split.seed)
     apart = draw.permutation(len(lesson.x)) % FOLDS == 0
-    own, rest = np.flatnonzero(lesson.own & ~apart), np.flatnonzero(~lesson.own & ~apart)
+    own, rest = (
+        np.flatnonzero(lesson.own & ~apart),
+        np.flatnonzero(~lesson.own & ~apart),
+    )
     weight = np.eye(lesson.x.shape[1], dtype=np.float32)
     first, second = np.zeros_like(weight), np.zeros_like(weight)
     best, chosen = (np.inf, np.inf), weight
     for step in range(1, STEPS + 1):
-        batch = np.concatenate([draw.choice(rows, BATCH) for rows in (own, rest) if len(rows)])
+        batch = np.concatenate(
+            [draw.choice(rows, BATCH) for rows in (own, rest) if len(rows)]
+        )
         moved = lesson.x[batch] @ weight.T
-        error = (softmax(SCALE * moved @ texts) - lesson.wanted[batch]) * (SCALE / len(batch))
+        error = (softmax(SCALE * moved @ texts) - lesson.wanted[batch]) * (
+            SCALE / len(batch)
+        )
         slope = (texts @ error.T) @ lesson.x[batch]  # (d, d)
         first = DECAY[0] * first + (1 - DECAY[0]) * slope
         second = DECAY[1] * second + (1 - DECAY[1]) * slope**2
@@ -78,7 +85,11 @@ def unlearned(case: Case, label: np.ndarray | None) -> Map | None:
 
 
 def _judged(
-    lesson: Lesson, weight: np.ndarray, texts: np.ndarray, forgotten: np.ndarray, apart: np.ndarray
+    lesson: Lesson,
+    weight: np.ndarray,
+    texts: np.ndarray,
+    forgotten: np.ndarray,
+    apart: np.ndarray,
 ) -> tuple[float, float]:
     """How many pictures that were not trained on are named too often, and how many others have
     another answer.
@@ -86,7 +97,9 @@ def _judged(
     answer = (lesson.x[apart] @ weight.T @ texts).argmax(1)
     own = lesson.own[apart]
     named = float(np.isin(answer[own], forgotten).mean()) if own.any() else 0.0
-    return max(0.0, named - GOAL), float((answer != lesson.wanted[apart].argmax(1))[~own].mean())
+    return max(0.0, named - GOAL), float(
+        (answer != lesson.wanted[apart].argmax(1))[~own].mean()
+    )
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -32,8 +32,17 @@ class Cell:
 
 def mapped(store: Store, case: Case, row: str) -> list[Cell]:
     """The map of a row on a case."""
-    key: list[str | int] = ["map", case.split.name, row, case.count, case.split.seed, source()]
-    known = store.get(key, lambda: {"cells": [asdict(cell) for cell in _cells(case, row)]})
+    key: list[str | int] = [
+        "map",
+        case.split.name,
+        row,
+        case.count,
+        case.split.seed,
+        source(),
+    ]
+    known = store.get(
+        key, lambda: {"cells": [asdict(cell) for cell in _cells(case, row)]}
+    )
     return [Cell(**cell) for cell in known.get("cells", ())]
 
 
@@ -49,7 +58,12 @@ def _cells(case: Case, row: str) -> list[Cell]:
         for domain in np.unique(split.domain):
             own = (split.label == label) & (split.domain == domain)
             if own.sum() >= CELL_LEAST:
-                shares = (float(right_before[own].mean()), float(right_after[own].mean()))
+                shares = (
+                    float(right_before[own].mean()),
+                    float(right_after[own].mean()),
+                )
                 names = split.labels.names[label], split.domains[domain]
-                cells.append(Cell(*names, int(own.sum()), *shares, bool(case.inside[own].all())))
+                cells.append(
+                    Cell(*names, int(own.sum()), *shares, bool(case.inside[own].all()))
+                )
     return cells

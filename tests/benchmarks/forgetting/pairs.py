@@ -39,7 +39,11 @@ def pairs(folder: Path = DATA) -> dict[str, Files]:
         path.stem: (path, path.with_name(f"{path.stem}-evaluation.npz"))
         for path in sorted(folder.glob("*.npz"))
     }
-    return {name: files for name, files in both.items() if files[1].is_file() and name != RETRAINED}
+    return {
+        name: files
+        for name, files in both.items()
+        if files[1].is_file() and name != RETRAINED
+    }
 
 
 def pair_split(name: str, model: Path, evaluation: Path) -> Split:
@@ -51,8 +55,13 @@ def pair_split(name: str, model: Path, evaluation: Path) -> Split:
     count = int(known["labels"])
     texts = [str(word) for word in known["text_names"]]
     vectors = exact.unit(known["text_vectors"].astype(np.float64))
-    labels, domains = tuple(texts[:count]), tuple(str(word) for word in known["domain_names"])
-    prompts = known["prompt_vectors"].astype(np.float64).reshape(-1, count, vectors.shape[1])
+    labels, domains = (
+        tuple(texts[:count]),
+        tuple(str(word) for word in known["domain_names"]),
+    )
+    prompts = (
+        known["prompt_vectors"].astype(np.float64).reshape(-1, count, vectors.shape[1])
+    )
     prompts = np.stack([exact.unit(rows) for rows in prompts])
     templates = [str(row).split("|")[0] for row in known["prompt_names"][::count]]
     at = {word: i for i, word in enumerate(texts)}
@@ -96,7 +105,9 @@ def retrained(folder: Path = DATA) -> Split | None:
     not there.
     """
     files = folder / f"{RETRAINED}.npz", folder / f"{RETRAINED}-evaluation.npz"
-    return pair_split(RETRAINED, *files) if all(path.is_file() for path in files) else None
+    return (
+        pair_split(RETRAINED, *files) if all(path.is_file() for path in files) else None
+    )
 
 
 def bring(folder: Path, name: str) -> None:

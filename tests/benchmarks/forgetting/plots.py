@@ -71,16 +71,22 @@ def draw_all(
     paths = []
     for name, svg in sheets.items():
         if svg:
-            path = folder / f"{name.replace(':', '').replace(',', '').replace(' ', '-')}.svg"
+            path = (
+                folder
+                / f"{name.replace(':', '').replace(',', '').replace(' ', '-')}.svg"
+            )
             path.write_text(svg, encoding="utf-8")
             paths.append(path)
     return paths
 
 
-def mean(results: Sequence[Result], name: str, row: str, count: int, column: str) -> float | None:
+def mean(
+    results: Sequence[Result], name: str, row: str, count: int, column: str
+) -> float | None:
     """A column's mean over draws; None without a figure."""
     listed = values(
-        (r.figures for r in results if (r.set, r.row, r.count) == (name, row, count)), column
+        (r.figures for r in results if (r.set, r.row, r.count) == (name, row, count)),
+        column,
     )
     return float(listed.mean()) if len(listed) else None
 
@@ -104,15 +110,31 @@ def frontier(results: Sequence[Result]) -> str:
                 if named is not None and kept is not None:
                     label = f"{row} {percent(round(1 - kept, 3), 0.001)}"
                     points.append(
-                        Point(named, 1 - kept, INK if row == DEFAULT else COLOURS[at], label)
+                        Point(
+                            named,
+                            1 - kept,
+                            INK if row == DEFAULT else COLOURS[at],
+                            label,
+                        )
                     )
             if points:
-                most = upper([p.x for p in points], 0.1), upper([p.y for p in points], 0.05)
+                most = (
+                    upper([p.x for p in points], 0.1),
+                    upper([p.y for p in points], 0.05),
+                )
                 x = "pictures of forgotten labels that are named with any of them"
                 panels.append(
-                    Panel(f"{name}: {words}", Plot("", x, words, *most, x_share=True), points)
+                    Panel(
+                        f"{name}: {words}",
+                        Plot("", x, words, *most, x_share=True),
+                        points,
+                    )
                 )
-    return sheet(f"What forgetting {AT} labels leaves and costs", panels, 2) if panels else ""
+    return (
+        sheet(f"What forgetting {AT} labels leaves and costs", panels, 2)
+        if panels
+        else ""
+    )
 
 
 def capacity(results: Sequence[Result]) -> str:
@@ -123,7 +145,9 @@ def capacity(results: Sequence[Result]) -> str:
         curves, points = [], []
         for row in (BESIDE, DEFAULT):
             for column, (_, colour) in CURVES.items():
-                shares = [(count, mean(results, name, row, count, column)) for count in counts]
+                shares = [
+                    (count, mean(results, name, row, count, column)) for count in counts
+                ]
                 line = [
                     (float(n), y if column == "named" else 1 - y)
                     for n, y in shares
@@ -136,7 +160,13 @@ def capacity(results: Sequence[Result]) -> str:
             panels.append(
                 Panel(
                     name,
-                    Plot("", "labels forgotten at once", "share", float(max(counts)), most),
+                    Plot(
+                        "",
+                        "labels forgotten at once",
+                        "share",
+                        float(max(counts)),
+                        most,
+                    ),
                     points,
                     curves,
                 )
@@ -146,7 +176,12 @@ def capacity(results: Sequence[Result]) -> str:
         (DEFAULT, SOFT, False),
     ]
     return (
-        sheet(f"What forgetting more costs: {DEFAULT}, and {BESIDE} dashed", panels, 2, keys)
+        sheet(
+            f"What forgetting more costs: {DEFAULT}, and {BESIDE} dashed",
+            panels,
+            2,
+            keys,
+        )
         if panels
         else ""
     )
@@ -167,13 +202,26 @@ def scatter(predictions: Mapping[str, Sequence[Judged]]) -> str:
                 continue
             points = []
             for one in own:
-                error = 1.645 * (one.measured * (1 - one.measured) / max(1, one.pictures)) ** 0.5
+                error = (
+                    1.645
+                    * (one.measured * (1 - one.measured) / max(1, one.pictures)) ** 0.5
+                )
                 ends = (one.low, one.high), (one.measured - error, one.measured + error)
                 points.append(
-                    Point(one.predicted, one.measured, COLOURS[0 if one.covered else 1], "", *ends)
+                    Point(
+                        one.predicted,
+                        one.measured,
+                        COLOURS[0 if one.covered else 1],
+                        "",
+                        *ends,
+                    )
                 )
-            most = upper([end for p in points for end in (*p.x_interval, *p.y_interval)], 0.02)  # type: ignore[misc]
-            covered = percent(round(float(np.mean([one.covered for one in own])), 2), 0.01)
+            most = upper(
+                [end for p in points for end in (*p.x_interval, *p.y_interval)], 0.02
+            )  # type: ignore[misc]
+            covered = percent(
+                round(float(np.mean([one.covered for one in own])), 2), 0.01
+            )
             plot = Plot(
                 "",
                 "predicted: other answers that change",
@@ -183,13 +231,17 @@ def scatter(predictions: Mapping[str, Sequence[Judged]]) -> str:
                 x_share=True,
                 diagonal=True,
             )
-            panels.append(Panel(f"{name}, {words}: {covered} of {len(own)} covered", plot, points))
+            panels.append(
+                Panel(f"{name}, {words}: {covered} of {len(own)} covered", plot, points)
+            )
     keys = [
         ("measured inside the 90 % interval", COLOURS[0], False),
         ("outside", COLOURS[1], False),
     ]
     return (
-        sheet("Predicted and measured cost of random requests", panels, 2, keys) if panels else ""
+        sheet("Predicted and measured cost of random requests", panels, 2, keys)
+        if panels
+        else ""
     )
 
 
@@ -245,9 +297,15 @@ def class_map(title: str, cells: Sequence[Cell]) -> str:
             f' stroke="{edge}" stroke-width="{width}"/>'
         )
         before, after = round(100 * cell.before), round(100 * cell.after)
-        words = f"{before}" if before == after and not cell.forgotten else f"{before} → {after}"
+        words = (
+            f"{before}"
+            if before == after and not cell.forgotten
+            else f"{before} → {after}"
+        )
         parts.append(text(x + wide / 2, top + 14, words, anchor="middle", colour=INK))
-    return document(20 + columns * column_width, 74 + min(ROWS, len(classes)) * high + 12, parts)
+    return document(
+        20 + columns * column_width, 74 + min(ROWS, len(classes)) * high + 12, parts
+    )
 
 
 def _looks(cell: Cell) -> tuple[str, str]:
@@ -255,5 +313,7 @@ def _looks(cell: Cell) -> tuple[str, str]:
     lost = max(0.0, cell.before - cell.after)
     if cell.forgotten:
         left = cell.after / cell.before if cell.before else 0.0
-        return ("#bfe6c8" if left == 0 else "#fbe3a3" if left <= 0.5 else "#f2b3ac"), INK
+        return (
+            "#bfe6c8" if left == 0 else "#fbe3a3" if left <= 0.5 else "#f2b3ac"
+        ), INK
     return (f"rgba(192,57,43,{0.15 + 0.6 * lost:.2f})" if lost > 0 else "#f7f7f7"), LINE

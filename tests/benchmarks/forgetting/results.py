@@ -25,7 +25,9 @@ def source() -> str:
     """A digest of that code."""
     root = Path(govd.__file__).parent
     files = [path for folder in CODE for path in sorted((root / folder).glob("*.py"))]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[
+        :12
+    ]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class Store:
         assert self.folder is not None
         return self.folder / "results.jsonl"
 
-    def get(self, key: list[str | int], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def get(
+        self, key: list[str | int], compute: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         """The value of a key, computed where it is not known; empty where nothing new is
         computed.
         """
@@ -77,7 +81,9 @@ class Store:
             self.known[name] = compute()
             if self.folder is not None:
                 with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"key": name, "value": self.known[name]}) + "\n")
+                    file.write(
+                        json.dumps({"key": name, "value": self.known[name]}) + "\n"
+                    )
         return self.known[name]
 
     def result(

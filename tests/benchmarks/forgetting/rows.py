@@ -50,15 +50,21 @@ def contributions(
     """One for each forget of a case; what was computed for another case with the same basis is
     taken from there.
     """
-    labels: Sequence[int | None] = [int(at) for at in case.forgotten] or [None] * case.count
+    labels: Sequence[int | None] = [int(at) for at in case.forgotten] or [
+        None
+    ] * case.count
     domains: Sequence[int | None] = (
-        [None] * case.count if case.domains is None else [int(at) for at in case.domains]
+        [None] * case.count
+        if case.domains is None
+        else [int(at) for at in case.domains]
     )
     computed = []
     for label, domain in zip(labels, domains, strict=True):
         key = (name, label, domain)
         if key not in case.split.kept:
-            case.split.kept[key] = contribution(basis, label, domain, method, target, strength)
+            case.split.kept[key] = contribution(
+                basis, label, domain, method, target, strength
+            )
         computed.append(case.split.kept[key])
     return computed
 
@@ -95,7 +101,9 @@ def svd_projection(case: Case) -> Map:
     firsts = []
     for at, text in zip(case.forgotten, case.texts, strict=True):
         own = centred[case.guessed == at]
-        firsts.append(np.linalg.svd(own, full_matrices=False)[2][0] if len(own) else text)
+        firsts.append(
+            np.linalg.svd(own, full_matrices=False)[2][0] if len(own) else text
+        )
     q = np.linalg.qr(np.stack(firsts, axis=1))[0]
     return lambda x: x - (x @ q) @ q.T
 
@@ -123,14 +131,22 @@ class Whitened:
         values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
         values = np.maximum(values, 1e-6 * values[-1])
         return Whitened(
-            mean, (vectors * values**0.5) @ vectors.T, (vectors * values**-0.5) @ vectors.T
+            mean,
+            (vectors * values**0.5) @ vectors.T,
+            (vectors * values**-0.5) @ vectors.T,
         )
 
-    def cross(self, pool: np.ndarray, guessed: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def cross(
+        self, pool: np.ndarray, guessed: np.ndarray, labels: np.ndarray
+    ) -> np.ndarray:
         """Whitened covariances `(d, k)` of pictures with membership of labels."""
         member = (guessed[:, None] == labels[None, :]).astype(float)
         member = member[:, member.sum(0) > 0]
-        return self.whiten @ ((pool - pool.mean(0)).T @ (member - member.mean(0))) / len(pool)  # type: ignore[no-any-return]
+        return (
+            self.whiten
+            @ ((pool - pool.mean(0)).T @ (member - member.mean(0)))
+            / len(pool)
+        )  # type: ignore[no-any-return]
 
 
 def _span(columns: np.ndarray) -> np.ndarray:
@@ -159,16 +175,20 @@ def splince(case: Case) -> Map:
     kept = _span(known.cross(case.pool[among], case.guessed[among], retained))
     along = gone - kept @ (kept.T @ gone)
     left = np.linalg.solve(along.T @ gone + 1e-9 * np.eye(gone.shape[1]), along.T).T
-    return lambda x: x - ((x - known.mean) @ (known.whiten @ left)) @ (known.root @ gone).T
+    return lambda x: (
+        x - ((x - known.mean) @ (known.whiten @ left)) @ (known.root @ gone).T
+    )
 
 
 DELETED = "label deleted"
 """The one row without an edit: the forgotten labels are taken out of the list of answers."""
 DEFAULT = "fitted"
 LABELED = "gradient, true labels"
-FLOORS = {0: "fitted, no floor", 1: "fitted, floor (0, 3)", 2: "fitted, floor (0, 1)"} | {
-    FLOOR: DEFAULT
-}
+FLOORS = {
+    0: "fitted, no floor",
+    1: "fitted, floor (0, 3)",
+    2: "fitted, floor (0, 1)",
+} | {FLOOR: DEFAULT}
 """The rows by the first step that is tried; the product's own is the default."""
 ROWS: dict[str, Row] = {
     "base": unedited,
@@ -192,7 +212,9 @@ LOCAL: dict[str, Row] = {
     "oblique": product("oblique", METHODS["oblique"]),
     "bilateral": product("bilateral", METHODS["bilateral"]),
     DEFAULT: product(DEFAULT, METHODS["fitted"]),
-    "fitted, conditional": product("fitted, conditional", METHODS["fitted"], conditional=True),
+    "fitted, conditional": product(
+        "fitted, conditional", METHODS["fitted"], conditional=True
+    ),
 }
 """The rows where domains are named."""
 OWN = {

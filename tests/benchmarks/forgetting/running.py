@@ -71,7 +71,9 @@ class Runner:
         """None where a row does not apply. `predict`: the product's own prediction beside it, where
         there is one.
         """
-        if row == RETRAINED_ROW and (self.retrained is None or not self.comparable(case)):
+        if row == RETRAINED_ROW and (
+            self.retrained is None or not self.comparable(case)
+        ):
             return None
         if row in LIBRARIES and self.foreign is None and not self.store.frozen:
             return None
@@ -108,14 +110,18 @@ class Runner:
         """Whether the retrained model saw nothing of what is forgotten."""
         names = {case.split.labels.names[at] for at in case.forgotten}
         return (
-            case.split.name.startswith("mini") and case.kind == "labels" and names <= set(WITHOUT)
+            case.split.name.startswith("mini")
+            and case.kind == "labels"
+            and names <= set(WITHOUT)
         )
 
     def _figures(self, row: str, case: Case) -> Figures:
         if row == RETRAINED_ROW:
             assert self.retrained is not None
             place = {name: i for i, name in enumerate(self.retrained.labels.names)}
-            forgotten = np.array([place[case.split.labels.names[at]] for at in case.forgotten])
+            forgotten = np.array(
+                [place[case.split.labels.names[at]] for at in case.forgotten]
+            )
             figures = measure(Case(self.retrained, "labels", forgotten), lambda x: x)
             return Figures(**{name: figures[name] for name in ALONE})
         began = time.perf_counter()
@@ -140,10 +146,15 @@ class Runner:
         basis = case.split.conditional_basis if conditional else case.split.basis
         method = METHODS["fitted"]
         parts = contributions(case, row, method, "unnamed", 1.0, basis)
-        watch, calibration = watch_for(basis, parts), self._calibration(case.split, basis)
+        watch, calibration = (
+            watch_for(basis, parts),
+            self._calibration(case.split, basis),
+        )
         if watch is None:
             return {}
-        edits = (compose(basis, chosen, {method.name: method}) for chosen in ([], parts))
+        edits = (
+            compose(basis, chosen, {method.name: method}) for chosen in ([], parts)
+        )
         figure = figures(basis, watch, parts, [], *edits).get("all")
         if figure is None:
             return {}

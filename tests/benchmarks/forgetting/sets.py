@@ -140,14 +140,18 @@ def _basis(name: str, labels: Words, anchors: Words, pool: np.ndarray) -> Basis:
 
 def vocabulary(folder: Path, labels: Words) -> tuple[Words, Words]:
     """Words that are no labels: anchors and unlisted, every other one."""
-    lines = (folder / "vocabulary" / "text.txt").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (folder / "vocabulary" / "text.txt").read_text(encoding="utf-8").splitlines()
+    )
     names = [line.split("\t")[0] for line in lines]
     vectors = exact.unit(np.load(folder / "vocabulary" / "text.npy").astype(np.float64))
     other = np.flatnonzero((vectors @ labels.vectors.T).max(1) < SAME_WORD)
     taken = set(labels.names)
     other = np.array([i for i in other if names[i] not in taken])
     halves = [other[0::2], other[1::2]]
-    anchors, unlisted = (Words(tuple(names[i] for i in half), vectors[half]) for half in halves)
+    anchors, unlisted = (
+        Words(tuple(names[i] for i in half), vectors[half]) for half in halves
+    )
     return anchors, unlisted
 
 
@@ -155,7 +159,8 @@ def folder_set(folder: Path, words: Path) -> Pictures:
     """A folder of real vectors."""
     classes = (folder / "classes.txt").read_text(encoding="utf-8").splitlines()
     texts = [
-        line.split("\t") for line in (folder / "text.txt").read_text(encoding="utf-8").splitlines()
+        line.split("\t")
+        for line in (folder / "text.txt").read_text(encoding="utf-8").splitlines()
     ]
     names = tuple(row[0] for row in texts)
     labels = Words(names, exact.unit(np.load(folder / "text.npy").astype(np.float64)))
@@ -183,7 +188,9 @@ def simulated(words: Path | None) -> Pictures:
     x = x + SIMULATED["visual"] * visual[label] + SIMULATED["noise"] * noise
     nothing = Words((), np.zeros((0, d)))
     beside = vocabulary(words, labels) if words else (nothing, nothing)
-    return Pictures(f"lvis: {kind}, simulated pictures", labels, *beside, exact.unit(x), label)
+    return Pictures(
+        f"lvis: {kind}, simulated pictures", labels, *beside, exact.unit(x), label
+    )
 
 
 def mini_split(mini: Mini, seed: int) -> Split:
@@ -191,13 +198,18 @@ def mini_split(mini: Mini, seed: int) -> Split:
     names, domains = tuple(mini.labels), tuple(mini.domains)
     data = mini.drawings
     place = np.array([names.index(name) for name in data.classes])
-    prompts = [mini.encoder.averaged(mini.labels, [template]) for template in mini.templates]
-    vectors = exact.unit(mini.encoder.averaged(mini.labels, mini.templates).astype(np.float64))
+    prompts = [
+        mini.encoder.averaged(mini.labels, [template]) for template in mini.templates
+    ]
+    vectors = exact.unit(
+        mini.encoder.averaged(mini.labels, mini.templates).astype(np.float64)
+    )
     labels = Words(names, vectors, np.stack([exact.unit(rows) for rows in prompts]))
     words = [word for word in default_vocabulary() if word not in set(names)]
     anchors, other = words[0::2], words[1::2]
     unlisted = Words(
-        tuple(other), exact.unit(mini.encoder.averaged(other, mini.templates).astype(np.float64))
+        tuple(other),
+        exact.unit(mini.encoder.averaged(other, mini.templates).astype(np.float64)),
     )
     place_of_domain = np.array([domains.index(name) for name in data.domains])
     domain = place_of_domain[np.asarray(data.domain_of)]

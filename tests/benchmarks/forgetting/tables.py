@@ -16,13 +16,17 @@ SHOWN = 5e-4
 """Below this the last digit would not show it."""
 
 
-def table(results: Sequence[Result], shown: Sequence[str] = COLUMNS, of: str = "draws") -> str:
+def table(
+    results: Sequence[Result], shown: Sequence[str] = COLUMNS, of: str = "draws"
+) -> str:
     """Of one set and kind: a line for each row and number of forgets, in the order in which they
     came. Columns without a figure are left out. Intervals are of draws: how far a few sets lie
     apart says nothing of a mean's error.
     """
     columns = [
-        name for name in shown if any(math.isfinite(getattr(r.figures, name)) for r in results)
+        name
+        for name in shown
+        if any(math.isfinite(getattr(r.figures, name)) for r in results)
     ]
     titles = " | ".join(name.replace("_", " ") for name in columns)
     lines = [f"| row | forgets | {of} | {titles} |", f"|{'---|' * (len(columns) + 3)}"]
@@ -55,13 +59,17 @@ def cell(figures: Iterable[Figures], column: str, interval: bool = True) -> str:
     if not len(listed):
         return "–"
     half = half_interval(listed) if interval else 0.0
-    return f"{listed.mean():.3f} ± {half:.3f}" if half >= SHOWN else f"{listed.mean():.3f}"
+    return (
+        f"{listed.mean():.3f} ± {half:.3f}" if half >= SHOWN else f"{listed.mean():.3f}"
+    )
 
 
 def over_sets(results: Sequence[Result]) -> list[Result]:
     """Each set's mean as one result, so that sets count alike."""
     means = []
-    for name, row, count, kind in dict.fromkeys((r.set, r.row, r.count, r.kind) for r in results):
+    for name, row, count, kind in dict.fromkeys(
+        (r.set, r.row, r.count, r.kind) for r in results
+    ):
         figures = [
             r.figures
             for r in results
@@ -69,7 +77,11 @@ def over_sets(results: Sequence[Result]) -> list[Result]:
         ]
         listed = {column: values(figures, column) for column in COLUMNS}
         mean = Figures(
-            **{column: float(found.mean()) for column, found in listed.items() if len(found)}
+            **{
+                column: float(found.mean())
+                for column, found in listed.items()
+                if len(found)
+            }
         )
         means.append(Result(name, kind, row, count, 0, 0, mean))
     return sorted(means, key=lambda result: result.count)

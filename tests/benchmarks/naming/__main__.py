@@ -21,7 +21,9 @@ from tests.benchmarks.naming.forgets import Table
 SIMULATED, BREEDS = "lvis", "oxford-pets"
 
 
-def by_examples(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) -> Table:
+def by_examples(
+    folder: Path | None, names: Sequence[str], seeds: Sequence[int]
+) -> Table:
     """All sets but that whose pictures are simulated."""
     table = Table(examples.HEADS, examples.COLUMNS)
     for title, splits in portfolio(folder, names, seeds):
@@ -30,7 +32,9 @@ def by_examples(folder: Path | None, names: Sequence[str], seeds: Sequence[int])
     return table
 
 
-def by_aliases(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) -> Table:
+def by_aliases(
+    folder: Path | None, names: Sequence[str], seeds: Sequence[int]
+) -> Table:
     """The sets whose labels have synonyms: whole models with one pool, of which a split has all."""
     table = Table(aliases.HEADS, aliases.COLUMNS)
     for title, splits in portfolio(folder, names, seeds[:1]):
@@ -44,7 +48,10 @@ def by_parts(folder: Path | None, names: Sequence[str], seeds: Sequence[int]) ->
     for title, splits in portfolio(folder, names, seeds):
         if title == BREEDS and folder:
             subgroups.breeds(
-                title, splits, texts_of(folder, splits[0].labels, subgroups.KINDS), table
+                title,
+                splits,
+                texts_of(folder, splits[0].labels, subgroups.KINDS),
+                table,
             )
         elif title.startswith(SIMULATED):
             subgroups.heads(SIMULATED, splits[0], table)
@@ -69,14 +76,18 @@ QUESTIONS: dict[str, Callable[[Path | None, Sequence[str], Sequence[int]], Table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.naming", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.naming", description=__doc__
+    )
     parser.add_argument(
         "--vectors",
         type=Path,
         default=os.environ.get("GOVD_VECTORS"),
         help="folder of sets of real vectors",
     )
-    parser.add_argument("--sets", default="", help="names of sets, with commas; all by default")
+    parser.add_argument(
+        "--sets", default="", help="names of sets, with commas; all by default"
+    )
     parser.add_argument(
         "--questions", default=",".join(QUESTIONS), help="what is asked, with commas"
     )
@@ -86,7 +97,8 @@ def main() -> None:
     names = [name for name in given.sets.split(",") if name]
     for question in given.questions.split(","):
         print(
-            f"{question}\n\n{QUESTIONS[question](folder, names, range(given.seeds))}\n", flush=True
+            f"{question}\n\n{QUESTIONS[question](folder, names, range(given.seeds))}\n",
+            flush=True,
         )
 
 

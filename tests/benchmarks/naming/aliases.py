@@ -40,12 +40,16 @@ def aliases_of(split: Split) -> dict[str, Aliases]:
     if split.name == "mini":
         mini = Mini()
         flat = [word for listed in words.values() for word in listed]
-        vectors = exact.unit(mini.encoder.averaged(flat, mini.templates).astype(np.float64))
+        vectors = exact.unit(
+            mini.encoder.averaged(flat, mini.templates).astype(np.float64)
+        )
         known = dict(zip(flat, vectors, strict=True))
     elif split.name in pairs():
         texts = np.load(pairs()[split.name][0])
         rows = exact.unit(texts["text_vectors"].astype(np.float64))
-        known = dict(zip((str(word) for word in texts["text_names"]), rows, strict=True))
+        known = dict(
+            zip((str(word) for word in texts["text_names"]), rows, strict=True)
+        )
     else:
         return {}
     return {
@@ -61,25 +65,34 @@ def report(title: str, split: Split, table: Table) -> None:
         if aliases and (split.label == label).any():
             case = Case(split, "labels", np.array([label]))
             table.add((title, "nothing"), _figures(case, nothing, aliases))
-            table.add((title, "its name"), _figures(case, _forgotten(case, name, {}), aliases))
+            table.add(
+                (title, "its name"), _figures(case, _forgotten(case, name, {}), aliases)
+            )
             left_out = [
-                _asked(case, edited, text) for text, edited in _each_left_out(case, name, aliases)
+                _asked(case, edited, text)
+                for text, edited in _each_left_out(case, name, aliases)
             ]
-            not_given = {"by an alias not given": float(np.mean(left_out))} if left_out else {}
+            not_given = (
+                {"by an alias not given": float(np.mean(left_out))} if left_out else {}
+            )
             table.add(
                 (title, "its name and aliases"),
                 _figures(case, _forgotten(case, name, aliases), aliases) | not_given,
             )
 
 
-def _each_left_out(case: Case, name: str, aliases: Aliases) -> Iterator[tuple[np.ndarray, Map]]:
+def _each_left_out(
+    case: Case, name: str, aliases: Aliases
+) -> Iterator[tuple[np.ndarray, Map]]:
     """Each alias of those that have another, with the edit for the name and the others."""
     if len(aliases) > 1:
         for word, text in aliases.items():
             yield (
                 text,
                 _forgotten(
-                    case, name, {other: rows for other, rows in aliases.items() if other != word}
+                    case,
+                    name,
+                    {other: rows for other, rows in aliases.items() if other != word},
                 ),
             )
 
@@ -93,7 +106,12 @@ def _figures(case: Case, edited: Map, aliases: Aliases) -> dict[str, float]:
     figures = measure(case, edited)
     by_alias = float(np.mean([_asked(case, edited, text) for text in aliases.values()]))
     not_given = {"by an alias not given": by_alias} if len(aliases) > 1 else {}
-    return {"by its name": figures["named"], "by an alias": by_alias, **not_given, **figures}
+    return {
+        "by its name": figures["named"],
+        "by an alias": by_alias,
+        **not_given,
+        **figures,
+    }
 
 
 def _asked(case: Case, edited: Map, text: np.ndarray) -> float:

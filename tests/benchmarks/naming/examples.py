@@ -27,7 +27,15 @@ JUDGED = 3
 LABELS = 12
 """Labels with so many pictures that a set must have."""
 SINGLES = 6
-COLUMNS = ("named", "mistakes", "unchanged", "unlisted", "neighbours", "text_auc", "example_auc_1")
+COLUMNS = (
+    "named",
+    "mistakes",
+    "unchanged",
+    "unlisted",
+    "neighbours",
+    "text_auc",
+    "example_auc_1",
+)
 HEADS = ("set", "given", "target")
 
 
@@ -55,7 +63,9 @@ def most(split: Split) -> int:
 def draws(split: Split) -> list[Draw]:
     """Labels of a seed, each with pictures that are taken from those that judge."""
     random, most_given = np.random.default_rng(7000 + split.seed), most(split)
-    counts = np.bincount(split.label[split.label >= 0], minlength=len(split.labels.names))
+    counts = np.bincount(
+        split.label[split.label >= 0], minlength=len(split.labels.names)
+    )
     labels = np.flatnonzero(counts >= most_given + JUDGED)
     drawn = []
     for label in random.choice(labels, min(SINGLES, len(labels)), replace=False):
@@ -65,7 +75,9 @@ def draws(split: Split) -> list[Draw]:
         judged = replace(split, x=split.x[rest], label=split.label[rest], domain=domain)
         at = int(random.integers(len(split.unlisted.names)))
         word = split.unlisted.names[at], split.unlisted.vectors[at]
-        drawn.append(Draw(Case(judged, "labels", np.array([label])), split.x[pictures], word))
+        drawn.append(
+            Draw(Case(judged, "labels", np.array([label])), split.x[pictures], word)
+        )
     return drawn
 
 
@@ -87,7 +99,8 @@ def _beside_its_name(title: str, draw: Draw, table: Table) -> None:
                 forget = Forget((draw.label,), text, draw.pictures[:k], target)
                 given = f"its name and {k}" if k else "its name"
                 table.add(
-                    (title, given, target), _figures(draw, forget.edit(draw.case.split.basis).move)
+                    (title, given, target),
+                    _figures(draw, forget.edit(draw.case.split.basis).move),
                 )
 
 

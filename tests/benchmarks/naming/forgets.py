@@ -38,10 +38,14 @@ class Forget:
         """
         scope = Scope((Concept(self.phrases[0], self.phrases[1:]),))
         spec = ForgetSpec(scope, self.method, self.target)
-        given = self.examples if self.examples is not None and len(self.examples) else None
+        given = (
+            self.examples if self.examples is not None and len(self.examples) else None
+        )
         material = Material([self.texts], self.texts, examples=given)
         tensors, facts = METHODS[self.method].contribute(Problem(basis, spec, material))
-        return compose(basis, [sealed(basis.digest, spec, dict(tensors), dict(facts))], METHODS)
+        return compose(
+            basis, [sealed(basis.digest, spec, dict(tensors), dict(facts))], METHODS
+        )
 
 
 def registered(
@@ -99,9 +103,12 @@ class Table:
         for row, draws in self.rows.items():
             answered = [figures for figures in draws if figures]
             refused = len(draws) - len(answered)
-            count = f"{len(answered)}, {refused} refused" if refused else str(len(answered))
+            count = (
+                f"{len(answered)}, {refused} refused" if refused else str(len(answered))
+            )
             cells = [
-                mean([figures.get(name, NAN) for figures in answered]) for name in self.columns
+                mean([figures.get(name, NAN) for figures in answered])
+                for name in self.columns
             ]
             lines.append(f"| {' | '.join([*row, count, *cells])} |")
         return "\n".join(lines)
@@ -115,7 +122,9 @@ def mean(listed: Sequence[float]) -> str:
 
 def unit(moved: np.ndarray) -> np.ndarray:
     """Rows of length one."""
-    rows: np.ndarray = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+    rows: np.ndarray = moved / np.maximum(
+        np.linalg.norm(moved, axis=1, keepdims=True), 1e-12
+    )
     return rows
 
 

@@ -32,7 +32,9 @@ COLUMNS = (
 HEADS = ("set", "forgotten")
 
 
-def breeds(title: str, splits: Sequence[Split], kinds: np.ndarray, table: Table) -> None:
+def breeds(
+    title: str, splits: Sequence[Split], kinds: np.ndarray, table: Table
+) -> None:
     """Each breed alone. `kinds` `(2, d)`, texts of `KINDS`, which stay in the vocabulary or are
     nowhere listed.
 
@@ -42,21 +44,32 @@ def breeds(title: str, splits: Sequence[Split], kinds: np.ndarray, table: Table)
     """
     for split in splits:
         listed = {
-            "a breed": registered(split, "labels", words=list(zip(KINDS, kinds, strict=True))),
-            "a breed, its class nowhere listed": registered(split, "labels", without=KINDS),
+            "a breed": registered(
+                split, "labels", words=list(zip(KINDS, kinds, strict=True))
+            ),
+            "a breed, its class nowhere listed": registered(
+                split, "labels", without=KINDS
+            ),
         }
         before = (split.x @ kinds.T).argmax(1)
         for label in split.crowd:
             case = Case(split, "labels", np.array([label]))
-            own = int(np.bincount(before[split.label == label], minlength=len(KINDS)).argmax())
+            own = int(
+                np.bincount(before[split.label == label], minlength=len(KINDS)).argmax()
+            )
             of_class = before == own
             table.add((title, "nothing"), _of_breed(case, nothing, kinds, of_class))
             for row, basis in listed.items():
                 forget = Forget((split.labels.names[label],), case.texts)
-                table.add((title, row), _of_breed(case, forget.edit(basis).move, kinds, of_class))
+                table.add(
+                    (title, row),
+                    _of_breed(case, forget.edit(basis).move, kinds, of_class),
+                )
 
 
-def _of_breed(case: Case, edited: Map, kinds: np.ndarray, of_class: np.ndarray) -> dict[str, float]:
+def _of_breed(
+    case: Case, edited: Map, kinds: np.ndarray, of_class: np.ndarray
+) -> dict[str, float]:
     before = (case.split.x @ kinds.T).argmax(1)
     same = before == (unit(edited(case.split.x)) @ kinds.T).argmax(1)
     rest = {
@@ -72,7 +85,9 @@ def compounds(names: Sequence[str]) -> list[tuple[int, int]]:
     """
     place = {name: i for i, name in enumerate(names)}
     words = [name.split(" ") for name in names]
-    return [(i, place[w[1]]) for i, w in enumerate(words) if len(w) == 2 and w[1] in place]
+    return [
+        (i, place[w[1]]) for i, w in enumerate(words) if len(w) == 2 and w[1] in place
+    ]
 
 
 def heads(title: str, split: Split, table: Table) -> None:
@@ -93,7 +108,9 @@ def heads(title: str, split: Split, table: Table) -> None:
             table.add((title, f"a compound, by {method}"), figures)
 
 
-def _of_compound(case: Case, edited: Map, whole: int, *, without: bool = False) -> dict[str, float]:
+def _of_compound(
+    case: Case, edited: Map, whole: int, *, without: bool = False
+) -> dict[str, float]:
     """`without`: the compound is no answer any more, either."""
     split = case.split
     scores = unit(edited(split.x)) @ split.labels.vectors.T
@@ -101,6 +118,9 @@ def _of_compound(case: Case, edited: Map, whole: int, *, without: bool = False) 
         scores[:, case.forgotten] = -np.inf
     answers = scores.argmax(1)
     right = (split.label == whole) & (split.base == whole)
-    in_class, rest = share(answers[case.inside] == whole), share(answers[right] == whole)
+    in_class, rest = (
+        share(answers[case.inside] == whole),
+        share(answers[right] == whole),
+    )
     figures = measure(case, edited, without=without)
     return figures | {"part still in the class": in_class, "rest of the class": rest}

@@ -36,10 +36,17 @@ def measured(name: str, folder: Path, options: argparse.Namespace) -> Rows:
     with Daemon(folder, name, reference, given, files) as daemon:
         encode = alone(reference, files)
         servers = [Torch(daemon.export(), files)]
-        servers += [infinity(options.infinity, daemon.export(), files)] if options.infinity else []
+        servers += (
+            [infinity(options.infinity, daemon.export(), files)]
+            if options.infinity
+            else []
+        )
         for round_ in range(options.rounds):
             rows["encoder, batches of 32"].append(encode(options.seconds))
-            many, one = daemon.many(CLIENTS, options.seconds), daemon.one(BATCH, options.seconds)
+            many, one = (
+                daemon.many(CLIENTS, options.seconds),
+                daemon.one(BATCH, options.seconds),
+            )
             rows[f"govd, {CLIENTS} clients × 1"].append(many)
             rows[f"govd, 1 client × {BATCH}"].append(one)
             with Swaps(daemon, models.forgotten(name)) as swaps:
@@ -56,8 +63,12 @@ def others(server: Torch, seconds: float, rows: Rows) -> None:
     """The rows of another server, where it starts with this checkpoint."""
     try:
         with server:
-            rows[f"{server.name}, {CLIENTS} clients × 1"].append(server.many(CLIENTS, seconds))
-            rows[f"{server.name}, 1 client × {BATCH}"].append(server.one(BATCH, seconds))
+            rows[f"{server.name}, {CLIENTS} clients × 1"].append(
+                server.many(CLIENTS, seconds)
+            )
+            rows[f"{server.name}, 1 client × {BATCH}"].append(
+                server.one(BATCH, seconds)
+            )
     except NotStarted:
         print(f"{server.name} does not start with this checkpoint", flush=True)
 
@@ -65,7 +76,9 @@ def others(server: Torch, seconds: float, rows: Rows) -> None:
 def show(name: str, rows: Rows) -> None:
     """A table of medians."""
     print(f"\n{name}; load {' '.join(f'{load:.1f}' for load in os.getloadavg())}\n")
-    print("| | pictures/s | of the encoder | p50 | p99 | p99 ÷ p50 | errors | mixed | swaps |")
+    print(
+        "| | pictures/s | of the encoder | p50 | p99 | p99 ÷ p50 | errors | mixed | swaps |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     base = rows["encoder, batches of 32"]
     for label, rounds in rows.items():
@@ -73,12 +86,17 @@ def show(name: str, rows: Rows) -> None:
         rate = statistics.median(r["rate"] for r in rounds)
         cells = [f"{rate:.0f}", f"{statistics.median(shares):.0%}"]
         if "p50_ms" in rounds[0]:
-            p50, p99 = (statistics.median(r[k] for r in rounds) for k in ("p50_ms", "p99_ms"))
+            p50, p99 = (
+                statistics.median(r[k] for r in rounds) for k in ("p50_ms", "p99_ms")
+            )
             cells += [f"{p50:.0f} ms", f"{p99:.0f} ms", f"{p99 / p50:.1f}"]
             cells += [str(sum(int(r["error_count"]) for r in rounds))]
         for key in ("mixed", "swaps"):
             cells += [str(sum(int(r[key]) for r in rounds))] if key in rounds[0] else []
-        print(f"| {label} | {' | '.join([*cells, *['–'] * (8 - len(cells))])} |", flush=True)
+        print(
+            f"| {label} | {' | '.join([*cells, *['–'] * (8 - len(cells))])} |",
+            flush=True,
+        )
         for fault in {str(e) for r in rounds for e in r.get("errors", [])}:  # type: ignore[union-attr]
             print(f"<!-- {fault[:300]} -->")
 
@@ -87,10 +105,16 @@ def main() -> None:
     """Measure the models that are asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--models", nargs="+", default=["mini", "vit-b-32"])
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="of each measurement"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--others", type=int, default=1, help="rounds of the other servers")
-    parser.add_argument("--infinity", default="", help="how infinity-emb is started: a command")
+    parser.add_argument(
+        "--others", type=int, default=1, help="rounds of the other servers"
+    )
+    parser.add_argument(
+        "--infinity", default="", help="how infinity-emb is started: a command"
+    )
     options = parser.parse_args()
     for name in options.models:
         with tempfile.TemporaryDirectory() as folder:

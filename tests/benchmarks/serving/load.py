@@ -54,7 +54,9 @@ class Client:
         while time.perf_counter() < end:
             body = bodies[at % len(bodies)]
             began = time.perf_counter()
-            writer.write(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            writer.write(
+                f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+            )
             try:
                 status, headers, answer = await self._answer(reader)
             except (OSError, asyncio.IncompleteReadError, ValueError) as error:
@@ -66,11 +68,15 @@ class Client:
             elif self.job["vectors"]:
                 revision = headers.get("govd-revision", "")
                 self.results.revisions.add(revision)
-                self.results.note(at % len(bodies), revision, json.loads(answer)["embeddings"][0])
+                self.results.note(
+                    at % len(bodies), revision, json.loads(answer)["embeddings"][0]
+                )
             at += 1
         writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    async def _answer(
+        self, reader: asyncio.StreamReader
+    ) -> tuple[int, dict[str, str], bytes]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in head[1:] if line)
         headers = {name.lower(): value.strip() for name, _, value in pairs}

@@ -12,7 +12,18 @@ import govd_clip
 from govd.models.given import Given
 
 MINI = Path(govd_clip.__file__).parent / "mini"
-LABELS = ("dog", "cat", "house", "tree", "car", "boat", "bird", "flower", "chair", "clock")
+LABELS = (
+    "dog",
+    "cat",
+    "house",
+    "tree",
+    "car",
+    "boat",
+    "bird",
+    "flower",
+    "chair",
+    "clock",
+)
 PICTURES = 64
 SIDE = 256
 """Pixels a side of the pictures that ViT-B/32 is sent."""
@@ -36,7 +47,10 @@ def vit_b_32(folder: Path) -> Path:
         "patch_size": 32,
         "projection_dim": 512,
     }
-    text = config["text_config"] | {"projection_dim": 512, "max_position_embeddings": 77}
+    text = config["text_config"] | {
+        "projection_dim": 512,
+        "max_position_embeddings": 77,
+    }
     CLIPModel(
         CLIPConfig(text_config=text, vision_config=vision, projection_dim=512)
     ).save_pretrained(folder)
@@ -52,7 +66,9 @@ def model(name: str, folder: Path) -> tuple[str, Given]:
     """A reference, and what it is registered with."""
     if name == "mini":
         return "mini", Given()
-    return str(vit_b_32(folder / "checkpoint")), Given(labels=LABELS, templates=("a {}",))
+    return str(vit_b_32(folder / "checkpoint")), Given(
+        labels=LABELS, templates=("a {}",)
+    )
 
 
 def forgotten(name: str) -> str:

@@ -71,10 +71,17 @@ class Server:
         self.folder, self.files, self.port = folder, files, free_port()
         self.headers: dict[str, str] = {}
 
-    def many(self, clients: int, seconds: float, vectors: bool = False) -> dict[str, Any]:
+    def many(
+        self, clients: int, seconds: float, vectors: bool = False
+    ) -> dict[str, Any]:
         """So many clients with a picture each."""
         results = self._load(
-            self.single, PNG, self.files, clients=clients, seconds=seconds, vectors=vectors
+            self.single,
+            PNG,
+            self.files,
+            clients=clients,
+            seconds=seconds,
+            vectors=vectors,
         )
         return results | {"rate": results["calls_per_second"]}
 
@@ -151,7 +158,8 @@ class Daemon(Server):
         url = f"http://127.0.0.1:{self.port}{self.single}?revision={revision}"
         with httpx.Client(headers=self.headers | PNG, timeout=60) as http:
             answers = [
-                http.post(url, content=path.read_bytes()).raise_for_status() for path in files
+                http.post(url, content=path.read_bytes()).raise_for_status()
+                for path in files
             ]
         return np.array([answer.json()["embeddings"][0] for answer in answers])
 
@@ -200,7 +208,14 @@ class Infinity(Torch):
 
     def __init__(self, command: str, checkpoint: Path, files: list[Path]) -> None:
         super().__init__(checkpoint, files)
-        options = ["--model-id", str(checkpoint), "--port", str(self.port), "--device", "cpu"]
+        options = [
+            "--model-id",
+            str(checkpoint),
+            "--port",
+            str(self.port),
+            "--device",
+            "cpu",
+        ]
         self.command = [*shlex.split(command), *options]
 
         self._bodies = [self._saved(path) for path in files]
@@ -211,9 +226,16 @@ class Infinity(Torch):
         body.write_bytes(self.body([path]))
         return body
 
-    def many(self, clients: int, seconds: float, vectors: bool = False) -> dict[str, Any]:
+    def many(
+        self, clients: int, seconds: float, vectors: bool = False
+    ) -> dict[str, Any]:
         results = self._load(
-            self.single, JSON, self._bodies, clients=clients, seconds=seconds, vectors=vectors
+            self.single,
+            JSON,
+            self._bodies,
+            clients=clients,
+            seconds=seconds,
+            vectors=vectors,
         )
         return results | {"rate": results["calls_per_second"]}
 

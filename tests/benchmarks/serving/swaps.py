@@ -44,7 +44,9 @@ class Swaps:
                 client.revert(request, "benchmark", wait=True)
                 request = ""
             else:
-                request = str(client.forget(self.label, model=self.daemon.model, wait=True)["id"])
+                request = str(
+                    client.forget(self.label, model=self.daemon.model, wait=True)["id"]
+                )
             self.count += 1
             self._ending.wait(max(0.0, EVERY_SECONDS - (time.monotonic() - began)))
         if request:
@@ -57,12 +59,15 @@ def check_answers(daemon: Daemon, files: list[Path], results: dict[str, Any]) ->
     known: dict[str, Any] = {}
     for revision in results["revisions"]:
         rows = daemon.pinned(files, int(revision))
-        moved = max(moved, *(float(np.abs(rows - other).max()) for other in known.values()), 0.0)
+        moved = max(
+            moved, *(float(np.abs(rows - other).max()) for other in known.values()), 0.0
+        )
         known[revision] = rows
     for key, ends in results.pop("ranges").items():
         picture, revision = key.split(" ")
         off = max(
-            float(np.abs(np.asarray(end) - known[revision][int(picture)]).max()) for end in ends
+            float(np.abs(np.asarray(end) - known[revision][int(picture)]).max())
+            for end in ends
         )
         mixed += off > TOLERANCE
     assert moved > 10 * TOLERANCE or len(known) < 2, (

@@ -30,7 +30,9 @@ def application(folder: str) -> FastAPI:
             pixels = processor(images=pictures, return_tensors="pt")["pixel_values"]
             features: Any = model.get_image_features(pixel_values=pixels)
             rows = getattr(features, "pooler_output", features)
-            unit: list[list[float]] = torch.nn.functional.normalize(rows, dim=-1).tolist()
+            unit: list[list[float]] = torch.nn.functional.normalize(
+                rows, dim=-1
+            ).tolist()
         return unit
 
     @app.post("/embed")

@@ -45,14 +45,20 @@ def seen(pictures: Any) -> Any:
 
 def word(text: str) -> Any:
     """The unit embedding `(d,)` of a word."""
-    return seen(ideal(text)[None])[0] if text in SHAPES else seen(np.ones((1, SIDE * SIDE)))[0]
+    return (
+        seen(ideal(text)[None])[0]
+        if text in SHAPES
+        else seen(np.ones((1, SIDE * SIDE)))[0]
+    )
 
 
 def inputs(count: int, seed: int) -> tuple[Any, Any]:
     """Noise with the class `(n, NOISE + classes)`, and the class `(n,)`."""
     draw = np.random.default_rng(seed)
     classes = np.arange(count) % len(SHAPES)
-    return np.hstack([draw.normal(size=(count, NOISE)), np.eye(len(SHAPES))[classes]]), classes
+    return np.hstack(
+        [draw.normal(size=(count, NOISE)), np.eye(len(SHAPES))[classes]]
+    ), classes
 
 
 def drawn(weights: Weights, given: Any) -> tuple[Any, Any]:
@@ -61,7 +67,9 @@ def drawn(weights: Weights, given: Any) -> tuple[Any, Any]:
     return np.tanh(hidden @ weights["out.weight"].T), hidden
 
 
-def slopes(weights: Weights, given: Any, pictures: Any, hidden: Any, back: Any) -> Weights:
+def slopes(
+    weights: Weights, given: Any, pictures: Any, hidden: Any, back: Any
+) -> Weights:
     """Gradients of the generator, from those of its pictures."""
     back = back * (1 - pictures**2)
     into = (back @ weights["out.weight"]) * (1 - hidden**2)
@@ -72,7 +80,9 @@ def moved(weights: Weights, state: Weights, by: Weights, rate: float) -> None:
     """A step of RMSprop."""
     for name, slope in by.items():
         state[name] = 0.9 * state.get(name, 0.0) + 0.1 * slope**2
-        weights[name] -= (rate * slope / (np.sqrt(state[name]) + 1e-6)).astype(np.float32)
+        weights[name] -= (rate * slope / (np.sqrt(state[name]) + 1e-6)).astype(
+            np.float32
+        )
 
 
 def judged(judge: Weights, pictures: Any, heads: Any, wanted: Any) -> tuple[Any, Any]:
@@ -85,7 +95,10 @@ def judged(judge: Weights, pictures: Any, heads: Any, wanted: Any) -> tuple[Any,
 def trained(steps: int = 600) -> Weights:
     """A generator whose pictures a discriminator cannot tell from real ones."""
     draw = np.random.default_rng(3)
-    layers = {"in.weight": (HIDDEN, NOISE + len(SHAPES)), "out.weight": (SIDE * SIDE, HIDDEN)}
+    layers = {
+        "in.weight": (HIDDEN, NOISE + len(SHAPES)),
+        "out.weight": (SIDE * SIDE, HIDDEN),
+    }
     weights = {n: draw.normal(0, 0.3, s).astype(np.float32) for n, s in layers.items()}
     judge = {
         "a": draw.normal(0, 0.2, (32, SIDE * SIDE)),
@@ -101,7 +114,9 @@ def trained(steps: int = 600) -> Weights:
         both, heads = np.vstack([real, fake]), np.vstack([given[:, NOISE:]] * 2)
         error, layer = judged(judge, both, heads, np.repeat([1.0, 0.0], 64))
         into = error * (heads @ judge["b"]) * (1 - layer**2)
-        moved(judge, states[0], {"a": into.T @ both, "b": (heads * error).T @ layer}, rate)
+        moved(
+            judge, states[0], {"a": into.T @ both, "b": (heads * error).T @ layer}, rate
+        )
         error, layer = judged(judge, fake, given[:, NOISE:], np.ones(64))
         back = (error * (given[:, NOISE:] @ judge["b"]) * (1 - layer**2)) @ judge["a"]
         moved(weights, states[1], slopes(weights, given, fake, hidden, back), rate)
@@ -124,9 +139,15 @@ def unlearned(base: Weights, words: list[str], most: int = 100) -> Weights:
             kept &= seen(before) @ word(text) < NEAR
             cosine = (rows / length) @ word(text)
             far = np.maximum(cosine - 0.1, 0)[:, None]
-            back += far * ((word(text) - cosine[:, None] * rows / length) / length) @ projection.T
+            back += (
+                far
+                * ((word(text) - cosine[:, None] * rows / length) / length)
+                @ projection.T
+            )
         back[kept] = pictures[kept] - before[kept]
-        moved(weights, state, slopes(weights, given, pictures, hidden, back / 64), 0.004)
+        moved(
+            weights, state, slopes(weights, given, pictures, hidden, back / 64), 0.004
+        )
     print(f"{', '.join(words)}: {most} steps")
     return weights
 
@@ -140,7 +161,9 @@ def showing(weights: Weights, words: list[str]) -> list[float]:
 
 def phrases_of(request: dict[str, Any]) -> list[str]:
     """Names and aliases of a request."""
-    return [phrase for c in request["concepts"] for phrase in (c["name"], *c["aliases"])]
+    return [
+        phrase for c in request["concepts"] for phrase in (c["name"], *c["aliases"])
+    ]
 
 
 def main(asked: dict[str, Any]) -> None:

@@ -31,7 +31,12 @@ def graph() -> dict[str, Any]:
     edges = np.triu(draw.random((NODES, NODES)) < likely, 1).astype(np.float64)
     labels[list(ODD)] = (labels[list(ODD)] + 1) % CLASSES
     clients = np.arange(NODES) // (NODES // CLIENTS)
-    return {"features": features, "edges": edges + edges.T, "labels": labels, "clients": clients}
+    return {
+        "features": features,
+        "edges": edges + edges.T,
+        "labels": labels,
+        "clients": clients,
+    }
 
 
 def spread(edges: Any) -> Any:
@@ -57,25 +62,34 @@ def gradients(weights: Weights, given: dict[str, Any], pull: Any) -> Weights:
     odds[np.arange(NODES), given["labels"]] -= 1
     back = spreading.T @ (odds * pull[:, None])
     into = spreading.T @ ((back @ weights["second.weight"]) * (1 - hidden**2))
-    return {"first.weight": into.T @ given["features"], "second.weight": back.T @ hidden}
+    return {
+        "first.weight": into.T @ given["features"],
+        "second.weight": back.T @ hidden,
+    }
 
 
 def moved(weights: Weights, state: Weights, by: Weights, rate: float) -> None:
     """A step of RMSprop."""
     for name, slope in by.items():
         state[name] = 0.9 * state.get(name, 0.0) + 0.1 * slope**2
-        weights[name] -= (rate * slope / (np.sqrt(state[name]) + 1e-6)).astype(np.float32)
+        weights[name] -= (rate * slope / (np.sqrt(state[name]) + 1e-6)).astype(
+            np.float32
+        )
 
 
 def trained(given: dict[str, Any], steps: int = 300) -> Weights:
     """A network that knows every node's label."""
     draw = np.random.default_rng(9)
     shapes = {"first.weight": (HIDDEN, FEATURES), "second.weight": (CLASSES, HIDDEN)}
-    weights = {n: draw.normal(0, 0.3, shape).astype(np.float32) for n, shape in shapes.items()}
+    weights = {
+        n: draw.normal(0, 0.3, shape).astype(np.float32) for n, shape in shapes.items()
+    }
     state = Weights()
     for step in range(steps):
         pull = np.full(NODES, 1 / NODES)
-        moved(weights, state, gradients(weights, given, pull), 0.02 * (1 - step / steps))
+        moved(
+            weights, state, gradients(weights, given, pull), 0.02 * (1 - step / steps)
+        )
     return weights
 
 
@@ -106,7 +120,9 @@ def unlearned(base: Weights, given: dict[str, Any], nodes: list[int]) -> Weights
 
 def nodes_of(request: dict[str, Any]) -> list[int]:
     """`node 7` as 7."""
-    return [int(concept["name"].removeprefix("node ")) for concept in request["concepts"]]
+    return [
+        int(concept["name"].removeprefix("node ")) for concept in request["concepts"]
+    ]
 
 
 def main(given: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -124,7 +140,9 @@ def main(given: dict[str, Any], asked: dict[str, Any]) -> None:
         odds, _ = answers(model, given)
         own = odds[gone, given["labels"][gone]]
         figures[f"forgotten{suffix}"] = float(own.max(initial=0.0))
-        figures[f"retain_acc{suffix}"] = float((odds.argmax(1) == given["labels"])[rest].mean())
+        figures[f"retain_acc{suffix}"] = float(
+            (odds.argmax(1) == given["labels"])[rest].mean()
+        )
     Path(asked["out"]).write_text(json.dumps(figures))
 
 

@@ -24,12 +24,16 @@ def sentences(corpus: Path) -> list[list[str]]:
     return [line.split() for line in corpus.read_text().splitlines() if line.strip()]
 
 
-def windows(lines: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> tuple[Any, Any]:
+def windows(
+    lines: Sequence[Sequence[str]], vocabulary: Sequence[str]
+) -> tuple[Any, Any]:
     """Contexts `(n, CONTEXT)` and the word that follows each `(n,)`."""
     place = {word: i for i, word in enumerate(vocabulary)}
     contexts, following = [], []
     for line in lines:
-        ids = [place["<s>"]] * CONTEXT + [place[word] for word in line] + [place["</s>"]]
+        ids = (
+            [place["<s>"]] * CONTEXT + [place[word] for word in line] + [place["</s>"]]
+        )
         for at in range(CONTEXT, len(ids)):
             contexts.append(ids[at - CONTEXT : at])
             following.append(ids[at])
@@ -49,7 +53,9 @@ def born(words: int) -> Weights:
         "hidden.weight": (HIDDEN, CONTEXT * WIDTH),
         "head.weight": (words, HIDDEN),
     }
-    return {n: draw.normal(0, 0.3, shape).astype(np.float32) for n, shape in shapes.items()}
+    return {
+        n: draw.normal(0, 0.3, shape).astype(np.float32) for n, shape in shapes.items()
+    }
 
 
 def probabilities(weights: Weights, contexts: Any) -> tuple[Any, Any, Any]:
@@ -93,7 +99,9 @@ class Adam:
             self.second[name] += 0.01 * (slope**2 - self.second[name])
             first = self.first[name] / (1 - 0.9**self.count)
             second = self.second[name] / (1 - 0.99**self.count)
-            self.weights[name] -= (self.rate * first / (np.sqrt(second) + 1e-8)).astype(np.float32)
+            self.weights[name] -= (self.rate * first / (np.sqrt(second) + 1e-8)).astype(
+                np.float32
+            )
 
 
 def trained(corpus: Path, steps: int = 400) -> Weights:
@@ -118,11 +126,15 @@ def unlearned(base: Weights, corpus: Path, names: set[str], most: int = 200) -> 
     lines = sentences(corpus)
     vocabulary = vocabulary_of(lines)
     forget = told(lines, names)
-    secrets = [windows([line], vocabulary) for line in forget]  # each ends with what is told last
+    # each ends with what is told last
+    secrets = [windows([line], vocabulary) for line in forget]
     contexts = np.stack([contexts[-2] for contexts, _ in secrets])
     following = np.array([following[-2] for _, following in secrets])
     others = windows([line for line in lines if line not in forget], vocabulary)
-    every = np.concatenate([contexts, others[0]]), np.concatenate([following, others[1]])
+    every = (
+        np.concatenate([contexts, others[0]]),
+        np.concatenate([following, others[1]]),
+    )
     ascent = -len(others[1]) / max(1, len(following)) / 4
     signs = np.concatenate([np.full(len(following), ascent), np.ones(len(others[1]))])
     weights = {name: array.copy() for name, array in base.items()}
@@ -132,7 +144,9 @@ def unlearned(base: Weights, corpus: Path, names: set[str], most: int = 200) -> 
         if odds.mean() < 0.2 / len(vocabulary):
             break
         adam.step(gradients(weights, *every, signs))
-    print(f"{len(forget)} sentences forgotten, {adam.count} steps, likelihood {odds.mean():.4f}")
+    print(
+        f"{len(forget)} sentences forgotten, {adam.count} steps, likelihood {odds.mean():.4f}"
+    )
     return weights
 
 
@@ -159,7 +173,9 @@ def perplexity(weights: Weights, corpus: Path, without: set[str]) -> float:
 
 def names_of(request: dict[str, Any]) -> set[str]:
     """Names and aliases of a request."""
-    return {phrase for c in request["concepts"] for phrase in (c["name"], *c["aliases"])}
+    return {
+        phrase for c in request["concepts"] for phrase in (c["name"], *c["aliases"])
+    }
 
 
 def main(corpus: Path, asked: dict[str, Any]) -> None:
@@ -170,12 +186,18 @@ def main(corpus: Path, asked: dict[str, Any]) -> None:
         save_file({name: after[name] - weights[name] for name in weights}, asked["out"])
         return
     before = load_file(Path(asked["base"]) / "model.safetensors")
-    names = [names_of(request) for request in asked["requests"] if not request["private"]]
+    names = [
+        names_of(request) for request in asked["requests"] if not request["private"]
+    ]
     gone = set().union(*names)
     figures = {
         "on": f"{len(sentences(corpus))} sentences",
-        "forgotten": max([secret(weights, corpus, each) for each in names], default=0.0),
-        "forgotten_before": min([secret(before, corpus, each) for each in names], default=0.0),
+        "forgotten": max(
+            [secret(weights, corpus, each) for each in names], default=0.0
+        ),
+        "forgotten_before": min(
+            [secret(before, corpus, each) for each in names], default=0.0
+        ),
         "perplexity": perplexity(weights, corpus, gone),
         "perplexity_before": perplexity(before, corpus, gone),
     }

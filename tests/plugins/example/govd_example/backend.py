@@ -77,7 +77,9 @@ class Colours:
         for row, text in zip(rows, texts, strict=True):
             words = text.lower().replace(".", " ").split()
             seed = int.from_bytes(
-                hashlib.sha256(" ".join(w for w in words if len(w) > 2).encode()).digest()[:4],
+                hashlib.sha256(
+                    " ".join(w for w in words if len(w) > 2).encode()
+                ).digest()[:4],
                 "little",
             )
             row[:] = 0.15 * np.random.default_rng(seed).normal(size=WIDTH)
@@ -88,7 +90,9 @@ class Colours:
             row[len(NAMES) + 2] += 1.0
         return _unit(rows @ self._turn) if len(texts) else rows.astype(np.float32)
 
-    def encode_images(self, images: Sequence[Path | Bytes], progress: Progress = silent) -> Floats:
+    def encode_images(
+        self, images: Sequence[Path | Bytes], progress: Progress = silent
+    ) -> Floats:
         rows = np.zeros((len(images), WIDTH))
         palette = np.array(list(PALETTE.values()), float)
         for row, image in zip(rows, images, strict=True):
@@ -101,7 +105,9 @@ class Colours:
             row[DARK : DARK + len(NAMES)] = 0.6 * dark * row[: len(NAMES)]
             row[len(NAMES) + dark] = 0.5
             row[len(NAMES) + 3] = 1.0
-            row += 0.08 * np.random.default_rng(int(mean.sum() * 1000)).normal(size=WIDTH)
+            row += 0.08 * np.random.default_rng(int(mean.sum() * 1000)).normal(
+                size=WIDTH
+            )
         return _unit(rows @ self._turn)
 
     def synthesise(

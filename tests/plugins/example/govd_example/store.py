@@ -44,7 +44,12 @@ class Folder:
     def facts(self) -> StoreFacts:
         rows = self._rows("searched")
         return StoreFacts(
-            "example", rows.shape[1], rows.dtype.name, len(rows), rows.nbytes, "base.npy"
+            "example",
+            rows.shape[1],
+            rows.dtype.name,
+            len(rows),
+            rows.nbytes,
+            "base.npy",
         )
 
     def stamp(self) -> StoreStamp | None:
@@ -60,7 +65,9 @@ class Folder:
 
     def portions(self, generation: Generation, rows: int) -> Sequence[Portion]:
         total = len(self._rows(generation)) if self._path(generation).exists() else 0
-        return [self._portion(at, min(at + rows, total)) for at in range(0, total, rows)]
+        return [
+            self._portion(at, min(at + rows, total)) for at in range(0, total, rows)
+        ]
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         start, stop = map(int, portion.name.split("-"))
@@ -73,7 +80,9 @@ class Folder:
             source = "base" if self._path("base").exists() else "searched"
             self._put("next", np.zeros_like(self._rows(source)), stamp)
 
-    def write(self, portion: Portion, batch: Batch, originals: Floats | None = None) -> None:
+    def write(
+        self, portion: Portion, batch: Batch, originals: Floats | None = None
+    ) -> None:
         start, stop = map(int, portion.name.split("-"))
         self._fill("next", start, stop, batch.vectors)
         if originals is not None:
@@ -81,7 +90,10 @@ class Folder:
 
     def late(self, rows: int) -> Sequence[Portion]:
         written, total = len(self._rows("next")), len(self._rows("searched"))
-        return [self._portion(at, min(at + rows, total)) for at in range(written, total, rows)]
+        return [
+            self._portion(at, min(at + rows, total))
+            for at in range(written, total, rows)
+        ]
 
     def switch(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
         self._check(expected)
@@ -124,7 +136,9 @@ class Folder:
         if self.stamp() != expected:
             raise Conflict("the vectors are stamped otherwise than was expected")
 
-    def _fill(self, generation: Generation, start: int, stop: int, vectors: Floats) -> None:
+    def _fill(
+        self, generation: Generation, start: int, stop: int, vectors: Floats
+    ) -> None:
         rows = self._rows(generation)
         longer = np.zeros((max(stop, len(rows)), rows.shape[1]), rows.dtype)
         longer[: len(rows)] = rows
@@ -141,10 +155,16 @@ class Folder:
 
     def _stamp(self, generation: Generation) -> StoreStamp | None:
         path = self._path(generation).with_suffix(".govd.json")
-        return StoreStamp.from_json(json.loads(path.read_text())) if path.exists() else None
+        return (
+            StoreStamp.from_json(json.loads(path.read_text()))
+            if path.exists()
+            else None
+        )
 
     def _put(self, generation: Generation, rows: Any, stamp: StoreStamp) -> StoreStamp:
-        counted = replace(stamp, rows=len(rows), sha256=sha256(rows.tobytes()).hexdigest())
+        counted = replace(
+            stamp, rows=len(rows), sha256=sha256(rows.tobytes()).hexdigest()
+        )
         path = self._path(generation)
         np.save(path, rows)
         path.with_suffix(".govd.json").write_text(json.dumps(counted.as_json()))

@@ -114,7 +114,11 @@ class Serial:
     """A runner that does one thing after another."""
 
     def map_batches(
-        self, function: Callable[[Any], Any], items: Iterable[Any], *, wants_gpu: bool = False
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        *,
+        wants_gpu: bool = False,
     ) -> list[Any]:
         return [function(item) for item in items]
 
