@@ -90,6 +90,18 @@ def witness(home: HomeOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+OthersOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-others",
+        help=(
+            "Of a request: also the others in its revisions, so that it recomposes (else"
+            " digests only)."
+        ),
+    ),
+]
+
+
 def bundle(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")
@@ -113,16 +125,7 @@ def bundle(
             "--since", help="A log checkpoint that was kept: with the proof from there."
         ),
     ] = None,
-    with_others: Annotated[
-        bool,
-        typer.Option(
-            "--with-others",
-            help=(
-                "Of a request: also the others in its revisions, so that it recomposes (else"
-                " digests only)."
-            ),
-        ),
-    ] = False,
+    with_others: OthersOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

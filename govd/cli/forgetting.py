@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,128 +16,31 @@ from govd.cli.options import (
     RequestArgument,
 )
 from govd.cli.output import put
+from govd.cli.scope_options import (
+    AliasOption,
+    AllOption,
+    BasisOption,
+    ConceptsArgument,
+    CriterionOption,
+    CriterionSetOption,
+    DomainOption,
+    DueOption,
+    ExampleOption,
+    ExpiresOption,
+    ForgetModelOption,
+    MethodOption,
+    PreviewModelOption,
+    PrivateOption,
+    PrototypesOption,
+    RevertOption,
+    RowsOption,
+    StrengthOption,
+    TargetOption,
+    TicketOption,
+    WaitOption,
+)
 from govd.errors import Usage
 from govd.home.regular import PICTURE_BYTES, read_regular
-
-if TYPE_CHECKING:
-    pass
-
-
-ConceptsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(help="Concepts: phrases, as a person would name them."),
-]
-DomainOption = Annotated[
-    list[str] | None,
-    typer.Option("--domain", help="Only in this domain; may be repeated."),
-]
-AliasOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--alias", help="Another phrase for the single concept; may be repeated."
-    ),
-]
-AllOption = Annotated[
-    bool, typer.Option("--all-concepts", help="Everything in the domains named.")
-]
-TargetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--target",
-        help=(
-            "unnamed: no picture gets its label; level: its word finds its pictures no better than"
-            " any others; shift: nor do examples of it."
-        ),
-    ),
-]
-StrengthOption = Annotated[
-    float,
-    typer.Option(
-        "--strength",
-        help=(
-            "1 is as solved for the target; more is more certain and costs more of the other"
-            " answers, less the other way round (0 to 2)."
-        ),
-    ),
-]
-MethodOption = Annotated[
-    str,
-    typer.Option(
-        "--method",
-        help=(
-            "auto chooses by what the model was registered with; or a method by name (README,"
-            " Methods)."
-        ),
-    ),
-]
-ExampleOption = Annotated[
-    list[Path] | None,
-    typer.Option("--example", help="A picture of the single concept; may be repeated."),
-]
-PrototypesOption = Annotated[
-    int,
-    typer.Option(
-        "--prototypes",
-        help="Synthesise N pictures for each concept: takes a minute and more on a CPU.",
-    ),
-]
-
-
-ForgetModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model", help="The registered model; with --from a column may say it."
-    ),
-]
-ExpiresOption = Annotated[
-    str | None, typer.Option("--expires", help="A date after which it may be reverted.")
-]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Return when it is decided and served.")
-]
-PrivateOption = Annotated[
-    bool,
-    typer.Option(
-        "--private",
-        help=(
-            "The ledger holds a commitment; names and reasons can be destroyed. Without"
-            " concepts, they are asked for: what is typed "
-            "behind a command is in the list of processes and in the shell's history."
-        ),
-    ),
-]
-CriterionOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--criterion",
-        metavar="METRIC<=X",
-        help=(
-            "What it must keep in every revision while it stands: named<=0.01, cost<=2%,"
-            " worst_cell<=0.05; may be repeated (metrics: README, Acceptance criteria)."
-        ),
-    ),
-]
-CriterionSetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--criterion-set",
-        metavar="DIGEST",
-        help="Judge the criteria on this evaluation set; by default on that of the model now.",
-    ),
-]
-RowsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--from",
-        metavar="FILE",
-        help=(
-            "A forget for each row: one name a line, or CSV with a column concept and these"
-            " options as columns (several values "
-            "between |); - for standard input. Each row is answered; one that is wanted already"
-            " is told and is no fault."
-        ),
-    ),
-]
 
 
 def forget(
@@ -152,15 +55,9 @@ def forget(
     prototypes: PrototypesOption = 0,
     example: ExampleOption = None,
     reason: ReasonOption = "",
-    basis: Annotated[
-        str, typer.Option("--basis", help="The legal or contractual basis.")
-    ] = "",
-    ticket: Annotated[
-        str, typer.Option("--ticket", help="A reference elsewhere.")
-    ] = "",
-    due: Annotated[
-        str | None, typer.Option("--due", help="Must be in force by this date.")
-    ] = None,
+    basis: BasisOption = "",
+    ticket: TicketOption = "",
+    due: DueOption = None,
     expires: ExpiresOption = None,
     criterion: CriterionOption = None,
     criterion_set: CriterionSetOption = None,
@@ -186,14 +83,9 @@ def forget(
         _forget_rows(rows, concepts, model, options, wait, home, as_json)
         return
     if model is None:
-        raise Usage(
-            "no model", advice="Say --model NAME; `govd model list` shows them."
-        )
+        raise _no_model()
     if private and not concepts and not all_concepts:
-        from govd.cli.filings import read_private_names
-
-        concepts, typed_reason = read_private_names()
-        options["reason"] = reason or typed_reason or ""
+        concepts, options["reason"] = _typed_names(reason)
     with opened(home) as api:
         request = api.forget(
             *(concepts or ()), model=model, wait=wait or not api.remote, **options
@@ -201,6 +93,14 @@ def forget(
     put(request, as_json, show_request)
     if request["state"] in ("denied", "failed"):
         raise typer.Exit(1)
+
+
+def _typed_names(reason: str) -> tuple[list[str], str]:
+    """Names that are asked for, and the reason, where none is given yet."""
+    from govd.cli.filings import read_private_names
+
+    names, typed_reason = read_private_names()
+    return names, reason or typed_reason or ""
 
 
 def _forget_rows(
@@ -230,19 +130,6 @@ def _forget_rows(
         for answer in answers
     ):
         raise typer.Exit(1)
-
-
-PreviewModelOption = Annotated[
-    str | None, typer.Option("--model", help="The registered model; not with --revert.")
-]
-RevertOption = Annotated[
-    str | None,
-    typer.Option(
-        "--revert",
-        metavar="ID",
-        help="What the revert of this forget would bring back.",
-    ),
-]
 
 
 def preview(
@@ -276,9 +163,7 @@ def preview(
             put(api.preview_revert(revert), as_json, show_revert_preview)
         return
     if model is None:
-        raise Usage(
-            "no model", advice="Say --model NAME; `govd model list` shows them."
-        )
+        raise _no_model()
     options = _scope(
         domain, alias, all_concepts, target, strength, method, prototypes, example
     )
@@ -289,6 +174,10 @@ def preview(
             as_json,
             show_preview,
         )
+
+
+def _no_model() -> Usage:
+    return Usage("no model", advice="Say --model NAME; `govd model list` shows them.")
 
 
 def _scope(

@@ -96,40 +96,38 @@ def show_as_of(found: Mapping[str, Json]) -> None:
                 " forgotten"
             )
             continue
-        out.print(
-            f"[bold]{escape(model['model'])}[/] served revision {model['revision']}, edit"
-            f" {model['edit_digest'][:12]}…, published {model['published_at'][:19]}Z by the"
-            f" daemon's clock (entry {model['published_entry']})"
-        )
-        for bound in model["no_later_than"]:
-            checked = (
-                "checked when it came"
-                if bound["verified"]
-                else "who signed it was never checked"
-            )
-            about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
-            out.print(
-                f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})"
-            )
-        if not model["no_later_than"]:
-            out.print("  [dim]no witness or time stamp bounds that time[/]")
-        rows = []
-        for forget in model["forgets"]:
-            by = "; ".join(f"{approver(a)} {a['at'][:10]}" for a in forget["approvals"])
-            outer = forget.get("covered_by")
-            covered = (
-                "in the edit" if outer is None else f"covered by {outer or 'another'}"
-            )
-            rows.append(
-                (
-                    forget["id"],
-                    scope(forget),
-                    covered,
-                    escape(f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"),
-                    by,
-                )
-            )
+        for line in _published_lines(model):
+            out.print(line)
+        rows = [_forget_in_force(forget) for forget in model["forgets"]]
         out.print(table("id", "what", "how", "filed by", "approved by", rows=rows))
+
+
+def _published_lines(model: Mapping[str, Json]) -> Iterator[str]:
+    """What a model served, and what bounds the time at which it was published."""
+    yield (
+        f"[bold]{escape(model['model'])}[/] served revision {model['revision']}, edit"
+        f" {model['edit_digest'][:12]}…, published {model['published_at'][:19]}Z by the"
+        f" daemon's clock (entry {model['published_entry']})"
+    )
+    for bound in model["no_later_than"]:
+        checked = (
+            "checked when it came"
+            if bound["verified"]
+            else "who signed it was never checked"
+        )
+        about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
+        yield f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})"
+    if not model["no_later_than"]:
+        yield "  [dim]no witness or time stamp bounds that time[/]"
+
+
+def _forget_in_force(forget: Mapping[str, Json]) -> tuple[str, ...]:
+    """The row of a forget that was in force at a time."""
+    approvals = "; ".join(f"{approver(a)} {a['at'][:10]}" for a in forget["approvals"])
+    outer = forget.get("covered_by")
+    covered = "in the edit" if outer is None else f"covered by {outer or 'another'}"
+    filed = f"{spoken(forget['filed_by'])} {forget['filed_at'][:10]}"
+    return (forget["id"], scope(forget), covered, escape(filed), approvals)
 
 
 def show_why(revision: Mapping[str, Json]) -> None:
@@ -199,34 +197,8 @@ def _request(request: Mapping[str, Json]) -> Iterator[str]:
 
 def show_deadlines(found: Mapping[str, Json]) -> None:
     """What is due."""
-    out, summary = console(), found["summary"]
-    colours = {
-        "late": "red",
-        "met late": "red",
-        "met": "green",
-        "open": "yellow",
-        "closed": "dim",
-    }
-    rows = [
-        (
-            r["id"],
-            scope(
-                {
-                    "concepts": [{"name": c} for c in r["concepts"]],
-                    "domains": r["domains"],
-                }
-            )
-            + f" · {escape(r['model'])}",
-            f"[{colours[r['status']]}]{r['status']}[/]",
-            r["filed_at"][:10],
-            r["due_at"][:10],
-            (r["served_at"] or "–")[:10],
-            f"{r['days']:.1f}"
-            if r["left_days"] is None
-            else f"{r['left_days']:.0f} left",
-        )
-        for r in found["requests"]
-    ]
+    out = console()
+    rows = [_deadline(request) for request in found["requests"]]
     out.print(
         table("id", "what", "status", "filed", "due", "in force", "days", rows=rows)
     )
@@ -240,21 +212,46 @@ def show_deadlines(found: Mapping[str, Json]) -> None:
                 f"{r['id']} extended to {extension['due_at'][:10]} by"
                 f" {escape(spoken(extension['by']))}: {escape(extension['reason'])}"
             )
-    summary_parts = [
+    for line in _deadline_summary(found["summary"]):
+        out.print(line)
+
+
+DEADLINE_COLOURS = {
+    "late": "red",
+    "met late": "red",
+    "met": "green",
+    "open": "yellow",
+    "closed": "dim",
+}
+"""Of what became of a date."""
+
+
+def _deadline(request: Mapping[str, Json]) -> tuple[str, ...]:
+    """The row of a forget with its date."""
+    concepts = [{"name": name} for name in request["concepts"]]
+    forgotten = scope({"concepts": concepts, "domains": request["domains"]})
+    status, left_days = request["status"], request["left_days"]
+    return (
+        request["id"],
+        f"{forgotten} · {escape(request['model'])}",
+        f"[{DEADLINE_COLOURS[status]}]{status}[/]",
+        request["filed_at"][:10],
+        request["due_at"][:10],
+        (request["served_at"] or "–")[:10],
+        f"{request['days']:.1f}" if left_days is None else f"{left_days:.0f} left",
+    )
+
+
+def _deadline_summary(summary: Mapping[str, Json]) -> Iterator[str]:
+    """How many were met, and how long it took."""
+    yield (
         f"{count(summary['requests'], 'forget')}: {summary['met']} met, {summary['met late']} met"
-        f" late, {summary['open']} open"
-    ]
-    summary_parts += [
-        f"{summary['late']} late, {summary['closed']} closed without effect, {summary['extended']}"
-        " extended"
-    ]
-    out.print(
-        ", ".join(summary_parts)
-        + f" (due {summary['deadline_days']} days after filing, {summary['extended_days']} with an"
-        " extension)"
+        f" late, {summary['open']} open, {summary['late']} late, {summary['closed']} closed"
+        f" without effect, {summary['extended']} extended (due {summary['deadline_days']} days"
+        f" after filing, {summary['extended_days']} with an extension)"
     )
     if "median_days" in summary:
-        out.print(
+        yield (
             f"From filing to publishing: median {summary['median_days']:.2f} days, nine in ten"
             f" within {summary['p90_days']:.2f}, longest {summary['longest_days']:.2f}"
         )

@@ -130,21 +130,26 @@ def show_request(request: Mapping[str, Json]) -> None:
             f"  vote of {escape(vote['policy'])}: {vote['decision']} ({escape(vote['reason'])})"
             f"{_needs(vote)}"
         )
-    for path in request.get("pictures", []):
-        out.print(f"  wrote {escape(path)}")
-    if (
-        request.get("prototypes")
-        and "pictures" not in request
-        and request["kind"] == "forget"
-        and not request.get("private")
-    ):
-        out.print(
-            f"  [dim]the pictures that were synthesised for it: govd request show {request['id']}"
-            " --pictures DIR[/]"
-        )
+    for line in _picture_lines(request):
+        out.print(f"  {line}")
     following = _next(request)
     if following:
         out.print(f"  {following}")
+
+
+def _picture_lines(request: Mapping[str, Json]) -> Iterator[str]:
+    """The pictures that were written, or how those that were synthesised are got."""
+    if "pictures" in request:
+        yield from (f"wrote {escape(path)}" for path in request["pictures"])
+    elif (
+        request.get("prototypes")
+        and request["kind"] == "forget"
+        and not request.get("private")
+    ):
+        yield (
+            f"[dim]the pictures that were synthesised for it: govd request show {request['id']}"
+            " --pictures DIR[/]"
+        )
 
 
 def _next(request: Mapping[str, Json]) -> str:

@@ -44,15 +44,8 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     )
     if revision.get("state_reason"):
         out.print(f"  {escape(revision['state_reason'])}")
-    requests = list(revision["requests"])
-    listed = " ".join(requests[:LISTED]) + (
-        f" … and {len(requests) - LISTED} more" if len(requests) > LISTED else ""
-    )
-    out.print(
-        f"  {count(len(requests), 'forget')} in force{f': {listed}' if requests else ''}"
-    )
-    for covered, by in (revision.get("subsumed") or {}).items():
-        out.print(f"  {escape(covered)} adds nothing while {escape(said(by))} stands")
+    for line in _forgets(revision):
+        out.print(f"  {line}")
     facts = revision.get("facts") or {}
     metrics = revision.get("metrics") or {}
     if revision["side"] == "weights":
@@ -84,6 +77,17 @@ def show_revision(revision: Mapping[str, Json]) -> None:
         f"  [dim]everything: govd revision show {name} {number} --all, or --json; why it is so:"
         f" govd audit why {name} {number}[/]"
     )
+
+
+def _forgets(revision: Mapping[str, Json]) -> Iterator[str]:
+    """The forgets in a revision, and those that others cover."""
+    requests = list(revision["requests"])
+    listed = " ".join(requests[:LISTED]) + (
+        f" … and {len(requests) - LISTED} more" if len(requests) > LISTED else ""
+    )
+    yield f"{count(len(requests), 'forget')} in force{f': {listed}' if requests else ''}"
+    for covered, by in (revision.get("subsumed") or {}).items():
+        yield f"{escape(covered)} adds nothing while {escape(said(by))} stands"
 
 
 def _figures(metrics: Mapping[str, Json]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from govd.models.served import Served
 from govd.reconcile.attacking import OtherWords, checked
 from govd.reconcile.measuring import Measuring, by_cell, plain
 from govd.records.limits import bounded
+from govd.records.revision import Revision
 from govd.serve.serving import Serving
 from govd.service.reporting import Reports
 from govd.types import Contribution, Json, Record
@@ -83,20 +84,14 @@ class Evaluating:
                 model, served, served.edit, images is not None or report
             )
         basis = served.opened.basis
-        record = (
-            self.core.desk.revision(model, served.number) if served.number else None
-        )
+        record = self._revision(model, served)
         if report and record is not None and not disclose:
             self._check_private(record)
         data, left_out = self._data(model, images, served)
         checked(words or {}, basis.anchors[0])
         filed = self.measuring.filed(record)
         figures = self._figures(served, filed, data, words)
-        figures |= {
-            "skipped": data.skipped,
-            "left_out": dict(left_out),
-            "confusion": confusion(basis, served.factors, data),
-        }
+        figures["left_out"] = dict(left_out)
         answer = {
             "model": model,
             "revision": served.number,
@@ -118,9 +113,7 @@ class Evaluating:
                 "a model without a joint space is evaluated by its own command alone",
                 advice="Leave --images, --vectors and --report out.",
             )
-        record = (
-            self.core.desk.revision(model, served.number) if served.number else None
-        )
+        record = self._revision(model, served)
         filed = self.measuring.filed(record)
         figures, by = self.measuring.external(served.opened, edit, filed)
         if not by:
@@ -135,6 +128,10 @@ class Evaluating:
             "metrics": figures,
         }
 
+    def _revision(self, model: str, served: Served) -> Revision | None:
+        """The revision that is measured; None: the model as it was registered."""
+        return self.core.desk.revision(model, served.number) if served.number else None
+
     def _figures(
         self,
         served: Served,
@@ -148,6 +145,8 @@ class Evaluating:
         figures["data_free"] = unlabelled.data_free(basis, edit, contributions)
         figures |= self.measuring.slow(served.opened, edit, contributions, data, words)
         by_cell(served.opened, edit, contributions, data, figures)
+        figures["skipped"] = data.skipped
+        figures["confusion"] = confusion(basis, edit, data)
         return figures
 
     def _data(

@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from govd.errors import MachineFault, Usage
-from govd.service.service import open_service
+from govd.service.service import Service, open_service
 from govd.web.app import create_app
 from govd.web.context import Context
 from govd.web.guards import EVERYWHERE, check_name
@@ -48,6 +48,11 @@ class _Deadline(threading.Thread):
         super().__init__(name="deadline", daemon=True)
         self.announcement, self.since = announcement, float("inf")
 
+    def begin(self) -> None:
+        """The daemon was told to end: the time counts from the first call."""
+        self.since = min(self.since, time.monotonic())
+        signal.alarm(LONGEST_SECONDS + 4)  # where no thread gets its turn any more
+
     def run(self) -> None:
         """Look until it is time; the thread ends with the process."""
         while time.monotonic() - self.since < LONGEST_SECONDS:
@@ -59,6 +64,36 @@ class _Deadline(threading.Thread):
         )
         self.announcement.unlink(missing_ok=True)
         os._exit(0)
+
+
+class _Threads:
+    """What works beside the server: it begins and ends with it."""
+
+    def __init__(self, service: Service) -> None:
+        self.worker, self.warming = Worker(service), Warming(service)
+        self.others = (self.warming, Telling(service), Patching(service))
+        self.deadline = _Deadline(service.core.home.folder / "daemon.json")
+        self.context = Context(
+            service,
+            self.worker.news.set,
+            self.worker.trouble,
+            lambda: dict(self.worker.faults),
+            self.warming.trouble,
+        )
+
+    def start(self) -> None:
+        """Begin, with a look at what is to be done."""
+        for thread in (self.deadline, self.worker, *self.others):
+            thread.start()
+        self.worker.news.set()
+
+    def end(self) -> None:
+        """Tell all but the deadline to end, and wait until they have."""
+        for thread in self.others:
+            thread.ending.set()
+        self.worker.end()
+        for thread in self.others:
+            thread.join()
 
 
 class _Server(uvicorn.Server):
@@ -101,10 +136,7 @@ def serve(
         Usage: a port, a log level or an allowed host that cannot be meant. HomeLocked: another
         process works on this home. MachineFault: the port is in use.
     """
-    if log_level not in LEVELS:
-        raise Usage(
-            f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}."
-        )
+    _check_level(log_level)
     names = [check_name(name) for name in allowed]
     _log_to_stderr(log_level)
     listening = _listen(host, port)
@@ -113,21 +145,12 @@ def serve(
         home.token()
         names += _names(host, home.settings.allowed_hosts)
         service.core.plugins.manager.register(EntryLog(), "entry log")
-        worker, warming = Worker(service), Warming(service)
-        others = (warming, Telling(service), Patching(service))
-        deadline = _Deadline(home.folder / "daemon.json")
-        context = Context(
-            service,
-            worker.news.set,
-            worker.trouble,
-            lambda: dict(worker.faults),
-            warming.trouble,
-        )
+        threads = _Threads(service)
+        context = threads.context
 
         def ending() -> None:
             service.core.ending = True
-            deadline.since = min(deadline.since, time.monotonic())
-            signal.alarm(LONGEST_SECONDS + 4)  # where no thread gets its turn any more
+            threads.deadline.begin()
             context.news.close()
 
         config = _configured(
@@ -143,18 +166,12 @@ def serve(
                 url,
                 home.folder,
             )
-            for thread in (deadline, worker, *others):
-                thread.start()
-            worker.news.set()
+            threads.start()
             try:
                 _Server(config, ending).run(sockets=[listening])
             finally:
                 ending()
-                for thread in others:
-                    thread.ending.set()
-                worker.end()
-                for thread in others:
-                    thread.join()
+                threads.end()
         log.info("govd has stopped")
 
 
@@ -164,6 +181,13 @@ def _names(host: str, allowed: Iterable[str]) -> list[str]:
     """
     listened = () if host in EVERYWHERE else (host,)
     return [check_name(name) for name in (*allowed, *listened)]
+
+
+def _check_level(log_level: str) -> None:
+    if log_level not in LEVELS:
+        raise Usage(
+            f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}."
+        )
 
 
 def _log_to_stderr(log_level: str) -> None:

@@ -51,15 +51,11 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         stages.append(look.store(service, "three forgets in force"))
         rule("3. What went, what stayed")
         tables.print_rows(compared := rows(service, requests))
-        cells = service.revision(MODEL, service.serving(MODEL).number)["metrics"][
-            "cells"
-        ]
+        cells = _cells(service)
         pictures, drawn = look.pictures(service), look.prototypes(service, requests)
         who = origins.origins(service, len(pictures))
         tables.print_origins(who)
-        rule("4. What a stranger can still do")
-        leaks = service.evaluate(MODEL, None)["metrics"]["leaks"]
-        tables.print_leaks(leaks)
+        leaks = _leaks(service)
         digests = _taken_back(service, requests, temporary, from_scratch, stages)
         rule("7. The ledger")
         verdict, bundle = _verified(service, home, temporary)
@@ -80,6 +76,19 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
             bundle,
             time.monotonic() - began,
         )
+
+
+def _cells(service: Service) -> Json:
+    """What was measured of each class in each domain."""
+    number = service.serving(MODEL).number
+    return service.revision(MODEL, number)["metrics"]["cells"]
+
+
+def _leaks(service: Service) -> Json:
+    rule("4. What a stranger can still do")
+    leaks = service.evaluate(MODEL, None)["metrics"]["leaks"]
+    tables.print_leaks(leaks)
+    return leaks
 
 
 def _taken_back(
