@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.beside import stamp_in, write_json
 from govd.errors import BadFile, Conflict, MachineFault
+from govd.keeping.files import stamp_in, write_json
 from govd.types import Floats, Json, StoreStamp
 
 ROWS: Final = 8192

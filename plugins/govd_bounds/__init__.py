@@ -30,6 +30,24 @@ HIGH = {
 }
 """Figures, and the upper ends of their intervals."""
 
+FIGURES = (
+    *HIGH,
+    *HIGH.values(),
+    "scope_share",
+    "total_scope_share",
+    "scope_share_added",
+)
+"""What is predicted, as far as it was measured."""
+
+LIMITS = {
+    "max_predicted_disagreement": MAX_PREDICTED_DISAGREEMENT,
+    "max_total_disagreement": MAX_TOTAL_DISAGREEMENT,
+    "max_scope_share": MAX_SCOPE_SHARE,
+    "max_lost_elsewhere": MAX_LOST_ELSEWHERE,
+}
+"""The bounds by their names in `govd.toml`."""
+
+EXACT = "but the order of the labels that stay does not change, which is exact"
 UNMEASURED = "what it costs was not measured: there is no pool"
 
 
@@ -57,32 +75,7 @@ def govd_vote(
             f"{UNMEASURED}: a person must approve what is about domains",
             {"measured": False},
         )
-    figures = (
-        *HIGH,
-        *HIGH.values(),
-        "scope_share",
-        "total_scope_share",
-        "scope_share_added",
-    )
-    inputs = {
-        name: float(predicted[name])
-        for name in figures
-        if predicted.get(name) is not None
-    }
-    limits = {
-        "max_predicted_disagreement": MAX_PREDICTED_DISAGREEMENT,
-        "max_total_disagreement": MAX_TOTAL_DISAGREEMENT,
-        "max_scope_share": MAX_SCOPE_SHARE,
-        "max_lost_elsewhere": MAX_LOST_ELSEWHERE,
-    }
-    inputs |= {
-        name: float(predicted.get(name, default)) for name, default in limits.items()
-    }
-    elsewhere = predicted.get("costs", {}).get("elsewhere")
-    if elsewhere is not None:
-        inputs["lost_elsewhere"] = float(
-            elsewhere["share"] if elsewhere.get("high") is None else elsewhere["high"]
-        )
+    inputs = _inputs(predicted)
     exact = bool(predicted.get("by_theorem"))
     for bound in (*(() if exact else _costs(inputs)), *_extents(inputs)):
         if bound.value > bound.limit:
@@ -94,16 +87,30 @@ def govd_vote(
                 inputs,
             )
     if exact:
-        words = (
-            f"{UNMEASURED}; but the order of the labels "
-            f"that stay does not change, which is exact"
-        )
+        words = f"{UNMEASURED}; {EXACT}"
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
     words, value = _upper(inputs, "disagreement", "predicted disagreement is")
     shown, limit = apart(value, inputs["max_predicted_disagreement"])
     return Vote(
         "allow", "bounds", f"{words} {shown}, within the bound of {limit}", inputs
     )
+
+
+def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
+    """The figures that were predicted, and the bounds on them: the home's own go first."""
+    inputs = {
+        name: float(predicted[name])
+        for name in FIGURES
+        if predicted.get(name) is not None
+    }
+    inputs |= {
+        name: float(predicted.get(name, default)) for name, default in LIMITS.items()
+    }
+    elsewhere = predicted.get("costs", {}).get("elsewhere")
+    if elsewhere is not None:
+        high = elsewhere.get("high")
+        inputs["lost_elsewhere"] = float(elsewhere["share"] if high is None else high)
+    return inputs
 
 
 def _upper(inputs: Mapping[str, float], name: str, words: str) -> tuple[str, float]:

@@ -13,12 +13,11 @@ collection. Text is never embedded here.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
-from govd.errors import BadFile, Unsupported, Usage
+from govd.errors import BadFile, Usage
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import local, needing
 from govd.types import Store
 
 __all__ = ["govd_open_store"]
@@ -35,21 +34,13 @@ def govd_open_store(url: str) -> Store | None:
     """
     if not url.startswith(SCHEME):
         return None
-    parts = urlsplit(url)
-    collection = dict(parse_qsl(parts.query)).get("collection", "")
-    if not collection:
+    folder, query = local(url, "collection")
+    if not query.get("collection"):
         raise Usage(
             "the address names no collection", where=url, advice="…?collection=NAME."
         )
-    try:
+    with needing(url, "chroma", "chromadb"):
         from govd_chroma.store import ChromaStore
-    except ModuleNotFoundError as fault:
-        if (fault.name or "").split(".")[0] != "chromadb":
-            raise
-        raise Unsupported(
-            "it needs chromadb", where=url, advice="pip install 'govd[chroma]'"
-        ) from None
-    folder = Path(unquote(parts.path))
     if not (folder / "chroma.sqlite3").is_file():
         raise BadFile("no Chroma folder is there", where=url)
-    return ChromaStore(folder, collection)
+    return ChromaStore(folder, query["collection"])

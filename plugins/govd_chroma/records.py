@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
+from govd.keeping import comparing
 from govd.types import Floats, Portion
 
 MARK: Final = "govd_revision"
@@ -19,11 +19,6 @@ OF: Final = "govd_of"
 """Metadata: what the searched vector was known by when this one was made."""
 OWN: Final = (MARK, TRACE, OF)
 PAGE: Final = 1000
-NUMBERS: Final = 4
-NEAR: Final = 1e-4
-"""Two vectors whose numbers differ by less are taken for one: last bits change when Chroma brings
-vectors to unit length.
-"""
 
 
 @dataclass(frozen=True)
@@ -62,25 +57,17 @@ class Item:
 
 
 def trace_of(vector: Floats) -> str:
-    """A few numbers, as text, that a vector `(d,)` is known by, whatever its length."""
-    x = np.asarray(vector, np.float64)
-    length = float(np.linalg.norm(x)) or 1.0
-    return " ".join(f"{number:.6f}" for number in _directions(len(x)) @ (x / length))
-
-
-@lru_cache
-def _directions(dim: int) -> Floats:
-    """Directions `(NUMBERS, d)`, always the same."""
-    directions: Floats = np.random.default_rng(dim).normal(size=(NUMBERS, dim))
-    return directions
+    """A few numbers that a vector `(d,)` is known by, as text: metadata hold no lists."""
+    return " ".join(f"{number:.6f}" for number in comparing.trace_of(vector))
 
 
 def is_near(some: str, others: str | None) -> bool:
     """Whether both are of one vector."""
-    if not others:
-        return False
-    pairs = zip(some.split(), others.split(), strict=True)
-    return all(abs(float(a) - float(b)) < NEAR for a, b in pairs)
+    return comparing.is_near(_numbers(some), _numbers(others or ""))
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split()]
 
 
 class Records:

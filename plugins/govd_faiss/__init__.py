@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from govd.errors import BadFile, Unsupported, Usage
+from govd.errors import BadFile
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import local, needing
 
 if TYPE_CHECKING:
     from govd.types import Store
@@ -33,24 +34,13 @@ def govd_open_store(url: str) -> Store | None:
         `originals`. Unsupported: FAISS is not installed.
     """
     parts = urlsplit(url)
-    path = Path(unquote(parts.path))
-    if parts.scheme != "file" or path.suffix not in SUFFIXES:
+    suffix = Path(unquote(parts.path)).suffix
+    if parts.scheme != "file" or suffix not in SUFFIXES:
         return None
-    if parts.netloc not in ("", "localhost"):
-        raise Usage(
-            f"the address names a host, {parts.netloc}",
-            advice="Write file:///…, a path.",
-        )
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if query.keys() - {"originals"}:
-        raise Usage(f"{url}: unknown {', '.join(sorted(query.keys() - {'originals'}))}")
+    path, query = local(url, "originals")
     if not path.is_file():
         raise BadFile("there is no such file", where=str(path))
-    try:
+    with needing(url, "faiss", "faiss"):
         from govd_faiss.store import FaissStore
-    except ImportError:
-        raise Unsupported(
-            "FAISS indexes need faiss", where=url, advice="pip install 'govd[faiss]'"
-        ) from None
     originals = path.parent / query["originals"] if query.get("originals") else None
     return FaissStore(path, originals)

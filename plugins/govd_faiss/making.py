@@ -1,7 +1,8 @@
-"""An index is made anew beside the one that is searched, and read back."""
+"""An index is made anew beside the one that is searched, read back, and put in its place."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.errors import MachineFault
-from govd.types import Floats, StoreStamp
+from govd.errors import Conflict, MachineFault
+from govd.keeping.arrays import mapped, put, room
+from govd.keeping.files import gone, ident_of, json_in, write_json
+from govd.types import Floats, Json, StoreStamp
 from govd_faiss.index import Index
-from govd_faiss.kept import array, gone, put
 from govd_faiss.standing import Standing
 
 BLOCK: Final = 8192
@@ -53,8 +55,8 @@ def make(
     gone(folder)
     folder.mkdir(parents=True)
     origin = at.origin(index)
-    put(folder / "all.npy", index.rows, index.dim)
-    rows = array(folder / "all.npy", write=True)
+    room(folder / "all.npy", (index.rows, index.dim), np.float32)
+    rows = mapped(folder / "all.npy", write=True)
     for start in range(0, index.rows, BLOCK):
         span = slice(start, start + BLOCK)
         usable = origin[span] >= 0
@@ -95,7 +97,7 @@ def _keep(
     is_known[~is_known] = [row.is_known for row in late]
     places = np.flatnonzero(is_known)
     np.save(folder / "ids.npy", index.ids[places])
-    base = array(at.ground() / "base.npy")
+    base = mapped(at.ground() / "base.npy")
     came = dict(zip(at.unknown(index).tolist(), late, strict=True))
 
     def originals() -> Iterator[Floats]:
@@ -106,7 +108,36 @@ def _keep(
                 block[spot] = came[int(some[spot])].base
             yield block
 
-    put(folder / "base.npy", len(places), index.dim, originals())
+    shape = (len(places), index.dim)
+    put(folder / "base.npy", shape, np.float32, originals())
     spans = range(0, len(places), BLOCK)
     searched = (rows[places[start : start + BLOCK]] for start in spans)
-    put(folder / "searched.npy", len(places), index.dim, searched)
+    put(folder / "searched.npy", shape, np.float32, searched)
+
+
+def finish(at: Standing) -> StoreStamp:
+    """Put the new index in its place, and stamp it; cut off in between, it goes on.
+
+    Raises:
+        Conflict: somebody wrote the index anew at this moment.
+    """
+    plan, folder = at.folder / "switch.json", at.folder / "made"
+    switch = json_in(plan)
+    state: Json = switch["stamp"]
+    if (folder / "index").exists():
+        if ident_of(at.path) != switch["ident"]:
+            plan.unlink()
+            raise Conflict("it was written anew at this moment", where=str(at.path))
+        with (folder / "index").open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(folder / "index", at.path)
+    if folder.exists():
+        gone(at.folder / "ground")
+        os.replace(folder, at.folder / "ground")
+    write_json(at.beside, state)
+    plan.unlink()
+    gone(at.next)
+    at.is_planned = False
+    if not state["revision"]:
+        gone(at.folder)
+    return StoreStamp.from_json(state)

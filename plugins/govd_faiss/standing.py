@@ -8,20 +8,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.beside import json_in
 from govd.errors import BadFile, Conflict
+from govd.keeping.arrays import mapped
+from govd.keeping.files import ident_of, json_in
+from govd.keeping.stamps import stamp_of
 from govd.types import Floats, StoreStamp
 from govd_faiss.index import Index
-from govd_faiss.kept import array
 
 BLOCK: Final = 8192
 """Rows that are compared at once."""
-
-
-def ident_of(path: Path) -> str:
-    """What changes when a file is written anew."""
-    state = path.stat()
-    return f"{state.st_ino}-{state.st_size}-{state.st_mtime_ns}"
 
 
 class Standing:
@@ -62,10 +57,7 @@ class Standing:
         """
         state = json_in(self.beside)
         value = state if state is None or which == "stamp" else state.get("base")
-        try:
-            return None if value is None else StoreStamp.from_json(value)
-        except ValueError as fault:
-            raise BadFile(str(fault), where=str(self.beside)) from None
+        return stamp_of(value, str(self.beside))
 
     def revision(self) -> int:
         """Which the vectors that are searched are of."""
@@ -83,7 +75,7 @@ class Standing:
     def ground_ids(self) -> Any:
         """Ids `(n,)` of the rows of which originals are known."""
         path = self.ground() / "ids.npy"
-        return np.array(array(path)) if path.exists() else np.zeros(0, np.int64)
+        return np.array(mapped(path)) if path.exists() else np.zeros(0, np.int64)
 
     def origin(self, index: Index) -> Any:
         """The place `(n,)` of the original of each row; -1: none is known.
@@ -104,7 +96,7 @@ class Standing:
         order = np.argsort(ids, kind="stable")
         spots = np.minimum(np.searchsorted(ids[order], index.ids), len(ids) - 1)
         origin = np.where(ids[order[spots]] == index.ids, order[spots], -1)
-        searched = array(self.ground() / "searched.npy")
+        searched = mapped(self.ground() / "searched.npy")
         for start in range(0, index.rows if index.is_exact else 0, BLOCK):
             places = origin[start : start + BLOCK]
             rows = index.vectors(start, start + len(places)).view(np.uint32)
@@ -135,7 +127,7 @@ class Standing:
             is_known = self.origin(index)[start:stop] >= 0
         else:
             is_known = np.arange(start, stop) < stamp.rows
-        return [stamp.revision if known else None for known in is_known]
+        return [stamp.revision if is_same else None for is_same in is_known]
 
     def exact(self, index: Index, start: int, stop: int) -> Floats:
         """Rows `(n, d)` that are searched: those that codes were made of, where they are known.
@@ -151,7 +143,7 @@ class Standing:
         rows = index.vectors(start, stop)
         if self.has_base():
             origin = self.origin(index)[start:stop]
-            searched = array(self.ground() / "searched.npy")
+            searched = mapped(self.ground() / "searched.npy")
             rows[origin >= 0] = searched[origin[origin >= 0]]
         return rows
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
-from govd.edit.beside import json_in, write_json
-from govd.errors import BadFile, Conflict, NotFound
+from govd.errors import BadFile, NotFound
+from govd.keeping.arrays import mapped, put, room
+from govd.keeping.files import faults, gone, ident_of, json_in, write_json
+from govd.keeping.spans import LATE, bounds, is_late, spans
+from govd.keeping.stamps import (
+    check_expected,
+    check_unstamped,
+    held_of,
+    is_same_plan,
+    plan_of,
+)
 from govd.types import (
     Batch,
     Floats,
     Generation,
     Hit,
-    Json,
     Portion,
     Progress,
     Purged,
@@ -27,12 +35,8 @@ from govd.types import (
     silent,
 )
 from govd_faiss.index import Index
-from govd_faiss.kept import array, faults, gone, put
-from govd_faiss.making import BLOCK, Came, make
-from govd_faiss.standing import Standing, ident_of
-
-LATE: Final = "late:"
-"""How portions of rows begin that came in meanwhile."""
+from govd_faiss.making import BLOCK, Came, finish, make
+from govd_faiss.standing import Standing
 
 
 class FaissStore:
@@ -69,7 +73,7 @@ class FaissStore:
 
     def stamp(self) -> StoreStamp | None:
         """See `govd.types.Store`."""
-        with self._lock, faults(self.path):
+        with self._lock, self._faults():
             if json_in(self.at.folder / "switch.json") is not None:
                 self._finish()
         return self.at.stamp("stamp")
@@ -85,10 +89,9 @@ class FaissStore:
         Raises:
             Conflict: it is stamped.
         """
-        if self.stamp() is not None:
-            raise Conflict("it is stamped already", where=str(self.path))
+        check_unstamped(self.stamp(), str(self.path))
         counted = replace(stamp, rows=self.at.index().rows)
-        with faults(self.path):
+        with self._faults():
             write_json(self.at.beside, {**counted.as_json(), "base": None})
         return counted
 
@@ -100,15 +103,16 @@ class FaissStore:
         if generation == "base" and not self.at.has_base():
             return []
         count = len(self.at.ground_ids()) if is_snapshot else self.at.index().rows
-        return [
-            _portion("", start, min(start + rows, count))
-            for start in range(0, count, rows)
-        ]
+        return spans(count, rows)
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
-        """See `govd.types.Store`."""
-        name, start, stop = _bounds(portion)
-        if portion.name.startswith(LATE):
+        """See `govd.types.Store`.
+
+        Raises:
+            BadFile: they are not there.
+        """
+        name, start, stop = bounds(portion)
+        if is_late(portion):
             return self._read_late(generation, name, start, stop)
         if generation == "searched" and not self.at.is_planned:
             index = self.at.index()
@@ -123,7 +127,7 @@ class FaissStore:
         if not path.exists():
             raise BadFile(f"no vectors of {generation} are there", where=str(self.path))
         keys = [str(number) for number in self.at.ground_ids()[start:stop]]
-        return Batch(keys, np.array(array(path)[start:stop]))
+        return Batch(keys, np.array(mapped(path)[start:stop]))
 
     def _read_late(
         self, generation: Generation, ident: str, start: int, stop: int
@@ -134,11 +138,11 @@ class FaissStore:
         keys = [str(number) for number in index.ids[places]]
         if generation != "next":
             return Batch(keys, rows, [None] * len(keys))
-        made = [
+        vectors = [
             self._late[int(number), row.tobytes()].vector
             for number, row in zip(index.ids[places], rows, strict=True)
         ]
-        return Batch(keys, np.stack(made) if made else rows)
+        return Batch(keys, np.stack(vectors) if vectors else rows)
 
     def _same(self, ident: str) -> Index:
         """The index, where it is still the same file.
@@ -158,19 +162,16 @@ class FaissStore:
     def prepare(self, expected: StoreStamp, stamp: StoreStamp) -> None:
         """See `govd.types.Store`."""
         self._check(expected)
-        plan = {"from": expected.as_json(), "to": stamp.as_json()}
-        with self._lock, faults(self.path):
+        plan = plan_of(expected, stamp)
+        with self._lock, self._faults():
             begun = json_in(self.at.next / "plan.json")
-            if begun is None or any(begun[name] != plan[name] for name in plan):
+            if not is_same_plan(begun, plan):
                 gone(self.at.next)
                 self.at.next.mkdir(parents=True)
                 if expected.revision == 0:
                     self._staged()
-                put(
-                    self.at.next / "made.npy",
-                    len(self.at.ground_ids()),
-                    self.at.index().dim,
-                )
+                shape = (len(self.at.ground_ids()), self.at.index().dim)
+                room(self.at.next / "made.npy", shape, np.float32)
                 write_json(self.at.next / "plan.json", plan)
             self._late.clear()
             self.at.is_planned = True
@@ -180,7 +181,8 @@ class FaissStore:
         index, folder = self.at.index(), self.at.next / "ground"
         folder.mkdir()
         np.save(folder / "ids.npy", index.ids)
-        put(folder / "base.npy", index.rows, index.dim, self._exact(index))
+        shape = (index.rows, index.dim)
+        put(folder / "base.npy", shape, np.float32, self._exact(index))
         os.link(folder / "base.npy", folder / "searched.npy")
 
     def _exact(self, index: Index) -> Iterator[Floats]:
@@ -191,10 +193,11 @@ class FaissStore:
         self, portion: Portion, batch: Batch, originals: Floats | None = None
     ) -> None:
         """See `govd.types.Store`."""
-        name, start, stop = _bounds(portion)
-        with self._lock, faults(self.path):
-            if not portion.name.startswith(LATE):
-                array(self.at.next / "made.npy", write=True)[start:stop] = batch.vectors
+        name, start, stop = bounds(portion)
+        with self._lock, self._faults():
+            if not is_late(portion):
+                following = mapped(self.at.next / "made.npy", write=True)
+                following[start:stop] = batch.vectors
                 return
             index = self._same(name)
             places = self.at.unknown(index)[start:stop]
@@ -214,10 +217,7 @@ class FaissStore:
         count = len(self.at.unknown(index))
         if self._is_whole(index):
             return []
-        return [
-            _portion(f"{LATE}{ident}:", start, min(start + rows, count))
-            for start in range(0, count, rows)
-        ]
+        return spans(count, rows, LATE + ident)
 
     def _is_whole(self, index: Index) -> bool:
         """Whether each row that came in was written."""
@@ -238,19 +238,16 @@ class FaissStore:
             Conflict: its stamp is another, or it holds none of this one.
         """
         self._check(expected)
-        plan = json_in(self.at.next / "plan.json")
-        is_next = plan is not None and StoreStamp.from_json(plan["to"]).is_of(stamp)
-        base = self.at.stamp("base")
-        if not is_next and (base is None or not base.is_of(stamp)):
-            raise Conflict("it holds no vectors of this stamp", where=str(self.path))
-        with self._lock, faults(self.path):
+        begun, base = json_in(self.at.next / "plan.json"), self.at.stamp("base")
+        is_next = held_of(begun, base, stamp, str(self.path)) is not None
+        with self._lock, self._faults():
             index, ident = self.at.index(), ident_of(self.path)
             if not self._is_whole(index):
                 return None
             source = (
                 self.at.next / "made.npy" if is_next else self.at.ground() / "base.npy"
             )
-            make(self.at, index, array(source), stamp, self._came(index))
+            make(self.at, index, mapped(source), stamp, self._came(index))
             if ident_of(self.path) != ident:
                 return None
             counted = replace(stamp, rows=index.rows).as_json()
@@ -260,37 +257,12 @@ class FaissStore:
             return self._finish()
 
     def _finish(self) -> StoreStamp:
-        """Put the new index in its place, and stamp it; cut off in between, it goes on."""
-        switch, made = json_in(self.at.folder / "switch.json"), self.at.folder / "made"
-        stamp: Json = switch["stamp"]
-        if (made / "index").exists():
-            if ident_of(self.path) != switch["ident"]:
-                (self.at.folder / "switch.json").unlink()
-                raise Conflict(
-                    "it was written anew at this moment", where=str(self.path)
-                )
-            with (made / "index").open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(made / "index", self.path)
-        if made.exists():
-            gone(self.at.folder / "ground")
-            os.replace(made, self.at.folder / "ground")
-        write_json(self.at.beside, stamp)
-        (self.at.folder / "switch.json").unlink()
-        gone(self.at.next)
+        stamp = finish(self.at)
         self._late.clear()
-        self.at.is_planned = False
-        if not stamp["revision"]:
-            gone(self.at.folder)
-        return StoreStamp.from_json(stamp)
+        return stamp
 
     def _check(self, expected: StoreStamp) -> None:
-        if self.stamp() != expected:
-            raise Conflict(
-                "its stamp is not the one that was read before: somebody was quicker",
-                where=str(self.path),
-                advice="Look at it again (`govd store show`), then patch again.",
-            )
+        check_expected(self.stamp(), expected, str(self.path))
 
     # -- searching
 
@@ -331,7 +303,7 @@ class FaissStore:
     def purge(self, progress: Progress = silent) -> Purged:
         """See `govd.types.Store`."""
         self.stamp()
-        with self._lock, faults(self.path):
+        with self._lock, self._faults():
             files = [file for file in self.at.folder.rglob("*.npy") if file.is_file()]
             sizes = {file.stat().st_ino: file.stat().st_size for file in files}
             gone(self.at.folder)
@@ -354,13 +326,6 @@ class FaissStore:
     def close(self) -> None:
         """See `govd.types.Store`."""
 
-
-def _portion(name: str, start: int, stop: int) -> Portion:
-    return Portion(f"{name}{start}-{stop}", stop - start)
-
-
-def _bounds(portion: Portion) -> tuple[str, int, int]:
-    """The file that a late portion is of, and the first and last row."""
-    name, _, span = portion.name.removeprefix(LATE).rpartition(":")
-    start, _, stop = span.partition("-")
-    return name, int(start), int(stop)
+    def _faults(self) -> AbstractContextManager[None]:
+        """What FAISS or the file system refuses."""
+        return faults(self.path, RuntimeError)

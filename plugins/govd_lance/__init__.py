@@ -12,18 +12,18 @@ fragments that they are in.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
-from govd.errors import BadFile, Unsupported, Usage
+from govd.errors import BadFile, Usage
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import local, needing
 
 if TYPE_CHECKING:
     from govd.types import Store
 
 __all__ = ["govd_open_store"]
-QUERY = {"lance": {"column", "key"}, "lancedb": {"table", "column", "key"}}
+OPTIONS = {"lance": ("column", "key"), "lancedb": ("table", "column", "key")}
 
 
 @hookimpl
@@ -34,29 +34,16 @@ def govd_open_store(url: str) -> Store | None:
         BadFile: there is no such table, or no such column of vectors. Usage: the address cannot be
         meant. Unsupported: Lance is not installed.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in QUERY:
+    scheme = urlsplit(url).scheme
+    if scheme not in OPTIONS:
         return None
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if parts.netloc not in ("", "localhost"):
-        raise Usage(
-            f"the address names a host, {parts.netloc}",
-            advice=f"Write {parts.scheme}:///…, a path on this machine.",
-        )
-    if query.keys() - QUERY[parts.scheme]:
-        unknown = ", ".join(sorted(query.keys() - QUERY[parts.scheme]))
-        raise Usage(f"{url}: unknown {unknown}")
-    path = Path(unquote(parts.path))
-    if parts.scheme == "lancedb":
+    path, query = local(url, *OPTIONS[scheme])
+    if scheme == "lancedb":
         if not query.get("table"):
             raise Usage("which table of the database?", advice=f"{url}?table=NAME")
         path /= f"{query['table']}.lance"
     if not path.is_dir():
         raise BadFile("there is no such table", where=str(path))
-    try:
+    with needing(url, "lance", "lance", "pyarrow"):
         from govd_lance.store import LanceStore
-    except ImportError:
-        raise Unsupported(
-            "LanceDB tables need Lance", where=url, advice="pip install 'govd[lance]'"
-        ) from None
     return LanceStore(path, query.get("column", ""), query.get("key", ""))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import threading
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from govd.errors import BadFile
+from govd.keeping.arrays import mapped, room
+from govd.keeping.files import gone, json_in, write_json
 from govd.types import Floats, Json
 
-_HEADERS: Final = threading.Lock()
-"""Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
-fail (`SystemError`) where several threads do so.
-"""
 KNOWN: Final = 1
 """Written, its original is where it was."""
-LATE: Final = 2
+KNOWN_LATE: Final = 2
 """Came in meanwhile, was written, and its original is known."""
 UNKNOWN: Final = 3
 """Came in, was written as it was, and no original of it is known."""
@@ -34,24 +30,20 @@ class Staged:
     def plan(self) -> Json:
         """Of which patch it is; None: of none."""
         try:
-            return json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            return json_in(self.folder / "plan.json")
+        except BadFile:
             return None
 
     def begin(self, plan: Json) -> None:
         """Drop what is there, and begin anew."""
         self.drop()
         self.folder.mkdir(parents=True)
-        part = self.folder / "plan.part"
-        part.write_text(json.dumps(plan), encoding="utf-8")
-        os.replace(part, self.folder / "plan.json")
+        write_json(self.folder / "plan.json", plan)
 
     def drop(self) -> int:
         """Take it away; its bytes."""
-        if not self.folder.exists():
-            return 0
         size = sum(file.stat().st_size for file in self.folder.rglob("*.npy"))
-        shutil.rmtree(self.folder)
+        gone(self.folder)
         return size
 
     def write(
@@ -74,12 +66,12 @@ class Staged:
             base: originals `(n, d)` that are not in the table.
         """
         self._room(name, total, "made", (total, self.dim), self.dtype)
-        self._array(name, "made", "r+")[places] = rows
+        self._array(name, "made", write=True)[places] = rows
         if base is not None:
             self._room(name, total, "base", (total, self.dim), self.dtype)
-            self._array(name, "base", "r+")[places] = base
+            self._array(name, "base", write=True)[places] = base
         self._room(name, total, "state", (total,), np.uint8)
-        self._array(name, "state", "r+")[places] = states
+        self._array(name, "state", write=True)[places] = states
 
     def _room(
         self, name: str, total: int, what: str, shape: tuple[int, ...], dtype: Any
@@ -87,16 +79,12 @@ class Staged:
         path = self.folder / name / f"{what}.npy"
         if path.exists():
             return
-        path.parent.mkdir(exist_ok=True)
         part = path.with_suffix(".part")
-        np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
-        with part.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
+        room(part, shape, dtype)
         os.replace(part, path)
 
-    def _array(self, name: str, what: str, mode: Any = "r") -> Any:
-        with _HEADERS:
-            return np.load(self.folder / name / f"{what}.npy", mmap_mode=mode)
+    def _array(self, name: str, what: str, write: bool = False) -> Any:
+        return mapped(self.folder / name / f"{what}.npy", write)
 
     def states(self, name: str, places: Any) -> Any:
         """States `(n,)` of physical rows; 0: not written."""
@@ -123,5 +111,5 @@ class Staged:
     def forget_late(self) -> None:
         """Rows that came in before a crash are looked for again."""
         for path in self.folder.glob("*/state.npy"):
-            states = np.load(path, mmap_mode="r+")
+            states = mapped(path, write=True)
             states[np.asarray(states) > KNOWN] = 0

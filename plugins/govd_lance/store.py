@@ -11,7 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.errors import BadFile, Conflict, NotFound
+from govd.errors import BadFile, NotFound
+from govd.keeping.spans import LATE, bounds, is_late, spans
+from govd.keeping.stamps import (
+    check_expected,
+    check_unstamped,
+    held_of,
+    is_same_plan,
+    plan_of,
+    stamp_of,
+)
 from govd.types import (
     Batch,
     Floats,
@@ -25,7 +34,7 @@ from govd.types import (
     silent,
 )
 from govd_lance.searching import by_keys, index_of, nearest
-from govd_lance.staged import KNOWN, LATE, UNKNOWN, Staged
+from govd_lance.staged import KNOWN, KNOWN_LATE, UNKNOWN, Staged
 from govd_lance.switching import Switch
 from govd_lance.table import (
     BASE,
@@ -40,8 +49,6 @@ from govd_lance.table import (
     rows_of,
 )
 
-PREFIX: Final = "late:"
-"""How portions of rows begin that came in meanwhile."""
 TAG: Final = "govd-patch"
 """The version that a patch reads, so that nobody cleans it away."""
 
@@ -102,10 +109,7 @@ class LanceStore:
 
     def _stamp(self, table: Table, which: str) -> StoreStamp | None:
         value = Switch(table, self.staged).said().get(which)
-        try:
-            return None if value is None else StoreStamp.from_json(value)
-        except ValueError as fault:
-            raise BadFile(str(fault), where=str(self.path)) from None
+        return stamp_of(value, str(self.path))
 
     def held(self) -> Sequence[StoreStamp]:
         """See `govd.types.Store`."""
@@ -122,8 +126,7 @@ class LanceStore:
             Conflict: it is stamped.
         """
         table = self._now()
-        if self._stamp(table, "stamp") is not None:
-            raise Conflict("it is stamped already", where=str(self.path))
+        check_unstamped(self._stamp(table, "stamp"), str(self.path))
         counted = replace(stamp, rows=int(table.data.count_rows()))
         with faults(self.path):
             table.say({"stamp": counted.as_json()})
@@ -137,10 +140,9 @@ class LanceStore:
         if generation == "base" and BASE not in table.names:
             return []
         return [
-            _portion(name, start, min(start + rows, count))
+            portion
             for name, fragment in table.fragments().items()
-            for count in [fragment.count_rows()]
-            for start in range(0, count, rows)
+            for portion in spans(fragment.count_rows(), rows, name)
         ]
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
@@ -149,8 +151,8 @@ class LanceStore:
         Raises:
             BadFile: they are not there.
         """
-        name, start, stop = _bounds(portion)
-        if portion.name.startswith(PREFIX):
+        name, start, stop = bounds(portion)
+        if is_late(portion):
             table, places = self._late or self._now(), self._late_places(portion)
             batch = self._rows(table, name, places=places)
         else:
@@ -212,15 +214,11 @@ class LanceStore:
         """See `govd.types.Store`."""
         table = self._ended()
         self._check(table, expected)
-        plan = {"from": expected.as_json(), "to": stamp.as_json()}
+        plan = plan_of(expected, stamp)
         with self._lock, faults(self.path):
             begun = self.staged.plan()
             tags = table.data.tags.list()
-            if (
-                begun is None
-                or TAG not in tags
-                or any(begun[at] != plan[at] for at in plan)
-            ):
+            if TAG not in tags or not is_same_plan(begun, plan):
                 self.staged.begin(plan)
                 if TAG in tags:
                     table.data.tags.update(TAG, table.data.version)
@@ -237,12 +235,11 @@ class LanceStore:
         Raises:
             BadFile: the rows are gone.
         """
-        name, start, stop = _bounds(portion)
-        is_late = portion.name.startswith(PREFIX)
-        table = (self._late if is_late else self._planned) or self._now()
-        places = (
-            self._late_places(portion) if is_late else self._places.get(portion.name)
-        )
+        name, start, stop = bounds(portion)
+        if is_late(portion):
+            table, places = self._late or self._now(), self._late_places(portion)
+        else:
+            table, places = self._planned or self._now(), self._places.get(portion.name)
         if places is None:
             places = places_of(self._rows(table, name, start, stop))
         fragment = table.fragments().get(name)
@@ -251,10 +248,10 @@ class LanceStore:
                 "rows were moved or taken away meanwhile", where=f"{self.path}: {name}"
             )
         states = np.full(len(places), KNOWN, np.uint8)
-        if is_late:
+        if is_late(portion):
             revision = self.staged.plan()["to"]["revision"]
             is_known = [mark == revision for mark in batch.marks or []]
-            states = np.where(is_known, LATE, UNKNOWN).astype(np.uint8)
+            states = np.where(is_known, KNOWN_LATE, UNKNOWN).astype(np.uint8)
         with self._lock, faults(self.path):
             total = fragment.physical_rows
             self.staged.write(name, total, places, batch.vectors, states, originals)
@@ -265,11 +262,9 @@ class LanceStore:
         """See `govd.types.Store`."""
         portions, self._late = [], self._now()
         for name, places in Switch(self._late, self.staged).late().items():
-            for start in range(0, len(places), rows):
-                portion = _portion(
-                    f"{PREFIX}{name}", start, min(start + rows, len(places))
-                )
-                self._places[portion.name] = places[start : start + rows]
+            for portion in spans(len(places), rows, LATE + name):
+                _, start, stop = bounds(portion)
+                self._places[portion.name] = places[start:stop]
                 portions.append(portion)
         return portions
 
@@ -290,22 +285,15 @@ class LanceStore:
         """
         table = self._ended()
         self._check(table, expected)
-        plan = self.staged.plan()
-        is_next = plan is not None and StoreStamp.from_json(plan["to"]).is_of(stamp)
-        if not is_next and not any(kept.is_of(stamp) for kept in self.held()[1:]):
-            raise Conflict("it holds no vectors of this stamp", where=str(self.path))
+        begun, base = self.staged.plan(), (*self.held(), None)[1]
+        is_next = held_of(begun, base, stamp, str(self.path)) is not None
         with self._lock, faults(self.path):
             switch = Switch(table, self.staged)
             done = switch.to_next(expected, stamp) if is_next else switch.to_base(stamp)
         return self.stamp() if done else None
 
     def _check(self, table: Table, expected: StoreStamp) -> None:
-        if self._stamp(table, "stamp") != expected:
-            raise Conflict(
-                "its stamp is not the one that was read before: somebody was quicker",
-                where=str(self.path),
-                advice="Look at it again (`govd store show`), then patch again.",
-            )
+        check_expected(self._stamp(table, "stamp"), expected, str(self.path))
 
     # -- searching
 
@@ -355,14 +343,3 @@ class LanceStore:
 
     def close(self) -> None:
         """See `govd.types.Store`."""
-
-
-def _portion(name: str, start: int, stop: int) -> Portion:
-    return Portion(f"{name}:{start}-{stop}", stop - start)
-
-
-def _bounds(portion: Portion) -> tuple[str, int, int]:
-    """The fragment of a portion, and its first and last row."""
-    name, _, span = portion.name.removeprefix(PREFIX).rpartition(":")
-    start, _, stop = span.partition("-")
-    return name, int(start), int(stop)

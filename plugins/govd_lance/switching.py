@@ -14,7 +14,7 @@ from lance.fragment import DataFile, write_fragments
 
 from govd.types import Floats, Json, Progress, StoreStamp
 from govd_lance.searching import index_of
-from govd_lance.staged import LATE, UNKNOWN, Staged
+from govd_lance.staged import KNOWN_LATE, UNKNOWN, Staged
 from govd_lance.table import (
     BASE,
     CHECK,
@@ -122,7 +122,7 @@ class Switch:
             base = bytes_as(batch.column(BASE), self.staged.dim, self.staged.dtype)
             late = self.staged.base(name, places)
             if late is not None:
-                base[states == LATE] = late[states == LATE]
+                base[states == KNOWN_LATE] = late[states == KNOWN_LATE]
         return Made(self.staged.made(name, places), base, marks, unknown, silent)
 
     def _back(self, name: str, batch: Any, stamp: StoreStamp) -> Made:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from govd.errors import BadFile, GovdError, MachineFault
+from govd.keeping.arrays import hashes
 from govd.types import Floats, Json, StoreStamp
 
 FLOATS: Final = {
@@ -66,7 +67,11 @@ class Table:
         return list(self.data.schema.names)
 
     def metadata(self) -> dict[str, Json]:
-        """What govd says in its metadata."""
+        """What govd says in its metadata.
+
+        Raises:
+            BadFile: it is no JSON.
+        """
         text = (self.data.schema.metadata or {}).get(KEY.encode())
         try:
             value = json.loads(text) if text else {}
@@ -138,15 +143,19 @@ def _is_vectors(type_: Any) -> bool:
     return pa.types.is_fixed_size_list(type_) and type_.value_type in FLOATS
 
 
+def _whole(column: Any) -> Any:
+    """A column in one piece."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(array, pa.ChunkedArray):
+        return array
+    return (
+        pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    )
+
+
 def rows_of(column: Any, dim: int, dtype: str) -> Floats:
     """Rows `(n, d)` of a column; a missing vector is a row of zeros."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = (
-            pa.concat_arrays(array.chunks)
-            if array.num_chunks
-            else pa.array([], array.type)
-        )
+    array = _whole(column)
     rows = np.zeros((len(array), dim), dtype)
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     rows[valid] = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
@@ -171,13 +180,7 @@ def as_bytes(rows: Floats, type_: Any, missing: Any) -> Any:
 
 def bytes_as(column: Any, dim: int, dtype: str) -> Floats:
     """Rows `(n, d)` of a column of bytes; a missing one is zeros."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = (
-            pa.concat_arrays(array.chunks)
-            if array.num_chunks
-            else pa.array([], array.type)
-        )
+    array = _whole(column)
     rows = np.zeros((len(array), dim), dtype)
     width = array.type.byte_width
     if len(array):
@@ -189,17 +192,7 @@ def bytes_as(column: Any, dim: int, dtype: str) -> Floats:
 
 def checks(rows: Floats) -> Any:
     """A number `(n,)` for each row `(n, d)`, int64: the same for the same bytes."""
-    width = rows.shape[1] * rows.dtype.itemsize
-    padded = np.zeros((len(rows), -(-width // 8) * 8), np.uint8)
-    padded[:, :width] = np.ascontiguousarray(rows).view(np.uint8)
-    words = padded.view(np.uint64)
-    factors = np.random.default_rng(7).integers(
-        1, 1 << 63, words.shape[1], dtype=np.uint64
-    )
-    mixed = (words ^ (words >> np.uint64(29))) * (factors * np.uint64(2) + np.uint64(1))
-    return (
-        (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64).view(np.int64)
-    )
+    return hashes(rows).view(np.int64)
 
 
 def marks_of(

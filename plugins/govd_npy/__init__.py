@@ -8,11 +8,11 @@ mapped the file goes on with the old vectors until he opens it again.
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from govd.errors import BadFile, Usage
+from govd.errors import BadFile
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import local
 from govd.types import Store
 from govd_npy.store import NpyStore
 
@@ -30,12 +30,7 @@ def govd_open_store(url: str) -> Store | None:
     parts = urlsplit(url)
     if parts.scheme != "file" or not parts.path.endswith(SUFFIX):
         return None
-    if parts.netloc not in ("", "localhost"):
-        raise Usage(
-            f"the address names a host, {parts.netloc}",
-            advice="Write file:///…, a path.",
-        )
-    path = Path(unquote(parts.path))
+    path, _ = local(url)
     if not path.is_file():
         raise BadFile("there is no such file", where=str(path))
     return NpyStore(path)

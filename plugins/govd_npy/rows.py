@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from govd.errors import BadFile
+from govd.keeping.arrays import HEADERS
 from govd.types import Floats
 
-_HEADERS: Final = threading.Lock()
-"""Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
-fail (`SystemError`) where several threads do so.
-"""
 BLOCK: Final = 1 << 22
 """Bytes that are hashed at once."""
 
@@ -74,7 +70,7 @@ def mapped(path: Path) -> Rows:
         BadFile: it is no `.npy` file of rows of floats, in C order.
     """
     try:
-        with _HEADERS, path.open("rb") as file:
+        with HEADERS, path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             header: Any = np.lib.format.read_array_header_1_0
             if version != (1, 0):

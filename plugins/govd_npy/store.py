@@ -11,8 +11,17 @@ from typing import Final
 
 import numpy as np
 
-from govd.edit.beside import json_in, stamp_in, write_json
 from govd.errors import Conflict, NotFound
+from govd.keeping.comparing import nearest
+from govd.keeping.files import faults, ident_of, json_in, stamp_in, write_json
+from govd.keeping.spans import LATE, bounds, spans
+from govd.keeping.stamps import (
+    check_expected,
+    check_unstamped,
+    held_of,
+    is_same_plan,
+    plan_of,
+)
 from govd.types import (
     Batch,
     Floats,
@@ -26,11 +35,8 @@ from govd.types import (
     StoreStamp,
     silent,
 )
-from govd_npy.beside import faults, signature
 from govd_npy.rows import Rows, made, mapped, sha256_of
 
-LATE: Final = "late:"
-"""How portions of rows begin that came in meanwhile."""
 READ_ROWS: Final = 8192
 """Rows that are searched at once."""
 
@@ -67,8 +73,7 @@ class NpyStore:
         Raises:
             Conflict: it is stamped.
         """
-        if self.stamp() is not None:
-            raise Conflict("it is stamped already", where=str(self.path))
+        check_unstamped(self.stamp(), str(self.path))
         rows = self._searched()
         counted = replace(stamp, rows=rows.shape[0], sha256=sha256_of(rows))
         with faults(self.path):
@@ -83,13 +88,11 @@ class NpyStore:
             total = self._rows(generation).shape[0]
         except NotFound:
             return []
-        return [
-            _portion(start, min(start + rows, total)) for start in range(0, total, rows)
-        ]
+        return spans(total, rows)
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         """See `govd.types.Store`."""
-        start, stop = _bounds(portion)
+        _, start, stop = bounds(portion)
         return Batch(
             RowNumbers(range(start, stop)),
             self._rows(generation).read(start, stop),
@@ -98,23 +101,23 @@ class NpyStore:
     def prepare(self, expected: StoreStamp, stamp: StoreStamp) -> None:
         """See `govd.types.Store`."""
         self._check(expected)
-        plan = {"from": expected.as_json(), "to": stamp.as_json()}
+        plan = plan_of(expected, stamp)
         with self._lock, faults(self.folder):
             begun = json_in(self._part("next.json"))
-            if begun is not None and all(begun[name] == plan[name] for name in plan):
+            if is_same_plan(begun, plan):
                 return
             self._drop_next()
             self.folder.mkdir(exist_ok=True)
             source = self._source()
             made(self._part("next.npy"), source.shape, source.dtype)
-            seen = {"rows": source.shape[0], "searched": signature(self.path)}
+            seen = {"rows": source.shape[0], "searched": ident_of(self.path)}
             write_json(self._part("next.json"), {**plan, **seen})
 
     def write(
         self, portion: Portion, batch: Batch, originals: Floats | None = None
     ) -> None:
         """See `govd.types.Store`."""
-        start, stop = _bounds(portion)
+        _, start, stop = bounds(portion)
         path = self._part("next.npy")
         with faults(self.folder):
             with self._lock:
@@ -152,10 +155,7 @@ class NpyStore:
         begun = json_in(self._part("next.json"))
         written = mapped(self._part("next.npy")).shape[0] if begun else 0
         total = self._searched().shape[0]
-        return [
-            _portion(start, min(start + rows, total), LATE)
-            for start in range(written, total, rows)
-        ]
+        return spans(total, rows, LATE, first=written)
 
     # -- switching
 
@@ -167,17 +167,15 @@ class NpyStore:
         """
         self._check(expected)
         begun = json_in(self._part("next.json"))
-        if begun is not None and StoreStamp.from_json(begun["to"]).is_of(stamp):
-            return self._to_next(expected, stamp)
         base = stamp_in(self._part("base.json"))
-        if base is None or not base.is_of(stamp):
-            raise Conflict("it holds no vectors of this stamp", where=str(self.path))
-        return self._to_base(expected, base)
+        if held_of(begun, base, stamp, str(self.path)) is not None:
+            return self._to_next(expected, stamp)
+        return None if base is None else self._to_base(expected, base)
 
     def _to_next(self, expected: StoreStamp, stamp: StoreStamp) -> StoreStamp | None:
         following = mapped(self._part("next.npy"))
         searched = self._searched()
-        if json_in(self._part("next.json")).get("searched") != signature(self.path):
+        if json_in(self._part("next.json")).get("searched") != ident_of(self.path):
             self._check_prefix(searched, expected)
         if searched.shape[0] != following.shape[0]:
             return None
@@ -218,11 +216,11 @@ class NpyStore:
         self._grow(base, first + late.shape[0])
         whole, rows = mapped(base), late.read(0, late.shape[0])
         whole.write(first, rows)
-        said = json_in(self._part("base.json"))
+        record = json_in(self._part("base.json"))
         counted = replace(
-            StoreStamp.from_json(said), rows=whole.shape[0], sha256=sha256_of(whole)
+            StoreStamp.from_json(record), rows=whole.shape[0], sha256=sha256_of(whole)
         )
-        holes = said.get("holes", 0) + int((~np.isfinite(rows).all(axis=1)).sum())
+        holes = record.get("holes", 0) + int((~np.isfinite(rows).all(axis=1)).sum())
         write_json(self._part("base.json"), {**counted.as_json(), "holes": holes})
         self._part("late.npy").unlink()
 
@@ -253,13 +251,7 @@ class NpyStore:
             self._part("switch.json").unlink(missing_ok=True)
 
     def _check(self, expected: StoreStamp) -> None:
-        stamp = self.stamp()
-        if stamp != expected:
-            raise Conflict(
-                "its stamp is not the one that was read before: somebody was quicker",
-                where=str(self.path),
-                advice="Look at it again (`govd store show`), then patch again.",
-            )
+        check_expected(self.stamp(), expected, str(self.path))
 
     def _check_prefix(self, searched: Rows, expected: StoreStamp) -> None:
         """That the rows which were there before are still the same ones."""
@@ -279,28 +271,9 @@ class NpyStore:
 
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
         """See `govd.types.Store`."""
-        rows = self._searched()
-        scores = np.zeros((len(queries), 0), np.float32)
-        keys = np.zeros((len(queries), 0), np.int64)
-        for start in range(0, rows.shape[0], READ_ROWS):
-            stop = min(start + READ_ROWS, rows.shape[0])
-            part = np.asarray(rows.read(start, stop), np.float32)
-            length = np.linalg.norm(part, axis=1)
-            cosines = queries @ (part / np.where(length > 0, length, 1)[:, None]).T
-            scores = np.concatenate([scores, np.nan_to_num(cosines, nan=-1)], 1)
-            keys = np.concatenate(
-                [keys, np.broadcast_to(np.arange(start, stop), cosines.shape)], 1
-            )
-            best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
-            scores = np.take_along_axis(scores, best, 1)
-            keys = np.take_along_axis(keys, best, 1)
-        return [
-            [
-                Hit(str(key), float(score))
-                for key, score in zip(of_query, values, strict=True)
-            ]
-            for of_query, values in zip(keys, scores, strict=True)
-        ]
+        portions = self.portions("searched", READ_ROWS)
+        batches = (self.read("searched", portion) for portion in portions)
+        return nearest(batches, queries, limit)[0]
 
     def fetch(self, keys: Sequence[str]) -> Floats:
         """See `govd.types.Store`.
@@ -366,12 +339,3 @@ class NpyStore:
     def _source(self) -> Rows:
         """What is edited: the originals, where they are kept apart."""
         return self._rows("base" if self._part("base.json").exists() else "searched")
-
-
-def _portion(start: int, stop: int, prefix: str = "") -> Portion:
-    return Portion(f"{prefix}{start}-{stop}", stop - start)
-
-
-def _bounds(portion: Portion) -> tuple[int, int]:
-    start, _, stop = portion.name.removeprefix(LATE).partition("-")
-    return int(start), int(stop)

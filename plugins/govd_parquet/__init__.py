@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from govd.errors import BadFile, Unsupported, Usage
+from govd.errors import BadFile
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import local, needing
 
 if TYPE_CHECKING:
     from govd.types import Store
@@ -37,26 +38,11 @@ def govd_open_store(url: str) -> Store | None:
     path = Path(unquote(parts.path))
     if parts.scheme != "file" or not (path.suffix in SUFFIXES or _is_dataset(path)):
         return None
-    if parts.netloc not in ("", "localhost"):
-        raise Usage(
-            f"the address names a host, {parts.netloc}",
-            advice="Write file:///…, a path.",
-        )
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if query.keys() - {"column", "key"}:
-        raise Usage(
-            f"{url}: unknown {', '.join(sorted(query.keys() - {'column', 'key'}))}"
-        )
+    path, query = local(url, "column", "key")
     if not path.exists():
         raise BadFile("there is no such file", where=str(path))
-    try:
+    with needing(url, "parquet", "pyarrow"):
         from govd_parquet.store import ParquetStore
-    except ImportError:
-        raise Unsupported(
-            "Parquet and Arrow files need pyarrow",
-            where=url,
-            advice="pip install 'govd[parquet]'",
-        ) from None
     return ParquetStore(path, query.get("column", ""), query.get("key", ""))
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from govd.errors import BadFile, Conflict
+from govd.keeping.files import ident_of
 from govd.types import RowNumbers, StoreStamp
-from govd_parquet.tables import Table, ident_of
+from govd_parquet.tables import Table
 from govd_parquet.vectors import FLOATS, Shape, column_of, storage
 
 SUFFIXES: Final = (".parquet", ".arrow", ".feather")

@@ -1,64 +1,17 @@
-"""What lies beside a table: its stamp, its originals and vectors that are not searched yet."""
+"""What lies beside a table: its originals, and vectors that are not searched yet."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from govd.errors import MachineFault
+from govd.keeping.arrays import hashes, mapped, put, room
 from govd.types import Floats, Json
-from govd_parquet.vectors import Shape, hashes
-
-_HEADERS: Final = threading.Lock()
-"""Headers are read one at a time: NumPy parses them as Python source, and CPython 3.11 was seen to
-fail (`SystemError`) where several threads do so.
-"""
-
-
-@contextmanager
-def faults(where: Path) -> Iterator[None]:
-    """What the file system refuses, as an error of govd's.
-
-    Raises:
-        MachineFault: it refuses something.
-    """
-    try:
-        yield
-    except OSError as fault:
-        raise MachineFault(
-            f"it cannot be written ({fault.strerror or fault})",
-            where=str(fault.filename or where),
-            advice="Make room or give the right to write there, then patch again: it goes on.",
-        ) from None
-
-
-def gone(folder: Path) -> None:
-    """Take a folder away, if there is one."""
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def room(path: Path, shape: tuple[int, ...], dtype: Any) -> None:
-    """An array on disk, all zero, with its bytes reserved."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, max(path.stat().st_size, 1))
-    del array
-
-
-def mapped(path: Path, write: bool = False) -> Any:
-    """An array on disk, mapped."""
-    with _HEADERS:
-        return np.load(path, mmap_mode="r+" if write else "r")
+from govd_parquet.vectors import Shape
 
 
 @dataclass(frozen=True)
@@ -83,28 +36,21 @@ class Ground:
         self, rel: str, blocks: Iterator[Floats], hashed: Any, shape: Shape
     ) -> None:
         """Keep rows `(n, d)`, block by block, and their hashes `(n,)`."""
-        room(self.path(rel), (len(hashed), shape.dim), shape.dtype)
-        rows, start = mapped(self.path(rel), write=True), 0
-        for block in blocks:
-            rows[start : start + len(block)] = block
-            start += len(block)
-        rows.flush()
+        put(self.path(rel), (len(hashed), shape.dim), shape.dtype, blocks)
         self.put_hashes(rel, hashed)
 
     def stage(
         self, rel: str, count: int, blocks: Iterator[Floats], shape: Shape
     ) -> None:
         """Keep `count` rows `(n, d)`, block by block, which are searched as they are."""
-        room(self.path(rel), (count, shape.dim), shape.dtype)
-        rows, start, hashed = (
-            mapped(self.path(rel), write=True),
-            0,
-            [np.zeros(0, np.uint64)],
-        )
-        for block in blocks:
-            rows[start : start + len(block)] = block
-            hashed.append(hashes(block))
-            start += len(block)
+        hashed = [np.zeros(0, np.uint64)]
+
+        def hashing() -> Iterator[Floats]:
+            for block in blocks:
+                hashed.append(hashes(block))
+                yield block
+
+        put(self.path(rel), (count, shape.dim), shape.dtype, hashing())
         self.put_hashes(rel, np.concatenate(hashed))
 
     def put_hashes(self, rel: str, hashed: Any) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 
 from govd.errors import BadFile
-from govd.types import Batch, Floats, Hit
+from govd.types import Batch, Floats
 from govd_parquet.files import Files
 from govd_parquet.tables import Table
 from govd_parquet.vectors import rows_of
 
+ROWS: Final = 8192
+"""Rows that are decoded at once."""
 AHEAD: Final = 16
 """Portions that are decoded and wait for the thread that wants them."""
 
@@ -88,7 +90,7 @@ class Reader:
         if not len(places):
             return rows
         start = max((at for at in table.firsts if at <= places[0]), default=0)
-        for batch in table.batches([shape.column], 8192, start):
+        for batch in table.batches([shape.column], ROWS, start):
             inside = (places >= start) & (places < start + batch.num_rows)
             if inside.any():
                 block = rows_of(batch.column(0), shape, str(table.path))
@@ -97,6 +99,12 @@ class Reader:
             if start > places[-1]:
                 break
         return rows
+
+    def batches(self) -> Iterator[Batch]:
+        """All rows of all files."""
+        for rel, table in self._files.tables().items():
+            for start, stop in table.spans(ROWS):
+                yield Batch(*self.read(table, rel, start, stop))
 
     def close(self) -> None:
         """Let go of what is decoded."""
@@ -115,28 +123,3 @@ def _size(table: Table, start: int, stop: int, held: int) -> int:
     if stop < end or not before:
         return stop - start
     return next((n for n in range(stop - start, before) if before % n == 0), before)
-
-
-def nearest(
-    batches: Iterable[Batch], queries: Floats, limit: int
-) -> tuple[Sequence[Sequence[Hit]], Mapping[str, Floats]]:
-    """The best of batches for each of the queries `(n, d)`, and the vectors `(d,)` of all hits."""
-    best: list[list[tuple[float, str, Floats]]] = [[] for _ in queries]
-    for batch in batches:
-        part = np.asarray(batch.vectors, np.float32)
-        length = np.linalg.norm(part, axis=1)
-        cosines = queries @ (part / np.where(length > 0, length, 1)[:, None]).T
-        cosines = np.nan_to_num(cosines, nan=-1)
-        for place, scores in enumerate(cosines):
-            top = np.argsort(-scores, kind="stable")[:limit]
-            rows = [
-                (float(scores[i]), batch.keys[int(i)], batch.vectors[int(i)])
-                for i in top
-            ]
-            best[place] = sorted(best[place] + rows, key=_score)[:limit]
-    vectors = {key: vector.copy() for rows in best for _, key, vector in rows}
-    return [[Hit(key, score) for score, key, _ in rows] for rows in best], vectors
-
-
-def _score(row: tuple[float, str, Floats]) -> float:
-    return -row[0]

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.beside import json_in
 from govd.errors import BadFile
+from govd.keeping.arrays import hashes
+from govd.keeping.files import ident_of, json_in
 from govd.types import Json
 from govd_parquet.files import Files
 from govd_parquet.kept import Ground, LateRows
-from govd_parquet.tables import Table, ident_of
-from govd_parquet.vectors import hashes
+from govd_parquet.tables import Table
 
 READ_ROWS: Final = 8192
 """Rows that are looked at at once."""

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
-from govd.edit.beside import json_in, write_json
 from govd.errors import BadFile, Conflict, NotFound
+from govd.keeping.arrays import mapped, room
+from govd.keeping.comparing import nearest
+from govd.keeping.files import faults, gone, json_in, write_json
+from govd.keeping.spans import LATE, bounds, is_late, span, spans
+from govd.keeping.stamps import (
+    check_expected,
+    check_unstamped,
+    held_of,
+    is_same_plan,
+    plan_of,
+    stamp_of,
+)
 from govd.types import (
     Batch,
     Floats,
@@ -26,14 +36,11 @@ from govd.types import (
     silent,
 )
 from govd_parquet.files import Files
-from govd_parquet.kept import Ground, faults, gone, mapped, room
-from govd_parquet.reading import Reader, nearest
+from govd_parquet.kept import Ground
+from govd_parquet.reading import Reader
 from govd_parquet.standing import READ_ROWS, Standing
 from govd_parquet.switching import Part, finish, make_all
 from govd_parquet.tables import Table
-
-LATE: Final = "late:"
-"""How portions of rows begin that came in meanwhile."""
 
 
 class ParquetStore:
@@ -74,13 +81,8 @@ class ParquetStore:
         with self.at.lock, faults(self.folder):
             if json_in(self.folder / "switch.json") is not None:
                 finish(self.files, self.folder)
-        state = json_in(self.files.beside)
-        if state is None:
-            return self.files.stamp()
-        try:
-            return StoreStamp.from_json(state)
-        except ValueError as fault:
-            raise BadFile(str(fault), where=str(self.files.beside)) from None
+        stamp = stamp_of(json_in(self.files.beside), str(self.files.beside))
+        return self.files.stamp() if stamp is None else stamp
 
     def held(self) -> Sequence[StoreStamp]:
         """See `govd.types.Store`."""
@@ -95,8 +97,7 @@ class ParquetStore:
         Raises:
             Conflict: it is stamped.
         """
-        if self.stamp() is not None:
-            raise Conflict("it is stamped already", where=str(self.path))
+        check_unstamped(self.stamp(), str(self.path))
         digest, files = hashlib.sha256(), {}
         for rel, table in self.files.tables().items():
             for block in table.vectors(self.shape, READ_ROWS):
@@ -116,16 +117,14 @@ class ParquetStore:
         if generation == "searched" and not self.at.is_snapshot():
             tables = self.files.tables()
             return [
-                _portion(rel, *span)
-                for rel in tables
-                for span in tables[rel].spans(rows)
+                span(*edges, rel) for rel in tables for edges in tables[rel].spans(rows)
             ]
         if ground is None or (generation == "base" and not self.at.revision()):
             return []
         return [
-            _portion(rel, start, min(start + rows, int(file["rows"])))
+            portion
             for rel, file in ground.files.items()
-            for start in range(0, int(file["rows"]), rows)
+            for portion in spans(int(file["rows"]), rows, rel)
         ]
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
@@ -134,8 +133,8 @@ class ParquetStore:
         Raises:
             BadFile: they are not there.
         """
-        rel, start, stop = _bounds(portion)
-        if portion.name.startswith(LATE):
+        rel, start, stop = bounds(portion)
+        if is_late(portion):
             return self._read_late(generation, rel, start, stop)
         if generation == "searched" and not self.at.is_snapshot():
             return self._searched(rel, start, stop)
@@ -164,10 +163,10 @@ class ParquetStore:
             Conflict: its stamp is another, or a file of it says another revision.
         """
         self._check(expected)
-        plan = {"from": expected.as_json(), "to": stamp.as_json()}
+        plan = plan_of(expected, stamp)
         with self.at.lock, faults(self.folder):
             begun = json_in(self.at.part("plan.json"))
-            if begun is None or any(begun[name] != plan[name] for name in plan):
+            if not is_same_plan(begun, plan):
                 gone(self.folder / "next")
                 self.at.origins_of.clear()
                 files = (
@@ -208,12 +207,11 @@ class ParquetStore:
         self, portion: Portion, batch: Batch, originals: Floats | None = None
     ) -> None:
         """See `govd.types.Store`."""
-        rel, start, stop = _bounds(portion)
+        rel, start, stop = bounds(portion)
         with faults(self.folder):
-            if not portion.name.startswith(LATE):
-                mapped(self.at.part("rows", rel), write=True)[start:stop] = (
-                    batch.vectors
-                )
+            if not is_late(portion):
+                rows = mapped(self.at.part("rows", rel), write=True)
+                rows[start:stop] = batch.vectors
                 return
             rel, ident = rel.rsplit("@", 1)
             table = self.files.table(rel)
@@ -239,11 +237,7 @@ class ParquetStore:
             count = int((self.at.origin(rel, table) < 0).sum())
             if count and self.at.late_rows(rel, table).is_whole():
                 continue
-            name = f"{LATE}{rel}@{table.ident}"
-            portions += [
-                _portion(name, start, min(start + rows, count))
-                for start in range(0, count, rows)
-            ]
+            portions += spans(count, rows, f"{LATE}{rel}@{table.ident}")
         return portions
 
     def _read_late(
@@ -275,10 +269,8 @@ class ParquetStore:
             Conflict: its stamp is another, or it holds none of this one.
         """
         self._check(expected)
-        plan = json_in(self.at.part("plan.json"))
-        is_next = plan is not None and StoreStamp.from_json(plan["to"]).is_of(stamp)
-        if not is_next and not any(kept.is_of(stamp) for kept in self.held()[1:]):
-            raise Conflict("it holds no vectors of this stamp", where=str(self.path))
+        begun, base = json_in(self.at.part("plan.json")), (*self.held(), None)[1]
+        is_next = held_of(begun, base, stamp, str(self.path)) is not None
         with self.at.lock, faults(self.folder):
             if not is_next:
                 gone(self.folder / "next")
@@ -287,8 +279,8 @@ class ParquetStore:
             )
             if parts is None:
                 return None
-            base = json_in(self.files.beside).get("base") or expected.as_json()
-            is_ready = make_all(self.files, self.folder, parts, stamp, base)
+            origin = (base or expected).as_json()
+            is_ready = make_all(self.files, self.folder, parts, stamp, origin)
             return finish(self.files, self.folder) if is_ready else None
 
     def _parts(self, rows: Path) -> list[Part] | None:
@@ -304,25 +296,15 @@ class ParquetStore:
         return parts
 
     def _check(self, expected: StoreStamp) -> None:
-        if self.stamp() != expected:
-            raise Conflict(
-                "its stamp is not the one that was read before: somebody was quicker",
-                where=str(self.path),
-                advice="Look at it again (`govd store show`), then patch again.",
-            )
+        check_expected(self.stamp(), expected, str(self.path))
 
     # -- searching
 
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
         """See `govd.types.Store`."""
-        hits, vectors = nearest(self._batches(), queries, limit)
+        hits, vectors = nearest(self._reader.batches(), queries, limit)
         self._hits = dict(vectors)
         return hits
-
-    def _batches(self) -> Iterator[Batch]:
-        for rel, table in self.files.tables().items():
-            for start, stop in table.spans(READ_ROWS):
-                yield Batch(*self._reader.read(table, rel, start, stop))
 
     def fetch(self, keys: Sequence[str]) -> Floats:
         """See `govd.types.Store`.
@@ -332,7 +314,7 @@ class ParquetStore:
         """
         rows = {key: self._hits[key] for key in keys if key in self._hits}
         wanted = set(keys) - rows.keys()
-        for batch in self._batches() if wanted else ():
+        for batch in self._reader.batches() if wanted else ():
             places = {
                 key: place for place, key in enumerate(batch.keys) if key in wanted
             }
@@ -364,14 +346,3 @@ class ParquetStore:
     def close(self) -> None:
         """See `govd.types.Store`."""
         self._reader.close()
-
-
-def _portion(name: str, start: int, stop: int) -> Portion:
-    return Portion(f"{name}:{start}-{stop}", stop - start)
-
-
-def _bounds(portion: Portion) -> tuple[str, int, int]:
-    """The file of a portion, and its first and last row."""
-    name, _, span = portion.name.removeprefix(LATE).rpartition(":")
-    start, _, stop = span.partition("-")
-    return name, int(start), int(stop)

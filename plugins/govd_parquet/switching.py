@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from govd.edit.beside import json_in, write_json
 from govd.errors import MachineFault
+from govd.keeping.arrays import hashes, mapped
+from govd.keeping.files import gone, ident_of, json_in, write_json
 from govd.types import Floats, Json, StoreStamp
 from govd_parquet.files import Files
-from govd_parquet.kept import Ground, LateRows, gone, mapped
-from govd_parquet.tables import Table, ident_of
-from govd_parquet.vectors import Shape, hashes
+from govd_parquet.kept import Ground, LateRows
+from govd_parquet.tables import Table
+from govd_parquet.vectors import Shape
 
 BLOCK = 8192
 """Rows that are copied at once."""

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from govd.errors import BadFile
+from govd.keeping.files import ident_of
+from govd.keeping.stamps import stamp_of
 from govd.types import Floats, StoreStamp
 from govd_parquet.vectors import Shape, array_of, rows_of
 
@@ -57,9 +59,10 @@ class Table:
         """
         text = (self.schema.metadata or {}).get(KEY)
         try:
-            return None if text is None else StoreStamp.from_json(json.loads(text))
+            value = None if text is None else json.loads(text)
         except ValueError as fault:
             raise BadFile(str(fault), where=str(self.path)) from None
+        return stamp_of(value, str(self.path))
 
     def spans(self, rows: int) -> Iterator[tuple[int, int]]:
         """Starts and stops of about `rows` rows, none across two groups."""
@@ -149,12 +152,6 @@ class Table:
             return pq.ParquetWriter(target, schema, **_settings(self._file.metadata))
         options = pa.ipc.IpcWriteOptions(compression=_codec(self.path))
         return pa.ipc.new_file(str(target), schema, options=options)
-
-
-def ident_of(path: Path) -> str:
-    """What changes when a file is written anew."""
-    state = path.stat()
-    return f"{state.st_ino}-{state.st_size}-{state.st_mtime_ns}"
 
 
 def _parquet(source: Any, metadata: Any = None) -> Any:

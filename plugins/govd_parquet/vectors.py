@@ -122,16 +122,3 @@ def array_of(rows: Floats, like: Any) -> Any:
         )
     is_extension = isinstance(like, pa.ExtensionArray)
     return pa.ExtensionArray.from_storage(like.type, array) if is_extension else array
-
-
-def hashes(rows: Floats) -> Any:
-    """A number `(n,)` for each row `(n, d)`, uint64: the same for the same bytes."""
-    width = rows.shape[1] * rows.dtype.itemsize
-    padded = np.zeros((len(rows), -(-width // 8) * 8), np.uint8)
-    padded[:, :width] = np.ascontiguousarray(rows).view(np.uint8)
-    words = padded.view(np.uint64)
-    factors = np.random.default_rng(7).integers(
-        1, 1 << 63, words.shape[1], dtype=np.uint64
-    )
-    mixed = (words ^ (words >> np.uint64(29))) * (factors * np.uint64(2) + np.uint64(1))
-    return (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import needing
 from govd.types import Store
 
 __all__ = ["govd_open_store"]
@@ -37,12 +37,6 @@ def govd_open_store(url: str, secret: str) -> Store | None:
     """
     if not url.startswith(SCHEMES):
         return None
-    try:
+    with needing(url, "pgvector", "psycopg"):
         from govd_pgvector.store import opened
-    except ModuleNotFoundError as fault:
-        if (fault.name or "").split(".")[0] != "psycopg":
-            raise
-        raise Unsupported(
-            "it needs psycopg", where=url, advice="pip install 'govd[pgvector]'"
-        ) from None
     return opened(url, secret)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from govd.errors import BadFile
+from govd.errors import BadFile, NotFound
+from govd.keeping.seen import Seen
+from govd.keeping.spans import LATE, is_late
 from govd.types import Batch, Floats, Generation, Portion
 from govd_pgvector.connections import Connection, ask, quoted
 from govd_pgvector.table import Table
@@ -18,12 +19,8 @@ from govd_pgvector.table import Table
 MARK: Final = "govd_revision"
 BESIDE: Final[tuple[Generation, ...]] = ("base", "next")
 """Generations that are kept beside what is searched."""
-LATE: Final = "late:"
-"""How portions of rows begin that came in meanwhile."""
 HEAD: Final = 4
 """Bytes before the numbers of a vector: its width, and two that are unused."""
-REMEMBERED: Final = 64
-"""Portions that are read and not written yet, of which is known which version of a row was read."""
 NUMBERS: Final = {"float32": (">f4", np.float32), "float16": (">f2", np.float16)}
 
 
@@ -50,8 +47,7 @@ class Rows:
     def __init__(self, table: Table) -> None:
         self.table = table
         self._next, self._base = columns_of(table, "next"), columns_of(table, "base")
-        self._versions: dict[str, dict[str, str]] = {}
-        self._lock = threading.Lock()
+        self._versions: Seen[dict[str, str]] = Seen()
 
     def portions(
         self, connection: Connection, generation: Generation, rows: int
@@ -133,10 +129,7 @@ class Rows:
             rows = cursor.execute(query.encode(), values).fetchall()
         keys = [row[0] for row in rows]
         if generation == "searched":
-            with self._lock:
-                self._versions[portion.name] = {row[0]: row[1] for row in rows}
-                while len(self._versions) > REMEMBERED:
-                    self._versions.pop(next(iter(self._versions)))
+            self._versions.keep(portion.name, {row[0]: row[1] for row in rows})
         vectors = decoded([row[3] for row in rows], at, keys)
         return Batch(keys, vectors, [row[2] for row in rows] if marked else None)
 
@@ -153,8 +146,7 @@ class Rows:
         read. `originals`, of rows that are `revision` afterwards, are kept.
         """
         at, following, base = self.table, self._next, self._base
-        with self._lock:
-            versions = self._versions.pop(portion.name, {})
+        versions = self._versions.take(portion.name) or {}
         kept = (
             f", {base.vectors} = coalesce(s.o, t.{base.vectors}), {base.marks} = CASE WHEN s.o"
             f" IS NULL THEN t.{base.marks} ELSE 0 END"
@@ -181,10 +173,30 @@ class Rows:
                 values,
             )
 
+    def fetch(self, connection: Connection, keys: Sequence[str]) -> Floats:
+        """The searched vectors `(n, d)` of these keys.
+
+        Raises:
+            NotFound: one of them is not there.
+        """
+        at, key = self.table, quoted(self.table.key)
+        query = (
+            f"SELECT {key}::text, {quoted(at.column)} FROM {at.name}"
+            f" WHERE {key} = ANY(%s::text[]::{at.key_type}[]) AND {quoted(at.column)} IS NOT NULL"
+        )
+        with connection.cursor(binary=True) as cursor:
+            rows: dict[str, bytes] = dict(
+                cursor.execute(query.encode(), [list(keys)]).fetchall()
+            )
+        missing = [name for name in keys if name not in rows]
+        if missing:
+            raise NotFound(f"there is no row {missing[0]}", where=at.name)
+        return decoded([rows[name] for name in keys], at, keys)
+
     def _range(self, portion: Portion, joined: bool = True) -> tuple[str, list[Any]]:
         """Where the rows of a portion are (with the table, `t`, or as a further condition)."""
         at, key = self.table, quoted(self.table.key)
-        if portion.name.startswith(LATE):
+        if is_late(portion):
             number = int(portion.name.removeprefix(LATE))
             late = (
                 f"{at.beside('govd_late')} l JOIN {at.name} t ON t.{key} = l.key::{at.key_type}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -10,7 +9,9 @@ from typing import Final
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from govd.errors import BadFile, Conflict, NotFound
+from govd.errors import BadFile, Conflict
+from govd.keeping.spans import is_late
+from govd.keeping.stamps import check_unstamped
 from govd.types import (
     Batch,
     Floats,
@@ -24,7 +25,8 @@ from govd.types import (
     silent,
 )
 from govd_pgvector.connections import Connection, Connections, address_of, ask, quoted
-from govd_pgvector.rows import BESIDE, LATE, MARK, Rows, columns_of, decoded
+from govd_pgvector.rows import BESIDE, MARK, Rows, columns_of
+from govd_pgvector.searching import nearest
 from govd_pgvector.switching import (
     TRIGGER,
     build_indexes,
@@ -40,8 +42,6 @@ from govd_pgvector.switching import (
 )
 from govd_pgvector.table import Table, indexes, table_at
 
-DISTANCES: Final = {"cosine": "<=>", "l2": "<->", "ip": "<#>"}
-"""By the word in the name of an operator class."""
 REMAINS: Final = (
     "the write-ahead log, until its segments are recycled, and its archive",
     "replicas until they have replayed it; backups; freed blocks of the disk",
@@ -136,8 +136,8 @@ class PgStore:
                 f"CREATE TABLE IF NOT EXISTS {at.beside('govd_late')} (store text NOT NULL,"
                 " portion bigint NOT NULL, key text NOT NULL, PRIMARY KEY (store, portion, key))",
             )
-            if state_of(connection, at, lock=True) is not None:
-                raise Conflict("it is stamped already", where=at.name)
+            state = state_of(connection, at, lock=True)
+            check_unstamped(state.stamp if state else None, at.name)
             if has_marks(connection, at):
                 raise Conflict(
                     f"its table has a column {MARK} already",
@@ -205,7 +205,7 @@ class PgStore:
             state = state_of(connection, self.table)
             if state is None or state.following is None:
                 raise Conflict("no patch of it is under way", where=self.table.name)
-            is_from_base = state.base is not None and not portion.name.startswith(LATE)
+            is_from_base = state.base is not None and not is_late(portion)
             revision = state.following.revision
             self._rows.write(
                 connection, portion, batch, originals, revision, is_from_base
@@ -249,60 +249,8 @@ class PgStore:
 
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
         """See `govd.types.Store`."""
-        at = self.table
         with self.connections.use() as connection, connection.transaction():
-            expression, kind, distance = self._searched_by(connection)
-            options = {
-                "hnsw.ef_search": min(max(limit, 40), 1000),
-                "ivfflat.probes": max(1, math.isqrt(self._lists(connection))),
-            }
-            for name, number in options.items():
-                ask(connection, "SELECT set_config(%s, %s, true)", [name, str(number)])
-            vectors, key = quoted(at.column), quoted(at.key)
-            text = (
-                f"SELECT {key}::text, 1 - ({vectors} <=> %s::{at.kind}) FROM {at.name}"
-                f" WHERE {vectors} IS NOT NULL"
-                f" ORDER BY {expression} {distance} %s::{kind} LIMIT %s"
-            )
-            answers = []
-            for query in queries:
-                value = (
-                    "["
-                    + ",".join(map(repr, np.asarray(query, np.float64).tolist()))
-                    + "]"
-                )
-                answers.append(ask(connection, text, [value, value, limit]))
-        return [
-            [
-                Hit(key, -1.0 if math.isnan(score) else float(score))
-                for key, score in rows
-            ]
-            for rows in answers
-        ]
-
-    def _searched_by(self, connection: Connection) -> tuple[str, str, str]:
-        """The expression, type and operator by which the users' index is searched."""
-        at = self.table
-        for index in indexes(connection, at, at.column):
-            kind, _, metric = index.opclass.removesuffix("_ops").partition("_")
-            if kind in ("vector", "halfvec") and metric in DISTANCES:
-                return (
-                    f"({index.expression.replace('%', '%%')})",
-                    kind,
-                    DISTANCES[metric],
-                )
-        return quoted(at.column), at.kind, DISTANCES["cosine"]
-
-    def _lists(self, connection: Connection) -> int:
-        """Lists of an IVFFlat index; 1 where there is none."""
-        rows = ask(
-            connection,
-            "SELECT max(o[2]::int) FROM pg_class c, unnest(c.reloptions) r,"
-            " string_to_array(r, '=') o WHERE o[1] = 'lists' AND c.oid IN"
-            " (SELECT indexrelid FROM pg_index WHERE indrelid = %s)",
-            [self.table.oid],
-        )
-        return int(rows[0][0] or 1)
+            return nearest(connection, self.table, queries, limit)
 
     def fetch(self, keys: Sequence[str]) -> Floats:
         """See `govd.types.Store`.
@@ -310,20 +258,8 @@ class PgStore:
         Raises:
             NotFound: one of them is not there.
         """
-        at, key = self.table, quoted(self.table.key)
-        query = (
-            f"SELECT {key}::text, {quoted(at.column)} FROM {at.name}"
-            f" WHERE {key} = ANY(%s::text[]::{at.key_type}[]) AND {quoted(at.column)} IS NOT NULL"
-        )
-        with (
-            self.connections.use() as connection,
-            connection.cursor(binary=True) as cursor,
-        ):
-            rows = dict(cursor.execute(query.encode(), [list(keys)]).fetchall())
-        missing = [name for name in keys if name not in rows]
-        if missing:
-            raise NotFound(f"there is no row {missing[0]}", where=at.name)
-        return decoded([rows[name] for name in keys], at, keys)
+        with self.connections.use() as connection:
+            return self._rows.fetch(connection, keys)
 
     # -- letting go
 

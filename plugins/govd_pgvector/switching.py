@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govd.errors import BadFile, Conflict, Unsupported
+from govd.errors import BadFile, Unsupported
+from govd.keeping.stamps import check_expected
 from govd.types import Generation, Json, StoreStamp
 from govd_pgvector.connections import Connection, ask, quoted
 from govd_pgvector.rows import BESIDE, MARK, columns_of
@@ -64,12 +65,8 @@ def checked(state: State | None, expected: StoreStamp, table: Table) -> State:
     Raises:
         Conflict: it is another.
     """
-    if state is None or state.stamp != expected:
-        raise Conflict(
-            "its stamp is not the one that was read before: somebody was quicker",
-            where=table.name,
-            advice="Look at it again (`govd store show`), then patch again.",
-        )
+    check_expected(state.stamp if state else None, expected, table.name)
+    assert state is not None  # an unstamped table is not the expected one
     return state
 
 

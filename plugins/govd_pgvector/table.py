@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from govd.errors import BadFile, Unsupported, Usage
 from govd_pgvector.connections import Address, Connection, ask, quoted
@@ -44,6 +44,17 @@ class Table:
         return f"{quoted(self.schema)}.{quoted(name)}"
 
 
+class Column(NamedTuple):
+    """A column of vectors, as `Table` has it."""
+
+    name: str
+    type: str
+    kind: str
+    dim: int
+    is_required: bool
+    storage: str
+
+
 @dataclass(frozen=True)
 class Index:
     """An index over the vectors: its name, its method, the operator class and the expression of
@@ -78,7 +89,23 @@ def table_at(connection: Connection, address: Address) -> Table:
         BadFile: it is not there, or has no such column. Unsupported: it has parts. Usage: the
         address leaves open which column is meant.
     """
-    where = address.url
+    oid, schema, relation = _relation(connection, address)
+    column = _column(connection, address, oid)
+    if len(column.name.encode()) > LONGEST:
+        raise Unsupported(
+            f"the name of the column {column.name} is too long", where=address.url
+        )
+    key, key_type = _key(connection, address, oid)
+    name, store = f"{quoted(schema)}.{quoted(relation)}", f"{relation}.{column.name}"
+    return Table(oid, schema, name, store, *column, key, key_type)
+
+
+def _relation(connection: Connection, address: Address) -> tuple[int, str, str]:
+    """The number, the schema and the name of the table.
+
+    Raises:
+        BadFile: it is not there. Unsupported: it has parts.
+    """
     names = (
         address.table.split(".")
         if '"' not in address.table
@@ -93,41 +120,18 @@ def table_at(connection: Connection, address: Address) -> Table:
         [written],
     )
     if not rows:
-        raise BadFile(f"there is no table {address.table}", where=where)
+        raise BadFile(f"there is no table {address.table}", where=address.url)
     oid, schema, relation, kind, is_part = rows[0]
     if kind != "r" or is_part:
         raise Unsupported(
             f"{address.table} is no plain table (a view, or partitioned)",
-            where=where,
+            where=address.url,
             advice="Name a table that stands for itself.",
         )
-    column, type_name, family, dim, is_required, storage = _column(
-        connection, address, oid
-    )
-    if len(column.encode()) > LONGEST:
-        raise Unsupported(f"the name of the column {column} is too long", where=where)
-    key, key_type = _key(connection, address, oid)
-    name = f"{quoted(schema)}.{quoted(relation)}"
-    store = f"{relation}.{column}"
-    return Table(
-        oid,
-        schema,
-        name,
-        store,
-        column,
-        type_name,
-        family,
-        dim,
-        is_required,
-        storage,
-        key,
-        key_type,
-    )
+    return oid, schema, relation
 
 
-def _column(
-    connection: Connection, address: Address, oid: int
-) -> tuple[str, str, str, int, bool, str]:
+def _column(connection: Connection, address: Address, oid: int) -> Column:
     """The column of vectors.
 
     Raises:
@@ -152,7 +156,7 @@ def _column(
             raise BadFile(
                 f"the column {address.column} is {rows[0][1]}", where=address.url
             )
-        return rows[0]
+        return Column(*rows[0])
     if not vectors:
         raise BadFile(f"{address.table} has no column of vectors", where=address.url)
     if len(vectors) > 1:
@@ -162,7 +166,7 @@ def _column(
             where=address.url,
             advice="Add &column=NAME.",
         )
-    return vectors[0]
+    return Column(*vectors[0])
 
 
 def _key(connection: Connection, address: Address, oid: int) -> tuple[str, str]:

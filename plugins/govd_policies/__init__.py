@@ -64,7 +64,14 @@ def _ready(name: str, description: str, *parameters: Parameter) -> ReadyPolicy:
 @hookimpl
 def govd_policies() -> Mapping[str, ReadyPolicy]:
     """All of them, by name."""
-    policies = (*_by_cost(), *_by_people(), *_by_names(), *_by_time(), *_by_form())
+    policies = (
+        *_by_cost(),
+        *_by_people(),
+        *_by_names(),
+        *_by_end(),
+        *_by_freeze(),
+        *_by_form(),
+    )
     return {policy.name: policy for policy in policies}
 
 
@@ -170,8 +177,8 @@ def _by_names() -> tuple[ReadyPolicy, ...]:
     )
 
 
-def _by_time() -> tuple[ReadyPolicy, ...]:
-    """When it is."""
+def _by_end() -> tuple[ReadyPolicy, ...]:
+    """What ends on a day: a licence, a forget."""
     return (
         _ready(
             "licence-ends",
@@ -207,6 +214,12 @@ def _by_time() -> tuple[ReadyPolicy, ...]:
                 (("ask", "wait"), ("revert", "allow")),
             ),
         ),
+    )
+
+
+def _by_freeze() -> tuple[ReadyPolicy, ...]:
+    """Times at which nothing should change."""
+    return (
         _ready(
             "change-freeze",
             """Hold up what is filed at times when nothing should change: on some days of the week,

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from govd.errors import Unsupported
 from govd.hookspecs import hookimpl
+from govd.keeping.addresses import needing
 from govd.types import Store
 
 __all__ = ["govd_open_store"]
@@ -35,12 +35,6 @@ def govd_open_store(url: str, secret: str) -> Store | None:
     """
     if not url.startswith(SCHEMES):
         return None
-    try:
+    with needing(url, "qdrant", "qdrant_client"):
         from govd_qdrant.store import opened
-    except ModuleNotFoundError as fault:
-        if (fault.name or "").split(".")[0] != "qdrant_client":
-            raise
-        raise Unsupported(
-            "it needs qdrant-client", where=url, advice="pip install 'govd[qdrant]'"
-        ) from None
     return opened(url, secret)

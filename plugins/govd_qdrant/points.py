@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from qdrant_client import models
 
 from govd.errors import BadFile
+from govd.keeping.comparing import is_near, trace_of
 from govd.types import Floats
 
 MARK: Final = "govd_revision"
@@ -21,11 +21,6 @@ OF: Final = "govd_of"
 OWN: Final = (MARK, TRACE, OF)
 PAGE: Final = 1000
 """Points of one request."""
-NUMBERS: Final = 4
-NEAR: Final = 1e-4
-"""Two vectors whose numbers differ by less are taken for one: last bits change when Qdrant brings
-vectors to unit length.
-"""
 
 
 @dataclass(frozen=True)
@@ -53,29 +48,6 @@ class Point:
     def is_as_written(self) -> bool:
         """Whether the vector is still the one that govd has written."""
         return is_near(self.trace, self.payload.get(TRACE))
-
-
-def trace_of(vector: Floats) -> list[float]:
-    """A few numbers that a vector `(d,)` is known by: products with fixed directions, whatever its
-    length.
-    """
-    x = np.asarray(vector, np.float64)
-    length = float(np.linalg.norm(x)) or 1.0
-    return [round(float(number), 6) for number in _directions(len(x)) @ (x / length)]
-
-
-@lru_cache
-def _directions(dim: int) -> Floats:
-    """Directions `(NUMBERS, d)`, always the same."""
-    directions: Floats = np.random.default_rng(dim).normal(size=(NUMBERS, dim))
-    return directions
-
-
-def is_near(some: Sequence[float] | None, others: Sequence[float] | None) -> bool:
-    """Whether both are of one vector."""
-    if some is None or others is None:
-        return False
-    return all(abs(a - b) < NEAR for a, b in zip(some, others, strict=True))
 
 
 class Points:

@@ -1,17 +1,18 @@
-"""Rows of a batch as points, and points as hits."""
+"""Rows of a batch as points, and which points a portion has."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
-from qdrant_client import models
-
-from govd.types import Batch, Floats, Hit, Portion
+from govd.keeping.spans import LATE, is_late
+from govd.types import Batch, Floats, Portion
 from govd_qdrant.points import Point, Points
+
+LATE_ROWS: Final = 500
+"""Ids of late rows are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +73,22 @@ def identity_of(key: str) -> Any:
     return int(key) if key.isdecimal() else key
 
 
-def hit_of(distance: Any, query: Floats, point: Any, name: str) -> Hit:
-    """A hit by its cosine, from the score of another distance and the vector's length; `query` is
-    `(d,)`.
-    """
-    if distance == models.Distance.COSINE:
-        return Hit(str(point.id), float(point.score))
-    vector = np.asarray(point.vector[name] if name else point.vector, np.float64)
-    length = float(np.linalg.norm(vector)) or 1.0
-    if distance == models.Distance.DOT:
-        return Hit(str(point.id), float(point.score) / length)
-    if distance == models.Distance.EUCLID:
-        return Hit(
-            str(point.id), (1 + length**2 - float(point.score) ** 2) / (2 * length)
-        )
-    return Hit(str(point.id), float(vector @ query) / length)
-
-
 def portion_of(ids: Sequence[Any]) -> Portion:
     """Points from one id to another."""
     return Portion(json.dumps([ids[0], ids[-1]]), len(ids))
+
+
+def late_portions(ids: Sequence[Any], rows: int) -> list[Portion]:
+    """Points that came in, by their ids."""
+    size = min(rows, LATE_ROWS)
+    parts = [ids[start : start + size] for start in range(0, len(ids), size)]
+    return [Portion(LATE + json.dumps(part), len(part)) for part in parts]
+
+
+def points_of(points: Points, portion: Portion) -> list[Point]:
+    """The points of a portion that are there."""
+    if is_late(portion):
+        ids = json.loads(portion.name.removeprefix(LATE))
+        return list(points.get(ids).values())
+    first, last = json.loads(portion.name)
+    return [point for page in points.pages(first, last) for point in page]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,6 +12,9 @@ import numpy as np
 from qdrant_client import models
 
 from govd.errors import BadFile, Conflict, NotFound
+from govd.keeping.seen import Seen
+from govd.keeping.spans import is_late
+from govd.keeping.stamps import check_expected, check_unstamped
 from govd.types import (
     Batch,
     Floats,
@@ -27,8 +29,9 @@ from govd.types import (
 )
 from govd_qdrant import state as states
 from govd_qdrant.clients import Address, Client, address_of
-from govd_qdrant.points import MARK, Point, Points, has_marks
-from govd_qdrant.rows import Rows, hit_of, identity_of, portion_of
+from govd_qdrant.points import MARK, Points, has_marks
+from govd_qdrant.rows import Rows, identity_of, late_portions, points_of, portion_of
+from govd_qdrant.searching import nearest
 from govd_qdrant.settings import dtype_of, stacked, vector_settings
 from govd_qdrant.state import State
 from govd_qdrant.switching import (
@@ -41,11 +44,6 @@ from govd_qdrant.switching import (
     take_out,
 )
 
-LATE: Final = "late:"
-LATE_ROWS: Final = 500
-"""Ids of late rows are named one by one."""
-REMEMBERED: Final = 64
-"""Portions that are read and not written yet, of which is known what was read."""
 REMAINS: Final = (
     "segments that Qdrant has not compacted yet (its optimizer does, by and by), and its"
     " write-ahead log; in local mode free pages of its database",
@@ -76,8 +74,7 @@ class QdrantStore:
         self._client, self._address = client, address
         self.name, self.vector = address.collection, address.vector
         self._store = f"{self.name}/{self.vector}" if self.vector else self.name
-        self._read: dict[str, dict[Any, list[float]]] = {}
-        self._lock = threading.Lock()
+        self._read: Seen[dict[Any, list[float]]] = Seen()
         with client.use() as at:
             if not at.collection_exists(self.name) and not alias_target(at, self.name):
                 raise BadFile("there is no such collection", where=address.url)
@@ -160,8 +157,7 @@ class QdrantStore:
         with self._client.use() as at:
             collection = self._searched(at)
             state = self._state(at)
-            if collection in state.stamps:
-                raise Conflict("it is stamped already", where=self._address.url)
+            check_unstamped(state.stamps.get(collection), self._address.url)
             rows = at.count(collection, exact=True).count
             counted = replace(stamp, rows=rows, sha256="")
             everything = models.FilterSelector(filter=models.Filter())
@@ -198,12 +194,10 @@ class QdrantStore:
                 raise NotFound(
                     f"there are no vectors of {generation}", where=self._address.url
                 )
-            points = self._of(self._points(at, collection), portion)
+            points = points_of(self._points(at, collection), portion)
         if generation == "searched":
-            with self._lock:
-                self._read[portion.name] = {point.id: point.trace for point in points}
-                while len(self._read) > REMEMBERED:
-                    self._read.pop(next(iter(self._read)))
+            traces = {point.id: point.trace for point in points}
+            self._read.keep(portion.name, traces)
         vectors = [point.vector for point in points]
         return Batch(
             [str(point.id) for point in points],
@@ -211,13 +205,6 @@ class QdrantStore:
             [point.payload.get(MARK) for point in points],
             rescaled=params.distance == models.Distance.COSINE,
         )
-
-    def _of(self, points: Points, portion: Portion) -> list[Point]:
-        if portion.name.startswith(LATE):
-            ids = json.loads(portion.name.removeprefix(LATE))
-            return list(points.get(ids).values())
-        first, last = json.loads(portion.name)
-        return [point for page in points.pages(first, last) for point in page]
 
     def prepare(self, expected: StoreStamp, stamp: StoreStamp) -> None:
         """See `govd.types.Store`."""
@@ -245,12 +232,8 @@ class QdrantStore:
             Conflict: it is another.
         """
         state = states.read(at, self._store)
-        if state.stamps.get(self._searched(at)) != expected:
-            raise Conflict(
-                "its stamp is not the one that was read before: somebody was quicker",
-                where=self._address.url,
-                advice="Look at it again (`govd store show`), then patch again.",
-            )
+        stamp = state.stamps.get(self._searched(at))
+        check_expected(stamp, expected, self._address.url)
         return state
 
     def write(
@@ -261,9 +244,7 @@ class QdrantStore:
         Raises:
             Conflict: nobody has made room for it.
         """
-        with self._lock:
-            traces = self._read.pop(portion.name, None)
-        is_late = portion.name.startswith(LATE)
+        traces = self._read.take(portion.name)
         with self._client.use() as at:
             state = states.read(at, self._store)
             if not state.following or state.wanted is None:
@@ -273,7 +254,7 @@ class QdrantStore:
                 self._points(at, state.following),
                 self._points(at, state.base) if originals is not None else None,
                 state.wanted.revision,
-                bool(state.base) and not is_late,
+                bool(state.base) and not is_late(portion),
             )
             rows.write(batch, originals, traces)
 
@@ -283,9 +264,7 @@ class QdrantStore:
             state = states.read(at, self._store)
             searched = self._points(at, self._searched(at))
             ids = list(late_ids(searched, self._points(at, state.following)))
-        size = min(rows, LATE_ROWS)
-        parts = [ids[start : start + size] for start in range(0, len(ids), size)]
-        return [Portion(LATE + json.dumps(part), len(part)) for part in parts]
+        return late_portions(ids, rows)
 
     # -- switching
 
@@ -323,25 +302,9 @@ class QdrantStore:
 
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
         """See `govd.types.Store`."""
-        answers = []
         with self._client.use() as at:
-            params = self._params(at)
-            for query in np.asarray(queries, np.float32):
-                points = at.query_points(
-                    self.name,
-                    query=query.tolist(),
-                    using=self.vector or None,
-                    limit=limit,
-                    with_vectors=True,
-                    with_payload=False,
-                ).points
-                answers.append(
-                    [
-                        hit_of(params.distance, query, point, self.vector)
-                        for point in points
-                    ]
-                )
-        return answers
+            distance = self._params(at).distance
+            return nearest(at, self.name, self.vector, distance, queries, limit)
 
     def fetch(self, keys: Sequence[str]) -> Floats:
         """See `govd.types.Store`.

@@ -8,9 +8,10 @@ from typing import Any
 
 from qdrant_client import models
 
+from govd.keeping.comparing import is_near
 from govd.types import StoreStamp
 from govd_qdrant import state as states
-from govd_qdrant.points import MARK, OF, OWN, PAGE, TRACE, Point, Points, is_near
+from govd_qdrant.points import MARK, OF, OWN, PAGE, TRACE, Point, Points
 from govd_qdrant.state import State
 
 

@@ -44,18 +44,9 @@ def govd_timestamp(url: str, message: bytes) -> Mapping[str, Any] | None:
         .cert_request(cert_request=True)
         .build()
     )
-    headers = {"Content-Type": "application/timestamp-query"}
+    content = _asked(address, request.as_bytes())
     try:
-        answer = httpx.post(
-            address, content=request.as_bytes(), headers=headers, timeout=SECONDS
-        )
-        answer.raise_for_status()
-    except httpx.HTTPError as fault:
-        raise Unreachable(
-            f"the time stamp authority does not answer ({fault})", where=address
-        ) from None
-    try:
-        response = decode_timestamp_response(answer.content)
+        response = decode_timestamp_response(content)
         info = response.tst_info
     except ValueError as fault:
         raise VerificationFailed(
@@ -69,9 +60,26 @@ def govd_timestamp(url: str, message: bytes) -> Mapping[str, Any] | None:
     if root:
         _check(response, request, Path(root), message, address)
     return {
-        "token": answer.content,
+        "token": content,
         "at": info.gen_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
+
+
+def _asked(address: str, request: bytes) -> bytes:
+    """What the authority answers.
+
+    Raises:
+        Unreachable: it does not.
+    """
+    headers = {"Content-Type": "application/timestamp-query"}
+    try:
+        answer = httpx.post(address, content=request, headers=headers, timeout=SECONDS)
+        answer.raise_for_status()
+    except httpx.HTTPError as fault:
+        raise Unreachable(
+            f"the time stamp authority does not answer ({fault})", where=address
+        ) from None
+    return answer.content
 
 
 def _check(

@@ -20,6 +20,7 @@ if os.environ.get("CI"):
     import chromadb
 else:
     chromadb = pytest.importorskip("chromadb")
+from govd_chroma.folder import Folder
 
 
 class KeptRecords:
@@ -120,7 +121,7 @@ def test_a_switch_that_was_cut_off_is_ended_at_the_next_opening(
 ) -> None:
     store = small.open()
     with monkeypatch.context() as cut:
-        cut.setattr(store, "_recover", lambda: (_ for _ in ()).throw(MemoryError))
+        cut.setattr(Folder, "recover", lambda _: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(MemoryError):
             to(small, tmp_path, 1, an_edit(1), guarded(store))
     assert "items" not in [one.name for one in small.client.list_collections()]

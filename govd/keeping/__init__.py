@@ -1,0 +1,1 @@
+"""What kinds of stores do alike: files and arrays beside vectors, stamps, portions, comparing."""

@@ -1,0 +1,46 @@
+"""Addresses of stores on this machine, and the library that a kind of store needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from govd.errors import Unsupported, Usage
+
+
+def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:
+    """The path of an address, and what it says after the question mark.
+
+    Raises:
+        Usage: it names a host, or says something else than `options`.
+    """
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise Usage(
+            f"the address names a host, {parts.netloc}",
+            advice=f"Write {parts.scheme}:///…, a path on this machine.",
+        )
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    unknown = ", ".join(sorted(query.keys() - set(options)))
+    if unknown:
+        raise Usage(f"{url}: unknown {unknown}")
+    return Path(unquote(parts.path)), query
+
+
+@contextmanager
+def needing(url: str, extra: str, *libraries: str) -> Iterator[None]:
+    """Import what needs libraries, the first one above all.
+
+    Raises:
+        Unsupported: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").split(".")[0] not in libraries:
+            raise
+        raise Unsupported(
+            f"it needs {libraries[0]}", where=url, advice=f"pip install 'govd[{extra}]'"
+        ) from None
