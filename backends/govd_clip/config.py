@@ -96,17 +96,17 @@ def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
     Raises:
         BadCheckpoint: it is not. FileNotFoundError: there is none.
     """
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise BadCheckpoint(
             "is no regular file", where=str(path), advice="Copy the file itself there."
         )
-    if about.st_size > largest:
-        reason = f"has {about.st_size:,} bytes, more than {largest:,}"
+    if status.st_size > largest:
+        reason = f"has {status.st_size:,} bytes, more than {largest:,}"
         raise BadCheckpoint(
             reason, where=str(path), advice="Download the checkpoint again."
         )
-    if about.st_size <= POINTER_BYTES and _begins(path, POINTER):
+    if status.st_size <= POINTER_BYTES and _begins(path, POINTER):
         reason = "is a Git LFS pointer: the file itself was not downloaded"
         raise BadCheckpoint(
             reason,
@@ -280,39 +280,7 @@ def check(config: Config, path: Path) -> None:
     Raises:
         BadCheckpoint: it cannot.
     """
-    numbers = {
-        "projection_dim": config.dim,
-        "vocab_size": config.vocab,
-        "max_position_embeddings": config.context,
-    }
-    numbers |= {
-        "image_size": config.image,
-        "patch_size": config.patch,
-        "eos_token_id": config.eos,
-    }
-    for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
-        numbers |= {
-            f"{side}.hidden_size": tower.width,
-            f"{side}.intermediate_size": tower.inner,
-        }
-        if tower.layers > LAYERS:
-            reason = (
-                f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
-            )
-            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
-        if not (math.isfinite(tower.eps) and tower.eps >= 0):
-            raise BadCheckpoint(
-                f"{side}.layer_norm_eps is {tower.eps}",
-                where=str(path),
-                advice="Correct the config.",
-            )
-    for name, value in numbers.items():
-        if value > LARGEST:
-            raise BadCheckpoint(
-                f"{name} is {value:,}, more than {LARGEST:,}",
-                where=str(path),
-                advice="Correct the config.",
-            )
+    _check_sizes(config, path)
     _check_towers(config, path)
     if config.channels != 3:
         raise BadCheckpoint(
@@ -332,8 +300,41 @@ def check(config: Config, path: Path) -> None:
         raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
 
 
+def _check_sizes(config: Config, path: Path) -> None:
+    """That no number is so large that no computer could hold the model."""
+    sizes = {
+        "projection_dim": config.dim,
+        "vocab_size": config.vocab,
+        "max_position_embeddings": config.context,
+        "image_size": config.image,
+        "patch_size": config.patch,
+        "eos_token_id": config.eos,
+    }
+    for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
+        sizes[f"{side}.hidden_size"] = tower.width
+        sizes[f"{side}.intermediate_size"] = tower.inner
+        if tower.layers > LAYERS:
+            reason = (
+                f"{side}.num_hidden_layers is {tower.layers:,}, more than {LAYERS:,}"
+            )
+            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
+    for name, size in sizes.items():
+        if size > LARGEST:
+            raise BadCheckpoint(
+                f"{name} is {size:,}, more than {LARGEST:,}",
+                where=str(path),
+                advice="Correct the config.",
+            )
+
+
 def _check_towers(config: Config, path: Path) -> None:
     for side, tower in (("text_config", config.text), ("vision_config", config.vision)):
+        if not (math.isfinite(tower.eps) and tower.eps >= 0):
+            raise BadCheckpoint(
+                f"{side}.layer_norm_eps is {tower.eps}",
+                where=str(path),
+                advice="Correct the config.",
+            )
         if tower.act not in ACTIVATIONS:
             activations = ", ".join(ACTIVATIONS)
             raise BadCheckpoint(

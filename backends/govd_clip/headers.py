@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -98,9 +99,8 @@ def weight_files(folder: Path) -> list[Path]:
             where=str(folder),
             advice=advice,
         )
-    others = ", ".join(
-        sorted({path.name for pattern in OTHERS for path in folder.glob(pattern)})[:3]
-    )
+    names = {path.name for pattern in OTHERS for path in folder.glob(pattern)}
+    others = ", ".join(sorted(names)[:3])
     advice = "A checkpoint needs its weights as safetensors."
     if others:
         advice = (
@@ -112,13 +112,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _shards(folder: Path) -> list[Path]:
     shards = read_json(folder / INDEX).get("weight_map")
-    if (
-        not isinstance(shards, dict)
-        or not shards
-        or not all(
-            isinstance(s, str) and s and Path(s).name == s for s in shards.values()
-        )
-    ):
+    if not isinstance(shards, dict) or not shards or not _are_names(shards.values()):
         raise BadCheckpoint(
             "weight_map names no files of this folder",
             where=str(folder / INDEX),
@@ -137,6 +131,13 @@ def _shards(folder: Path) -> list[Path]:
                 f"shard {path.name} is missing", where=str(folder), advice=AGAIN
             )
     return paths
+
+
+def _are_names(values: Iterable[Any]) -> bool:
+    """Whether these are names of files of one folder."""
+    return all(
+        isinstance(name, str) and name and Path(name).name == name for name in values
+    )
 
 
 def header(path: Path) -> tuple[dict[str, Any], int]:
@@ -172,31 +173,39 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
                 where=str(path),
                 advice=AGAIN,
             ) from None
+    start = 8 + length
+    expected = start + _data_bytes(entries, path)
+    if expected != size:
+        reason = "is truncated" if size < expected else "has more than its header says"
+        raise BadCheckpoint(
+            f"{reason}: {size:,} bytes, not {expected:,}",
+            where=str(path),
+            advice=AGAIN,
+        )
+    return entries, start
+
+
+def _data_bytes(entries: Mapping[str, Any], path: Path) -> int:
+    """How many bytes the tensors of a header take, one behind the other.
+
+    Raises:
+        BadCheckpoint: there is a gap between two, or they overlap.
+    """
+    tensors = [
+        (*entry["data_offsets"], name)
+        for name, entry in entries.items()
+        if name != "__metadata__"
+    ]
     end = 0
-    for name, entry in sorted(
-        ((n, e) for n, e in entries.items() if n != "__metadata__"),
-        key=lambda item: item[1]["data_offsets"],
-    ):
-        begin, after = entry["data_offsets"]
-        if begin != end or after < begin:
+    for begin, stop, name in sorted(tensors, key=lambda tensor: tensor[:2]):
+        if begin != end or stop < begin:
             raise BadCheckpoint(
                 f"{name} does not begin where the tensor before it ends",
                 where=str(path),
                 advice=AGAIN,
             )
-        end = after
-    if 8 + length + end != size:
-        reason = (
-            "is truncated"
-            if size < 8 + length + end
-            else "has more than its header says"
-        )
-        raise BadCheckpoint(
-            f"{reason}: {size:,} bytes, not {8 + length + end:,}",
-            where=str(path),
-            advice=AGAIN,
-        )
-    return entries, 8 + length
+        end = stop
+    return end
 
 
 def _entries(data: bytes) -> dict[str, Any]:
@@ -242,11 +251,8 @@ def slots(folder: Path) -> dict[str, Slot]:
         for name, entry in entries.items():
             if name == "__metadata__" or name in BUFFERS:
                 continue
-            kind, shape, (begin, end) = (
-                entry["dtype"],
-                tuple(entry["shape"]),
-                entry["data_offsets"],
-            )
+            kind, shape = entry["dtype"], tuple(entry["shape"])
+            begin, end = entry["data_offsets"]
             if kind not in DTYPES:
                 raise BadCheckpoint(
                     f"{name} is {kind}",

@@ -25,6 +25,12 @@ from govd_clip.layouts import (
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHARDS = "model-*-of-*.safetensors"
+FILES: Final = (
+    *(CONFIG, *PICTURES, *TOKENIZER),
+    *(SINGLE, INDEX, SHARDS, ADAPTER, MAP),
+)
+OPEN_FILES: Final = (OPEN_CONFIG, OPEN_WEIGHTS, *TOKENIZER)
+"""Files of a repository that are downloaded, of transformers and of open_clip."""
 SHIPPED = "mini"
 
 
@@ -68,6 +74,7 @@ def locate(reference: ModelReference) -> tuple[Path, str | None] | None:
     return download(reference.reference, reference.hf_revision)
 
 
+OFFLINE: Final = "Check the network, or give the folder of a downloaded checkpoint."
 SPELLING: Final = (
     "Check the spelling; for a folder, check that it exists; for a private repository, log in with"
     " `hf auth login`."
@@ -84,7 +91,6 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
         NotFound: the Hub knows no such repository or revision. Unreachable: it does not answer.
         BadCheckpoint: there are no safetensors weights.
     """
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
         HfHubHTTPError,
@@ -94,12 +100,7 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
     from huggingface_hub.errors import RevisionNotFoundError as NoRevision
 
     try:
-        config = _config(repo, revision)
-        commit = config.parent.name
-        wanted = [CONFIG, *PICTURES, *TOKENIZER, SINGLE, INDEX, SHARDS, ADAPTER, MAP]
-        if config.name == OPEN_CONFIG:
-            wanted = [OPEN_CONFIG, OPEN_WEIGHTS, *TOKENIZER]
-        folder = Path(snapshot_download(repo, revision=commit, allow_patterns=wanted))
+        folder, commit = _snapshot(repo, revision)
     except NoRevision:
         raise NotFound(
             f"the Hub knows no revision {revision!r} of it",
@@ -116,7 +117,7 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
         raise Unreachable(
             "the Hub does not answer and the files are not cached",
             where=repo,
-            advice="Check the network, or give the folder of a downloaded checkpoint.",
+            advice=OFFLINE,
         ) from error
     except EntryNotFoundError:
         return None
@@ -125,6 +126,17 @@ def download(repo: str, revision: str | None) -> tuple[Path, str] | None:
         raise Unreachable(fault, where=repo, advice="Try again later.") from error
     _check_weights(folder, repo, commit)
     return folder, commit
+
+
+def _snapshot(repo: str, revision: str | None) -> tuple[Path, str]:
+    """The folder and the commit of a repository's checkpoint files, once they are downloaded."""
+    from huggingface_hub import snapshot_download
+
+    config = _config(repo, revision)
+    commit = config.parent.name
+    patterns = OPEN_FILES if config.name == OPEN_CONFIG else FILES
+    folder = snapshot_download(repo, revision=commit, allow_patterns=[*patterns])
+    return Path(folder), commit
 
 
 def _config(repo: str, revision: str | None) -> Path:

@@ -111,20 +111,7 @@ def read_open_config(folder: Path) -> Config:
         BadCheckpoint: it is of another architecture, or says what cannot be.
     """
     path = folder / OPEN_CONFIG
-    settings = read_json(path).get("model_cfg")
-    if not isinstance(settings, dict):
-        raise BadCheckpoint(
-            "has no model_cfg",
-            where=str(path),
-            advice="Copy it from the original checkpoint.",
-        )
-    vision, text = settings.get("vision_cfg"), settings.get("text_cfg")
-    if not isinstance(vision, dict) or not isinstance(text, dict):
-        raise BadCheckpoint(
-            "has no vision_cfg or no text_cfg",
-            where=str(path),
-            advice="Copy it from the original checkpoint.",
-        )
+    settings, vision, text = _settings(path)
     _check_plain(vision, VISION, path)
     _check_plain(text, TEXT, path)
     act = "quick_gelu" if settings.get("quick_gelu") else "gelu"
@@ -160,6 +147,29 @@ def read_open_config(folder: Path) -> Config:
         ) from None
     check(config, path)
     return config
+
+
+def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The settings of a model, and of its image and text towers.
+
+    Raises:
+        BadCheckpoint: some are missing.
+    """
+    settings = read_json(path).get("model_cfg")
+    if not isinstance(settings, dict):
+        raise BadCheckpoint(
+            "has no model_cfg",
+            where=str(path),
+            advice="Copy it from the original checkpoint.",
+        )
+    vision, text = settings.get("vision_cfg"), settings.get("text_cfg")
+    if not isinstance(vision, dict) or not isinstance(text, dict):
+        raise BadCheckpoint(
+            "has no vision_cfg or no text_cfg",
+            where=str(path),
+            advice="Copy it from the original checkpoint.",
+        )
+    return settings, vision, text
 
 
 def _tower(settings: Mapping[str, Any], width: int, heads: int, act: str) -> Tower:

@@ -96,16 +96,7 @@ def ran(
             "the command is not there, or cannot be run", where=where, advice=ADVICE
         )
     with _folder() as work:
-        base = work / "base"
-        base.mkdir()
-        for name in model.facts.files:
-            (base / name).symlink_to(model.folder / name)
-        out = work / ("delta.safetensors" if write_edited is None else "metrics.json")
-        paths = {"model": str(base), "out": str(out)}
-        if write_edited is not None:
-            (work / "edited").mkdir()
-            write_edited(work / "edited")
-            paths |= {"model": str(work / "edited"), "base": str(base)}
+        paths = _laid_out(work, model, write_edited)
         limits = {
             name: getattr(job, name) for name in ("seconds", "memory_mb", "output_mb")
         }
@@ -121,7 +112,29 @@ def ran(
             )
         if ending.fault:
             raise JobFailed(ending.fault, where=where, advice=ADVICE)
-        yield Ran(out, ending.enforced, ending.seconds, ending.log[-TOLD:])
+        yield Ran(
+            Path(paths["out"]), ending.enforced, ending.seconds, ending.log[-TOLD:]
+        )
+
+
+def _laid_out(
+    work: Path, model: DeltaModel, write_edited: Callable[[Path], object] | None
+) -> dict[str, str]:
+    """The model's files laid into a folder, and the paths that its command is given."""
+    base = work / "base"
+    base.mkdir()
+    for name in model.facts.files:
+        (base / name).symlink_to(model.folder / name)
+    if write_edited is None:
+        return {"model": str(base), "out": str(work / "delta.safetensors")}
+    edited = work / "edited"
+    edited.mkdir()
+    write_edited(edited)
+    return {
+        "model": str(edited),
+        "base": str(base),
+        "out": str(work / "metrics.json"),
+    }
 
 
 def code_of(command: Sequence[str]) -> dict[str, str]:

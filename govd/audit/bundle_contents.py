@@ -79,26 +79,13 @@ class BundleContents:
             self._stamp(entry, frame.notes, contents)
             if question.excerpt is None or question.excerpt.shows_artifacts(entry):
                 self._artifacts(entry, whole, contents)
-        for size, (note, lines) in frame.notes.items():
-            contents[f"checkpoints/{size}.note"] = Content.whole(note.encode())
-            if lines:
-                cosigned = note + "".join(f"{line}\n" for line in lines)
-                contents[f"cosigned/{size}.note"] = Content.whole(cosigned.encode())
+        contents |= _checkpoints(frame)
         contents["entries.ndjson"] = Content.of(
             lambda: (body + b"\n" for _, body in bodies())
         )
-        proofs = (
-            b""
-            if frame.seqs is None
-            else b"".join(self._proofs(frame, frame.seqs, since))
-        )
-        contents["proofs.ndjson"] = Content.whole(proofs)
+        contents["proofs.ndjson"] = Content.whole(b"".join(self._proofs(frame, since)))
+        contents |= self._statements(question, bodies, frame.signer)
         key = str(frame.signer.key)
-        for (model, number), revision_claim in self._claims(question, bodies).items():
-            sealed = claim.sealed(
-                revision_claim, frame.signer.key.id.hex(), frame.signer.raw
-            )
-            contents[f"statements/{model}-{number}.dsse.json"] = Content.whole(sealed)
         readme = files("govd").joinpath("data/bundle.txt").read_bytes()
         contents["README.txt"] = Content.whole(readme)
         manifest = {
@@ -126,11 +113,11 @@ class BundleContents:
             size = self._size(ledger.size() if seqs is None else max(seqs) + 1, since)
             signer = ledger.signer
         notes = {
-            shown: (
-                self.checkpoints.of_size(shown),
-                self.checkpoints.witnesses.lines(shown),
+            note_size: (
+                self.checkpoints.of_size(note_size),
+                self.checkpoints.witnesses.lines(note_size),
             )
-            for shown in sorted({*sealed_sizes, size})
+            for note_size in sorted({*sealed_sizes, size})
         }
         return Frame(size, seqs, notes, signer)
 
@@ -189,18 +176,19 @@ class BundleContents:
             for name, record in list(self.core.desk.views.witnessed.items())
             if record.get("size") in signed_sizes and record["seq"] < ledger.size()
         }
-        shown = {
+        places = {
             f"{name} newest": (int(record["seq"]), int(record["size"]))
             for name, record in newest.items()
         }
         for entry in islice(seals(max(seqs)), LOOKED):
             if entry["payload"]["size"] > max(seqs):
-                shown.setdefault(
+                places.setdefault(
                     entry["subject"], (int(entry["seq"]), int(entry["payload"]["size"]))
                 )
-            if set(newest) <= set(shown):
+            if set(newest) <= set(places):
                 break
-        return [seq for seq, _ in shown.values()], [size for _, size in shown.values()]
+        seal_seqs = [seq for seq, _ in places.values()]
+        return seal_seqs, [size for _, size in places.values()]
 
     def _rotations(self) -> list[int]:
         pages = _pages(self.core.desk.views.records, "key")
@@ -245,12 +233,12 @@ class BundleContents:
             )
         return content
 
-    def _proofs(
-        self, frame: Frame, seqs: Sequence[int], since: int | None
-    ) -> Iterator[bytes]:
+    def _proofs(self, frame: Frame, since: int | None) -> Iterator[bytes]:
         """Consistency from older sizes, then inclusion in the order of the entries: one proof for a
-        run, else one for each.
+        run, else one for each. A bundle of everything needs none.
         """
+        if frame.seqs is None:
+            return
         ledger, size = self.core.desk.ledger, frame.size
         older = {*frame.notes, *([since] if since else [])} - {size}
 
@@ -262,7 +250,7 @@ class BundleContents:
 
         for old in sorted(older):
             yield line({"from": old}, ledger.consistency(old, size))
-        for start, stop in _runs(seqs):
+        for start, stop in _runs(frame.seqs):
             if stop - start >= LEAST:
                 yield line(
                     {"start": start, "stop": stop}, ledger.run(start, stop, size)
@@ -270,6 +258,20 @@ class BundleContents:
             else:
                 for seq in range(start, stop):
                     yield line({"entry": seq}, ledger.inclusion(seq, size))
+
+    def _statements(
+        self,
+        question: Question,
+        bodies: Callable[[], Iterable[tuple[int, bytes]]],
+        signer: Signer,
+    ) -> dict[str, Content]:
+        """The signed statement of each revision that a `question` is about."""
+        statements: dict[str, Content] = {}
+        for (model, number), revision_claim in self._claims(question, bodies).items():
+            sealed = claim.sealed(revision_claim, signer.key.id.hex(), signer.raw)
+            path = f"statements/{model}-{number}.dsse.json"
+            statements[path] = Content.whole(sealed)
+        return statements
 
     def _claims(
         self, question: Question, bodies: Callable[[], Iterable[tuple[int, bytes]]]
@@ -279,7 +281,22 @@ class BundleContents:
         claims = claim.claims_of(
             lambda: (json.loads(body) for _, body in bodies()), question.claims
         )
-        return {revision: about for revision, about in claims.items() if about.composed}
+        return {
+            revision: revision_claim
+            for revision, revision_claim in claims.items()
+            if revision_claim.composed
+        }
+
+
+def _checkpoints(frame: Frame) -> dict[str, Content]:
+    """The signed log checkpoints, alone and with the witnesses' lines."""
+    contents: dict[str, Content] = {}
+    for size, (note, lines) in frame.notes.items():
+        contents[f"checkpoints/{size}.note"] = Content.whole(note.encode())
+        if lines:
+            cosigned = note + "".join(f"{line}\n" for line in lines)
+            contents[f"cosigned/{size}.note"] = Content.whole(cosigned.encode())
+    return contents
 
 
 def _check_size(seq: int, body: bytes) -> None:

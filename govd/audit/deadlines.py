@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -46,10 +47,8 @@ class Deadlines:
             Usage: days out of range, or a time that is none. NotFound: a model that never was.
         """
         settings = self.core.home.settings
-        days, extended = (
-            days or settings.deadline_days,
-            extended or settings.extended_days,
-        )
+        days = days or settings.deadline_days
+        extended = extended or settings.extended_days
         if not 0 < days <= LONGEST_DAYS or not 0 < extended <= LONGEST_DAYS:
             raise Usage(
                 f"{days} and {extended} days", advice=f"From 1 to {LONGEST_DAYS}."
@@ -66,27 +65,27 @@ class Deadlines:
             for request in requests
             if request["kind"] == "forget"
         ]
-        durations = sorted(row["days"] for row in rows if row["served_at"])
-        counts = {
-            name: sum(row["status"] == name for row in rows) for name in DEADLINES
-        }
-        summary: dict[str, Json] = {
-            "deadline_days": days,
-            "extended_days": extended,
-            "requests": len(rows),
-            **counts,
-        }
-        summary |= {"extended": sum(bool(row["extensions"]) for row in rows)}
-        if durations:
-            summary |= {
-                "median_days": statistics.median(durations),
-                "p90_days": durations[math.ceil(0.9 * len(durations)) - 1],
-                "longest_days": durations[-1],
-            }
         rows.sort(
             key=lambda row: (row["status"] not in ("late", "open"), row["due_at"])
         )
+        summary = {"deadline_days": days, "extended_days": extended, **_summary(rows)}
         return {"summary": summary, "requests": rows}
+
+
+def _summary(rows: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    """How many forgets were in time, and how long those took that were served."""
+    summary: dict[str, Json] = {"requests": len(rows)}
+    for name in DEADLINES:
+        summary[name] = sum(row["status"] == name for row in rows)
+    summary["extended"] = sum(bool(row["extensions"]) for row in rows)
+    durations = sorted(row["days"] for row in rows if row["served_at"])
+    if durations:
+        summary |= {
+            "median_days": statistics.median(durations),
+            "p90_days": durations[math.ceil(0.9 * len(durations)) - 1],
+            "longest_days": durations[-1],
+        }
+    return summary
 
 
 def _due(request: Record, now: datetime, days: int, extended: int) -> dict[str, Json]:

@@ -130,17 +130,12 @@ class Changes:
         drafts = [
             Draft("model.update", name, actor, name, {**payload, "rebased": rebased})
         ]
-        recomputed: dict[str, list[Draft]] = {}
-        if not same_basis:
-            for request in self._concerned(name):  # before the lock: this takes time
-                recomputed[str(request["id"])] = self._again(request, opened, actor)
+        # before the lock: this takes time
+        recomputed = {} if same_basis else self._recomputed(name, opened, actor)
         with core.desk.lock:
             check_folder(core, payload["publish_to"], name, str(payload["reference"]))
-            for request in [] if same_basis else self._concerned(name):
-                request_id = str(request["id"])
-                if request.get("shredded_at") or request_id not in recomputed:
-                    recomputed[request_id] = self._again(request, opened, actor)
-                drafts += recomputed[request_id]
+            if not same_basis:
+                drafts += self._completed(name, recomputed, opened, actor)
             for request in self._judged(name) if rebased else []:
                 drafts += self.criteria.carried(request, old, payload, actor)
             core.desk.append(drafts)
@@ -177,6 +172,33 @@ class Changes:
             for request in requests
             if request.model == name and request.is_forget and request.criteria
         ]
+
+    def _recomputed(
+        self, name: str, opened: Opened, actor: str
+    ) -> dict[str, list[Draft]]:
+        """What becomes of each forget of a model on another basis, by the forget's id."""
+        return {
+            request.id: self._again(request, opened, actor)
+            for request in self._concerned(name)
+        }
+
+    def _completed(
+        self,
+        name: str,
+        recomputed: Mapping[str, list[Draft]],
+        opened: Opened,
+        actor: str,
+    ) -> list[Draft]:
+        """What was `recomputed` before the lock, and the same of forgets that were filed, or whose
+        text was destroyed, meanwhile.
+        """
+        drafts: list[Draft] = []
+        for request in self._concerned(name):
+            if request.shredded_at or request.id not in recomputed:
+                drafts += self._again(request, opened, actor)
+            else:
+                drafts += recomputed[request.id]
+        return drafts
 
     def _again(self, request: Request, opened: Opened, actor: str) -> list[Draft]:
         """A forget on another basis: its contribution, or that it waits since nobody can compute

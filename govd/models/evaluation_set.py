@@ -19,7 +19,7 @@ from govd.models.embeddings import Encoder
 from govd.models.folders import UNREADABLE, labelled
 from govd.models.image_vectors import read_labelled_vectors
 from govd.models.phrases import spelled
-from govd.types import Progress
+from govd.types import Places, Progress
 
 
 def read_images(
@@ -51,7 +51,6 @@ def read_images(
         folder, [spelled(domain) for domain in domains], {*labels, *spellings}
     )
     names = _domain_names(files.domains, domains, folder)
-    place_of = {spelled(domain): at for at, domain in enumerate(names)}
     vectors, places = encoder.readable(files.paths, progress)
     if not places:
         raise BadFile(
@@ -60,24 +59,32 @@ def read_images(
             advice="Give a folder of PNG or JPEG files.",
         )
     class_names = [spellings.get(files.classes[i], files.classes[i]) for i in places]
-    classes = sorted(set(class_names))
-    place = {name: at for at, name in enumerate(classes)}
-    class_of = np.array([place[name] for name in class_names])
-    domain_of = np.array(
-        [place_of[files.domains[i]] if files.domains[i] else -1 for i in places]
-    )
+    classes, class_of = _numbered(class_names)
     skipped = len(files.paths) - len(places)
     left_out = files.left_out + Counter({UNREADABLE: skipped})
     data = EvaluationData(
         np.asarray(vectors, np.float64),
-        tuple(classes),
+        classes,
         tuple(names),
         class_of,
-        domain_of,
+        _domain_numbers([files.domains[i] for i in places], names),
         None,
         skipped,
     )
     return data, left_out
+
+
+def _numbered(class_names: Sequence[str]) -> tuple[tuple[str, ...], Places]:
+    """The classes that there are, sorted, and the number of each picture's `(n,)`."""
+    classes = tuple(sorted(set(class_names)))
+    number_of = {name: number for number, name in enumerate(classes)}
+    return classes, np.array([number_of[name] for name in class_names])
+
+
+def _domain_numbers(domains: Sequence[str | None], names: Sequence[str]) -> Places:
+    """The number of each picture's domain `(n,)` among `names`; -1 of a picture in none."""
+    number_of = {spelled(name): number for number, name in enumerate(names)}
+    return np.array([number_of[domain] if domain else -1 for domain in domains])
 
 
 def _domain_names(

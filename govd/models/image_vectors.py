@@ -77,9 +77,10 @@ def _array_bytes(image: Source) -> bytes | None:
     ):
         return None
     with image.open("rb") as file:
-        return (
-            file.read() if file.read(len(MAGIC)) == MAGIC and not file.seek(0) else None
-        )
+        if file.read(len(MAGIC)) != MAGIC:
+            return None
+        file.seek(0)
+        return file.read()
 
 
 def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
@@ -110,10 +111,11 @@ def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
         )
     wide = rows.astype(np.float64)
     length = np.sqrt((wide**2).sum(1, keepdims=True))
-    if not np.isfinite(length).all() or not (length > 0).all():
-        bad = int(np.flatnonzero(~(np.isfinite(length[:, 0]) & (length[:, 0] > 0)))[0])
+    has_direction = np.isfinite(length[:, 0]) & (length[:, 0] > 0)
+    if not has_direction.all():
+        first = int(np.flatnonzero(~has_direction)[0])
         raise UnreadableImage(
-            f"row {bad} is zero or not finite",
+            f"row {first} is zero or not finite",
             where=name,
             advice="Take such rows out.",
             path=name,
@@ -141,45 +143,47 @@ def read_labelled_vectors(
     arrays = _arrays(path)
     rows = _labelled_rows(arrays, path, dim)
     label_of = {**{spelled(label): label for label in labels}, **(spellings or {})}
-    written = [
-        spelled(text) for text in _texts(arrays["labels"], len(rows), "labels", path)
-    ]
+    written = _texts(arrays, "labels", len(rows), path)
     names = [label_of.get(text, text) for text in written]
-    in_domain = (
-        [
-            spelled(text)
-            for text in _texts(arrays["domains"], len(rows), "domains", path)
-        ]
-        if "domains" in arrays
-        else []
-    )
-    kept = [i for i, name in enumerate(names) if not labels or name in labels]
-    if not kept:
+    domain_names: list[str] = []
+    if "domains" in arrays:
+        domain_names = _texts(arrays, "domains", len(rows), path)
+    places = [i for i, name in enumerate(names) if not labels or name in labels]
+    if not places:
         raise BadFile(
             "not one row is of a label",
             where=str(path),
             advice="Spell the labels as the model's label set does.",
         )
-    order = [spelled(domain) for domain in domains] or sorted(set(in_domain))
-    unknown = sorted(set(in_domain) - set(order))
+    order = [spelled(domain) for domain in domains] or sorted(set(domain_names))
+    _check_domains(domain_names, order, path)
+    classes = sorted({names[i] for i in places})
+    number_of = {label: number for number, label in enumerate(classes)}
+    data = EvaluationData(
+        rows[places].astype(np.float64),
+        tuple(classes),
+        tuple(domains or order),
+        np.array([number_of[names[i]] for i in places]),
+        np.array(
+            [order.index(domain_names[i]) if domain_names else -1 for i in places]
+        ),
+    )
+    left_out: Counter[str] = Counter()
+    if len(places) < len(rows):
+        left_out["of no label"] = len(rows) - len(places)
+    return data, left_out
+
+
+def _check_domains(
+    domain_names: Collection[str], known: Sequence[str], path: Path
+) -> None:
+    unknown = sorted(set(domain_names) - set(known))
     if unknown:
         raise Usage(
             f"unknown domains: {', '.join(unknown[:5])}",
             where=str(path),
-            advice=f"Known: {', '.join(order)}.",
+            advice=f"Known: {', '.join(known)}.",
         )
-    classes = sorted({names[i] for i in kept})
-    place = {label: at for at, label in enumerate(classes)}
-    class_of = np.array([place[names[i]] for i in kept])
-    domain_of = np.array([order.index(in_domain[i]) if in_domain else -1 for i in kept])
-    vectors = rows[kept].astype(np.float64)
-    left_out = Counter(
-        {"of no label": len(rows) - len(kept)} if len(kept) < len(rows) else {}
-    )
-    order = list(domains or order)
-    return EvaluationData(
-        vectors, tuple(classes), tuple(order), class_of, domain_of
-    ), left_out
 
 
 def _labelled_rows(arrays: Mapping[str, Any], path: Path, dim: int) -> Floats:
@@ -225,12 +229,18 @@ def _as_npy(array: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _texts(array: Any, count: int, what: str, path: Path) -> list[str]:
+def _texts(arrays: Mapping[str, Any], name: str, count: int, path: Path) -> list[str]:
+    """The texts of an array `(count,)`, as labels and domains are spelled.
+
+    Raises:
+        BadFile: it is of another shape, or not of texts.
+    """
+    array = arrays[name]
     if array.shape != (count,) or array.dtype.kind != "U":
         advice = f"It must be {count} texts, one for each vector."
         raise BadFile(
-            f"{what} is {array.dtype} of shape {array.shape}",
+            f"{name} is {array.dtype} of shape {array.shape}",
             where=str(path),
             advice=advice,
         )
-    return [str(text) for text in array]
+    return [spelled(str(text)) for text in array]

@@ -80,14 +80,7 @@ def prepared(
         **model_facts(facts),
         "use": use,
         "side": side,
-        "labels": len(words.labels),
-        "anchors": len(words.vocabulary),
-        "labels_merged": list(texts.merged),
-        "anchors_merged": texts.anchors_merged[:MAX_MERGED_ANCHORS]
-        if names_anchors
-        else [],
-        "domains": words.domains,
-        "templates": words.templates,
+        **_text_facts(texts, names_anchors),
         **_pool_facts(basis, pool),
         **_basis_facts(core, basis),
         **evaluation_facts,
@@ -134,6 +127,20 @@ def _checked(given: Given) -> tuple[Side, Use | None]:
             advice=f"Sides: {', '.join(SIDES)}; uses: {', '.join(USES)}.",
         )
     return side, use
+
+
+def _text_facts(texts: Texts, names_anchors: bool) -> dict[str, Json]:
+    """What a model's entry says of its texts; `names_anchors`: of repeated anchors, too."""
+    words = texts.words
+    merged_anchors = texts.anchors_merged[:MAX_MERGED_ANCHORS]
+    return {
+        "labels": len(words.labels),
+        "anchors": len(words.vocabulary),
+        "labels_merged": list(texts.merged),
+        "anchors_merged": merged_anchors if names_anchors else [],
+        "domains": words.domains,
+        "templates": words.templates,
+    }
 
 
 def _basis_facts(core: Core, basis: Basis) -> dict[str, Json]:

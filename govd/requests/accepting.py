@@ -103,20 +103,14 @@ class Accepting:
             bound = request.criteria_set
             if criterion_set is not None or not request.criteria:
                 bound = bound_to(registered, criterion_set)
-            if then == request.criteria and bound == request.criteria_set:
-                raise Usage(
-                    "nothing would change",
-                    advice="Say --set 'named<=0.01', or --drop METRIC.",
-                )
+            _check_changes(request, then, bound)
             if not reason.strip():
                 raise Usage(
                     "a change of criteria needs a reason", advice="Say --reason TEXT."
                 )
-            payload: dict[str, Json] = {
-                **_fields(then, bound),
-                "was": [criterion.as_json() for criterion in request.criteria],
-                **self.privacy.reason(request, reason),
-            }
+            payload = _fields(then, bound)
+            payload["was"] = [criterion.as_json() for criterion in request.criteria]
+            payload |= self.privacy.reason(request, reason)
             core.desk.append([request_draft(request, "criteria", actor, payload)])
             return core.desk.request(request.id)
 
@@ -138,11 +132,11 @@ class Accepting:
             return []
         if bound.model_digest == new["digest"] or not self._same_cells(*map(str, sets)):
             return []
-        payload: dict[str, Json] = {
-            **_fields(request.criteria, CriteriaSet(str(sets[1]), str(new["digest"]))),
-            "was": [criterion.as_json() for criterion in request.criteria],
-            **self.privacy.reason(request, CARRIED),
-        }
+        payload = _fields(
+            request.criteria, CriteriaSet(str(sets[1]), str(new["digest"]))
+        )
+        payload["was"] = [criterion.as_json() for criterion in request.criteria]
+        payload |= self.privacy.reason(request, CARRIED)
         return [request_draft(request, "criteria", actor, payload)]
 
     def _same_cells(self, old: str, new: str) -> bool:
@@ -196,11 +190,26 @@ def _check_judged(request: Request) -> None:
     """
     if request.is_forget and not request.is_final:
         return
-    what = request.state if request.is_forget else "a revert"
+    standing = request.state if request.is_forget else "a revert"
     raise Conflict(
-        f"{request.id} is {what}: nothing is judged for it",
+        f"{request.id} is {standing}: nothing is judged for it",
         advice="Criteria are of forgets that are open or stand.",
     )
+
+
+def _check_changes(
+    request: Request, criteria: Sequence[Criterion], bound: CriteriaSet | None
+) -> None:
+    """Refuse to give a request the criteria that it has, bound to the set that they are bound to.
+
+    Raises:
+        Usage: nothing would change.
+    """
+    if criteria == request.criteria and bound == request.criteria_set:
+        raise Usage(
+            "nothing would change",
+            advice="Say --set 'named<=0.01', or --drop METRIC.",
+        )
 
 
 def measured_of(views: Views, request: Request) -> dict[str, Json]:
@@ -211,16 +220,17 @@ def measured_of(views: Views, request: Request) -> dict[str, Json]:
     published = views.published(request.model)
     judged = None if published is None else published.criteria.get(request.id)
     if published is not None and judged is not None and request.criteria:
-        seen = [c for c in request.criteria if c.metric in judged["figures"]]
-        broken = breaches(request.id, seen, judged)
+        on_figures = [c for c in request.criteria if c.metric in judged["figures"]]
+        broken = breaches(request.id, on_figures, judged)
         unmet = [breach.as_json() for breach in broken]
         measured["judged"] = {"revision": published.number, **judged, "unmet": unmet}
-    first = (
-        views.revision(request.model, request.revision) if request.revision else None
-    )
-    for row in () if first is None else first.predictions:
-        if first is not None and row["request"] == request.id:
-            measured["prediction"] = {"revision": first.number, **row}
+    first = None
+    if request.revision:
+        first = views.revision(request.model, request.revision)
+    if first is not None:
+        for row in first.predictions:
+            if row["request"] == request.id:
+                measured["prediction"] = {"revision": first.number, **row}
     return measured
 
 
@@ -231,21 +241,25 @@ def bound_to(registered: RegisteredModel, digest: str | None) -> CriteriaSet | N
     Raises:
         Usage: it is no digest.
     """
-    own = registered.evaluation
-    if digest is None or (
-        own and len(digest) >= SHORTEST and own.startswith(digest.lower())
-    ):
-        digest = own
+    registered_set = registered.evaluation
+    if digest is None or _abbreviates(digest, registered_set):
+        digest = registered_set
     if digest is None:
         return None
     if not DIGEST.fullmatch(digest):
-        known = f"{registered.name} has {own}" if own else f"{registered.name} has none"
         raise Usage(
             f"{digest[:80]!r} is no digest of an evaluation set",
             where="criterion set",
-            advice=f"64 hexadecimal digits; {known}.",
+            advice=f"64 hexadecimal digits; {registered.name} has"
+            f" {registered_set or 'none'}.",
         )
     return CriteriaSet(digest, registered.digest)
+
+
+def _abbreviates(text: str, digest: str | None) -> bool:
+    return (
+        digest is not None and len(text) >= SHORTEST and digest.startswith(text.lower())
+    )
 
 
 def check_scope(criteria: Sequence[Criterion], domains: Sequence[str]) -> None:
@@ -274,9 +288,9 @@ def changed(
     for name in drop:
         metric = metric_of(name.partition("<")[0])
         if metric not in by_metric:
-            there = ", ".join(map(str, standing)) or "none"
+            listed = ", ".join(map(str, standing)) or "none"
             raise Usage(
-                f"there is no criterion on {metric}", advice=f"There are: {there}."
+                f"there is no criterion on {metric}", advice=f"There are: {listed}."
             )
         del by_metric[metric]
     by_metric |= {criterion.metric: criterion for criterion in all_parsed(texts)}

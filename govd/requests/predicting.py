@@ -4,10 +4,12 @@ and that its entry keeps.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
+from govd.edit import AnyEdit
 from govd.edit.calibration import Calibration, cell_of
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Watch, costs, watch_for
@@ -25,7 +27,7 @@ from govd.requests.extent import Extents
 from govd.requests.naming import Names
 from govd.requests.options import spec_of
 from govd.requests.privacy import Privacy
-from govd.types import Contribution, Figure
+from govd.types import Contribution, Figure, Json
 
 
 class Predicting:
@@ -43,11 +45,8 @@ class Predicting:
     ) -> None:
         self.core, self.calibrating = core, calibrating
         self.contributions, self.composing = contributions, composing
-        self.extents, self._names, self.privacy = (
-            Extents(core),
-            Names(core, privacy),
-            privacy,
-        )
+        self.extents, self._names = Extents(core), Names(core, privacy)
+        self.privacy = privacy
         self.effects = Effects(core, calibrating, self.extents)
 
     def predicted(
@@ -76,7 +75,9 @@ class Predicting:
             request, basis, lambda phrase: phrase_embedding(opened, phrase)
         )
         figures = {
-            k: v for k, v in beside.figures.items() if k not in ("targets", "costs")
+            name: figure
+            for name, figure in beside.figures.items()
+            if name not in ("targets", "costs")
         }
         return replace(
             disagreement,
@@ -146,51 +147,57 @@ class Predicting:
             OverCapacity, Unsupported: there is no such edit.
         """
         self.contributions.compare(contribution)
-        own = request.with_(contribution=contribution.digest)
-        away = {request.id, without}
-        wanted = self.core.desk.views.wanted(request.model)
-        others = [other for other in wanted if other.id not in away]
+        computed = request.with_(contribution=contribution.digest)
+        in_force = self._in_force(request, without)
         # once each: it goes through everything in force
-        above = self.contributions.covered([*others, own])
-        above_before = self.contributions.covered(others)
-        stored = {
-            other.id: self.contributions.load(other.contribution)
-            for other in others
-            if other.contribution
-        }
-        standing = [c for name, c in stored.items() if name not in above_before]
+        covers = self.contributions.covered([*in_force, computed])
+        covers_before = self.contributions.covered(in_force)
+        stored = self._stored(in_force)
+        standing = [c for name, c in stored.items() if name not in covers_before]
         before, figures_before = self.composing.figures(opened.basis, standing)
-        covered = above.get(request.id)
+        covered_by = covers.get(request.id)
         joint = [
             c
             for name, c in stored.items()
-            if name not in above and c.digest != contribution.digest
+            if name not in covers and c.digest != contribution.digest
         ]
-        if not covered:
+        if not covered_by:
             joint = [contribution, *joint]
         after, figures = self.composing.figures(opened.basis, joint)
-        anchors = {
-            "anchors": after.facts.get("anchors", ""),
-            "soft_because": after.facts.get("soft_because", ""),
-        }
-        figures = discreet(figures, joint) | anchors
-        return Beside(
-            opened.basis,
-            contribution,
-            tuple(stored.values()),
-            before,
-            after,
-            figures_before,
-            figures,
-            covered,
-            len(standing),
-            len(joint),
-            tuple(
-                name
-                for name in above
-                if above[name] == request.id and name not in above_before
-            ),
+        covered_anew = (
+            name
+            for name, outer in covers.items()
+            if outer == request.id and name not in covers_before
         )
+        return Beside(
+            basis=opened.basis,
+            own=contribution,
+            others=tuple(stored.values()),
+            before=before,
+            after=after,
+            figures_before=figures_before,
+            figures=discreet(figures, joint) | _anchors(after),
+            covered_by=covered_by,
+            adding_before=len(standing),
+            adding=len(joint),
+            covers=tuple(covered_anew),
+        )
+
+    def _in_force(self, request: Request, without: str) -> list[Request]:
+        """The forgets of a request's model, but for itself and one that is taken for not there."""
+        return [
+            forget
+            for forget in self.core.desk.views.wanted(request.model)
+            if forget.id not in (request.id, without)
+        ]
+
+    def _stored(self, forgets: Iterable[Request]) -> dict[str, Contribution]:
+        """The contributions of forgets that have one, by the forgets' ids."""
+        return {
+            forget.id: self.contributions.load(forget.contribution)
+            for forget in forgets
+            if forget.contribution
+        }
 
     def _disagreement(
         self, beside: Beside, calibration: Calibration | None
@@ -210,17 +217,19 @@ class Predicting:
                 measured=False,
                 by_theorem=is_hard and beside.own.spec.scope.paradigm == "concepts",
             )
-        own = self.around(own_costs(watch, beside), calibration)
+        costs_by_name = self.around(own_costs(watch, beside), calibration)
         # what loses most tells what is near
-        is_telling = "costs" in discreet({"costs": own}, beside.everything)
-        by_it = own.get("all", Figure(0.0, 0))
+        is_telling = "costs" in discreet({"costs": costs_by_name}, beside.everything)
+        if not is_telling:
+            costs_by_name = {
+                name: nameless(cost) for name, cost in costs_by_name.items()
+            }
+        by_it = costs_by_name.get("all", Figure(0.0, 0))
         predicted = Predicted(
             disagreement=by_it.share,
             total_disagreement=total,
             measured=True,
-            costs=own
-            if is_telling
-            else {name: nameless(cost) for name, cost in own.items()},
+            costs=costs_by_name,
         )
         if by_it.high is None or calibration is None:
             return predicted
@@ -234,13 +243,18 @@ class Predicting:
     @staticmethod
     def around(own: Costs, calibration: Calibration | None) -> Costs:
         """Figures with their intervals, where errors of predictions were measured."""
-        return (
-            own
-            if calibration is None
-            else {
-                name: calibration.around(name, figure) for name, figure in own.items()
-            }
-        )
+        if calibration is None:
+            return own
+        return {name: calibration.around(name, figure) for name, figure in own.items()}
+
+
+def _anchors(edit: AnyEdit) -> dict[str, Json]:
+    """How an edit holds the anchors, and why not exactly."""
+    facts = edit.facts
+    return {
+        "anchors": facts.get("anchors", ""),
+        "soft_because": facts.get("soft_because", ""),
+    }
 
 
 def nameless(figure: Figure) -> Figure:

@@ -75,14 +75,7 @@ class Previewing:
             OverCapacity, Unsupported: there is no such edit.
         """
         model = str(body["model"])
-        opened = self.core.models.opened(model)
-        if not opened.basis.has_space:
-            raise Unsupported(
-                "what an external job's delta does is not predicted",
-                where=model,
-                advice='With approval = "person" in govd.toml a forget is computed and waits;'
-                " `govd request show` tells how much it changes.",
-            )
+        opened = self._opened(model)
         contribution = self.computing.compute(
             spec, opened, keep=False, pictures=pictures
         )
@@ -111,6 +104,22 @@ class Previewing:
             "subsumed_by": predicted.subsumed_by,
             "predicted": predicted.as_json(),
         }
+
+    def _opened(self, model: str) -> Opened:
+        """The model, of which something can be predicted.
+
+        Raises:
+            Unsupported: nothing can.
+        """
+        opened = self.core.models.opened(model)
+        if not opened.basis.has_space:
+            raise Unsupported(
+                "what an external job's delta does is not predicted",
+                where=model,
+                advice='With approval = "person" in govd.toml a forget is computed and waits;'
+                " `govd request show` tells how much it changes.",
+            )
+        return opened
 
     def _capacity(
         self, model: str, beside: Beside, predicted: Predicted
@@ -157,8 +166,8 @@ class Previewing:
         left, and what it costs.
         """
         spec = question.spec
-        most = self.core.plugins.methods[spec.method].max_strength
-        strengths = [s for s in sorted({*STRENGTHS, spec.strength}) if s <= most]
+        strongest = self.core.plugins.methods[spec.method].max_strength
+        strengths = [s for s in sorted({*STRENGTHS, spec.strength}) if s <= strongest]
         variants = [replace(spec, strength=strength) for strength in strengths]
         if spec.target is not None:
             targets = [target for target in TARGETS if target != spec.target]
@@ -188,9 +197,9 @@ class Previewing:
         except (OverCapacity, Unsupported, Conflict) as error:
             return row | {"not_possible": error.message}
         watch = watch_for(opened.basis, beside.everything)
-        left = self.effects.on_pool(model, opened, variant, beside, watch, TOGETHER)
-        counts = ("pictures", "before", "after")
-        row |= {name: None if left is None else getattr(left, name) for name in counts}
+        effect = self.effects.on_pool(model, opened, variant, beside, watch, TOGETHER)
+        for count in ("pictures", "before", "after"):
+            row[count] = None if effect is None else getattr(effect, count)
         costs = {}
         if watch is not None:
             calibration = self.predicting.calibrating.of(self.core.desk.model(model))
@@ -214,13 +223,13 @@ def as_filed(body: Record, actor: str) -> Request:
 
 
 def _shown(vote: Vote) -> dict[str, Json]:
-    shown: dict[str, Json] = {
+    row: dict[str, Json] = {
         "policy": vote.policy,
         "decision": vote.decision,
         "reason": vote.reason,
         "inputs": dict(vote.inputs),
     }
-    return shown if vote.needs is None else {**shown, "needs": vote.needs.as_json()}
+    return row if vote.needs is None else {**row, "needs": vote.needs.as_json()}
 
 
 def _shown_effect(effect: Effect | None) -> dict[str, Json] | None:

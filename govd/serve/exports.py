@@ -65,6 +65,7 @@ class Exports:
             "revision": now.number,
             "format": format,
             "folder": str(folder),
+            "recipient": recipient or actor,
         }
         new_folders = _placed(folder)
         try:
@@ -74,21 +75,11 @@ class Exports:
         except (Usage, NoWeights, Unsupported):
             raise
         except GovdError as error:
-            self._fail(
-                model,
-                now.number,
-                actor,
-                payload | {"recipient": recipient or actor},
-                error,
-            )
+            self._fail(model, now.number, actor, payload, error)
             raise
         payload["files"] = dict(files)
-        payload |= {
-            "edit_digest": now.edit.digest,
-            "side": now.edit.side,
-            "recipient": recipient or actor,
-            "disclosed": private,
-        }
+        payload["edit_digest"], payload["side"] = now.edit.digest, now.edit.side
+        payload["disclosed"] = private
         if format != "edit":
             payload |= _carried(now)
         self.core.desk.append(
@@ -131,19 +122,15 @@ class Exports:
         error: GovdError,
     ) -> None:
         """Say in the ledger that nothing was exported, and why; as far as it can be written."""
-        reason: dict[str, Json] = {"reason": error.message}
+        draft = Draft(
+            "export.fail",
+            f"{model}/{number}",
+            actor,
+            model,
+            {**payload, "reason": error.message},
+        )
         with contextlib.suppress(MachineFault):
-            self.core.desk.append(
-                [
-                    Draft(
-                        "export.fail",
-                        f"{model}/{number}",
-                        actor,
-                        model,
-                        payload | reason,
-                    )
-                ]
-            )
+            self.core.desk.append([draft])
 
     def _texts(self, requests: Sequence[str]) -> dict[str, Record]:
         """What private requests say, of those whose texts were not destroyed, by id."""

@@ -49,23 +49,18 @@ class Ranking:
         Raises:
             Usage: no texts or no pictures. UnreadableImage: none of the pictures can be read.
         """
-        if not texts or not images:
-            raise Usage(
-                "nothing to rank",
-                advice="Give texts and pictures, at least one of each.",
-            )
-        _check(by, top)
+        _check(texts, images, by, top)
         now = self.serving.now(model, revision, base)
-        edit = now.factors
         names, rows, faults = self.serving.judged(now, images)
         if not rows:
-            words = "; ".join(faults[i].message for i in sorted(faults))
+            messages = "; ".join(faults[i].message for i in sorted(faults))
             raise UnreadableImage(
-                "none of the pictures can be read", advice=words[:500]
+                "none of the pictures can be read", advice=messages[:500]
             )
         places = sorted(rows)
-        given = now.opened.encoder.texts(list(texts), keep=False)
-        scores = metrics.scores(edit, np.stack([rows[i] for i in places]), given)
+        text_rows = now.opened.encoder.texts(list(texts), keep=False)
+        image_rows = np.stack([rows[i] for i in places])
+        scores = metrics.scores(now.factors, image_rows, text_rows)
         paths = [names[i] for i in places]
         if by == "text":
             rankings = _rankings("text", list(texts), "path", paths, scores.T, top)
@@ -74,15 +69,26 @@ class Ranking:
         unread: list[Json] = [
             {"path": names[i], "error": faults[i].message} for i in sorted(faults)
         ]
-        return {
-            "revision": now.number,
-            "by": by,
-            "rankings": rankings,
-            "unread": unread,
-        }
+        ranked = {"rankings": rankings, "unread": unread}
+        return {"revision": now.number, "by": by, **ranked}
 
 
-def _check(by: str, top: int | None) -> None:
+def _check(
+    texts: Sequence[str],
+    images: Sequence[tuple[str, Source]],
+    by: str,
+    top: int | None,
+) -> None:
+    """Refuse a question that ranks nothing.
+
+    Raises:
+        Usage: that is what it does.
+    """
+    if not texts or not images:
+        raise Usage(
+            "nothing to rank",
+            advice="Give texts and pictures, at least one of each.",
+        )
     if by not in ("text", "image"):
         raise Usage(f"ranked by {by!r}", where="--by", advice="It is text or image.")
     if top is not None and top < 1:

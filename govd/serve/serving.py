@@ -69,16 +69,12 @@ class Serving:
                 revision_record
                 and revision_record["made_for"]["digest"] != record["digest"]
             ):
-                what = (
+                fault = (
                     f"revision {number} was made for another checkpoint of {model} than there is"
                     f" now: {error.message}"
                 )
-                raise Conflict(
-                    what,
-                    advice=(
-                        "`govd revision list` shows whether the new revision waits for somebody."
-                    ),
-                ) from error
+                advice = "`govd revision list` shows whether the new revision waits for somebody."
+                raise Conflict(fault, advice=advice) from error
             raise
         return Served(number, self.measuring.edit(revision_record, model), opened)
 
@@ -103,17 +99,14 @@ class Serving:
             raise Usage("nothing to encode", advice="Give texts or images.")
         now = self.now(model, revision, base)
         edit = now.factors
-        rows: list[Floats] = []
-        for side, vectors in (
-            (
-                "text",
-                now.opened.encoder.texts(list(texts), keep=False) if texts else None,
-            ),
-            ("image", self._image_rows(now, images, names) if images else None),
-        ):
-            if vectors is not None:
-                rows.append(edit.apply(vectors) if edit.side == side else vectors)
-        return np.concatenate(rows), now.number
+        sides: dict[str, Floats] = {}
+        if texts:
+            sides["text"] = now.opened.encoder.texts(list(texts), keep=False)
+        if images:
+            sides["image"] = self._image_rows(now, images, names)
+        if edit.side in sides:
+            sides[edit.side] = edit.apply(sides[edit.side])
+        return np.concatenate(list(sides.values())), now.number
 
     @bounded
     def classify(
@@ -135,43 +128,28 @@ class Serving:
         if not images:
             raise Usage("no pictures", advice="Give at least one.")
         now = self.now(model, revision, base)
-        edit = now.factors
         names, texts = self._labels(model, now.opened, labels)
-        called, rows, faults = self.judged(now, images)
-        failed = {i: error.message for i, error in faults.items()}
+        paths, rows, faults = self.judged(now, images)
         if not rows:
+            messages = "; ".join(fault.message for fault in faults.values())
             raise UnreadableImage(
-                "none of the pictures can be read",
-                advice="; ".join(failed.values())[:500],
+                "none of the pictures can be read", advice=messages[:500]
             )
         places = sorted(rows)
-        given = np.stack([rows[i] for i in places])
-        scored = metrics.scores(edit, given, texts)
-        scores_at = dict(zip(places, scored, strict=True))
-        unsure = self._abstains(model, now, given, names, texts, scored)
-        no_answer = (
-            {} if unsure is None else dict(zip(places, unsure.tolist(), strict=True))
-        )
-        answers: list[Record] = []
-        for i, name in enumerate(called):
-            answer: dict[str, Json] = {
-                "path": name,
-                "label": None,
-                "scores": {},
-                "revision": now.number,
-            }
-            if i in failed:
-                answers.append({**answer, "error": failed[i]})
-                continue
-            order = np.argsort(-scores_at[i], kind="stable")
-            answer["label"] = names[order[0]]
-            answer["scores"] = {
-                names[j]: round(float(scores_at[i][j]), 6) for j in order
-            }
-            answers.append(
-                {**answer, "abstain": no_answer[i]} if i in no_answer else answer
-            )
-        return answers
+        vectors = np.stack([rows[i] for i in places])
+        scores = metrics.scores(now.factors, vectors, texts)
+        abstentions = self._abstains(model, now, vectors, names, texts, scores)
+        answers: list[dict[str, Json]] = [
+            {"path": path, "label": None, "scores": {}, "revision": now.number}
+            for path in paths
+        ]
+        for i, fault in faults.items():
+            answers[i]["error"] = fault.message
+        for n, i in enumerate(places):
+            answers[i] |= _labelled(names, scores[n])
+            if abstentions is not None:
+                answers[i]["abstain"] = bool(abstentions[n])
+        return list(answers)
 
     def _abstains(
         self,
@@ -184,8 +162,11 @@ class Serving:
     ) -> Bools | None:
         """Which answers `(n,)` had better be none; None where no score is calibrated."""
         basis = now.opened.basis
-        known = self._known(model, now, names, texts)
-        return None if known is None else abstains(basis, known, images, scored)
+        calibration = self._calibration(model, now, names, texts)
+        if calibration is None:
+            return None
+        silent: Bools = abstains(basis, calibration, images, scored)
+        return silent
 
     def calibrate(self, model: str, now: Served) -> None:
         """Have at hand when answers with the model's own labels abstain.
@@ -195,9 +176,9 @@ class Serving:
         """
         basis = now.opened.basis
         if basis.labels:
-            self._known(model, now, list(basis.labels), basis.tensors["labels"])
+            self._calibration(model, now, list(basis.labels), basis.tensors["labels"])
 
-    def _known(
+    def _calibration(
         self, model: str, now: Served, names: list[str], texts: Floats
     ) -> Calibrated | None:
         """When answers with labels that are called `names`, with vectors `(m, d)`, abstain: it is
@@ -208,14 +189,12 @@ class Serving:
         if key not in self._calibrated:
             with self._calibrating:
                 if key not in self._calibrated:
-                    served = (
-                        self.core.desk.revision(model, now.number)
-                        if now.number
-                        else None
-                    )
+                    served = None
+                    if now.number:
+                        served = self.core.desk.revision(model, now.number)
                     filed = self.measuring.filed(served)
-                    known = calibrated(basis, now.factors, filed, names, texts)
-                    self._calibrated.put(key, known)
+                    calibration = calibrated(basis, now.factors, filed, names, texts)
+                    self._calibrated.put(key, calibration)
         return self._calibrated.get(key)
 
     def judged(
@@ -227,13 +206,13 @@ class Serving:
         Raises:
             UnreadableImage: an array that is none of vectors.
         """
-        called, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
+        paths, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
         places = list(pictures)
         judged, faults = self.batches.judged(
-            now.opened.encoder, list(pictures.values()), [called[i] for i in places]
+            now.opened.encoder, list(pictures.values()), [paths[i] for i in places]
         )
         rows |= {places[i]: row for i, row in judged.items()}
-        return called, rows, {places[i]: fault for i, fault in faults.items()}
+        return paths, rows, {places[i]: fault for i, fault in faults.items()}
 
     def _image_rows(
         self, now: Served, images: Sequence[Source], names: Sequence[str]
@@ -243,15 +222,15 @@ class Serving:
         Raises:
             UnreadableImage: one or several cannot be read; each is named.
         """
-        given = names or [
+        paths = names or [
             str(image) if isinstance(image, Path) else f"image {i}"
             for i, image in enumerate(images)
         ]
-        _, rows, faults = self.judged(now, list(zip(given, images, strict=True)))
+        _, rows, faults = self.judged(now, list(zip(paths, images, strict=True)))
         if faults:
-            words = "; ".join(faults[i].message for i in sorted(faults))[:2000]
+            messages = "; ".join(faults[i].message for i in sorted(faults))
             raise UnreadableImage(
-                words,
+                messages[:2000],
                 advice="Leave them out, or replace them.",
                 path=next(iter(faults.values())).where,
             )
@@ -269,3 +248,10 @@ class Serving:
         if not names:
             raise Usage("no labels", advice="Say --labels a,b,c.")
         return names, opened.encoder.averaged(names, basis.templates, keep=False)
+
+
+def _labelled(names: Sequence[str], scores: Floats) -> dict[str, Json]:
+    """The best label of a picture, and its scores `(m,)` of all labels, the best first."""
+    order = np.argsort(-scores, kind="stable")
+    rounded = {names[j]: round(float(scores[j]), 6) for j in order}
+    return {"label": names[order[0]], "scores": rounded}

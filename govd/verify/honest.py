@@ -34,32 +34,16 @@ def honest(claim: Claim | None) -> str:
         )
     predicate, metrics = claim.predicate, claim.predicate["metrics"]
     requests = predicate["requests"]
-    phrases = [
-        f"{scope(r)} (target {r.get('target') or 'none: full strength'})"
-        for r in requests[:SHOWN]
-    ]
-    phrases += [f"and {len(requests) - SHOWN} more"] if len(requests) > SHOWN else []
-    hidden = len(claim.requests) - len(requests)
-    if hidden > 0:
-        conjunction, plural = "and " if phrases else "", "s" if hidden > 1 else ""
-        phrases.append(
-            f"{conjunction}what {hidden} other request{plural} asked for, not shown here"
-        )
-    about = "; ".join(phrases)
-    state = "was published" if "published_at" in predicate else "is not published"
-    if claim.followed_by:
-        state += f" and followed by revision {claim.followed_by}"
-    if claim.predicate.get("retired_at"):
-        state += " (its model was retired later)"
+    state, scopes = _state(claim), _scopes(claim)
     if not claim.requests:
         return safe(
             f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which"
             f" {state}, is the unedited model."
         )
     if "extent" in metrics or any(r.get("method") == EXTERNAL for r in requests):
-        return " ".join(safe(part) for part in _of_deltas(claim, state, about))
+        return " ".join(safe(part) for part in _of_deltas(claim, state, scopes))
     parts = [
-        f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {about}.",
+        f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {scopes}.",
         _targets(predicate, metrics),
     ]
     parts += approved(requests)
@@ -72,24 +56,52 @@ def honest(claim: Claim | None) -> str:
             f"Attacks were measured: with examples it is still found {outcome}."
         )
         parts += grades(metrics)
-    elif hidden <= 0:
+    elif len(claim.requests) <= len(requests):
         parts.append("Attacks with examples were not measured.")
     software = predicate.get("software")
     if isinstance(software, dict) and software:
-        parts.append(
-            f"Computed with {', '.join(f'{k} {v}' for k, v in sorted(software.items()))}."
-        )
+        versions = ", ".join(f"{k} {v}" for k, v in sorted(software.items()))
+        parts.append(f"Computed with {versions}.")
     return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
 
 
-def _of_deltas(claim: Claim, state: str, about: str) -> list[str]:
+def _scopes(claim: Claim) -> str:
+    """What a revision forgets, as far as its requests are shown."""
+    requests = claim.predicate["requests"]
+    phrases = [
+        f"{scope(r)} (target {r.get('target') or 'none: full strength'})"
+        for r in requests[:SHOWN]
+    ]
+    if len(requests) > SHOWN:
+        phrases.append(f"and {len(requests) - SHOWN} more")
+    hidden = len(claim.requests) - len(requests)
+    if hidden > 0:
+        conjunction, plural = "and " if phrases else "", "s" if hidden > 1 else ""
+        phrases.append(
+            f"{conjunction}what {hidden} other request{plural} asked for, not shown here"
+        )
+    return "; ".join(phrases)
+
+
+def _state(claim: Claim) -> str:
+    """What became of a revision."""
+    predicate = claim.predicate
+    state = "was published" if "published_at" in predicate else "is not published"
+    if claim.followed_by:
+        state += f" and followed by revision {claim.followed_by}"
+    if predicate.get("retired_at"):
+        state += " (its model was retired later)"
+    return state
+
+
+def _of_deltas(claim: Claim, state: str, scopes: str) -> list[str]:
     """What is claimed of a model that external jobs edit: that their deltas are in the weights, and
     what its evaluation measured.
     """
-    about = about.replace(" (target none: full strength)", "")
+    scopes = scopes.replace(" (target none: full strength)", "")
     return [
         f"The claim is that revision {claim.number} of {claim.model}, which {state}, is the base"
-        f" with the deltas added to its weights that external jobs computed to forget {about}; and"
+        f" with the deltas added to its weights that external jobs computed to forget {scopes}; and"
         " that each can be taken back exactly.",
         external_figures(claim.predicate["metrics"]) or "No evaluation of it is shown.",
         *approved(claim.predicate["requests"]),
@@ -113,9 +125,10 @@ def approved(requests: list[Any]) -> list[str]:
     """Who approved what a revision forgets, where the entries say as what they did."""
     sentences = []
     for request in requests[:SHOWN]:
+        approvals = map(json_dict, json_list(request.get("approvals")))
         people = [
-            f"{one.get('principal')} as {one.get('role') or 'nothing'}"
-            for one in map(json_dict, json_list(request.get("approvals")))
+            f"{approval.get('principal')} as {approval.get('role') or 'nothing'}"
+            for approval in approvals
         ]
         if people:
             sentences.append(f"{scope(request)} was approved by {', '.join(people)}.")
@@ -132,62 +145,73 @@ def _of_checkpoint(linear: Mapping[str, Any]) -> str:
         return (
             f"{text}, which was not measured on labelled images of what is forgotten."
         )
-    named = (
-        f"{share(linear.get('forget_acc_before'))} → {share(linear.get('forget_acc'))}"
-    )
+    forgotten = _change(linear, "forget_acc")
     return (
-        f"{text}: named right {named}, what stays {share(linear.get('retain_acc_before'))} →"
-        f" {share(linear.get('retain_acc'))}."
+        f"{text}: named right {forgotten}, what stays {_change(linear, 'retain_acc')}."
     )
 
 
-def _targets(said: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def _change(figures: Mapping[str, Any], name: str) -> str:
+    """A share before the edit and after it."""
+    return f"{share(figures.get(f'{name}_before'))} → {share(figures.get(name))}"
+
+
+def _targets(predicate: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Whether the evaluation says that the targets were met."""
     if not metrics:
         return "No evaluation is shown: whether it does what it aims at is not known."
-    kinds = sorted({str(r.get("target")) for r in said["requests"] if r.get("target")})
+    requests = predicate["requests"]
+    kinds = sorted({str(r["target"]) for r in requests if r.get("target")})
     if "forget_acc" not in metrics:
         return (
             "It was evaluated without labelled images of what is forgotten: whether the targets are"
             " met was not measured."
         )
-    named, mistakes = metrics.get("forget_acc"), metrics.get("base_false_positives")
     text = (
         f"On {metrics.get('on')} what is forgotten is named right"
-        f" {share(metrics.get('forget_acc_before'))} → {share(named)}, what stays"
-        f" {share(metrics.get('retain_acc_before'))} → {share(metrics.get('retain_acc'))}"
+        f" {_change(metrics, 'forget_acc')}, what stays {_change(metrics, 'retain_acc')}"
     )
     clauses = []
-    if (
-        "unnamed" in kinds
-        and named is not None
-        and mistakes is not None
-        and is_number(named)
-        and is_number(mistakes)
-    ):
-        met = "met" if named <= mistakes else "not met"
-        clauses.append(
-            f"the target unnamed (no more often than by mistake, {share(mistakes)}) is {met} over"
-            " all that is forgotten"
-        )
+    if "unnamed" in kinds:
+        clauses += _unnamed(metrics)
     if "level" in kinds:
-        areas = [
-            c["text_auc"]
-            for c in json_list(metrics.get("concepts"))
-            if isinstance(c, dict) and is_number(c.get("text_auc"))
-        ]
-        if areas:
-            above = sum(a > LEVEL for a in areas)
-            worst = f"the highest AUC of a concept's text is {max(areas):.3f}"
-            clauses.append(
-                f"the target level (AUC {LEVEL}) is"
-                f" {'met' if not above else f'not met by {above} of {len(areas)}'}: {worst}"
-            )
+        clauses += _level(metrics)
     unsaid = [
         kind for kind in kinds if not any(f"target {kind}" in line for line in clauses)
     ]
     clauses += [f"whether the target {kind} is met was not measured" for kind in unsaid]
     return ", and ".join([text, *clauses]) + "."
+
+
+def _unnamed(metrics: Mapping[str, Any]) -> list[str]:
+    """Whether the target unnamed is met, where that was measured."""
+    accuracy, mistakes = metrics.get("forget_acc"), metrics.get("base_false_positives")
+    if accuracy is None or mistakes is None:
+        return []
+    if not is_number(accuracy) or not is_number(mistakes):
+        return []
+    verdict = "met" if accuracy <= mistakes else "not met"
+    return [
+        f"the target unnamed (no more often than by mistake, {share(mistakes)}) is {verdict} over"
+        " all that is forgotten"
+    ]
+
+
+def _level(metrics: Mapping[str, Any]) -> list[str]:
+    """Whether the target level is met, where that was measured."""
+    areas = [
+        concept["text_auc"]
+        for concept in map(json_dict, json_list(metrics.get("concepts")))
+        if is_number(concept.get("text_auc"))
+    ]
+    if not areas:
+        return []
+    above = sum(area > LEVEL for area in areas)
+    verdict = f"not met by {above} of {len(areas)}" if above else "met"
+    return [
+        f"the target level (AUC {LEVEL}) is {verdict}: the highest AUC of a concept's text is"
+        f" {max(areas):.3f}"
+    ]
 
 
 def attacks(metrics: Any) -> str:
@@ -255,14 +279,13 @@ def share(value: Any) -> str:
 def scope(payload: Mapping[str, Any]) -> str:
     """Concepts and domains, in words."""
     concepts = [
-        str(c.get("name"))
-        for c in json_list(payload.get("concepts"))
-        if isinstance(c, dict)
+        str(concept.get("name"))
+        for concept in json_list(payload.get("concepts"))
+        if isinstance(concept, dict)
     ]
-    domains = [str(d) for d in json_list(payload.get("domains"))]
-    return (", ".join(concepts) or "everything") + (
-        f" in {', '.join(domains)}" if domains else " everywhere"
-    )
+    domains = [str(domain) for domain in json_list(payload.get("domains"))]
+    place = f"in {', '.join(domains)}" if domains else "everywhere"
+    return f"{', '.join(concepts) or 'everything'} {place}"
 
 
 def is_number(value: Any) -> bool:

@@ -8,11 +8,12 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from govd.errors import Conflict, Usage
-from govd.types import Record
+from govd.types import Json, Record
 
 #: No answer is longer, in JSON.
 BYTES: Final = 8 * 2**20
@@ -44,13 +45,11 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
         raise Usage(
             f"{seconds:g} seconds", advice=f"A question may take up to {SECONDS:g} s."
         )
-    question = {
+    question: dict[str, Json] = {
         "path": str(path),
         "text": text,
         "seconds": seconds,
         "limit": max(0, min(limit, ROWS)),
-    }
-    question |= {
         "bytes": BYTES,
         "value_bytes": VALUE_BYTES,
         "memory_bytes": MEMORY_BYTES,
@@ -61,30 +60,30 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
             advice="Try again in a few seconds.",
         )
     try:
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(Path(__file__).with_name("question.py")),
-        ]
-        done = subprocess.run(
-            command,
-            input=json.dumps(question).encode(),
-            capture_output=True,
-            timeout=seconds + 10,
-            check=False,
-        )
-        answer: Record = (
-            json.loads(done.stdout)
-            if done.returncode == 0
-            else {"problem": "it took more time or memory than it may"}
-        )
-    except subprocess.TimeoutExpired:
-        answer = {"problem": f"it took longer than {seconds:g} s"}
+        answer = _answer(question, seconds)
     finally:
         _turns.release()
     if "problem" in answer:
         raise Usage(
             f"this SQL cannot be answered ({answer['problem']})", advice=_ADVICE
         )
+    return answer
+
+
+def _answer(question: Mapping[str, Json], seconds: float) -> Record:
+    """What the process of its own answers, or a `problem`."""
+    script = Path(__file__).with_name("question.py")
+    try:
+        process = subprocess.run(
+            [sys.executable, "-I", "-S", str(script)],
+            input=json.dumps(question).encode(),
+            capture_output=True,
+            timeout=seconds + 10,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"problem": f"it took longer than {seconds:g} s"}
+    if process.returncode != 0:
+        return {"problem": "it took more time or memory than it may"}
+    answer: Record = json.loads(process.stdout)
     return answer

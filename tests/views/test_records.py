@@ -107,8 +107,8 @@ def test_filters_mean_what_they_say_together(
 ) -> None:
     filters = placed(filters, entries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("govd.views.records.FEW", few)
-        patch.setattr("govd.views.records.MANY", many)
+        patch.setattr("govd.views.rarity.FEW", few)
+        patch.setattr("govd.views.rarity.MANY", many)
         found = views.records.seqs(after, limit, **filters)
         steps = plan(*views.records.asking(after, limit, **filters))
     start = -1 if after is None else after
@@ -125,7 +125,7 @@ def test_filters_mean_what_they_say_together(
 def test_each_pair_of_filters_of_requests(
     few: int, entries: list[Entry], views: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("govd.views.records.FEW", few)
+    monkeypatch.setattr("govd.views.rarity.FEW", few)
     filed = {e["subject"]: e for e in entries if e["kind"] == "request.file"}
     asked = {
         name: WORDS[name]
