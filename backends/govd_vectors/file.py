@@ -15,7 +15,6 @@ metadata or in no place: use `.npz`.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,22 +24,10 @@ import numpy as np
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
+from govd_vectors.arrays import names_of, read_arrays, rows_of
 
 LOGIT_SCALE = 100.0
 """What OpenAI's CLIP was trained up to, and what is assumed where the file says nothing."""
-MAX_TEXTS = 1_000_000
-SHORT = {"names": "text_names", "vectors": "text_vectors"}
-KNOWN = (
-    "text_names",
-    "text_vectors",
-    "labels",
-    "prompt_names",
-    "prompt_vectors",
-    "domain_names",
-    "domain_vectors",
-    "image_vectors",
-    "logit_scale",
-)
 
 
 @dataclass(frozen=True)
@@ -77,10 +64,9 @@ def read(path: Path) -> VectorFile:
         BadCheckpoint: it cannot be read, an array is missing, has another shape, or rows are zero
         or not finite.
     """
-    arrays = _parquet(path) if path.suffix == ".parquet" else _npz(path)
-    arrays = {SHORT.get(name, name): array for name, array in arrays.items()}
-    names = _names(arrays, "text_names", path)
-    vectors = _rows(arrays, "text_vectors", path)
+    arrays = read_arrays(path)
+    names = names_of(arrays, "text_names", path)
+    vectors = rows_of(arrays, "text_vectors", path)
     _check_length(names, vectors, "text_names", path)
     twice = _first_twin(names)
     if twice is not None:
@@ -92,7 +78,7 @@ def read(path: Path) -> VectorFile:
     dim = vectors.shape[1]
     by_name = dict(zip(names, vectors, strict=True))
     prompts, templates = _prompts(arrays, path, dim)
-    domains = _names(arrays, "domain_names", path) if "domain_names" in arrays else ()
+    domains = names_of(arrays, "domain_names", path) if "domain_names" in arrays else ()
     prompts |= _domain_prompts(arrays, path, names, domains, dim)
     pool_rows = 0
     if "image_vectors" in arrays:
@@ -115,133 +101,6 @@ def read(path: Path) -> VectorFile:
         pool_rows,
         _scale(arrays, path),
     )
-
-
-def _npz(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            return {
-                name: opened[name]
-                for name in opened.files
-                if SHORT.get(name, name) in KNOWN
-            }
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        KeyError,
-        MemoryError,
-    ) as fault:
-        advice = (
-            "Write it again with numpy.savez(FILE, text_names=…, text_vectors=…); names as text,"
-            " not as objects."
-        )
-        raise BadCheckpoint(
-            f"not readable as .npz ({fault})", where=str(path), advice=advice
-        ) from None
-
-
-def _parquet(path: Path) -> dict[str, Any]:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise BadCheckpoint(
-            "Parquet needs pyarrow",
-            where=str(path),
-            advice="pip install pyarrow, or use .npz.",
-        ) from None
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (OSError, ValueError) as fault:
-        raise BadCheckpoint(
-            f"not readable as Parquet ({fault})",
-            where=str(path),
-            advice="Write it again.",
-        ) from None
-    column_of = {
-        "text_names": ("name", "text_names", "names"),
-        "text_vectors": ("vector", "text_vectors", "vectors"),
-    }
-    arrays: dict[str, Any] = {}
-    for array, columns in column_of.items():
-        column = next((c for c in columns if c in table.column_names), None)
-        if column is None:
-            advice = f"Name the columns name and vector; it has {', '.join(table.column_names)}."
-            raise BadCheckpoint(
-                f"no column {columns[0]}", where=str(path), advice=advice
-            )
-        values = table.column(column).to_pylist()
-        widths = (
-            {len(value) for value in values if value is not None}
-            if array == "text_vectors"
-            else {0}
-        )
-        if None in values or len(widths) != 1:
-            raise BadCheckpoint(
-                f"the column {column} has gaps or rows of several widths",
-                where=str(path),
-                advice="Take those rows out.",
-            )
-        arrays[array] = np.array(values)
-    return arrays
-
-
-def _names(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ...]:
-    if which not in arrays:
-        raise BadCheckpoint(
-            f"no array {which}",
-            where=str(path),
-            advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.",
-        )
-    array = np.asarray(arrays[which])
-    if array.ndim != 1 or array.dtype.kind != "U":
-        raise BadCheckpoint(
-            f"{which} is {array.dtype} of shape {array.shape}",
-            where=str(path),
-            advice="It must be a row of texts.",
-        )
-    if len(array) > MAX_TEXTS:
-        raise BadCheckpoint(
-            f"{which} has {len(array)} texts",
-            where=str(path),
-            advice=f"At most {MAX_TEXTS}.",
-        )
-    return tuple(str(name) for name in array)
-
-
-def _rows(
-    arrays: Mapping[str, Any], which: str, path: Path, dim: int | None = None
-) -> Floats:
-    if which not in arrays:
-        raise BadCheckpoint(
-            f"no array {which}",
-            where=str(path),
-            advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.",
-        )
-    array = np.asarray(arrays[which])
-    if array.ndim != 2 or array.dtype.kind not in "fiu" or not array.size:
-        raise BadCheckpoint(
-            f"{which} is {array.dtype} of shape {array.shape}",
-            where=str(path),
-            advice="It must be numbers of shape (n, d).",
-        )
-    if dim is not None and array.shape[1] != dim:
-        raise BadCheckpoint(
-            f"{which} has {array.shape[1]} columns",
-            where=str(path),
-            advice=f"text_vectors has {dim}.",
-        )
-    rows = array.astype(np.float32)
-    length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    bad = np.flatnonzero(~np.isfinite(length[:, 0]) | (length[:, 0] == 0))
-    if len(bad):
-        raise BadCheckpoint(
-            f"{which}: row {bad[0]} is zero or not finite",
-            where=str(path),
-            advice=f"{len(bad)} such rows: take them out.",
-        )
-    return (rows / length).astype(np.float32)
 
 
 def _check_length(names: tuple[str, ...], rows: Floats, which: str, path: Path) -> None:
@@ -269,8 +128,8 @@ def _prompts(
     if "prompt_vectors" not in arrays:
         return {}, ("{}",)
     rows, named = (
-        _names(arrays, "prompt_names", path),
-        _rows(arrays, "prompt_vectors", path, dim),
+        names_of(arrays, "prompt_names", path),
+        rows_of(arrays, "prompt_vectors", path, dim),
     )
     _check_length(rows, named, "prompt_names", path)
     prompts: dict[str, Floats] = {}
@@ -307,7 +166,7 @@ def _domain_prompts(
         raise BadCheckpoint(
             f"domain_vectors has shape {cube.shape}", where=str(path), advice=advice
         )
-    rows = _rows(
+    rows = rows_of(
         {"domain_vectors": cube.reshape(-1, dim)}, "domain_vectors", path
     ).reshape(cube.shape)
     return {
@@ -326,7 +185,7 @@ def _labels(
     if array.ndim == 0 and array.dtype.kind in "iu" and 0 <= int(array) <= len(names):
         return names[: int(array)]
     labels = (
-        _names(arrays, "labels", path)
+        names_of(arrays, "labels", path)
         if array.dtype.kind == "U" and array.ndim == 1
         else ("",)
     )

@@ -6,25 +6,23 @@ same row files the same request once; votes and people decide on it as on anybod
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from govd.automatic.feed_files import FeedFiles
+from govd.automatic.feed_reading import FeedReader, Reading
 from govd.automatic.missing import Missing, Missings
-from govd.errors import Conflict, GovdError, NotFound, Usage
+from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.feed import DONE, HELD, FeedRecord, FeedRun
 from govd.records.fold_feeds import run_key
 from govd.records.limits import shorn
-from govd.requests import ForgetOptions, Requests
-from govd.requests.rows import Filing, rows_of
-from govd.requests.together import Outcome, Proposed, Together, Understood
+from govd.requests import Requests
+from govd.requests.row_options import Filing
+from govd.requests.together import Outcome, Together
 from govd.types import Answer, Answers, Document, Json
 
 SUDDEN: Final = 100
@@ -33,22 +31,13 @@ ROWS: Final = 200
 """Rows that the entry of a run says itself; more lie in an artifact that it names."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A document as it was read: its rows, or why it could not be; `digest` as entries say it."""
-
-    document: Document
-    filings: tuple[Filing, ...]
-    digest: str
-    fault: str = ""
-
-
 class FeedRuns:
     """Takes documents of feeds."""
 
     def __init__(self, core: Core, requests: Requests) -> None:
         self.core, self.requests = core, requests
         self.together, self.missings = Together(requests), Missings(requests)
+        self.reader = FeedReader(requests, self.together)
 
     def files(self, feed: FeedRecord) -> FeedFiles:
         """What the home keeps of a feed."""
@@ -77,29 +66,29 @@ class FeedRuns:
         Raises:
             MachineFault: it cannot be recorded; nothing was filed.
         """
-        reading = self._read(document)
+        reading = self.reader.read(document)
         newest = feed.documents.get(document.name)
         if newest is not None and newest["digest"] == reading.digest:
             run = self.run(feed.name, int(newest["run"]))
             if run.get("delivery", "") == document.delivery:
                 return run, False
-        proposals = self._proposals(feed, reading)
+        proposals = self.reader.proposals(feed, reading)
         with self.core.desk.lock:
             self.core.desk.refresh()
             feed = self.core.desk.views.feeds[feed.name]
             number = feed.runs + 1
             outcomes = self.together.looked_at(proposals, feed.actor)
             missing = self.missings.of(feed, document.name, outcomes)
-            why = reading.fault or self._held_for(feed, reading, outcomes, missing)
-            about = _about(reading, number)
-            if why:
+            reason = reading.fault or self._held_for(feed, reading, outcomes, missing)
+            payload = _document_fields(reading, number)
+            if reason:
                 self.files(feed).hold(number, document)
-                payload = {**about, "state": HELD, "reason": why}
+                payload |= {"state": HELD, "reason": reason}
                 drafts = [
                     self._entry(feed, "run", feed.actor, payload, outcomes, missing)
                 ]
             else:
-                payload = {**about, "state": DONE}
+                payload["state"] = DONE
                 drafts = [
                     *self.missings.returned(feed, document.name, outcomes),
                     *self._filed(feed, "run", feed.actor, payload, outcomes, missing),
@@ -117,13 +106,13 @@ class FeedRuns:
             NotFound: its document is lost. Conflict: it is not held, or cannot be read.
         """
         document = self._held_document(feed, number)
-        reading = self._read(document)
+        reading = self.reader.read(document)
         if reading.fault:
             raise Conflict(
                 f"run {number} of {feed.name} cannot be read: {reading.fault}",
                 advice=f"Mend the source, and `govd feed reject {feed.name} {number} --reason …`.",
             )
-        proposals = self._proposals(feed, reading)
+        proposals = self.reader.proposals(feed, reading)
         with self.core.desk.lock:
             self.core.desk.refresh()
             feed = self.core.desk.views.feeds[feed.name]
@@ -184,11 +173,11 @@ class FeedRuns:
 
     def answers(self, run: FeedRun, document: Document) -> Answers:
         """What became of the rows of a document, by its run: what whoever wrote it is told."""
-        named = {filing.line: filing for filing in self._read(document).filings}
+        filings = {filing.line: filing for filing in self.reader.read(document).filings}
         rows = [
             Answer(
                 int(row["row"]),
-                *_spelled(named.get(row["row"])),
+                *_spelled(filings.get(row["row"])),
                 row["answer"],
                 str(row.get("request") or ""),
                 str(row.get("reason") or ""),
@@ -209,34 +198,6 @@ class FeedRuns:
 
     # -- parts
 
-    def _read(self, document: Document) -> Reading:
-        digest = hashlib.sha256(document.data).hexdigest()
-        where = document.name or "the document"
-        try:
-            filings = tuple(
-                rows_of(document.data, where, document.form, pictures=False)
-            )
-        except Usage as fault:
-            return Reading(document, (), digest, fault.message)
-        if any(filing.options.get("private") for filing in filings):
-            # a guess of a name must not be confirmed
-            digest = self.requests.privacy.keyed(digest)
-        return Reading(document, filings, digest)
-
-    def _proposals(self, feed: FeedRecord, reading: Reading) -> list[Understood]:
-        """The rows as the feed proposes them, each understood: before the lock, since what is large
-        may be read for it.
-        """
-        source = {
-            "feed": feed.name,
-            "document": reading.document.name,
-            "digest": reading.digest,
-        }
-        return [
-            self.together.understood(_proposed(feed, filing, source))
-            for filing in reading.filings
-        ]
-
     def _held_for(
         self,
         feed: FeedRecord,
@@ -245,11 +206,11 @@ class FeedRuns:
         missing: Sequence[Missing],
     ) -> str:
         """Why a person must look at this first; empty where nobody must."""
-        asked = sum(outcome.is_new for outcome in outcomes)
-        if feed.usual is not None and asked >= SUDDEN * feed.usual:
+        new_forgets = sum(outcome.is_new for outcome in outcomes)
+        if feed.usual is not None and new_forgets >= SUDDEN * feed.usual:
             return (
-                f"it asks for {asked} forgets at once, {SUDDEN} times the usual {feed.usual:g} or"
-                " more"
+                f"it asks for {new_forgets} forgets at once, {SUDDEN} times the usual"
+                f" {feed.usual:g} or more"
             )
         return self.missings.held_for(
             feed, reading.document.name, bool(reading.filings), missing
@@ -280,7 +241,7 @@ class FeedRuns:
         missing: Sequence[Missing],
     ) -> Draft:
         counts = Counter[str](outcome.answer for outcome in outcomes)
-        counts.update(one.answer for one in missing)
+        counts.update(row.answer for row in missing)
         payload = {
             **payload,
             "counts": {"rows": len(outcomes), "missing": len(missing), **counts},
@@ -289,7 +250,7 @@ class FeedRuns:
         }
         if payload["state"] == DONE:
             payload |= self._listed("rows", [_row(outcome) for outcome in outcomes])
-            payload |= self._listed("missing", [one.as_json() for one in missing])
+            payload |= self._listed("missing", [row.as_json() for row in missing])
         return Draft(f"feed.{event}", feed.name, actor, feed.model, payload)
 
     def _listed(self, name: str, rows: list[dict[str, Json]]) -> dict[str, Json]:
@@ -307,55 +268,25 @@ def _spelled(filing: Filing | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(map(shorn, filing.concepts)), tuple(map(shorn, domains))
 
 
-def _about(reading: Reading, number: int) -> dict[str, Json]:
+def _document_fields(reading: Reading, number: int) -> dict[str, Json]:
     """What the entry of a run says of its document."""
     document = reading.document
-    about: dict[str, Json] = {
+    fields: dict[str, Json] = {
         "run": number,
         "document": document.name,
         "digest": reading.digest,
         "bytes": len(document.data),
         "reason": "",
     }
-    return about | ({"delivery": document.delivery} if document.delivery else {})
+    if document.delivery:
+        fields["delivery"] = document.delivery
+    return fields
 
 
 def _row(outcome: Outcome) -> dict[str, Json]:
     row: dict[str, Json] = {"row": outcome.proposed.row, "answer": outcome.answer}
-    row |= {"request": outcome.request} if outcome.request else {}
-    return row | ({"reason": outcome.reason} if outcome.reason else {})
-
-
-def _proposed(feed: FeedRecord, filing: Filing, source: Mapping[str, Json]) -> Proposed:
-    """A row as the feed proposes it."""
-    options: dict[str, Any] = dict(filing.options)
-    model = str(options.pop("model", "") or feed.model)
-    fault: GovdError | None = filing.fault
-    if fault is None and not model:
-        fault = Usage(
-            "no model", advice="Give the feed a --model, or the rows a column model."
-        )
-    elif fault is None and feed.model and model != feed.model:
-        fault = Usage(
-            f"the feed is for the model {feed.model}", advice="Leave the column out."
-        )
-    content = {"concepts": list(filing.concepts), "model": model, **_content(options)}
-    own_key = options.get("idempotency_key")
-    if own_key:
-        content = {"idempotency_key": own_key}
-    spelled = json.dumps(content, sort_keys=True, default=str).encode()
-    key = f"{feed.actor}:{hashlib.sha256(spelled).hexdigest()[:32]}"
-    proposed = (
-        ForgetOptions(concepts=filing.concepts, **options) if fault is None else None
-    )
-    row_source = {**source, "row": filing.line}
-    if proposed is None:
-        proposed = ForgetOptions(private=bool(options.get("private")))
-    return Proposed(filing.line, model, proposed, key, row_source, fault)
-
-
-def _content(options: Mapping[str, Any]) -> dict[str, Json]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in options.items()
-    }
+    if outcome.request:
+        row["request"] = outcome.request
+    if outcome.reason:
+        row["reason"] = outcome.reason
+    return row

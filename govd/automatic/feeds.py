@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from govd.automatic.clock import seconds_of, spelled
+from govd.automatic.clock import spelled
 from govd.automatic.feed_files import FeedFiles
 from govd.automatic.feed_runs import FeedRuns
+from govd.automatic.feed_settings import WEBHOOK, FeedSettings, form_of, payload_of
 from govd.automatic.looks import Looks
-from govd.automatic.missing import KEEP, REVERT
 from govd.automatic.signatures import check_signed
 from govd.errors import (
     Conflict,
@@ -30,41 +27,9 @@ from govd.records.feed import FeedRecord, FeedRun
 from govd.records.fold_feeds import delivered
 from govd.records.limits import bounded
 from govd.requests import Requests
-from govd.types import DOCUMENT_BYTES, Document, Feed, Json, Record, RowForm
+from govd.types import DOCUMENT_BYTES, Document, Feed, Json, Record
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-WEBHOOK: Final = "webhook:"
-EVERY: Final = {"file": "1m", "webhook": "1s"}
-"""Between two looks where nobody says, by the scheme of the address: a folder costs little."""
-OTHERWISE: Final = "24h"
 HIDDEN: Final = ("documents", "asked", "model", "every_seconds")
-FORMS: Final[Mapping[str, RowForm]] = {
-    "application/json": "json",
-    "application/x-ndjson": "ndjson",
-    "application/jsonl": "ndjson",
-    "text/csv": "text",
-    "text/plain": "text",
-}
-"""What may be sent, by its Content-Type."""
-
-
-@dataclass(frozen=True)
-class FeedSettings:
-    """How a feed is set.
-
-    `name`: what it files is filed by `feed:NAME`. `url`: `file:///…`, `https://…`, `webhook:`, or
-    whatever a plugin reads. `model`: that its rows are for; None: each row says its own. `every`:
-    between two looks, `24h`. `missing`: what follows for a row that disappears, `keep` or `revert`.
-    `secret`: a bearer token for an address, or what a webhook is signed with; without one, one is
-    made for it.
-    """
-
-    name: str
-    url: str
-    model: str | None = None
-    every: str | None = None
-    missing: str = KEEP
-    secret: str = field(default="", repr=False)
 
 
 class Feeds:
@@ -116,20 +81,18 @@ class Feeds:
         self.core.desk.refresh()
         feed = self.core.desk.views.feeds.get(name)
         if feed is None:
-            known = (
-                ", ".join(sorted(self.core.desk.views.feeds))
-                or "none yet (govd feed add)"
-            )
-            raise NotFound(f"no feed is called {name!r}", advice=f"Feeds: {known}.")
+            names = ", ".join(sorted(self.core.desk.views.feeds))
+            advice = f"Feeds: {names or 'none yet (govd feed add)'}."
+            raise NotFound(f"no feed is called {name!r}", advice=advice)
         return feed
 
     def _shown(self, feed: FeedRecord) -> dict[str, Json]:
         _, looked_at = self.runs.files(feed).look()
-        shown = {
+        fields = {
             name: value for name, value in feed.as_json().items() if name not in HIDDEN
         }
         return {
-            **shown,
+            **fields,
             "model": feed.model or None,
             "every_seconds": feed.every_seconds,
             "usual": feed.usual,
@@ -147,18 +110,10 @@ class Feeds:
             Usage: one of the settings cannot be meant. Conflict: there is such a feed. Unsupported:
             no plugin reads such an address. NotFound, BadFile: the plugin says what is wrong there.
         """
-        name, model = settings.name, settings.model or ""
-        self._check(name, settings.missing)
-        url = _address(settings.url.strip())
-        if model:
-            self.core.desk.model(model)
-        every = settings.every or EVERY.get(url.partition(":")[0], OTHERWISE)
-        payload: dict[str, Json] = {
-            "url": url,
-            "model": model,
-            "every_seconds": seconds_of(every, "every"),
-            "missing": settings.missing,
-        }
+        name, payload = settings.name, payload_of(settings)
+        url = str(payload["url"])
+        if settings.model:
+            self.core.desk.model(settings.model)
         shown_once = new_secret() if url == WEBHOOK and not settings.secret else ""
         secret = settings.secret or shown_once
         if url == WEBHOOK:
@@ -189,15 +144,6 @@ class Feeds:
             entry = Draft("feed.add", name, actor, str(payload["model"]), payload)
             self.core.desk.append([entry])
 
-    def _check(self, name: str, missing: str) -> None:
-        if not NAME.fullmatch(name):
-            raise Usage(
-                f"{name!r} is no name of a feed",
-                advice="Use small letters, digits, dots, hyphens: at most 63.",
-            )
-        if missing not in (KEEP, REVERT):
-            raise Usage(f"missing is {missing!r}", advice=f"Say {KEEP} or {REVERT}.")
-
     def _first_look(self, feed: Feed, now: datetime) -> tuple[tuple[str, ...], str]:
         """What a look at a feed that is being added would read or not, and what is at fault there
         for now. Nothing of it is taken.
@@ -206,11 +152,9 @@ class Feeds:
             proposals = self.looks.proposals(feed, {}, now, True)
         except Unreachable as fault:
             return (), fault.message
-        documents = (document.name or "a document" for document in proposals.documents)
-        return (
-            *(f"{name} is to be read" for name in documents),
-            *proposals.waiting,
-        ), ""
+        names = [document.name or "a document" for document in proposals.documents]
+        lines = [f"{name} is to be read" for name in names]
+        return (*lines, *proposals.waiting), ""
 
     @bounded
     def enable(self, name: str, actor: str) -> Record:
@@ -301,9 +245,8 @@ class Feeds:
             return
         try:
             self.looks.answer(feed, run, document)
-        except (
-            GovdError
-        ) as fault:  # it is decided; that the result cannot be written is told
+        except GovdError as fault:
+            # it is decided; that the result cannot be written is told
             self.looks.faults[feed.name] = fault.message
 
     def receive(
@@ -335,7 +278,7 @@ class Feeds:
         check_signed(secret, delivery, timestamp, signatures, body, now)
         if not feed.is_enabled:
             raise Conflict(f"the feed {name} is disabled")
-        form = _form(headers.get("content-type", ""))
+        form = form_of(headers.get("content-type", ""))
         if len(body) > DOCUMENT_BYTES:
             raise Usage(
                 "the document is too large",
@@ -349,27 +292,6 @@ class Feeds:
         return {"feed": name, "id": delivery, "bytes": len(body)}
 
 
-def _address(url: str) -> str:
-    """An address as it is kept: that of a folder for a path, `webhook:` for `webhook`."""
-    if url.startswith("/"):
-        return Path(url).as_uri()
-    return WEBHOOK if url == WEBHOOK.rstrip(":") else url
-
-
 def _check_reason(event: str, reason: str) -> None:
     if not reason.strip():
         raise Usage(f"a {event} needs a reason", advice="Say --reason TEXT.")
-
-
-def _form(content_type: str) -> RowForm:
-    """How a document of a Content-Type is written.
-
-    Raises:
-        Usage: none of its type has rows.
-    """
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind not in FORMS:
-        raise Usage(
-            f"a document of the type {kind[:80]!r}", advice=f"Send {', '.join(FORMS)}."
-        )
-    return FORMS[kind]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from govd.errors import Conflict, GovdError, Usage
 from govd.home.regular import read_regular
-from govd.requests.rows import Filing, form_of, rows_of
+from govd.requests.row_options import Filing
+from govd.requests.rows import form_of, rows_of
 
 if TYPE_CHECKING:
     from govd.service.api import Api

@@ -15,6 +15,7 @@ from govd.notices.kept import Kept, KeptFiles
 from govd.notices.message import PREFIX
 from govd.notices.options import ReceiverOptions, kinds_of, payload_of
 from govd.notices.outcome import Verdict
+from govd.notices.rows import history_row, notices, receiver_row
 from govd.notices.sending import Sending
 from govd.notices.signing import check_secret, new_secret
 from govd.records.limits import bounded
@@ -61,14 +62,14 @@ class Receivers:
             except BaseException:
                 self.kept.remove(name)
                 raise
-        shown = self.show(name)
-        return (
-            shown if options.secret or secret is None else {**shown, "secret": secret}
-        )
+        record = self.show(name)
+        if options.secret or secret is None:
+            return record
+        return {**record, "secret": secret}
 
     def all(self) -> list[Record]:
         """Receivers by name, with how far each was told."""
-        return [self._shown(receiver) for receiver in self._live()]
+        return [receiver_row(receiver, self.sending) for receiver in self._live()]
 
     def show(self, name: str) -> Record:
         """One receiver.
@@ -76,7 +77,7 @@ class Receivers:
         Raises:
             NotFound: there is none of this name.
         """
-        return self._shown(self._receiver(name))
+        return receiver_row(self._receiver(name), self.sending)
 
     @bounded
     def remove(self, name: str, actor: str) -> Record:
@@ -86,11 +87,11 @@ class Receivers:
             NotFound: there is none of this name.
         """
         with self.core.desk.lock:
-            shown = self.show(name)
+            record = self.show(name)
             self.core.desk.append([Draft("notice.remove", name, actor, "", {})])
             self.kept.remove(name)
             self.sending.attempts.forget(name)
-        return {**shown, "state": ReceiverState.REMOVED.value, "trouble": "", "due": 0}
+        return {**record, "state": ReceiverState.REMOVED.value, "trouble": "", "due": 0}
 
     @bounded
     def renew_secret(self, name: str, actor: str, secret: str | None = None) -> Record:
@@ -109,12 +110,12 @@ class Receivers:
                     where=name,
                     advice="Only webhooks have a secret.",
                 )
-            kept = self.kept.read(name)
+            secrets = self.kept.read(name)
             # the entry first: a secret that nobody was shown must not sign
             self.core.desk.append([Draft("notice.secret", name, actor, "", {})])
-            self.kept.write(name, kept.replaced(renewed, datetime.now(UTC)))
-        shown = self.show(name)
-        return shown if secret else {**shown, "secret": renewed}
+            self.kept.write(name, secrets.replaced(renewed, datetime.now(UTC)))
+        record = self.show(name)
+        return record if secret else {**record, "secret": renewed}
 
     @bounded
     def test(self, name: str, actor: str) -> Record:
@@ -169,7 +170,7 @@ class Receivers:
         seqs = desk.views.records.of_kinds(
             ("notice.send", "notice.fail"), start, limit, newest=True, **equal
         )
-        return [_past(entry) for entry in desk.ledger.some(seqs)]
+        return [history_row(entry) for entry in desk.ledger.some(seqs)]
 
     def failing(self) -> list[Record]:
         """The receivers that are not told what they should be, with the reason."""
@@ -177,7 +178,7 @@ class Receivers:
         troubled = (
             r for r in self._live() if r.failed or heads.head(r.name) is not None
         )
-        return [self._shown(receiver) for receiver in troubled]
+        return [receiver_row(receiver, self.sending) for receiver in troubled]
 
     def send_due(self, now: datetime) -> tuple[list[str], list[str]]:
         """Send what is due at `now`, for a minute at most: what was done and what is left, a line
@@ -186,16 +187,17 @@ class Receivers:
         before = {receiver.name: int(receiver["sent"]) for receiver in self._live()}
         self.sending.look(now, fresh=True)
         self.sending.wait(PATIENCE_SECONDS)
-        done, left = [], []
+        sent_lines, due_lines = [], []
         for receiver in self._live():
             sent = int(receiver["sent"]) - before[receiver.name]
             if sent:
-                done.append(f"{_notices(sent)} to {receiver.name} {_was(sent)} sent")
-            shown = self._shown(receiver)
-            if shown["trouble"] or shown["due"]:
-                reason = shown["trouble"] or "it takes them slowly"
-                left.append(f"{_notices(shown['due'])} to {receiver.name}: {reason}")
-        return done, left
+                verb = "was" if sent == 1 else "were"
+                sent_lines.append(f"{notices(sent)} to {receiver.name} {verb} sent")
+            row = receiver_row(receiver, self.sending)
+            if row["trouble"] or row["due"]:
+                reason = row["trouble"] or "it takes them slowly"
+                due_lines.append(f"{notices(row['due'])} to {receiver.name}: {reason}")
+        return sent_lines, due_lines
 
     # -- what stands
 
@@ -220,36 +222,6 @@ class Receivers:
         names = ", ".join(receiver.name for receiver in self._live())
         advice = f"There are {names}." if names else "govd notice add adds one."
         raise NotFound(f"no receiver is called {name!r}", advice=advice)
-
-    def _shown(self, receiver: Receiver) -> dict[str, Json]:
-        """A receiver for people and programs; never with its secret."""
-        head, failed = self.sending.attempts.head(receiver.name), receiver.failed
-        trouble = ""
-        if failed is not None:
-            trouble = f"it failed on {failed['at'][:16].replace('T', ' ')} ({failed['reason']})"
-            trouble += f": govd notice retry {receiver.name}"
-        elif head is not None:
-            again = str(head["next_at"])[:19].replace("T", " ")
-            tries = (
-                "1 attempt" if head["attempts"] == 1 else f"{head['attempts']} attempts"
-            )
-            trouble = f"{head['reason']}; {tries}, again at {again}"
-        return {
-            "name": receiver.name,
-            "to": receiver.to,
-            "on": list(receiver.kinds),
-            "format": None if receiver.is_mail else receiver.format,
-            "days": list(receiver.days),
-            "state": receiver.state.value,
-            "trouble": trouble,
-            "due": self.sending.due.count(receiver, datetime.now(UTC)),
-            "sent": receiver["sent"],
-            "last_sent_at": receiver["last_sent_at"],
-            "added_at": receiver["added_at"],
-            "added_by": receiver["added_by"],
-            "secret_at": None if receiver.is_mail else receiver["secret_at"],
-            "entry": receiver.seq,
-        }
 
     def _to_retry(self, notice: str) -> tuple[str, dict[str, Json]]:
         """The receiver, and what the entry says: a notice of which nothing but an id is left is
@@ -340,31 +312,3 @@ class Receivers:
 
 def _named(notice: Notice) -> dict[str, Json]:
     return {"id": notice.id} if notice.is_settled else {}
-
-
-def _past(entry: Record) -> dict[str, Json]:
-    """A line of history."""
-    payload = entry["payload"]
-    about = payload["about"]
-    return {
-        "id": payload["id"],
-        "receiver": entry["subject"],
-        "kind": about["kind"],
-        "subject": about.get("subject", ""),
-        "about_entry": about.get("entry"),
-        "state": "sent" if entry["kind"] == "notice.send" else "failed",
-        "at": entry["time"],
-        "attempts": payload["attempts"],
-        "status": payload["status"],
-        "reason": payload.get("reason", ""),
-        "sha256": payload["sha256"],
-        "entry": entry["seq"],
-    }
-
-
-def _notices(number: int) -> str:
-    return "1 notice" if number == 1 else f"{number} notices"
-
-
-def _was(number: int) -> str:
-    return "was" if number == 1 else "were"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from govd.errors import BadFile
-from govd.policies.document import Effect, read
+from govd.policies.document import read
+from govd.policies.effects import Effect
 from govd.policies.language import evaluated
 from govd.policies.names import hidden_fault, hidden_reads
 from govd.records.policy import SHOWN_DIGITS, Mode

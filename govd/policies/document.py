@@ -14,28 +14,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Final
 
 import yaml
 
 from govd.errors import BadFile
-from govd.ledger.times import UNIT_SECONDS, interval_seconds
+from govd.ledger.times import UNIT_SECONDS
+from govd.policies.effects import Effect, Effects
 from govd.policies.inputs import MOMENTS
 from govd.policies.language import BadExpression, compiled, meant
 from govd.records.policy import Mode
-from govd.types import Json, Needs
+from govd.types import Json
 
-MAX_TEXT_BYTES: Final = 65_536
-MAX_DEPTH: Final = 12  # levels of lists and mappings in each other
-OPENS: Final = ("<block mapping start>", "<block sequence start>", "{", "[")
-CLOSES: Final = ("<block end>", "}", "]")
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_MESSAGE_CHARS: Final = 1000
-MOST_PEOPLE: Final = 100
-LONGEST_SECONDS: Final = 100 * 366 * 86_400
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 KEYS: Final = (
     "name",
     "version",
@@ -48,34 +43,6 @@ KEYS: Final = (
     "every",
 )
 NEEDED: Final = ("name", "moments", "when", "effect")
-Kind = Literal["allow", "deny", "wait", "set", "propose"]
-KINDS: Final[tuple[Kind, ...]] = ("allow", "deny", "wait", "set", "propose")
-FORGET_KEYS: Final = (
-    "model",
-    "concepts",
-    "aliases",
-    "domains",
-    "reason",
-    "basis",
-    "ticket",
-)
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What follows where the expression is true.
-
-    `kind`: `allow` (approves by itself where nobody objects), `deny`, `wait`, `set` or `propose`.
-    `needs`: of a `wait`, the people that it waits for. `due_seconds`, `expires_seconds`: of a
-    `set`, after the filing. `forget`: of a `propose`, what `govd forget` would be given; None: the
-    revert of the forget that the expression was asked about.
-    """
-
-    kind: Kind
-    needs: Needs | None = None
-    due_seconds: int | None = None
-    expires_seconds: int | None = None
-    forget: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,11 +87,10 @@ def added_as(document: Document) -> dict[str, Json]:
     }
 
 
-class _Reader:
+class _Reader(Effects):
     """Reads one text; every error has the place of the node that it is about."""
 
-    def __init__(self, text: str, where: str) -> None:
-        self.text, self.where = text, where
+    needed = NEEDED
 
     def document(self) -> Document:
         root = self._root()
@@ -157,65 +123,6 @@ class _Reader:
             text=self.text,
         )
 
-    def _root(self) -> yaml.Node:
-        if len(self.text.encode()) > MAX_TEXT_BYTES:
-            advice = f"At most {MAX_TEXT_BYTES // 1024} KiB."
-            raise BadFile("the policy is too long", where=self.where, advice=advice)
-        try:
-            self._scan()
-            root = yaml.compose(self.text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            where = self._at(error.problem_mark) if error.problem_mark else self.where
-            raise BadFile(f"no YAML: {error.problem}", where=where) from None
-        except (yaml.YAMLError, RecursionError) as error:
-            raise BadFile(f"no YAML: {str(error)[:200]}", where=self.where) from None
-        if root is None:
-            raise BadFile(
-                "an empty file",
-                where=self.where,
-                advice=f"Needed: {', '.join(NEEDED)}.",
-            )
-        return root
-
-    def _scan(self) -> None:
-        """What no policy has is refused token by token, before anything is built of it: a parser
-        takes minutes for a text that is brackets alone.
-        """
-        depth = 0
-        for token in yaml.scan(self.text):
-            if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
-                raise self._bad(
-                    token, "anchors, aliases and tags are no part of a policy"
-                )
-            depth += (token.id in OPENS) - (token.id in CLOSES)
-            if depth > MAX_DEPTH:
-                raise self._bad(
-                    token, f"more than {MAX_DEPTH} levels", "A policy has four."
-                )
-
-    def _mapping(
-        self, node: yaml.Node, what: str, known: tuple[str, ...]
-    ) -> dict[str, yaml.Node]:
-        """Keys and nodes of a mapping."""
-        if not isinstance(node, yaml.MappingNode):
-            raise self._bad(
-                node, f"{what} is written as KEY: VALUE", f"Keys: {', '.join(known)}."
-            )
-        at: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name not in known:
-                raise self._bad(key, f"{what} has no {name!r}", meant(name, known))
-            if name in at:
-                raise self._bad(key, f"{name} is said twice")
-            at[name] = value
-        return at
-
-    def _text(self, node: yaml.Node, what: str) -> str:
-        if not isinstance(node, yaml.ScalarNode) or not str(node.value).strip():
-            raise self._bad(node, f"{what} is a text")
-        return str(node.value)
-
     def _scalar(self, at: Mapping[str, yaml.Node], key: str, otherwise: str) -> str:
         if key not in at:
             return otherwise
@@ -235,13 +142,6 @@ class _Reader:
                 "Small letters, digits and hyphens, 63 at most.",
             )
         return name
-
-    def _list(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        if isinstance(node, yaml.ScalarNode):
-            return [node]
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._bad(node, f"{what} is a list")
-        return list(node.value)
 
     def _moments(self, node: yaml.Node) -> tuple[str, ...]:
         moments = []
@@ -264,94 +164,6 @@ class _Reader:
         if mode not in tuple(Mode):
             raise self._bad(node, f"no mode {mode!r}", meant(mode, tuple(Mode)))
         return Mode(mode)
-
-    def _effect(self, node: yaml.Node) -> Effect:
-        if isinstance(node, yaml.ScalarNode):
-            kind = str(node.value)
-            if kind not in ("allow", "deny", "wait"):
-                raise self._bad(node, f"no effect {kind!r}", meant(kind, KINDS))
-            return Effect(kind)  # type: ignore[arg-type]
-        at = self._mapping(node, "effect", KINDS)
-        if len(at) != 1:
-            raise self._bad(
-                node, "an effect is one thing", f"One of {', '.join(KINDS)}."
-            )
-        ((kind, value),) = at.items()
-        readers: dict[str, Callable[[yaml.Node], Effect]] = {
-            "wait": self._wait,
-            "set": self._set,
-            "propose": self._propose,
-        }
-        if kind not in readers:
-            raise self._bad(
-                value, f"{kind} says nothing more", f"Write effect: {kind}."
-            )
-        return readers[kind](value)
-
-    def _wait(self, node: yaml.Node) -> Effect:
-        at = self._mapping(node, "wait", ("n", "role", "not"))
-        number = self._whole(at["n"]) if "n" in at else 1
-        role = self._text(at["role"], "role") if "role" in at else None
-        not_filer = "not" in at
-        if not_filer and self._text(at["not"], "not") != "filer":
-            raise self._bad(at["not"], "not is filer, or left out")
-        return Effect("wait", Needs(number, role, not_filer))
-
-    def _whole(self, node: yaml.Node) -> int:
-        text = self._text(node, "n")
-        if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_PEOPLE:
-            raise self._bad(
-                node, f"n is {text}", f"A whole number from 1 to {MOST_PEOPLE}."
-            )
-        return int(text)
-
-    def _set(self, node: yaml.Node) -> Effect:
-        at = self._mapping(node, "set", ("due", "expires"))
-        if not at:
-            raise self._bad(node, "nothing is set", "Say due: 30d or expires: 90d.")
-        seconds = {key: self._seconds(value) for key, value in at.items()}
-        return Effect(
-            "set",
-            due_seconds=seconds.get("due"),
-            expires_seconds=seconds.get("expires"),
-        )
-
-    def _propose(self, node: yaml.Node) -> Effect:
-        if isinstance(node, yaml.ScalarNode):
-            if node.value != "revert":
-                raise self._bad(
-                    node, f"propose is {node.value!r}", "revert, or {forget: {…}}."
-                )
-            return Effect("propose")
-        at = self._mapping(node, "propose", ("forget",))
-        if "forget" not in at:
-            raise self._bad(node, "nothing is proposed", "Say revert, or forget: {…}.")
-        given = self._mapping(at["forget"], "forget", FORGET_KEYS)
-        if "model" not in given or not {"concepts", "domains"} & given.keys():
-            raise self._bad(
-                at["forget"], "a forget needs a model, and concepts or domains"
-            )
-        lists = ("concepts", "aliases", "domains")
-        forget: dict[str, Json] = {}
-        for key, value in given.items():
-            if key in lists:
-                forget[key] = [
-                    self._text(phrase, key) for phrase in self._list(value, key)
-                ]
-            else:
-                forget[key] = self._text(value, key)
-        return Effect("propose", forget=forget)
-
-    def _seconds(self, node: yaml.Node) -> int:
-        text = self._text(node, "a duration")
-        seconds = interval_seconds(text)
-        if seconds is None:
-            raise self._bad(
-                node, f"{text!r} is no duration", "Write 90d, 12h, 30m or 2w."
-            )
-        if not 60 <= seconds <= LONGEST_SECONDS:
-            raise self._bad(node, f"{text} is out of range", "From 1m to 100 years.")
-        return seconds
 
     def _fits(self, node: yaml.Node, moments: tuple[str, ...], effect: Effect) -> None:
         """Whether these moments can have this effect."""
@@ -385,9 +197,3 @@ class _Reader:
                 where=f"{self.where}:{place[0]}:{place[1]}",
                 advice=error.advice,
             ) from None
-
-    def _bad(self, node: Any, what: str, advice: str = "") -> BadFile:
-        return BadFile(what, where=self._at(node.start_mark), advice=advice)
-
-    def _at(self, mark: Any) -> str:
-        return f"{self.where}:{mark.line + 1}:{mark.column + 1}"

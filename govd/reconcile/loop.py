@@ -161,7 +161,7 @@ class Reconciler:
     def _measured(self, model: str) -> Outcome:
         faults = list[Exception]()
         with self.core.working(model):
-            return self._tried(faults, self.revisions.measure, model), faults
+            return self._tried(faults, self.revisions.slow.measure, model), faults
 
     def _tried(
         self, faults: list[Exception], step: Callable[[Subject], bool], subject: Subject

@@ -1,4 +1,4 @@
-"""The steps of a revision: compose, evaluate, gate, publish; and the figures that follow."""
+"""The steps of a revision: compose, evaluate, gate, publish."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import logging
 from collections.abc import Callable, Sequence
 
 from govd.edit import AnyEdit, Basis
-from govd.edit.tensors import factors_of
 from govd.errors import BadFile, GovdError, JobFailed, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.spaceless import SIDE
-from govd.reconcile.drift import Drift
 from govd.reconcile.judging import Judging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
 from govd.reconcile.predictions import Predictions
 from govd.reconcile.request_step import spoken_fault
 from govd.reconcile.settling import Desired, Settling
+from govd.reconcile.slow_figures import SlowFigures
 from govd.records.criteria import Breach, unjudged
 from govd.records.drafts import request_draft, revision_draft
 from govd.records.lifecycle import UNSERVED, RequestState, RevisionState
@@ -55,7 +54,7 @@ class RevisionSteps:
         self._settling = Settling(core, requests)
         self._judging = Judging(core, requests, measuring)
         self._predictions = Predictions(self._judging)
-        self._drift = Drift(core, self._judging)
+        self.slow = SlowFigures(core, measuring, self._settling, self._judging)
         self.before_swap: Callable[[Revision], None] = lambda revision: None
 
     def step(self, model: str) -> bool:
@@ -75,74 +74,18 @@ class RevisionSteps:
                 pending, "supersede", reason="what is wanted has changed meanwhile"
             )
             return True
-        if desired.contributions == (
-            list(published.contributions) if published else []
-        ):
+        served = [] if published is None else list(published.contributions)
+        if desired.contributions == served:
             return self._settle(model, published, desired)
         if pending is None:
-            is_refused = last is not None and last.state is RevisionState.REFUSED
-            if (
-                is_refused
-                and last is not None
-                and list(last.contributions) == desired.contributions
-            ):
-                return (
-                    False  # a gate said no to exactly this; something must change first
-                )
+            refused = last if last and last.state is RevisionState.REFUSED else None
+            if refused and list(refused.contributions) == desired.contributions:
+                # a gate said no to exactly this; something must change first
+                return False
             return self._compose(model, desired)
         if pending.state is RevisionState.COMPOSED:
             return self._evaluate(pending)
         return self._gate(pending)
-
-    def measure(self, model: str) -> bool:
-        """Figures of the published revision that take longer, where it has none yet; whether there
-        was something to do.
-
-        Raises:
-            GovdError: it cannot be measured now.
-        """
-        published = self.core.desk.views.published(model)
-        if published is None:
-            return False
-        evaluation = self.measuring.evaluation(model, published)
-        if published.measured or evaluation is None:
-            return self._look_again(published)
-        opened = self.core.models.opened_for(model, published)
-        edit = factors_of(self.measuring.edit(published, model))
-        filed = self.measuring.filed(published)
-        figures = self.measuring.slow(opened, edit, filed, evaluation)
-        wanted = self._settling.standing(model)
-        rows = self._drift.recognised(published, wanted)
-        if rows:
-            figures["recognised"] = rows
-        return self._note(published, figures, rows)
-
-    def _look_again(self, published: Revision) -> bool:
-        """Whether what is forgotten is recognised on an evaluation set that the model got since the
-        revision was made; whether there is such a set.
-        """
-        model = self.core.desk.model(published.model)
-        digest = model.evaluation
-        is_of_it = (model.basis, model.digest) == (
-            published.basis,
-            published.made_for["digest"],
-        )
-        if digest in (None, self._drift.looked_at(published)) or not is_of_it:
-            return False
-        wanted = self._settling.standing(model.name)
-        if not wanted:
-            return False
-        rows = self._drift.recognised(published, wanted, digest)
-        figures: dict[str, Json] = {"recognised": rows, "recognised_on": digest}
-        return self._note(published, figures, rows)
-
-    def _note(
-        self, published: Revision, figures: Json, rows: list[dict[str, Json]]
-    ) -> bool:
-        with self.core.desk.lock:
-            measured = revision_draft(published, "measure", GOVD, {"metrics": figures})
-            self.core.desk.append([measured, *self._drift.drafts(published, rows)])
-        return True
 
     def _is_current(self, pending: Revision, desired: Desired) -> bool:
         """Whether it is of what is wanted now, for the model as it is now."""
@@ -157,12 +100,10 @@ class RevisionSteps:
     def _compose(self, model: str, desired: Desired) -> bool:
         core = self.core
         registered = core.desk.model(model)
-        is_base = not desired.contributions
-        basis = (
-            core.models.basis(registered)
-            if is_base
-            else core.models.opened(model).basis
-        )
+        if desired.contributions:
+            basis = core.models.opened(model).basis
+        else:
+            basis = core.models.basis(registered)
         try:
             load = self.requests.contributions.load
             contributions = [load(digest) for digest in desired.contributions]
@@ -202,19 +143,19 @@ class RevisionSteps:
         """By the host, or by a backend on its device where the owner says so (`compose_on` in
         `govd.toml`).
         """
-        core, where = self.core, self.core.home.settings.compose_on
+        core, machine = self.core, self.core.home.settings.compose_on
         if not basis.has_space:  # adding is exact on the host
-            where = "host"
+            machine = "host"
         edit: AnyEdit | None = core.plugins.first(
             "govd_compose_edit",
             basis=basis,
             contributions=contributions,
             methods=core.plugins.methods,
-            where=where,
+            where=machine,
         )
         if edit is not None:
             return edit
-        if where == "device":
+        if machine == "device":
             raise PluginFault(
                 "no plugin composes on a device",
                 where="govd_compose_edit",
@@ -235,24 +176,21 @@ class RevisionSteps:
         ]
         if not approved:
             raise error
-        newest, event = (
-            approved[-1],
-            "wait" if isinstance(error, PluginFault) else "fail",
-        )
-        because = {"reason": spoken_fault(newest, error)}
-        return self._record(newest, [request_draft(newest, event, GOVD, because)])
+        newest = approved[-1]
+        event = "wait" if isinstance(error, PluginFault) else "fail"
+        reason = {"reason": spoken_fault(newest, error)}
+        return self._record(newest, [request_draft(newest, event, GOVD, reason)])
 
     def _evaluate(self, revision: Revision) -> bool:
         model, measuring = revision.model, self.measuring
         opened = self.core.models.opened_for(model, revision)
-        edit, evaluation = (
-            measuring.edit(revision, model),
+        edit = measuring.edit(revision, model)
+        filed, evaluation = (
+            measuring.filed(revision),
             measuring.evaluation(model, revision),
         )
         try:
-            figures, by = measuring.fast(
-                opened, edit, measuring.filed(revision), evaluation
-            )
+            figures, by = measuring.fast(opened, edit, filed, evaluation)
         except GovdError as error:
             if opened.basis.has_space or isinstance(error, MachineFault | BadFile):
                 raise
@@ -264,10 +202,12 @@ class RevisionSteps:
             return True
         trial = self._judging.trial(revision, self._settling.desired(model).wanted)
         judged = self._judging.figures(trial)
-        figures |= {"criteria": plain(judged)} if judged else {}
+        if judged:
+            figures["criteria"] = plain(judged)
         if not all_breaches(trial.wanted, judged):  # else it is not published as it is
             compared = self._predictions.compared(trial)
-            figures |= {"predictions": plain(compared)} if compared else {}
+            if compared:
+                figures["predictions"] = plain(compared)
         self._revise(revision, "evaluate", metrics=figures, evaluated_by=by or "govd")
         return True
 
@@ -275,14 +215,14 @@ class RevisionSteps:
         """Ask the gates, each time anew while one of them lets it wait."""
         if not self._pauses.over("gate", revision.subject):
             return False
-        wanted = self._settling.desired(revision.model).wanted
-        broken = all_breaches(wanted, revision.criteria)
-        if self._is_stale(revision, wanted, broken):
+        forgets = self._settling.desired(revision.model).wanted
+        broken = all_breaches(forgets, revision.criteria)
+        if self._is_stale(revision, forgets, broken):
             self._revise(
                 revision, "supersede", reason="criteria were changed meanwhile"
             )
             return True
-        blamed = self._judging.to_blame(revision, wanted, broken)
+        blamed = self._judging.to_blame(revision, forgets, broken)
         if blamed is not None:
             return self._hold(*blamed)
         gates, failed = self.requests.decisions.gates(revision)
@@ -290,7 +230,7 @@ class RevisionSteps:
         gates += self._unresolved(revision.model)
         gates += [Gate("wait", CRITERIA, breach.reason) for breach in broken]
         denial = next((gate for gate in gates if gate.decision == "deny"), None)
-        newcomers = [r for r in wanted if r.state is RequestState.APPROVED]
+        newcomers = [r for r in forgets if r.state is RequestState.APPROVED]
         if denial is not None and newcomers and revision.side == SIDE:
             return self._hold_newest(newcomers, JobFailed(denial.reason))
         if denial is not None:
@@ -321,26 +261,23 @@ class RevisionSteps:
 
     def _hold(self, request: Request, breach: Breach) -> bool:
         """A request that is new waits: what it breaks is kept without it."""
-        because = {"reason": f"{CRITERIA}: {breach.reason_for(request.id)}"}
-        payload = {**because, "criterion": breach.as_json()}
+        payload: dict[str, Json] = {
+            "reason": f"{CRITERIA}: {breach.reason_for(request.id)}",
+            "criterion": breach.as_json(),
+        }
         return self._record(request, [request_draft(request, "wait", GOVD, payload)])
 
     def _unresolved(self, model: str) -> list[Gate]:
         """Forgets that were served and wait now, since nobody can compute them for what the model
         is: nothing may come back unseen.
         """
-        return [
-            Gate(
-                "wait",
-                GOVD,
-                f"{request.id} was in force and waits: {request.state_reason}",
-            )
-            for request in list(self.core.desk.views.open.values())
-            if request.model == model
-            and request.is_forget
-            and request.served_at
-            and request.state in UNSERVED
-        ]
+        gates = []
+        for request in list(self.core.desk.views.open.values()):
+            was_served = request.is_forget and request.served_at
+            if request.model == model and was_served and request.state in UNSERVED:
+                reason = f"{request.id} was in force and waits: {request.state_reason}"
+                gates.append(Gate("wait", GOVD, reason))
+        return gates
 
     def _publish(self, revision: Revision) -> bool:
         """The revision and everything that it makes true, in one append; then the log checkpoint

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.policies.deciding import Outcome
-from govd.policies.document import Effect
+from govd.policies.effects import Effect
 from govd.policies.judging import Judged
 from govd.records.actors import GOVD
 from govd.records.drafts import request_draft

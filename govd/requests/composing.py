@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Final
 
-from govd.asking.foreign import edit_of
+from govd.asking.foreign_models import edit_of
 from govd.asking.plain import Nonsense
 from govd.edit import AnyEdit, Basis
 from govd.edit.algebra import Host

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.asking.foreign import contributed
+from govd.asking.foreign_models import contributed
 from govd.edit import Material, Problem, exact
 from govd.edit.contribution import sealed
 from govd.edit.duals import SAME

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from govd.automatic.feeds import FORMS, FeedSettings
+from govd.automatic.feed_settings import FORMS, FeedSettings
 from govd.types import DOCUMENT_BYTES, Json
 from govd.web.bodies import FeedBody, ReasonBody
 from govd.web.context import Here, Operator, Owner

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from govd.automatic.feeds import FeedSettings
+from govd.automatic.feed_settings import FeedSettings
 from govd.service.service import Service
 from govd.types import Record
 

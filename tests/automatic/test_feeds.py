@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from govd.automatic.feeds import FeedSettings
+from govd.automatic.feed_settings import FeedSettings
 from govd.errors import Conflict, NotFound, Unsupported, Usage
 from govd.requests import ForgetOptions
 from govd.service.backup import backup

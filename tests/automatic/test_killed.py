@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import govd
-from govd.automatic.feeds import FeedSettings
+from govd.automatic.feed_settings import FeedSettings
 from govd.models.given import Given
 from govd.service.service import open_service
 from tests.automatic.conftest import NOW

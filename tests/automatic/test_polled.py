@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from govd.automatic.feeds import FeedSettings
+from govd.automatic.feed_settings import FeedSettings
 from govd.errors import BadFile, Unreachable, Usage
 from govd.service.service import Service
 from govd_feeds import polled

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from govd.automatic import feed_runs
-from govd.automatic.feeds import FeedSettings
+from govd.automatic.feed_settings import FeedSettings
 from govd.models.given import Given
 from govd.service.service import Service, open_service
 

@@ -20,9 +20,10 @@ from typer.testing import CliRunner
 from govd import hookspecs
 from govd.asking import plugins
 from govd.asking.batches import batch_runner
-from govd.asking.foreign import CHECKS, policies_of, proposals_of, vote_of
+from govd.asking.foreign import CHECKS, proposals_of
+from govd.asking.foreign_votes import policies_of, vote_of
 from govd.asking.plain import Nonsense
-from govd.automatic.feeds import FeedSettings
+from govd.automatic.feed_settings import FeedSettings
 from govd.cli.show_requests import show_request
 from govd.errors import BadFile, Unsupported
 from govd.records.people import People

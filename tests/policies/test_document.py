@@ -5,7 +5,8 @@ import time
 import pytest
 
 from govd.errors import BadFile
-from govd.policies.document import Effect, read
+from govd.policies.document import read
+from govd.policies.effects import Effect
 from govd.records.policy import Mode
 from govd.types import Needs
 
