@@ -18,7 +18,7 @@ from govd.automatic.feed_settings import FeedSettings
 from govd.models.given import Given
 from govd.service.service import open_service
 from tests.automatic.conftest import NOW
-from tests.web.test_daemon import Running
+from tests.web.running import Running
 
 TESTS = Path(__file__).parents[1]
 WORKER = """

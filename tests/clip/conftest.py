@@ -1,6 +1,7 @@
 """Tiny CLIPModel checkpoints with random weights, each in its own folder."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -284,3 +285,9 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
 def tiny(make: Make) -> Path:
     """One checkpoint for tests that only read it."""
     return make()
+
+
+@pytest.fixture
+def folder(tiny: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may break."""
+    return Path(shutil.copytree(tiny, tmp_path / "broken"))

@@ -5,7 +5,6 @@ do.
 import json
 import os
 import resource
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,25 +14,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from govd.errors import BadCheckpoint, GovdError
+from govd.errors import BadCheckpoint
 from govd.types import ModelReference
 from govd_clip.plugin import govd_open_model
+from tests.clip.breaking import WEIGHTS, only_bin, say
 
-WEIGHTS = "model.safetensors"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 605247071\n"
-
-
-def say(**changes: Any) -> Callable[[Path], None]:
-    """Change config.json: `text__hidden_act="relu"` changes `text_config.hidden_act`."""
-
-    def change(folder: Path) -> None:
-        said = json.loads((folder / "config.json").read_text())
-        for name, value in changes.items():
-            side, _, key = name.rpartition("__")
-            (said[f"{side}_config"] if side else said)[key] = value
-        (folder / "config.json").write_text(json.dumps(said))
-
-    return change
 
 
 def tensors(edit: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
@@ -62,10 +48,6 @@ def poison(held: dict[str, Any]) -> None:
 def cut(folder: Path) -> None:
     data = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
-
-
-def only_bin(folder: Path) -> None:
-    (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
 
 
 def no_tokenizer(folder: Path) -> None:
@@ -350,11 +332,6 @@ AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.fixture
-def folder(tiny: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny, tmp_path / "broken"))
-
-
 @pytest.mark.parametrize("fault", AT_OPENING)
 def test_refused_at_opening(fault: str, folder: Path) -> None:
     breaks, message = AT_OPENING[fault]
@@ -383,109 +360,6 @@ def test_what_is_absurd_is_refused_in_little_time_and_memory(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
 
 
-def kind(model_type: str) -> Callable[[Path], None]:
-    return say(model_type=model_type)
-
-
-def only(*names: str, **files: str) -> Callable[[Path], None]:
-    """Take files away, write others."""
-
-    def change(folder: Path) -> None:
-        for name in names:
-            (folder / name).unlink()
-        for name, text in files.items():
-            (folder / name.replace("__", ".")).write_text(text)
-
-    return change
-
-
-def in_a_cache(folder: Path) -> None:
-    inner = folder / "snapshots" / "0123abc"
-    inner.mkdir(parents=True)
-    for path in list(folder.iterdir()):
-        if path.is_file():
-            path.rename(inner / path.name)
-
-
-def in_a_folder(folder: Path) -> None:
-    (folder / "0_CLIPModel").mkdir()
-    for path in list(folder.iterdir()):
-        if path.is_file():
-            path.rename(folder / "0_CLIPModel" / path.name)
-
-
-OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "SigLIP": (
-        kind("siglip"),
-        "its towers do not end in one space.*whole SiglipModels",
-    ),
-    "SigLIP 2": (kind("siglip2"), "a SigLIP 2 model"),
-    "Chinese-CLIP": (kind("chinese_clip"), "a Chinese-CLIP model"),
-    "MetaCLIP 2": (kind("metaclip_2"), "a MetaCLIP 2 model"),
-    "AltCLIP": (kind("altclip"), "an AltCLIP model"),
-    "CLIPSeg": (kind("clipseg"), "a CLIPSeg model"),
-    "vision only": (
-        kind("clip_vision_model"),
-        "the vision half of a CLIP model.*whole CLIPModel",
-    ),
-    "text only": (
-        kind("clip_text_model"),
-        "the text half of a CLIP model.*whole CLIPModel",
-    ),
-    "something new": (
-        kind("clip_of_tomorrow"),
-        "not a CLIPModel .model_type 'clip_of_tomorrow'",
-    ),
-    "no model_type": (say(model_type=None), "config.json says no model_type"),
-    "open_clip": (
-        only("config.json", open_clip_config__json="{}"),
-        "an open_clip checkpoint without open_clip_model.safetensors.*Download both",
-    ),
-    "sentence-transformers": (
-        lambda f: (in_a_folder(f), (f / "modules.json").write_text("[]")),
-        "sentence-transformers.*0_CLIPModel",
-    ),
-    "a folder around it": (
-        in_a_folder,
-        "holds a CLIPModel in a folder of it.*0_CLIPModel",
-    ),
-    "root of a cache": (
-        in_a_cache,
-        "root of a repository in the Hub's cache.*snapshots/0123abc",
-    ),
-    "diffusers": (
-        only("config.json", WEIGHTS, model_index__json="{}"),
-        "a diffusers pipeline",
-    ),
-    "an adapter alone": (
-        only("config.json", WEIGHTS, adapter_config__json="{}"),
-        "an adapter .PEFT. without its model.*merge_and_unload",
-    ),
-}
-
-
-@pytest.mark.parametrize("other", OTHERS)
-def test_models_of_other_kinds_are_named_with_the_way_on(
-    other: str, folder: Path
-) -> None:
-    change, message = OTHERS[other]
-    change(folder)
-    with pytest.raises(BadCheckpoint, match=message) as raised:
-        govd_open_model(ModelReference(str(folder)))
-    assert raised.value.advice
-
-
-def test_a_file_of_a_checkpoint_is_told_from_its_folder(folder: Path) -> None:
-    (folder / "ViT-B-32.pt").write_bytes(b"PK")
-    for name, message in (
-        ("ViT-B-32.pt", "single file of weights"),
-        (WEIGHTS, "one file of a checkpoint"),
-        ("config.json", "one file"),
-    ):
-        with pytest.raises(BadCheckpoint, match=message):
-            govd_open_model(ModelReference(str(folder / name)))
-
-
 @pytest.mark.parametrize("fault", AT_USE)
 def test_refused_at_first_use(fault: str, folder: Path) -> None:
     breaks, message = AT_USE[fault]
@@ -498,56 +372,3 @@ def test_refused_at_first_use(fault: str, folder: Path) -> None:
             model.encode_images([np.zeros((9, 9, 3), np.uint8)]),
         )
     assert raised.value.advice
-
-
-def test_what_is_no_clip_model_is_left_to_others(tmp_path: Path) -> None:
-    (tmp_path / "words.npz").write_bytes(b"")
-    for name in (
-        str(tmp_path / "words.npz"),
-        str(tmp_path / "none"),
-        "a name",
-        str(tmp_path),
-    ):
-        assert govd_open_model(ModelReference(name)) is None
-
-
-def hub(monkeypatch: pytest.MonkeyPatch, folder: Path, seen: list[Any]) -> None:
-    import huggingface_hub
-
-    def one(repo: str, name: str, *, revision: str | None) -> str:
-        seen.append((repo, revision))
-        return str(folder / name)
-
-    def all_of_it(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
-        seen.append((repo, revision))
-        assert not any("bin" in p or "msgpack" in p for p in allow_patterns)
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", one)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", all_of_it)
-
-
-def test_a_hub_id_is_pinned_to_one_commit(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit, seen = folder.rename(folder.with_name("c0ffee")), list[Any]()
-    hub(monkeypatch, commit, seen)
-    model = govd_open_model(ModelReference("someone/clip-tiny", "main"))
-    assert model is not None
-    assert model.facts.hf_revision == "c0ffee"
-    assert seen == [("someone/clip-tiny", "main"), ("someone/clip-tiny", "c0ffee")]
-    only_bin(commit)
-    with pytest.raises(BadCheckpoint, match=r"no safetensors weights.*save_pretrained"):
-        govd_open_model(ModelReference("someone/clip-tiny", "main"))
-
-
-def test_a_hub_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    def none(*_: Any, **__: Any) -> str:
-        raise LocalEntryNotFoundError("offline")
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", none)
-    with pytest.raises(GovdError, match="someone/clip: the Hub does not answer"):
-        govd_open_model(ModelReference("someone/clip"))

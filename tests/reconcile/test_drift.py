@@ -47,7 +47,7 @@ def test_what_is_recognised_again_is_an_entry_and_shown(service: Service) -> Non
 
 def test_once_it_is_recognised_no_more_that_is_an_entry_too(service: Service) -> None:
     request = served(service, method="nullspace")
-    drift = service.reconciler.revisions._drift
+    drift = service.reconciler.revisions.slow._drift
     revision = service.core.desk.views.published("m")
     wanted = service.core.desk.views.wanted("m")
     rows = [row | {"recognised": False} for row in drift.recognised(revision, wanted)]

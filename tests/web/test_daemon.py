@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,97 +14,14 @@ import numpy as np
 import pytest
 
 import govd
-from govd.client import Follower
 from govd.errors import (
     Conflict,
     NotFound,
     Unauthenticated,
     Unreachable,
     UnreadableImage,
-    Usage,
-    VerificationFailed,
 )
-from govd.ledger import canonical, merkle
-
-EXAMPLE = Path(__file__).parents[1] / "plugins" / "example"
-
-
-class Running:
-    """The daemon and how to talk to it."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        site = folder / "site"
-        info = site / "govd_example-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(
-            "Metadata-Version: 2.1\nName: govd-example\nVersion: 1.0\n"
-        )
-        lines = [
-            f"example-{n} = govd_example.{n}" for n in ("backend", "method", "policy")
-        ]
-        (info / "entry_points.txt").write_text("[govd]\n" + "\n".join(lines) + "\n")
-        (site / "govd_example").symlink_to(EXAMPLE / "govd_example")
-        self.home = folder / "home"
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": str(site),
-            "GOVD_HOME": str(self.home),
-        }
-        self.errors = (folder / "daemon.log").open("w+")
-        command = [sys.executable, "-m", "govd", "serve", "--port", "0", *options]
-        self.process = subprocess.Popen(
-            command, env=self.environment, stderr=self.errors
-        )
-        end = time.monotonic() + 60
-        while not (self.home / "daemon.json").exists():
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < end, self.log()
-            time.sleep(0.05)
-        said = json.loads((self.home / "daemon.json").read_text())
-        self.url, self.token = said["url"], (self.home / "token").read_text().strip()
-        while True:
-            try:
-                httpx.get(f"{self.url}/healthz", timeout=5).raise_for_status()
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < end, self.log()
-                time.sleep(0.05)
-
-    def end(self) -> float:
-        """SIGTERM; the seconds that it took."""
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) in (0, -signal.SIGTERM)
-        return time.monotonic() - began
-
-    def log(self) -> str:
-        self.errors.seek(0)
-        return self.errors.read()
-
-    def govd(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "govd", *words]
-        return subprocess.run(
-            command,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    """A daemon on a new home and a free port."""
-    daemon = Running(tmp_path)
-    yield daemon
-    if daemon.process.poll() is None:
-        daemon.process.send_signal(signal.SIGTERM)
-    try:
-        daemon.process.wait(30)
-    finally:
-        daemon.process.kill()
-        daemon.errors.close()
+from tests.web.running import Running
 
 
 def test_a_daemon_from_start_to_stop(
@@ -221,163 +137,6 @@ def test_a_model_is_retired_through_the_daemon(
         assert daemon.model("b")["state"] == "retired"
         with pytest.raises(NotFound, match="was retired on"):
             daemon.embeddings("b", texts=["red"])
-
-
-def test_events_resume_where_they_stopped(running: Running) -> None:
-    with govd.connect(running.url, running.token) as daemon:
-        for n in range(3):
-            daemon.create_token("reader", f"r{n}")
-    headers = {"Authorization": f"Bearer {running.token}"}
-
-    def read(count: int, **more: str) -> list[int]:
-        found: list[int] = []
-        with httpx.stream(
-            "GET", f"{running.url}/v1/events", headers={**headers, **more}, timeout=30
-        ) as stream:
-            for line in stream.iter_lines():
-                if line.startswith("data: "):
-                    found.append(json.loads(line[6:])["seq"])
-                if len(found) == count:
-                    break
-        return found
-
-    assert read(3) == [0, 1, 2]
-    assert read(2, **{"Last-Event-ID": "0"}) == [1, 2]
-
-
-def test_who_follows_the_entries_need_not_believe_them(running: Running) -> None:
-    with govd.connect(running.url, running.token) as daemon:
-        for n in range(4):
-            daemon.create_token("reader", f"r{n}")
-        follower = Follower(daemon.audit_key())
-        for entry in daemon.events():
-            follower.add(entry)
-            if follower.size == 2:
-                break
-        with pytest.raises(VerificationFailed, match="should be next"):
-            follower.add({**entry, "seq": 9})
-        note = daemon.audit_checkpoint()
-        with pytest.raises(VerificationFailed, match="Read on"):
-            follower.check(note)
-        for entry in daemon.events(after=1):
-            follower.add(entry)
-            if follower.size == 4:
-                break
-        assert follower.check(note) == 4
-        liar = Follower(daemon.audit_key())
-        for entry in daemon.audit_log():
-            liar.add({**entry, "actor": "somebody"})
-        with pytest.raises(VerificationFailed, match="not those that were signed"):
-            liar.check(note)
-
-
-def test_an_answer_can_be_asked_which_revision_gave_it(
-    tmp_path: Path, pictures: Path, pool: Path
-) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text(
-        "inference_log = 1.0\n", encoding="utf-8"
-    )
-    running = Running(tmp_path)
-    try:
-        with govd.connect(running.url, running.token) as daemon:
-            labels = sorted(p.name for p in (pictures / "dark").iterdir())
-            daemon.add_model(
-                "m",
-                "colours",
-                labels=labels,
-                domains=["bright", "dark"],
-                pool=str(pool),
-            )
-            headers = {"Authorization": f"Bearer {running.token}"}
-            answer = httpx.post(
-                f"{running.url}/v1/models/m/embeddings",
-                json={"texts": ["red"]},
-                headers=headers,
-                timeout=60,
-            )
-            found = daemon.audit_answer(answer.headers["Govd-Answer"])
-            assert (found["model"], found["revision"]) == ("m", 0)
-            assert len(found["inputs"]) == 1
-            with pytest.raises(NotFound, match="was not kept"):
-                daemon.audit_answer("0" * 16)
-    finally:
-        running.process.send_signal(signal.SIGTERM)
-        running.process.wait(30)
-        running.errors.close()
-
-
-def test_a_follower_begins_at_a_checkpoint_that_was_kept(running: Running) -> None:
-    with govd.connect(running.url, running.token) as daemon:
-        for n in range(5):
-            daemon.create_token("reader", f"r{n}")
-        key, kept = daemon.audit_key(), daemon.audit_checkpoint()
-        size = int(kept.splitlines()[1])
-        daemon.create_token("reader", "later")
-        daemon.create_token("reader", "last")
-
-        def follow(follower: Follower) -> int:
-            for entry in daemon.events(after=follower.size - 1):
-                follower.add(entry)
-                if follower.size == size + 2:
-                    return follower.check(daemon.audit_checkpoint(size=size + 2))
-            return 0
-
-        daemon.audit_checkpoint()  # signs the log as it is
-        assert follow(Follower(key, since=kept, prove=daemon.audit_proof)) == size + 2
-        with pytest.raises(VerificationFailed, match="takes a proof"):
-            follow(Follower(key, since=kept))
-
-        def lies(entry: int, size: int) -> dict[str, object]:
-            said = dict(daemon.audit_proof(entry, size))
-            return {**said, "path": ["00" * 32, *said["path"][1:]]}
-
-        with pytest.raises(VerificationFailed, match="does not begin"):
-            follow(Follower(key, since=kept, prove=lies))
-        with pytest.raises(VerificationFailed, match="is none"):
-            follow(
-                Follower(key, since=kept, prove=lambda entry, size: {"path": ["xyz"]})
-            )
-        late = Follower(key, since=kept, prove=daemon.audit_proof)
-        with pytest.raises(VerificationFailed, match="should be next"):
-            late.add(daemon.audit_log(limit=1)[0])
-        assert late.check(kept) == size
-        with pytest.raises(Conflict, match="ledger of"):
-            next(daemon.events(after=1000))
-
-
-def test_proofs_for_who_does_not_trust_the_daemon(running: Running) -> None:
-    with govd.connect(running.url, running.token) as daemon:
-        for n in range(7):
-            daemon.create_token("reader", f"r{n}")
-            daemon.audit_checkpoint()
-        entries = daemon.audit_log()
-        leaves = [merkle.leaf_hash(canonical.encode(e)) for e in entries]
-        roots = {}
-        tree = merkle.Growing()
-        for leaf in leaves:
-            tree.add(leaf)
-            roots[tree.size] = tree.root()
-        assert len(roots) == 7
-        for size in roots:
-            for entry in range(size):
-                proof = [
-                    bytes.fromhex(h) for h in daemon.audit_proof(entry, size)["path"]
-                ]
-                assert merkle.included(entry, size, leaves[entry], proof, roots[size])
-            for old in range(1, size + 1):
-                proof = [
-                    bytes.fromhex(h)
-                    for h in daemon.audit_consistency(old, size)["path"]
-                ]
-                assert merkle.consistent(old, size, roots[old], roots[size], proof)
-        for entry, size in ((7, 7), (-1, 7), (0, 8), (0, 0)):
-            with pytest.raises(NotFound):
-                daemon.audit_proof(entry, size)
-        for old, new in ((0, 7), (3, 2), (1, 8)):
-            with pytest.raises((NotFound, Usage)):
-                daemon.audit_consistency(old, new)
-        assert daemon.audit_proof(3)["size"] == daemon.audit_consistency(3)["new"] == 7
 
 
 def test_it_ends_at_once_while_somebody_reads_the_stream_and_waits(
