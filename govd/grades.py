@@ -131,12 +131,12 @@ def claim_of(leak: Mapping[str, Any]) -> str:
 
 
 def _leading(rungs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    held: list[Mapping[str, Any]] = []
+    leading: list[Mapping[str, Any]] = []
     for rung, name in zip(rungs, RUNGS, strict=False):
         if rung.get("rung") != name or rung.get("state") != "held":
             break
-        held.append(rung)
-    return held
+        leading.append(rung)
+    return leading
 
 
 def _beyond(rung: Mapping[str, Any], leak: Mapping[str, Any]) -> str:
@@ -150,9 +150,9 @@ def _beyond(rung: Mapping[str, Any], leak: Mapping[str, Any]) -> str:
             f" ({WHY.get(str(state), WHY['unmeasured'])})"
         )
     deciding = [
-        one
-        for one in _of_kind(leak.get("attacks"))
-        if one.get("attack") == rung.get("by")
+        attack
+        for attack in _of_kind(leak.get("attacks"))
+        if attack.get("attack") == rung.get("by")
     ]
     return f"{words.broken} ({value_of(deciding[0])})" if deciding else words.broken
 
@@ -198,7 +198,7 @@ def cost_of(attack: Mapping[str, Any]) -> str:
 
 def _of_kind(value: Any) -> list[Mapping[str, Any]]:
     return (
-        [one for one in value if isinstance(one, Mapping)]
+        [record for record in value if isinstance(record, Mapping)]
         if isinstance(value, list | tuple)
         else []
     )

@@ -70,8 +70,8 @@ def checkpoint_files(folder: Path) -> list[Path]:
     is_open = is_open_clip(folder)
     index = [] if is_open or weights == [folder / SINGLE] else [folder / INDEX]
     beside = (*TOKENIZER,) if is_open else (*PICTURES, *TOKENIZER, MAP)
-    named = [config_file(folder), *(folder / name for name in beside)]
-    files = sorted([*weights, *index, *(path for path in named if path.exists())])
+    others = [config_file(folder), *(folder / name for name in beside)]
+    files = sorted([*weights, *index, *(path for path in others if path.exists())])
     for path in files:
         inside(folder, path.name)
     return files

@@ -38,13 +38,15 @@ def check(folder: Path, used: Iterable[Path]) -> None:
         if not path.is_dir():
             _same(path, name, listed)
             continue
-        there = {
+        existing = {
             p.relative_to(folder).as_posix()
             for p in path.rglob("*")
             if p.is_file() and not p.name.startswith(".")
         }
-        for inside in sorted(there | {n for n in listed if n.startswith(f"{name}/")}):
-            _same(folder / inside, inside, listed)
+        for file_name in sorted(
+            existing | {n for n in listed if n.startswith(f"{name}/")}
+        ):
+            _same(folder / file_name, file_name, listed)
 
 
 def _same(path: Path, name: str, listed: dict[str, str]) -> None:

@@ -133,7 +133,7 @@ class Encoder:
         groups: dict[int, list[int]] = {}
         for i, row in enumerate(ids):
             groups.setdefault(next(x for x in lengths if x >= len(row)), []).append(i)
-        done = 0
+        count = 0
         for length, rows in sorted(groups.items()):
             for part in _parts(rows, TEXTS[-1]):
                 # padding is behind the token that is read
@@ -141,8 +141,8 @@ class Encoder:
                 for at, i in enumerate(part):
                     batch[at, : len(ids[i])] = ids[i]
                 out[part] = _run(_texts, self.model, batch)[: len(part)]
-                done += len(part)
-                progress("texts", done, len(texts))
+                count += len(part)
+                progress("texts", count, len(texts))
         return out
 
     def encode_images(

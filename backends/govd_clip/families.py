@@ -72,17 +72,17 @@ def fault_of(path: Path) -> BadCheckpoint | None:
     """What a folder or file holds where it is no CLIPModel's; None where it is nothing that is
     known.
     """
-    where = str(path)
+    place = str(path)
     if path.is_file():
-        return _of_file(path, where)
+        return _of_file(path, place)
     if not path.is_dir():
         return None
-    cache = _of_cache(path, where)
+    cache = _of_cache(path, place)
     if cache is not None:
         return cache
     if (path / OPEN_CONFIG).exists() or any(path.glob("open_clip_*")):
         reason = f"is an open_clip checkpoint without {OPEN_WEIGHTS} or {OPEN_CONFIG}"
-        return BadCheckpoint(reason, where=where, advice=_OPEN)
+        return BadCheckpoint(reason, where=place, advice=_OPEN)
     if (path / "modules.json").exists():
         inner = next(
             (
@@ -94,17 +94,17 @@ def fault_of(path: Path) -> BadCheckpoint | None:
         )
         advice = f"Give the folder {inner} in it." if inner else VECTORS
         return BadCheckpoint(
-            "is a sentence-transformers model", where=where, advice=advice
+            "is a sentence-transformers model", where=place, advice=advice
         )
     if (path / "model_index.json").exists():
-        return BadCheckpoint("is a diffusers pipeline", where=where, advice=WHOLE)
+        return BadCheckpoint("is a diffusers pipeline", where=place, advice=WHOLE)
     if (path / "config.json").is_file():
-        return of_type(model_type(path / "config.json"), where)
+        return of_type(model_type(path / "config.json"), place)
     if (path / "adapter_config.json").exists():
         return BadCheckpoint(
-            "is an adapter (PEFT) without its model", where=where, advice=MERGE
+            "is an adapter (PEFT) without its model", where=place, advice=MERGE
         )
-    return _of_pieces(path, where)
+    return _of_pieces(path, place)
 
 
 MERGE: Final = (

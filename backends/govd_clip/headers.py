@@ -100,11 +100,11 @@ def weight_files(folder: Path) -> list[Path]:
             advice=advice,
         )
     names = {path.name for pattern in OTHERS for path in folder.glob(pattern)}
-    others = ", ".join(sorted(names)[:3])
+    listed = ", ".join(sorted(names)[:3])
     advice = "A checkpoint needs its weights as safetensors."
-    if others:
+    if listed:
         advice = (
-            f"There is {others}, which is not loaded by itself: save the model with save_pretrained"
+            f"There is {listed}, which is not loaded by itself: save the model with save_pretrained"
             " as safetensors, or rename a variant."
         )
     raise BadCheckpoint(f"{SINGLE} is missing", where=str(folder), advice=advice)

@@ -207,10 +207,10 @@ def _check_there(folder: Path) -> None:
         and not (folder / layouts.SPIECE).exists()
     ):
         advice = "Copy tokenizer.json, or vocab.json and merges.txt, from the original checkpoint."
-        what = "the tokenizer is missing"
+        fault = "the tokenizer is missing"
         if layouts.is_open_clip(folder):
-            what = "this is a checkpoint of open_clip, and the tokenizer is missing"
-        raise BadCheckpoint(what, where=str(folder), advice=advice)
+            fault = "this is a checkpoint of open_clip, and the tokenizer is missing"
+        raise BadCheckpoint(fault, where=str(folder), advice=advice)
     if layouts.is_open_clip(folder):
         return
     if not any((folder / name).exists() for name in checkpoint.PICTURES):
@@ -287,12 +287,14 @@ def defaults(folder: Path) -> dict[str, Path]:
         for option in DEFAULTS
     }
     existing = {
-        option: [path for path in some if path.exists()]
-        for option, some in paths.items()
+        option: [path for path in candidates if path.exists()]
+        for option, candidates in paths.items()
     }
-    chosen = {option: some[0] for option, some in existing.items() if some}
-    check(folder, chosen.values())
-    return chosen
+    default_paths = {
+        option: candidates[0] for option, candidates in existing.items() if candidates
+    }
+    check(folder, default_paths.values())
+    return default_paths
 
 
 def keep_compiled() -> None:

@@ -66,17 +66,17 @@ def synthesise(
             [jax.random.fold_in(root, zlib.crc32(prompts[i].encode())) for i in padded]
         )
         pixels = _begin(keys, size)
-        state, done = _optimiser.init(pixels), 0
-        while done < steps:
-            upto = min(done + CHUNK, steps)
+        state, step = _optimiser.init(pixels), 0
+        while step < steps:
+            upto = min(step + CHUNK, steps)
             target = jnp.asarray(goals[padded])
             pixels, state = _climb(
-                graph, params, pixels, state, target, keys, mean, std, done, upto
+                graph, params, pixels, state, target, keys, mean, std, step, upto
             )
             progress("prototypes", start * steps + upto * len(rows), total)
-            done = upto
-        shown = np.asarray(jnp.round(jax.nn.sigmoid(pixels) * 255), np.uint8)
-        pictures[rows] = shown[: len(rows)].transpose(0, 2, 3, 1)
+            step = upto
+        drawn = np.asarray(jnp.round(jax.nn.sigmoid(pixels) * 255), np.uint8)
+        pictures[rows] = drawn[: len(rows)].transpose(0, 2, 3, 1)
     return Prototypes(tuple(prompts), encoder.encode_images(list(pictures)), pictures)
 
 
@@ -103,19 +103,19 @@ def _climb(
     model = nnx.merge(graph, params)
 
     def loss(pixels: Array, step: Array) -> Array:
-        shown = jax.nn.sigmoid(pixels)  # (n, 3, H, W)
+        colours = jax.nn.sigmoid(pixels)  # (n, 3, H, W)
         # (n, CROPS)
         stepped = jax.vmap(
             lambda key: jax.random.split(jax.random.fold_in(key, step + 1), CROPS)
         )(keys)
         # (n, CROPS, 3, H, W)
-        views = jax.vmap(jax.vmap(_view, (0, None)))(stepped, shown)
+        views = jax.vmap(jax.vmap(_view, (0, None)))(stepped, colours)
         # (n·CROPS, d)
-        seen = model.images(((views - mean) / std).reshape(-1, *pixels.shape[1:]))
+        embeddings = model.images(((views - mean) / std).reshape(-1, *pixels.shape[1:]))
         near = jnp.einsum(
-            "ncd,nd->nc", seen.reshape(pixels.shape[0], CROPS, -1), goals
+            "ncd,nd->nc", embeddings.reshape(pixels.shape[0], CROPS, -1), goals
         ).mean(axis=1)
-        across, down = jnp.diff(shown, axis=3), jnp.diff(shown, axis=2)
+        across, down = jnp.diff(colours, axis=3), jnp.diff(colours, axis=2)
         rough = jnp.abs(across).mean(axis=(1, 2, 3)) + jnp.abs(down).mean(
             axis=(1, 2, 3)
         )

@@ -84,12 +84,12 @@ def _read(folder: Path, files: Mapping[str, str], config: Config) -> dict[str, F
     names = {place.name for place in places(config, stored_slots.keys())}
     read: dict[str, Floats] = {}
     for file in sorted({stored_slots[name].path.name for name in names}):
-        wanted = {
+        stored_names = {
             name: stored_slots[name]
             for name in names
             if stored_slots[name].path.name == file
         }
-        for name, value in tensors(folder, file, files.get(file, ""), wanted):
+        for name, value in tensors(folder, file, files.get(file, ""), stored_names):
             read[name] = value
     return read
 

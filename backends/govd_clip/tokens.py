@@ -161,15 +161,15 @@ def _opened(folder: Path) -> Any:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a panic within `tokenizers` is no Exception
-        where = str(tokenizer_file(folder))
+        place = str(tokenizer_file(folder))
         if "sentencepiece" in str(error).lower() and find_spec("sentencepiece") is None:
             raise BadCheckpoint(
                 "its tokenizer is a SentencePiece model, which needs the package sentencepiece",
-                where=where,
+                where=place,
                 advice="Install it: pip install 'govd[siglip]'.",
             ) from error
         raise BadCheckpoint(
             f"the tokenizer does not load: {error}",
-            where=where,
+            where=place,
             advice="Download it again.",
         ) from error

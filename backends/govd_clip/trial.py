@@ -84,15 +84,15 @@ class Trial:
         """
         if self._process is None:
             return
-        where = ""
+        place = ""
         while (answer := self._process.answer(WAIT_SECONDS)) is not None:
             if "fault" in answer:
                 if answer["fault"] is not None:
                     raise _told(answer["fault"])
                 _fine.add(frozenset(self.files.items()))
                 return
-            where = str(answer["where"])
-        raise self._unanswered(where)
+            place = str(answer["where"])
+        raise self._unanswered(place)
 
     def check(self, files: Mapping[str, str]) -> None:
         """That what is opened now is what was tried. `files`: the checkpoint's files with their
@@ -103,10 +103,10 @@ class Trial:
         """
         for name in PARSED:
             if name in files and files[name] != self.files.get(name):
-                where = str(self.folder / name)
+                place = str(self.folder / name)
                 raise BadCheckpoint(
                     "was changed while the checkpoint was opened",
-                    where=where,
+                    where=place,
                     advice="Try again.",
                 )
 

@@ -95,10 +95,10 @@ def fault_in(folder: Path, tell: Any) -> Mapping[str, Any] | None:
     """
     from govd.errors import GovdError
 
-    where = folder
+    stage = folder
     try:
-        for where in stages(folder):
-            tell(where=str(where))
+        for stage in stages(folder):
+            tell(where=str(stage))
     except GovdError as error:
         return {
             "what": error.what,
@@ -111,14 +111,14 @@ def fault_in(folder: Path, tell: Any) -> Mapping[str, Any] | None:
             "what": (
                 "more memory would be needed to read this file than a checkpoint's files may take"
             ),
-            "where": str(where),
+            "where": str(stage),
         }
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a parser makes of foreign bytes, a panic of Rust's included, is these bytes' fault
         return {
             "what": f"cannot be used ({type(error).__name__}: {str(error)[:300]})",
-            "where": str(where),
+            "where": str(stage),
         }
     return None
 

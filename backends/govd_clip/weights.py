@@ -119,10 +119,10 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     """
     _check_prefix(found, folder)
     _check_layers(config, found, folder)
-    wanted = {place.name: place.shape for place in places(config, found.keys())}
+    shapes = {place.name: place.shape for place in places(config, found.keys())}
     missing, extra = (
-        sorted(wanted.keys() - found.keys()),
-        sorted(found.keys() - wanted.keys()),
+        sorted(shapes.keys() - found.keys()),
+        sorted(found.keys() - shapes.keys()),
     )
     for kind, names in (("missing", missing), ("not used by this config", extra)):
         if names:
@@ -133,7 +133,7 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
                 advice=SAME,
                 names=names,
             )
-    for name, shape in wanted.items():
+    for name, shape in shapes.items():
         if found[name].shape != shape:
             file = config_file(folder).name
             kind = (
@@ -196,13 +196,13 @@ def load(
     for place in places(config, stored_slots.keys()):
         within.setdefault(place.name, []).append(place)
     for file in sorted({stored_slots[name].path.name for name in within}):
-        wanted = {
+        names = {
             name: stored_slots[name]
             for name in within
             if stored_slots[name].path.name == file
         }
         digest = None if files is None else files.get(file, "")
-        for name, stored in tensors(folder, file, digest, wanted):
+        for name, stored in tensors(folder, file, digest, names):
             value = stored.astype(np.float32)
             if not np.isfinite(value).all():
                 advice = "Take another copy or another precision."
@@ -228,11 +228,11 @@ def abstract(config: Config) -> Towers:
 def places(config: Config, names: Collection[str]) -> list[Place]:
     """Where each parameter lies. `names`: of the tensors in the files."""
     flat = nnx.to_flat_state(nnx.state(abstract(config), nnx.Param))
-    where = []
+    listed = []
     for path, variable in flat:
         name, shape = _name(path), variable.get_value().shape
         if config.family != "open_clip":
-            where.append(Place(path, name, _stored(path, shape)))
+            listed.append(Place(path, name, _stored(path, shape)))
             continue
         stored = stored_in_open_clip(name, names)
         # open_clip multiplies by these from the right
@@ -240,8 +240,8 @@ def places(config: Config, names: Collection[str]) -> list[Place]:
         rows = _stored(path, shape) if is_flipped else shape
         if stored.third is not None:
             rows = (3 * rows[0], *rows[1:])
-        where.append(Place(path, stored.name, rows, stored.third, is_flipped))
-    return where
+        listed.append(Place(path, stored.name, rows, stored.third, is_flipped))
+    return listed
 
 
 def _name(path: tuple[Any, ...]) -> str:

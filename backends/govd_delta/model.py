@@ -178,8 +178,10 @@ def opened(reference: ModelReference) -> DeltaModel:
     Raises:
         BadCheckpoint: there is none. Unsupported: no job is configured for it.
     """
-    place, hash_sign, named = reference.reference.removeprefix(SCHEME).rpartition("#")
-    path = Path(place if hash_sign else named).expanduser().absolute()
+    place, hash_sign, job_name = reference.reference.removeprefix(SCHEME).rpartition(
+        "#"
+    )
+    path = Path(place if hash_sign else job_name).expanduser().absolute()
     job = reference.job
     if job is None and not reference.files:
         advice = (
@@ -187,7 +189,7 @@ def opened(reference: ModelReference) -> DeltaModel:
             f" register {SCHEME}FOLDER#NAME. Commands are never read from a model's folder."
         )
         problem = (
-            f"no job {named!r} is configured"
+            f"no job {job_name!r} is configured"
             if hash_sign
             else "no single job is configured"
         )
@@ -195,7 +197,7 @@ def opened(reference: ModelReference) -> DeltaModel:
     folder = path.parent if path.is_file() else path
     files = {file.name: sha256(file) for file in _files(path, dict(reference.files))}
     facts = ModelFacts(
-        reference=f"{SCHEME}{path}#{job.name if job else named}",
+        reference=f"{SCHEME}{path}#{job.name if job else job_name}",
         digest=hashlib.sha256(
             "".join(f"{name}\0{files[name]}\n" for name in sorted(files)).encode()
         ).hexdigest(),

@@ -151,8 +151,8 @@ def _judged(
         raise _failed(
             f"it measures no {name}, on which there is the bound {bound}", job
         )
-    kept = value <= limit if relation == "<=" else value >= limit
-    return {"bound": bound, "value": value, "kept": kept}
+    is_kept = value <= limit if relation == "<=" else value >= limit
+    return {"bound": bound, "value": value, "kept": is_kept}
 
 
 def _is_share(value: Any) -> bool:

@@ -90,10 +90,10 @@ def ran(
         n: os.environ[n] for n in (*ENVIRONMENT, *job.environment) if n in os.environ
     }
     executable = shutil.which(command[0], path=environment.get("PATH"))
-    where = f"[unlearning.{job.name}] {command[0]}"
+    place = f"[unlearning.{job.name}] {command[0]}"
     if executable is None:
         raise JobFailed(
-            "the command is not there, or cannot be run", where=where, advice=ADVICE
+            "the command is not there, or cannot be run", where=place, advice=ADVICE
         )
     with _folder() as work:
         paths = _laid_out(work, model, write_edited)
@@ -108,10 +108,10 @@ def ran(
         ending = _run(job, [executable, *command[1:]], work, environment)
         if _signatures(model) != before:
             raise JobFailed(
-                "it changed the files of the base model", where=where, advice=ADVICE
+                "it changed the files of the base model", where=place, advice=ADVICE
             )
         if ending.fault:
-            raise JobFailed(ending.fault, where=where, advice=ADVICE)
+            raise JobFailed(ending.fault, where=place, advice=ADVICE)
         yield Ran(
             Path(paths["out"]), ending.enforced, ending.seconds, ending.log[-TOLD:]
         )

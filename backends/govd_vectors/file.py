@@ -113,11 +113,11 @@ def _check_length(names: tuple[str, ...], rows: Floats, which: str, path: Path) 
 
 
 def _first_twin(names: tuple[str, ...]) -> str | None:
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for name in names:
-        if name in seen:
+        if name in earlier:
             return name
-        seen.add(name)
+        earlier.add(name)
     return None
 
 
@@ -127,14 +127,14 @@ def _prompts(
     """Prompts as they are typed, and the templates that every name has."""
     if "prompt_vectors" not in arrays:
         return {}, ("{}",)
-    rows, named = (
+    rows, vectors = (
         names_of(arrays, "prompt_names", path),
         rows_of(arrays, "prompt_vectors", path, dim),
     )
-    _check_length(rows, named, "prompt_names", path)
+    _check_length(rows, vectors, "prompt_names", path)
     prompts: dict[str, Floats] = {}
     templates: dict[str, None] = {}
-    for row, vector in zip(rows, named, strict=True):
+    for row, vector in zip(rows, vectors, strict=True):
         template, bar, name = row.partition("|")
         if not bar or template.count("{}") != 1 or not name:
             advice = 'Write each as "template|name", the template with one {}.'

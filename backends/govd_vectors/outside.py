@@ -119,7 +119,7 @@ class OutsideEncoder:
 
     def _by_command(self, texts: list[str]) -> Any:
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 shlex.split(self.how),
                 input=json.dumps({"texts": texts}),
                 capture_output=True,
@@ -134,18 +134,18 @@ class OutsideEncoder:
                 where=self.how,
                 advice=advice,
             ) from None
-        if done.returncode:
+        if process.returncode:
             last = (
-                done.stderr.strip().splitlines()
+                process.stderr.strip().splitlines()
                 or ["it wrote nothing to standard error"]
             )[-1][:300]
             raise MachineFault(
-                f"the text encoder ended with {done.returncode}: {last}",
+                f"the text encoder ended with {process.returncode}: {last}",
                 where=self.how,
                 advice="Run it by hand.",
             )
         try:
-            return json.loads(done.stdout)["embeddings"]
+            return json.loads(process.stdout)["embeddings"]
         except (ValueError, KeyError, TypeError):
             advice = (
                 'It must write {"embeddings": [[...], ...]} '

@@ -65,10 +65,10 @@ class VectorModel:
 
     def _refusal(self, missing: Sequence[str]) -> Unsupported:
         near = get_close_matches(missing[0], self._vectors.names, NEAREST)
-        others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        rest = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         hint = f"The nearest names: {', '.join(near)}. " if near else ""
         return Unsupported(
-            f"the file has no vector for the text {missing[0]!r}{others}",
+            f"the file has no vector for the text {missing[0]!r}{rest}",
             where=str(self._vectors.path),
             advice=(
                 f"{hint}Add it to the file, or name an encoder under text_encoders in govd.toml."

@@ -137,11 +137,11 @@ class Asker:
     def hanging(self) -> dict[str, int]:
         """Plugins with calls that have not come back, and how many."""
         with self._lock:
-            left = {
+            counts = {
                 name: sum(call.hangs for call in calls)
                 for name, calls in self._hanging.items()
             }
-        return {name: count for name, count in left.items() if count}
+        return {name: count for name, count in counts.items() if count}
 
     def _implementations(self, hook: str) -> list[Any]:
         return list(getattr(self.manager.hook, hook).get_hookimpls())
@@ -149,11 +149,11 @@ class Asker:
     def _ask(
         self, name: str, hook: str, implementation: Any, arguments: Mapping[str, Any]
     ) -> Any:
-        given = [_given(arguments[argument]) for argument in implementation.argnames]
+        inputs = [_given(arguments[argument]) for argument in implementation.argnames]
         check = CHECKS.get(hook, anything)
 
         def work() -> Any:
-            answer = implementation.function(*given)
+            answer = implementation.function(*inputs)
             return None if answer is None else check(answer, arguments)
 
         return self.call(

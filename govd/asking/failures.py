@@ -95,9 +95,9 @@ def read(path: Path) -> list[dict[str, Json]]:
     """What is kept in a file; nothing where there is none, or one that is damaged: it is there to
     help, and proves nothing.
     """
-    wanted = {"plugin", "hook", "times", "at", "what", "answered"}
+    columns = {"plugin", "hook", "times", "at", "what", "answered"}
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return [row for row in rows if wanted <= set(row)]
+        return [row for row in rows if columns <= set(row)]
     except (OSError, ValueError, TypeError):
         return []

@@ -60,12 +60,12 @@ class _Listener:
 
     def _run(self) -> None:
         while (entry := self.waiting.get()) is not None:
-            given = [read_only(entry)] * len(self.implementation.argnames)
+            inputs = [read_only(entry)] * len(self.implementation.argnames)
             try:
                 self.asker.call(
                     self.name,
                     HOOK,
-                    partial(self.implementation.function, *given),
+                    partial(self.implementation.function, *inputs),
                     self.asker.seconds,
                 )
             except (

@@ -190,15 +190,15 @@ class BundleQuestions:
                 people_of(entry) if str(entry["kind"]).startswith("request.") else set()
             )
         seqs = core.desk.views.records.seqs(limit=100_000, kind="principal")
-        known = {int(entry["seq"]) for entry in entries}
-        about = [
+        entry_seqs = {int(entry["seq"]) for entry in entries}
+        person_entries = [
             entry
             for entry in core.desk.ledger.some(
-                [s for s in seqs if s < size and s not in known]
+                [s for s in seqs if s < size and s not in entry_seqs]
             )
             if people_of(entry) & people
         ]
-        return sorted([*entries, *about], key=lambda entry: int(entry["seq"]))
+        return sorted([*entries, *person_entries], key=lambda entry: int(entry["seq"]))
 
 
 def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[str]:

@@ -27,21 +27,21 @@ class Copies:
         registered = self.core.desk.known_model(model)
         if number:
             self.core.desk.revision(model, number)
-        known = self._known(registered, number)
-        at = known.published if number is None else number
-        found = copies(known, at)
+        publications = self._known(registered, number)
+        at = publications.published if number is None else number
+        listed = copies(publications, at)
         return {
             "model": model,
             "revision": at,
-            "copies": [copy.as_json() for copy in found],
-            "counts": counted(found),
-            "to_tell": to_tell(found),
+            "copies": [copy.as_json() for copy in listed],
+            "counts": counted(listed),
+            "to_tell": to_tell(listed),
         }
 
     def of_published(self, model: str) -> list[Copy]:
         """The copies as the published revision sees them."""
-        known = self._known(self.core.desk.model(model), None)
-        return copies(known, known.published)
+        publications = self._known(self.core.desk.model(model), None)
+        return copies(publications, publications.published)
 
     def _known(self, registered: RegisteredModel, asked: int | None) -> Known:
         views, model = self.core.desk.views, registered.name

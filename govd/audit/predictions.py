@@ -64,7 +64,7 @@ class Predictions:
 def _rows(revision: Revision) -> Iterator[dict[str, Json]]:
     """A row for each figure of the forgets that a revision carried first."""
     for prediction in revision.predictions:
-        about = {
+        fields = {
             "request": prediction["request"],
             "model": revision.model,
             "revision": revision.number,
@@ -73,19 +73,19 @@ def _rows(revision: Revision) -> Iterator[dict[str, Json]]:
             "why": prediction.get("why", ""),
         }
         for figure in prediction["figures"]:
-            yield {**about, **{name: figure[name] for name in FIGURES}}
+            yield {**fields, **{name: figure[name] for name in FIGURES}}
 
 
 def _summary(metric: str, rows: Sequence[Record]) -> dict[str, Json]:
     """What the rows of one metric come to."""
-    own = [row for row in rows if row["metric"] == metric]
-    errors = [float(row["error"]) for row in own if row["error"] is not None]
+    of_metric = [row for row in rows if row["metric"] == metric]
+    errors = [float(row["error"]) for row in of_metric if row["error"] is not None]
     return {
         "metric": metric,
-        "figures": len(own),
+        "figures": len(of_metric),
         "measured": len(errors),
-        "interval": sum(row["held"] is not None for row in own),
-        "held": sum(row["held"] is True for row in own),
+        "interval": sum(row["held"] is not None for row in of_metric),
+        "held": sum(row["held"] is True for row in of_metric),
         "mean_error": sum(errors) / len(errors) if errors else None,
         "worst_error": max(errors, key=abs) if errors else None,
     }

@@ -64,8 +64,8 @@ class Audit:
         check_filters(self.core, filters.get("model"), filters.get("kind"))
         if filters.get("concept"):
             filters["concept"] = str(filters["concept"]).casefold()
-        most = max(0, min(limit, PAGE))
-        seqs = self.core.desk.views.records.seqs(after, most, **filters)
+        page_size = max(0, min(limit, PAGE))
+        seqs = self.core.desk.views.records.seqs(after, page_size, **filters)
         return self.core.desk.ledger.some(seqs)
 
     @bounded
@@ -98,10 +98,10 @@ class Audit:
             complete = complete and are_all
         seqs: set[int] = set()
         for subject in subjects:
-            about = views.records.seqs(limit=PAGE + 1, subject=subject)
+            subject_seqs = views.records.seqs(limit=PAGE + 1, subject=subject)
             notices = self._notices(subject)
-            complete = complete and max(len(about), len(notices)) <= PAGE
-            seqs |= {*about[:PAGE], *notices[:PAGE]}
+            complete = complete and max(len(subject_seqs), len(notices)) <= PAGE
+            seqs |= {*subject_seqs[:PAGE], *notices[:PAGE]}
         if request.get("model_retired"):
             seqs.add(int(request["model_retired"]["entry"]))
         entries = core.desk.ledger.some(sorted(seqs))

@@ -52,7 +52,7 @@ class Witnesses:
         if last is None:
             return []
         size = last[0]
-        done: list[Record] = []
+        answers: list[Record] = []
         for setting in core.home.settings.witnesses:
             url, key = _witness(setting)
             before = self._size_witnessed(key.name)
@@ -61,7 +61,7 @@ class Witnesses:
             ):
                 continue
             note = self._note(size)
-            done.append(
+            answers.append(
                 self._ask(
                     "govd_witness",
                     key.name,
@@ -79,7 +79,7 @@ class Witnesses:
                 patient and self._quiet(address)
             ):
                 continue
-            done.append(
+            answers.append(
                 self._ask(
                     "govd_timestamp",
                     address,
@@ -88,7 +88,7 @@ class Witnesses:
                     message=self._note(size).encode(),
                 )
             )
-        return done
+        return answers
 
     def _size_witnessed(self, name: str) -> int:
         """The size of the last log checkpoint that a witness vouched for; 0 where it did for

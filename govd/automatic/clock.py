@@ -58,13 +58,13 @@ class Timetable:
             now: this moment, in UTC.
         """
         if last_at is None:
-            done = self._done.get(name)
-            return done is None or time.monotonic() - done >= every_seconds
+            done_at = self._done.get(name)
+            return done_at is None or time.monotonic() - done_at >= every_seconds
         age_seconds = max(0.0, (now - datetime.fromisoformat(last_at)).total_seconds())
         if age_seconds >= every_seconds:
             return True
-        done = self._done.setdefault(name, time.monotonic() - age_seconds)
-        return time.monotonic() - done >= every_seconds
+        done_at = self._done.setdefault(name, time.monotonic() - age_seconds)
+        return time.monotonic() - done_at >= every_seconds
 
     def note(self, name: str, ahead_seconds: float = 0.0) -> None:
         """It was done just now. `ahead_seconds`: it is due again so much earlier than its interval

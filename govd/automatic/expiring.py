@@ -30,11 +30,11 @@ class Expiring:
             GovdError: the first that cannot be filed, when the others are done.
         """
         expired = [r for r in self.proposals.candidates() if has_expired(r, now)]
-        asked = self.proposals.judging.asked("expire") if expired else []
+        policies = self.proposals.judging.asked("expire") if expired else []
         did, faults = False, list[GovdError]()
-        for request in expired if asked else []:
+        for request in expired if policies else []:
             try:
-                did |= self.proposals.about(request, asked, now)
+                did |= self.proposals.about(request, policies, now)
             except GovdError as fault:
                 faults.append(fault)
         if faults:

@@ -79,8 +79,8 @@ class FeedFiles:
         lost; None where it failed.
         """
         try:
-            kept = json.loads((self.folder / LOOK).read_bytes())
-            return dict(kept["cursor"]), kept["at"]
+            last_look = json.loads((self.folder / LOOK).read_bytes())
+            return dict(last_look["cursor"]), last_look["at"]
         except (OSError, ValueError, KeyError, TypeError):
             return {}, None
 
@@ -138,11 +138,11 @@ class FeedFiles:
 
 def _letter(document: Document) -> bytes:
     """A document with what is known of it in a first line."""
-    about = {"name": document.name, "form": document.form, "id": document.delivery}
-    return json.dumps(about).encode() + b"\n" + document.data
+    header = {"name": document.name, "form": document.form, "id": document.delivery}
+    return json.dumps(header).encode() + b"\n" + document.data
 
 
 def _document(letter: bytes) -> Document:
-    about, _, data = letter.partition(b"\n")
-    known = json.loads(about)
-    return Document(known["name"], data, known["form"], known["id"])
+    header, _, data = letter.partition(b"\n")
+    fields = json.loads(header)
+    return Document(fields["name"], data, fields["form"], fields["id"])

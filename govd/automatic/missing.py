@@ -151,8 +151,8 @@ class Missings:
         first = key = f"{feed.actor}:missing:{request.id}"
         count = 1
         while True:
-            kept = self.requests.privacy.keyed(key) if request.private else key
-            before = self.core.desk.views.by_key(kept)
+            stored_key = self.requests.privacy.keyed(key) if request.private else key
+            before = self.core.desk.views.by_key(stored_key)
             if before is None or not self._is_withdrawn_by(feed, before):
                 return key, before
             count += 1
@@ -175,7 +175,7 @@ class Missings:
         missing: Sequence[Missing],
     ) -> str:
         """Why a person must look before anything is taken back; empty where nobody must."""
-        leaving = sum(one.answer != "kept" for one in missing)
+        leaving = sum(row.answer != "kept" for row in missing)
         if not leaving:
             return ""
         if not has_rows:
@@ -192,21 +192,21 @@ class Missings:
         drafts: list[Draft] = []
         followed: list[Missing] = []
         reason = f"it disappeared from the feed {feed.name}"
-        for one in missing:
-            request = one.request
-            if one.answer == "reverted":
+        for row in missing:
+            request = row.request
+            if row.answer == "reverted":
                 body = {**revert_of(request, reason), **copied_from(request)}
                 body["source"] = {"feed": feed.name, "of": request.id}
                 key, _ = self._next_key(feed, request)
                 is_private = request.private is not None
                 draft = self.requests.filed_draft(body, key, feed.actor, is_private)
                 drafts.append(draft)
-                one = replace(one, revert=draft.subject)
-            elif one.answer == "withdrawn":
+                row = replace(row, revert=draft.subject)
+            elif row.answer == "withdrawn":
                 payload = {
                     **self.requests.privacy.reason(request, reason),
                     "by": feed.actor,
                 }
                 drafts.append(request_draft(request, "withdraw", feed.actor, payload))
-            followed.append(one)
+            followed.append(row)
         return drafts, tuple(followed)

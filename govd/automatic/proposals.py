@@ -45,12 +45,12 @@ class PolicyProposals:
         Raises:
             GovdError: it cannot be filed now; nothing was recorded.
         """
-        seen = self._seen(request, now)
-        outcomes = decide(asked, self.moment, seen)
+        inputs = self._seen(request, now)
+        outcomes = decide(asked, self.moment, inputs)
         fresh = [outcome for outcome in outcomes if self.is_fresh(request.id, outcome)]
         if not fresh:
             return False
-        judged = Judged(self.moment, request.id, request.model, seen, tuple(fresh))
+        judged = Judged(self.moment, request.id, request.model, inputs, tuple(fresh))
         counting = [o for o in fresh if o.counts and self._files(o)]
         # what lets it go overrules nobody
         asking = [o for o in counting if o.decision == "wait"]

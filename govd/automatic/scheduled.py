@@ -35,20 +35,20 @@ class Scheduled:
             GovdError: the first that cannot be filed, when the others are done.
         """
         did, faults = False, list[GovdError]()
-        for asked in self.proposals.judging.asked("propose"):
+        for policy in self.proposals.judging.asked("propose"):
             try:
-                document = read(asked.text)
+                document = read(policy.text)
             except BadFile:
                 continue  # written for another version of govd: nothing is proposed
-            last_at = self._asked_at.get(asked.digest)
+            last_at = self._asked_at.get(policy.digest)
             if not self._timetable.is_due(
-                asked.digest, document.every_seconds, last_at, now
+                policy.digest, document.every_seconds, last_at, now
             ):
                 continue
-            self._timetable.note(asked.digest)
-            self._asked_at[asked.digest] = spelled(now)
+            self._timetable.note(policy.digest)
+            self._asked_at[policy.digest] = spelled(now)
             try:
-                did |= self._proposed(asked, document, now)
+                did |= self._proposed(policy, document, now)
             except GovdError as fault:
                 faults.append(fault)
         if faults:
@@ -67,11 +67,11 @@ class Scheduled:
         """File the forget that a policy names, once; in shadow, record that it would have."""
         forget = dict(document.effect.forget or {})
         model = str(forget.pop("model"))
-        seen = {"request": {}, "model": {"name": model}, "now": spelled(now)}
-        (outcome,) = decide([asked], "propose", seen)
+        inputs = {"request": {}, "model": {"name": model}, "now": spelled(now)}
+        (outcome,) = decide([asked], "propose", inputs)
         if not self.proposals.is_fresh(document.name, outcome):
             return False
-        judged = Judged("propose", document.name, model, seen, (outcome,))
+        judged = Judged("propose", document.name, model, inputs, (outcome,))
         if outcome.result == "true" and asked.mode is Mode.ENFORCE:
             key = f"{outcome.actor}:forget"
             options = ForgetOptions(**forget, idempotency_key=key)

@@ -45,9 +45,9 @@ def check_signed(
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
         raise Unauthenticated("the message has no time", advice=ADVICE)
     expected = signature(secret, message_id, int(timestamp), body).encode()
-    given = signatures.encode("utf-8", "replace").split()
+    versions = signatures.encode("utf-8", "replace").split()
     # each is compared, so that the time tells nothing
-    matching = [hmac.compare_digest(expected, signed) for signed in given]
+    matching = [hmac.compare_digest(expected, signed) for signed in versions]
     if not any(matching):
         raise Unauthenticated(
             "the signature is not of this feed's secret", advice=ADVICE

@@ -174,8 +174,8 @@ class Home:
         path = self.folder / "daemon.json"
         part = path.with_name(f".daemon.json.{secrets.token_hex(4)}")
         write_private(part, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
-        with part.open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with part.open() as lock_file:
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
             # locked before it is there: nobody finds it unlocked while this process lives
             os.replace(part, path)
             try:
@@ -232,7 +232,7 @@ def check_home(folder: Path) -> Path:
         Usage: it does not. MachineFault: it may not be looked into.
     """
     try:
-        there = (folder / "ledger.db").exists()
+        has_ledger = (folder / "ledger.db").exists()
     except OSError as fault:
         advice = "Work as its owner, or choose another --home."
         raise MachineFault(
@@ -240,7 +240,7 @@ def check_home(folder: Path) -> Path:
             where=str(folder),
             advice=advice,
         ) from None
-    if not there:
+    if not has_ledger:
         raise Usage(
             "there is no govd home here",
             where=str(folder),

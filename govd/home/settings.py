@@ -241,8 +241,8 @@ class Settings:
 
     def unlearning_job(self, reference: str) -> ExternalJob | None:
         """The job that a reference names after its last `#`; the only one where it names none."""
-        named = reference.rpartition("#")[2] if "#" in reference else ""
-        jobs = [job for job in self.unlearning if not named or job.name == named]
+        job_name = reference.rpartition("#")[2] if "#" in reference else ""
+        jobs = [job for job in self.unlearning if not job_name or job.name == job_name]
         return jobs[0] if len(jobs) == 1 else None
 
     @staticmethod
@@ -314,8 +314,8 @@ def _flat(values: dict[str, Json], path: Path) -> dict[str, Json]:
 
 
 def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
-    wanted = list if kind is tuple else (int, float) if kind is float else kind
-    if not isinstance(value, wanted) or isinstance(value, bool) != (kind is bool):
+    accepted = list if kind is tuple else (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
         words = {
             tuple: "a list",
             float: "a number",

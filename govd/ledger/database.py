@@ -104,16 +104,16 @@ def prepare(engine: sa.Engine) -> None:
 def _guard(engine: sa.Engine) -> None:
     """The triggers that keep rows from being changed, where somebody took one away."""
     with engine.execution_options(govd_writes=False).connect() as connection:
-        gone = layout.missing(_driver(connection))
-    if gone:
+        missing = layout.missing(_driver(connection))
+    if missing:
         log.warning(
             "%s: %d of the triggers that keep entries from being changed were gone, and are made"
             " again",
             engine.url,
-            len(gone),
+            len(missing),
         )
         with engine.begin() as connection:
-            for statement in gone:
+            for statement in missing:
                 connection.exec_driver_sql(statement)
 
 
@@ -206,13 +206,13 @@ def marked(path: Path, marks: Sequence[bytes]) -> list[Record]:
         MachineFault: it cannot be read. BadFile: damaged.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    wanted = " OR ".join(["instr(body, ?)"] * len(marks))
+    condition = " OR ".join(["instr(body, ?)"] * len(marks))
     with (
         faults(str(path)),
         closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection,
     ):
         rows = connection.execute(
-            f"SELECT body FROM entries WHERE {wanted} ORDER BY seq", tuple(marks)
+            f"SELECT body FROM entries WHERE {condition} ORDER BY seq", tuple(marks)
         )
         return [json.loads(body) for (body,) in rows]
 

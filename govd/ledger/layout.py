@@ -60,13 +60,13 @@ def foreign(connection: sqlite3.Connection) -> list[str]:
 
 def missing(connection: sqlite3.Connection) -> list[str]:
     """Triggers of a ledger that somebody took away, as the statements that make them again."""
-    there = {
+    existing = {
         name
         for (name,) in connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         )
     }
-    return [sql for name, sql in TRIGGERS.items() if name not in there]
+    return [sql for name, sql in TRIGGERS.items() if name not in existing]
 
 
 def _plain(sql: str) -> str:

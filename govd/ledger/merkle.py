@@ -168,8 +168,8 @@ class Run:
             if (first, end) in self._hashes:
                 return self._hashes[first, end]
             middle = first + (1 << ((end - first - 1).bit_length() - 1))
-            left = value(first, middle)
-            return node_hash(left, value(middle, end))
+            first_hash = value(first, middle)
+            return node_hash(first_hash, value(middle, end))
 
         try:
             return value(0, self.size) == root and next(steps, None) is None
@@ -301,6 +301,6 @@ class Growing:
         if not edge:
             return EMPTY
         value = edge[-1]
-        for left in reversed(edge[:-1]):
-            value = node_hash(left, value)
+        for subtree in reversed(edge[:-1]):
+            value = node_hash(subtree, value)
         return value

@@ -78,16 +78,18 @@ class Ledger:
                 note = self.signed.note()
                 if note is None:
                     return None
-                kept = LogCheckpoint.read(note)
-                self._check_goes_on(connection, kept)
+                log_checkpoint = LogCheckpoint.read(note)
+                self._check_goes_on(connection, log_checkpoint)
                 row = connection.execute(
-                    sa.select(checkpoints.c.size).where(checkpoints.c.size == kept.size)
+                    sa.select(checkpoints.c.size).where(
+                        checkpoints.c.size == log_checkpoint.size
+                    )
                 ).scalar()
             except GovdError as error:
                 return error
         if row is None:  # it was signed, and a crash came before the database had it
             with self._engine.begin() as connection:
-                self._put_checkpoint(connection, kept.size, note)
+                self._put_checkpoint(connection, log_checkpoint.size, note)
         return None
 
     def _check_goes_on(self, connection: sa.Connection, kept: LogCheckpoint) -> None:

@@ -69,7 +69,7 @@ class Stored:
         ]
         seqs: set[int] = set()
         for at in range(0, len(ends), 8):
-            where = [
+            clauses = [
                 f"substr(body, {-length - TIME}, {length}) IN ({', '.join('?' * len(few))})"
                 for length, few in ends[at : at + 8]
             ]
@@ -77,7 +77,7 @@ class Stored:
             seqs |= {
                 int(seq)
                 for (seq,) in self._ask(
-                    f"SELECT seq FROM entries WHERE {' OR '.join(where)}", *values
+                    f"SELECT seq FROM entries WHERE {' OR '.join(clauses)}", *values
                 )
             }
         return sorted(seqs)

@@ -88,14 +88,14 @@ def proof(
     Raises:
         BadFile: one of them is not there.
     """
-    wanted: set[tuple[int, int]] = set()
+    nodes: set[tuple[int, int]] = set()
 
     def ask(level: int, number: int) -> bytes:
-        wanted.add((level, number))
+        nodes.add((level, number))
         return merkle.EMPTY
 
     make(ask)
-    rows = {_last(level, number) for level, number in wanted if level}
+    rows = {_last(level, number) for level, number in nodes if level}
     query = sa.select(entries.c.seq, entries.c.nodes).where(entries.c.seq.in_(rows))
     hashes: dict[int, bytes] = (
         {row.seq: row.nodes for row in connection.execute(query)} if rows else {}

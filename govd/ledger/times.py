@@ -32,25 +32,27 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
     """
     if text is None:
         return None
-    said = text.strip()
+    words = text.strip()
     try:
-        if said == "now":
+        if words == "now":
             return now()
-        if _is_date(said):
-            found = datetime.combine(
-                date.fromisoformat(said), time.max if end else time.min, UTC
+        if _is_date(words):
+            instant = datetime.combine(
+                date.fromisoformat(words), time.max if end else time.min, UTC
             )
         else:
-            found = datetime.fromisoformat(said)
-        found = (
-            found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+            instant = datetime.fromisoformat(words)
+        instant = (
+            instant.replace(tzinfo=UTC)
+            if instant.tzinfo is None
+            else instant.astimezone(UTC)
         )
     except (ValueError, OverflowError):
         raise Usage(
             f"{name} is {text!r}",
             advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.",
         ) from None
-    return f"{found.isoformat(timespec='microseconds')[:-6]}Z"
+    return f"{instant.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def interval_seconds(text: str) -> int | None:

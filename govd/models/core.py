@@ -53,8 +53,8 @@ class Core:
         shredded = self.desk.ledger.some(
             self.desk.views.records.seqs(limit=EVERY, kind="request.shred")
         )
-        about = {name.partition(".")[0] for name in here} & {
+        request_ids = {name.partition(".")[0] for name in here} & {
             str(entry["subject"]) for entry in shredded
         }
-        for name in sorted(here & self.desk.boxes(about).destroyed):
+        for name in sorted(here & self.desk.boxes(request_ids).destroyed):
             self.private.shred(name)

@@ -187,23 +187,23 @@ class Encoder:
         """
         if self.ahead is not None and len(paths) >= MANY:
             self._look_ahead(self.ahead, paths, progress)
-        kept: list[int] = []
+        places: list[int] = []
         vectors: list[Floats] = [np.zeros((0, self.model.facts.dim), np.float32)]
         for start in range(0, len(paths), PART):
             part = range(start, min(start + PART, len(paths)))
             try:
                 vectors.append(self.files([paths[i] for i in part])[0])
-                kept += part
+                places += part
             except UnreadableImage:
                 faults = unreadable([paths[i] for i in part])
                 for i, rows in self._one_by_one(
                     paths, [i for i in part if i - start not in faults], faults, start
                 ):
                     vectors.append(rows)
-                    kept.append(i)
+                    places.append(i)
                 _tell(faults.values())
             progress("pictures", part[-1] + 1, len(paths))
-        return np.concatenate(vectors), kept
+        return np.concatenate(vectors), places
 
     def _look_ahead(
         self, ahead: Ahead, paths: Sequence[Path], progress: Progress
@@ -215,11 +215,11 @@ class Encoder:
         missing = (
             [p for p in paths if file_digest(p) not in images] if images else paths
         )
-        done = 0
+        count = 0
         for digests, vectors in ahead(missing):
             images |= dict(zip(digests, vectors, strict=True))
-            done += len(digests)
-            progress("pictures elsewhere", done, len(missing))
+            count += len(digests)
+            progress("pictures elsewhere", count, len(missing))
 
     def _one_by_one(
         self,

@@ -97,8 +97,8 @@ def _domain_names(
     """
     in_files = sorted({domain for domain in of_files if domain})
     names = list(domains) if domains else in_files
-    own = {spelled(name) for name in names}
-    unknown = [domain for domain in in_files if domain not in own]
+    spelled_names = {spelled(name) for name in names}
+    unknown = [domain for domain in in_files if domain not in spelled_names]
     if unknown:
         raise Usage(
             f"evaluation folders of unknown domains: {', '.join(unknown[:5])}",

@@ -30,15 +30,15 @@ class Column:
 
     def take(self, positions: Places) -> Floats:
         """The vectors at these positions (see `Vectors`)."""
-        kept = np.empty((len(positions), self.dim))
+        rows = np.empty((len(positions), self.dim))
         start = 0
         for batch in _batches(self.path, self.name, self.dim):
             part = _matrix(batch, self.dim, start, self.where)
             check_vectors(part, start, self.where)
             first, last = np.searchsorted(positions, (start, start + len(part)))
-            kept[first:last] = part[positions[first:last] - start]
+            rows[first:last] = part[positions[first:last] - start]
             start += len(part)
-        return kept
+        return rows
 
 
 def open_parquet(path: Path, name: str, dim: int) -> Column:

@@ -226,15 +226,15 @@ def templates(given: Sequence[str] | None, default: Path | None) -> list[str]:
     Raises:
         Usage: none or several places.
     """
-    chosen = (
+    listed = (
         [spelled(template) for template in given]
         if given is not None
         else lines(default) or list(TEMPLATES)
     )
-    for template in chosen:
+    for template in listed:
         if template.count("{}") != 1:
             raise Usage(
                 f"the template {template!r} has {template.count('{}')} places for the label",
                 advice="Write {} exactly once.",
             )
-    return chosen
+    return listed

@@ -91,15 +91,15 @@ def _named(given: str) -> tuple[Path, str]:
 def _of_files(files: list[Path], name: str, dim: int, progress: Progress) -> Pool:
     vectors = [open_vectors(path, name, dim) for path in files]
     sizes = [array.rows for array in vectors]
-    where = str(files[0] if len(files) == 1 else files[0].parent)
+    place = str(files[0] if len(files) == 1 else files[0].parent)
     if sum(sizes) < FEWEST:
         advice = f"Give at least {FEWEST}, better a few for each concept. {KINDS}"
-        raise BadFile(f"a pool of {sum(sizes)} embeddings", where=where, advice=advice)
-    kept = []
+        raise BadFile(f"a pool of {sum(sizes)} embeddings", where=place, advice=advice)
+    sampled = []
     for at, (array, positions) in enumerate(
         zip(vectors, parts(sum(sizes), sizes, KEPT), strict=True)
     ):
         progress("pool files", at, len(files))
-        kept.append(array.take(positions))
+        sampled.append(array.take(positions))
     progress("pool files", len(files), len(files))
-    return Pool(np.concatenate(kept), "pool", sum(sizes))
+    return Pool(np.concatenate(sampled), "pool", sum(sizes))

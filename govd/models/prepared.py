@@ -173,12 +173,12 @@ def _evaluation_facts(
     evaluation: EvaluationData | None = None
     left_out: dict[str, int] = {}
     if images:
-        others = {
+        label_of = {
             **spellings(texts.merged),
             **{phrases.spelled(name): name for name in words.labels},
         }
         evaluation, left_out = _evaluation(
-            core, images, given.images is None, encoder, words, defaults, others
+            core, images, given.images is None, encoder, words, defaults, label_of
         )
     return {
         "evaluation": core.artifacts.put(evaluation_bytes(evaluation))

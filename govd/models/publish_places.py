@@ -45,13 +45,13 @@ def check_folder(core: Core, folder: str | None, name: str, reference: str) -> N
         and same(path, Path(str(registered.publish_to)))
     )
     place = folder_of(core, name, path, early)
-    others = [
+    models = [
         model
         for model in list(core.desk.views.models.values())
         if model["name"] != name
     ]
-    own = {"name": name, "publish_to": None, "reference": reference}
-    check_place(place, core.home.folder, [*others, own])
+    newcomer = {"name": name, "publish_to": None, "reference": reference}
+    check_place(place, core.home.folder, [*models, newcomer])
     place.check()
 
 

@@ -57,10 +57,10 @@ class Models:
     def spellings(self, name: str) -> dict[str, str]:
         """Labels of a model by other spellings of them, as folders may be called."""
         record = self.core.desk.model(name)
-        others = {
+        label_of = {
             spelled(label): label for label in self.core.models.basis(record).labels
         }
-        return {**spellings(record.get("labels_merged", [])), **others}
+        return {**spellings(record.get("labels_merged", [])), **label_of}
 
     def _shown(self, record: Record) -> Record:
         published = self.core.desk.views.published(str(record["name"]))
@@ -99,7 +99,7 @@ class Models:
             withdrawn = folder is not None and folder.withdraw()
             last = core.desk.views.published(name)
             core.desk.append([Draft("model.remove", name, actor, name, payload)])
-            left = folder.forget() if folder and delete_published else []
+            remaining = folder.forget() if folder and delete_published else []
         core.models.let_go()
         return {
             **record,
@@ -108,7 +108,7 @@ class Models:
             "reason": reason,
             "revision": last["number"] if last else None,
             "current_removed": withdrawn,
-            "left": left,
+            "left": remaining,
             "published": []
             if folder is None
             else [str(number) for number in folder.numbers()],

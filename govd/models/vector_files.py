@@ -147,7 +147,7 @@ class _Array:
 
     def _rows(self, file: IO[bytes], positions: Places) -> Floats:
         count, width = self.shape
-        kept = np.empty((len(positions), width))
+        rows = np.empty((len(positions), width))
         step = max(1, PART_BYTES // (width * self.dtype.itemsize))
         for start in range(0, count, step):
             part = self._values(file, min(step, count - start) * width).reshape(
@@ -155,13 +155,13 @@ class _Array:
             )
             check_vectors(part, start, self.where)
             first, last = np.searchsorted(positions, (start, start + len(part)))
-            kept[first:last] = part[positions[first:last] - start]
-        return kept
+            rows[first:last] = part[positions[first:last] - start]
+        return rows
 
     def _columns(self, file: IO[bytes], positions: Places) -> Floats:
         """Of an array in Fortran order: one column after the other."""
         count, width = self.shape
-        kept = np.empty((len(positions), width))
+        rows = np.empty((len(positions), width))
         empty = np.ones(count, bool)
         step = max(1, PART_BYTES // self.dtype.itemsize)
         for column in range(width):
@@ -170,18 +170,18 @@ class _Array:
                 check_vectors(part[:, None], start, self.where, zeros=True)
                 empty[start : start + len(part)] &= part == 0
                 first, last = np.searchsorted(positions, (start, start + len(part)))
-                kept[first:last, column] = part[positions[first:last] - start]
+                rows[first:last, column] = part[positions[first:last] - start]
         if empty.any():
             raise unusable(
                 "zero", int(np.flatnonzero(empty)[0]), int(empty.sum()), self.where
             )
-        return kept
+        return rows
 
     def _values(self, file: IO[bytes], count: int) -> Floats:
-        wanted = count * self.dtype.itemsize
-        data = file.read(wanted)
-        if len(data) < wanted:
-            raise EOFError(f"{wanted - len(data)} bytes are missing")
+        size = count * self.dtype.itemsize
+        data = file.read(size)
+        if len(data) < size:
+            raise EOFError(f"{size - len(data)} bytes are missing")
         return np.frombuffer(data, self.dtype)
 
 

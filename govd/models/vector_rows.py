@@ -40,9 +40,9 @@ def chosen(
                 advice=f"There are: {', '.join(names)}.",
             )
         return name
-    ours = [key for key in OURS if key in fitting]
-    if len(fitting) == 1 or ours:
-        return (ours or fitting)[0]
+    known_keys = [key for key in OURS if key in fitting]
+    if len(fitting) == 1 or known_keys:
+        return (known_keys or fitting)[0]
     if not fitting:
         if len(names) == 1 and what == "array":
             return names[0]

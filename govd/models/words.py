@@ -115,18 +115,19 @@ def read_apart(
     for at, twin in sorted(same.items()):
         if at < first:
             continue
-        name, kept = every[at], every[twin]
+        name, twin_name = every[at], every[twin]
         place = places[at - first]
         other = places[twin - first] if twin >= first else 0
-        if phrases.folded(name) != phrases.folded(kept) and (
-            is_cut(encoder, name, templates) or is_cut(encoder, kept, templates)
+        if phrases.folded(name) != phrases.folded(twin_name) and (
+            is_cut(encoder, name, templates) or is_cut(encoder, twin_name, templates)
         ):
-            both = f"{_where(kept, other)} and {_where(name, place)} are the same to this model"
+            earlier_place, later_place = _where(twin_name, other), _where(name, place)
             raise Usage(
-                f"{both}: its tokenizer cuts both",
+                f"{earlier_place} and {later_place} are the same to this model: its tokenizer cuts"
+                " both",
                 advice="Shorten them so that they differ nearer to the beginning.",
             )
-        repeats.append(Repeat(name, kept, (other, place), "read alike"))
+        repeats.append(Repeat(name, twin_name, (other, place), "read alike"))
     apart = [i for i in range(len(names)) if i + first not in same]
     return Names([names[i] for i in apart], rows[apart], repeats)
 

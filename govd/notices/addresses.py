@@ -47,7 +47,7 @@ def address_of(text: str, plain_http: bool = False) -> Address:
     Raises:
         Usage: it is no address that a notice may go to.
     """
-    shown = text[:60]
+    excerpt = text[:60]
     if (
         len(text) > LONGEST
         or not text.isascii()
@@ -55,17 +55,17 @@ def address_of(text: str, plain_http: bool = False) -> Address:
         or " " in text
     ):
         advice = f"Visible ASCII without spaces, at most {LONGEST} characters. {FORMS}"
-        raise Usage(f"{shown!r} is no address", advice=advice)
+        raise Usage(f"{excerpt!r} is no address", advice=advice)
     if text.lower().startswith("mailto:"):
         return _mailbox(text)
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as fault:
-        raise Usage(f"{shown!r} is no address ({fault})", advice=FORMS) from None
+        raise Usage(f"{excerpt!r} is no address ({fault})", advice=FORMS) from None
     host = (parts.hostname or "").lower()
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        raise Usage(f"{shown!r} is no address of a receiver", advice=FORMS)
+        raise Usage(f"{excerpt!r} is no address of a receiver", advice=FORMS)
     if parts.username is not None or parts.fragment:
         raise Usage(
             "an address holds neither a password nor a fragment",
@@ -120,8 +120,8 @@ def _mailbox(text: str) -> Address:
 
 
 def _origin(parts: SplitResult, host: str, port: int | None) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+    spelled_host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{spelled_host}" + (f":{port}" if port is not None else "")
 
 
 def _name_of(text: str) -> str:

@@ -65,10 +65,10 @@ class Attempts:
         try:
             until = datetime.fromisoformat(str(head["next_at"]))
             pause = float(head["pause_seconds"])
-            left = (until - datetime.now(UTC)).total_seconds()
+            seconds = (until - datetime.now(UTC)).total_seconds()
         except (KeyError, ValueError, TypeError):
             return 0.0
-        return min(max(0.0, left), pause, LONGEST_SECONDS)
+        return min(max(0.0, seconds), pause, LONGEST_SECONDS)
 
     def waits(self, name: str) -> bool:
         """Whether a receiver is not to be tried yet."""

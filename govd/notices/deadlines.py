@@ -43,7 +43,7 @@ class Near:
         date is near, so that each attempt says the same.
         """
         request, date = self.request, _spelled(self.date)
-        about = {
+        event = {
             "kind": self.kind,
             "subject": request.id,
             "due_at": date,
@@ -60,7 +60,7 @@ class Near:
         since = _spelled(self.date - timedelta(days=self.days))
         identifier = message_id(origin, receiver.seq, self.key)
         return Message(
-            identifier, receiver.name, self.kind, request.id, since, about, data
+            identifier, receiver.name, self.kind, request.id, since, event, data
         )
 
 

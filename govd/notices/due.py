@@ -62,23 +62,23 @@ class Due:
         notice = views.notice(notice_id)
         if notice is None:
             return None
-        about, message = notice.about, None
-        if "entry" in about:
-            for entry in self.core.desk.ledger.some([int(about["entry"])]):
+        event, message = notice.about, None
+        if "entry" in event:
+            for entry in self.core.desk.ledger.some([int(event["entry"])]):
                 message = of_entry(origin, receiver.name, receiver.seq, entry)
-        elif "due_at" in about:
-            request = views.request(str(about["subject"]))
-            day, days = datetime.fromisoformat(str(about["due_at"])), int(about["days"])
+        elif "due_at" in event:
+            request = views.request(str(event["subject"]))
+            day, days = datetime.fromisoformat(str(event["due_at"])), int(event["days"])
             if request is not None:
-                message = Near(str(about["kind"]), request, day, days).message(
+                message = Near(str(event["kind"]), request, day, days).message(
                     origin, receiver
                 )
         return message if message is not None and message.id == notice_id else None
 
     def _dates(self, receiver: Receiver, now: datetime, fresh: bool) -> list[Near]:
         """Dates that are near and that it was not told of."""
-        wanted = [kind for kind in DATES if is_told(receiver, kind)]
-        if not wanted:
+        kinds = [kind for kind in DATES if is_told(receiver, kind)]
+        if not kinds:
             return []
         place, origin = (receiver.name, receiver.seq), self.core.home.origin
         views, settings = self.core.desk.views, self.core.home.settings
@@ -88,14 +88,14 @@ class Due:
         if fresh or is_old or abs((now - since).total_seconds()) >= LOOKED_SECONDS:
             requests, at, since = list(views.open.values()), time.monotonic(), now
             dates = near(requests, receiver.days, settings.deadline_days, now)
-            dates = [date for date in dates if date.kind in wanted]
-        left: list[Near] = []
+            dates = [date for date in dates if date.kind in kinds]
+        untold: list[Near] = []
         for date in dates:
             notice = views.notice(message_id(origin, receiver.seq, date.key))
             if notice is None or not notice.is_settled:
-                left.append(date)
-        self._near[place] = (at, since, left)
-        return left
+                untold.append(date)
+        self._near[place] = (at, since, untold)
+        return untold
 
     def _entry(self, receiver: Receiver) -> Message | None:
         """The first entry that it was not told of."""
@@ -114,7 +114,7 @@ class Due:
 
 def is_told(receiver: Receiver, kind: str) -> bool:
     """Whether it wants to be told of a kind."""
-    return any(fnmatchcase(kind, wanted) for wanted in receiver.kinds)
+    return any(fnmatchcase(kind, pattern) for pattern in receiver.kinds)
 
 
 def kinds_of(receiver: Receiver) -> list[str]:

@@ -33,7 +33,7 @@ def faults_of_receivers(folder: Path) -> list[str]:
         for receiver in receivers
         if receiver.state is not ReceiverState.REMOVED
     ]
-    kept, faults = KeptFiles(folder), list[str]()
+    key_files, faults = KeptFiles(folder), list[str]()
     for receiver in sorted(live, key=lambda receiver: receiver.name):
         name, failed = receiver.name, receiver.failed
         if failed is not None:
@@ -42,7 +42,7 @@ def faults_of_receivers(folder: Path) -> list[str]:
                 f"the receiver {name} failed on {day} ({failed['reason']}) and is told nothing."
                 f" Correct it, then: govd notice retry {name}"
             )
-        path = kept.path(name)
+        path = key_files.path(name)
         if receiver.is_mail:
             continue
         if not path.exists():

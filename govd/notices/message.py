@@ -57,18 +57,18 @@ def of_entry(origin: str, receiver: str, added: int, entry: Record) -> Message:
     """The notice about an entry. `origin`, `added`: as for `message_id`; `receiver`: its name."""
     seq, kind, subject = int(entry["seq"]), str(entry["kind"]), str(entry["subject"])
     encoded = canonical.encode(entry)
-    shown: dict[str, Any] = dict(entry)
-    data: dict[str, Any] = {"ledger": origin, "entry": shown}
+    public_entry: dict[str, Any] = dict(entry)
+    data: dict[str, Any] = {"ledger": origin, "entry": public_entry}
     if len(encoded) > LARGEST_BYTES:
         payload = canonical.encode(entry["payload"])
-        shown["payload"] = {}
+        public_entry["payload"] = {}
         data["left_out"] = {
             "payload_bytes": len(payload),
             "payload_sha256": hashlib.sha256(payload).hexdigest(),
         }
     identifier = message_id(origin, added, f"entry {seq}")
-    about = {"kind": kind, "subject": subject, "entry": seq}
-    return Message(identifier, receiver, kind, subject, str(entry["time"]), about, data)
+    event = {"kind": kind, "subject": subject, "entry": seq}
+    return Message(identifier, receiver, kind, subject, str(entry["time"]), event, data)
 
 
 def body_of(message: Message, origin: str, form: str) -> tuple[str, bytes]:

@@ -45,7 +45,7 @@ def payload_of(
         Usage: something in it cannot be meant.
     """
     payload: dict[str, Json] = {"to": address.shown, "on": kinds_of(options.on)}
-    if any(fnmatchcase(kind, wanted) for kind in DATES for wanted in payload["on"]):
+    if any(fnmatchcase(kind, pattern) for kind in DATES for pattern in payload["on"]):
         payload["days"] = _days(options.days)
     elif options.days:
         raise Usage(

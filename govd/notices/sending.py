@@ -161,11 +161,11 @@ class Sending:
             self._append(receiver, "notice.send", message, payload)
             self.attempts.forget(name)
             return True
-        most = self.core.home.settings.notice_attempts
+        attempt_limit = self.core.home.settings.notice_attempts
         is_refused = outcome.verdict is Verdict.REFUSED
         if is_refused:
-            most = min(most, REFUSALS)
-        if count < most and outcome.verdict is not Verdict.GONE:
+            attempt_limit = min(attempt_limit, REFUSALS)
+        if count < attempt_limit and outcome.verdict is not Verdict.GONE:
             self.attempts.failed(name, message.id, outcome)
             log.info(
                 "notice %s to %s: %s; attempt %d",
@@ -197,13 +197,13 @@ class Sending:
         media_type, body = body_of(message, origin, receiver.format)
         digest = hashlib.sha256(body).hexdigest()
         try:
-            kept = self.kept.read(receiver.name)
+            secrets = self.kept.read(receiver.name)
         except BadFile as error:
             return Outcome(Verdict.LATER, 0, error.what), digest
         timestamp = int(now.timestamp())
-        signed = signing.headers(kept.signing(now), message.id, timestamp, body)
+        signed = signing.headers(secrets.signing(now), message.id, timestamp, body)
         headers = {"Content-Type": media_type, **signed}
-        return webhook.post(kept.address, headers, body, seconds), digest
+        return webhook.post(secrets.address, headers, body, seconds), digest
 
     def _append(
         self,

@@ -40,26 +40,26 @@ def open_picture(
     Raises:
         UnreadableImage: it is none, is damaged, or is over a bound.
     """
-    where = name or (str(source) if isinstance(source, Path) else "picture")
+    place = name or (str(source) if isinstance(source, Path) else "picture")
     Image = _pillow()
-    with _file(source, where) as file:
+    with _file(source, place) as file:
         try:
             with Image.open(file, formats=FORMATS) as image:
-                check_size(image.width, image.height, where)
-                check_scans(file, image.format, where)
+                check_size(image.width, image.height, place)
+                check_scans(file, image.format, place)
                 return function(image)
         except UnreadableImage:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise unreadable_image(
-                f"has more than {PIXELS:,} pixels", where, SMALLER
+                f"has more than {PIXELS:,} pixels", place, SMALLER
             ) from None
         except Image.UnidentifiedImageError:
-            raise unreadable_image(kind_of(file), where) from None
+            raise unreadable_image(kind_of(file), place) from None
         # Pillow's decoders raise anything: struct.error, KeyError, SyntaxError, MemoryError, ...
         except Exception as error:
             raise unreadable_image(
-                f"is damaged ({str(error).strip() or type(error).__name__})", where
+                f"is damaged ({str(error).strip() or type(error).__name__})", place
             ) from error
 
 

@@ -55,11 +55,11 @@ def check_request(pixels: int) -> None:
         TooManyPixels: they have more.
     """
     if pixels > REQUEST_PIXELS:
-        what = (
+        fault = (
             f"the pictures of this request have {pixels:,} pixels in all, more than"
             f" {REQUEST_PIXELS:,}"
         )
-        raise TooManyPixels(what, advice=f"Send fewer at once. {SMALLER}")
+        raise TooManyPixels(fault, advice=f"Send fewer at once. {SMALLER}")
 
 
 def check_size(width: int, height: int, where: str) -> None:

@@ -57,8 +57,12 @@ def words_of(settings: Settings, policy: Policy) -> str | None:
     """
     if policy.mode is not Mode.ENFORCE:
         return None
-    on = (one for one in standing(settings) if one.on and one.setting == policy.setting)
-    return next((one.words for one in on), None)
+    on = (
+        setting
+        for setting in standing(settings)
+        if setting.on and setting.setting == policy.setting
+    )
+    return next((setting.words for setting in on), None)
 
 
 class FromSettings:
@@ -74,11 +78,11 @@ class FromSettings:
         Raises:
             Usage: no plugin brings the policy that `four_eyes` stands for.
         """
-        for one in standing(self.core.home.settings):
-            if not one.on:
-                self._disable(one)
-            elif one.setting != "expiry":
-                self._enforce(one)
+        for setting in standing(self.core.home.settings):
+            if not setting.on:
+                self._disable(setting)
+            elif setting.setting != "expiry":
+                self._enforce(setting)
         if self.core.desk.views.frozen is None:
             self.step(datetime.now(UTC), True)
 
@@ -130,15 +134,15 @@ class FromSettings:
 
     def _counting(self, name: str) -> Policy | None:
         """The text of a name that counts."""
-        named = self.core.desk.views.policies_named(name)
-        return next((policy for policy in named if policy.mode is Mode.ENFORCE), None)
+        texts = self.core.desk.views.policies_named(name)
+        return next((policy for policy in texts if policy.mode is Mode.ENFORCE), None)
 
     def _drafts(self, document: Document, one: Standing) -> list[Draft]:
         """The entries that add a policy, where its text is not there yet, and enforce it."""
-        named = self.core.desk.views.policies_named(document.name)
+        texts = self.core.desk.views.policies_named(document.name)
         counting = self._counting(document.name)
         drafts = []
-        if document.digest not in {policy.digest for policy in named}:
+        if document.digest not in {policy.digest for policy in texts}:
             ready = {
                 "name": document.name,
                 "values": dict(one.values),

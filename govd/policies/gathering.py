@@ -66,7 +66,7 @@ def request_seen(core: Core, request: Request) -> dict[str, Json]:
         if request.filed_by.startswith("feed:")
         else ""
     )
-    seen: dict[str, Json] = {
+    inputs: dict[str, Json] = {
         "concepts": [concept.name for concept in request.concepts],
         "aliases": [alias for concept in request.concepts for alias in concept.aliases],
         "names": names_seen(request),
@@ -80,10 +80,10 @@ def request_seen(core: Core, request: Request) -> dict[str, Json]:
         "missing": is_missing(core, request),
     }
     for entry in fields(RequestInput):
-        if entry.name not in seen:
+        if entry.name not in inputs:
             value = request.get(entry.name)
-            seen[entry.name] = "" if value is None and entry.type == "str" else value
-    return seen
+            inputs[entry.name] = "" if value is None and entry.type == "str" else value
+    return inputs
 
 
 def is_missing(core: Core, request: Request) -> bool:
@@ -164,7 +164,7 @@ def revision_seen(core: Core, revision: Revision, now: str) -> dict[str, Json]:
     """What policies see at the moment `gate`."""
     metrics = revision.metrics
     agreement = metrics.get("retain_agreement")
-    seen = {
+    inputs = {
         "model": revision.model,
         "number": revision.number,
         "rank": revision.rank,
@@ -175,26 +175,27 @@ def revision_seen(core: Core, revision: Revision, now: str) -> dict[str, Json]:
         "retain_before": metrics.get("retain_acc_before"),
         "changed": None if agreement is None else 1.0 - agreement,
     }
-    return {"revision": seen, "model": model_seen(core, revision.model), "now": now}
+    return {"revision": inputs, "model": model_seen(core, revision.model), "now": now}
 
 
 def approvals_seen(request: Request) -> list[dict[str, Json]]:
     """Who approved a request so far, those whom policies did not find enough among them."""
-    held = [*request.get("approvals_held", ()), *request.get("approvals", ())]
+    approvals = [*request.get("approvals_held", ()), *request.get("approvals", ())]
     return [
-        _approval(approval) for approval in sorted(held, key=lambda a: int(a["entry"]))
+        _approval(approval)
+        for approval in sorted(approvals, key=lambda a: int(a["entry"]))
     ]
 
 
 def _approval(approval: Record) -> dict[str, Json]:
     role = approval.get("role")
     roles = approval.get("roles") or ([role] if role else [])
-    seen: dict[str, Json] = {
+    inputs: dict[str, Json] = {
         "principal": str(approval["principal"]),
         "roles": list(roles),
     }
-    seen |= {"at": approval["at"], "by_filer": bool(approval["by_filer"])}
-    return {entry.name: seen[entry.name] for entry in fields(ApprovalInput)}
+    inputs |= {"at": approval["at"], "by_filer": bool(approval["by_filer"])}
+    return {entry.name: inputs[entry.name] for entry in fields(ApprovalInput)}
 
 
 def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
@@ -237,8 +238,8 @@ def policies_named(core: Core, name: str) -> list[Policy]:
     Raises:
         NotFound: there is none of this name.
     """
-    named = core.desk.views.policies_named(name)
-    if not named:
+    texts = core.desk.views.policies_named(name)
+    if not texts:
         names = sorted({policy.name for policy in core.desk.views.policies.values()})
         advice = (
             f"There are: {', '.join(names)}."
@@ -246,4 +247,4 @@ def policies_named(core: Core, name: str) -> list[Policy]:
             else "`govd policy add FILE` adds one."
         )
         raise NotFound(f"no policy is called {name!r}", advice=advice)
-    return named
+    return texts

@@ -86,11 +86,11 @@ class Judging:
         policies = self.asked(moment)
         if not policies:
             return None
-        seen = gathering.of_request(
+        inputs = gathering.of_request(
             self.core, request, predicted, actor, roles, approvals, now()
         )
-        outcomes = tuple(decide(policies, moment, seen))
-        return Judged(moment, request.id, request.model, seen, outcomes)
+        outcomes = tuple(decide(policies, moment, inputs))
+        return Judged(moment, request.id, request.model, inputs, outcomes)
 
     def late(
         self,
@@ -115,11 +115,11 @@ class Judging:
             ]
         if not policies:
             return None
-        seen = gathering.of_request(
+        inputs = gathering.of_request(
             self.core, request, predicted, request.filed_by, filer_roles, (), now()
         )
-        outcomes = tuple(decide(policies, moment, seen))
-        return Judged(moment, request.id, request.model, seen, outcomes)
+        outcomes = tuple(decide(policies, moment, inputs))
+        return Judged(moment, request.id, request.model, inputs, outcomes)
 
     def _asked_since(self, request: Request, moment: str) -> set[str]:
         """Digests of the texts that were asked about it, and counted, since it was looked at."""
@@ -145,9 +145,9 @@ class Judging:
         policies = self.asked("gate")
         if not policies:
             return []
-        seen = gathering.revision_seen(self.core, revision, now())
-        outcomes = tuple(decide(policies, "gate", seen))
-        judged = Judged("gate", revision.subject, revision.model, seen, outcomes)
+        inputs = gathering.revision_seen(self.core, revision, now())
+        outcomes = tuple(decide(policies, "gate", inputs))
+        judged = Judged("gate", revision.subject, revision.model, inputs, outcomes)
         answers = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
         if self._gated.get(revision.subject) != answers:
             self._gated = {

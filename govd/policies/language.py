@@ -167,16 +167,16 @@ def _spoken_fault(fault: str) -> str:
 
 
 def _given(moment: str, seen: Mapping[str, Json]) -> dict[str, Any]:
-    given: dict[str, Any] = {}
+    activation: dict[str, Any] = {}
     for name, kind in MOMENTS[moment][1].items():
         message, several = parts(kind)
         if not is_dataclass(message):
-            given[name] = _time(str(seen[name]))
+            activation[name] = _time(str(seen[name]))
         elif several:
-            given[name] = [_message(message, member) for member in seen[name]]
+            activation[name] = [_message(message, member) for member in seen[name]]
         else:
-            given[name] = _message(message, seen[name])
-    return given
+            activation[name] = _message(message, seen[name])
+    return activation
 
 
 def _message(kind: Any, seen: Mapping[str, Json]) -> Any:

@@ -29,10 +29,10 @@ def written(ready: str, parameter: Parameter, value: str) -> str:
     Raises:
         Usage: it cannot be meant.
     """
-    where = f"{ready}: {parameter.name}"
+    place = f"{ready}: {parameter.name}"
     if parameter.choices:
-        return _chosen(where, parameter, value)
-    return WRITERS[parameter.kind](where, parameter, value)
+        return _chosen(place, parameter, value)
+    return WRITERS[parameter.kind](place, parameter, value)
 
 
 def _chosen(where: str, parameter: Parameter, value: str) -> str:
@@ -107,9 +107,9 @@ def _pattern(where: str, parameter: Parameter, value: str) -> str:
     literal = json.dumps(_checked(where, value), ensure_ascii=False)
     answer = evaluated(f"''.matches({literal})", "propose", NOTHING_SEEN)
     if answer.value is None:
-        what = answer.fault.partition(": ")[2] or answer.fault
+        fault = answer.fault.partition(": ")[2] or answer.fault
         advice = "A regular expression as RE2 has them: ^EU-[0-9]+$"
-        raise Usage(f"{value!r} is no pattern ({what})", where=where, advice=advice)
+        raise Usage(f"{value!r} is no pattern ({fault})", where=where, advice=advice)
     return literal
 
 

@@ -27,12 +27,14 @@ def decided_with(
     happened then does not tell.
     """
     votes = _votes(request, at)
-    others = [vote for vote in votes if vote["policy"] != outcome.name]
-    strongest = _strongest([*others, {"decision": outcome.decision}])
+    other_votes = [vote for vote in votes if vote["policy"] != outcome.name]
+    strongest = _strongest([*other_votes, {"decision": outcome.decision}])
     if strongest:
         return strongest
-    by_itself = outcome.decision == "allow" or any(_approves(vote) for vote in others)
-    tells = len(others) == len(votes)
+    by_itself = outcome.decision == "allow" or any(
+        _approves(vote) for vote in other_votes
+    )
+    tells = len(other_votes) == len(votes)
     waits = _left_to_people(request) if tells else people_approve
     return "wait" if waits and not by_itself else "allow"
 

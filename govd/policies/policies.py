@@ -44,7 +44,7 @@ class Policies:
         Raises:
             NotFound: there is none of this name.
         """
-        newest, *others = self.named(name)
+        newest, *earlier = self.named(name)
         document = read(newest.text, name)
         return {
             **newest,
@@ -52,7 +52,7 @@ class Policies:
             "when": document.when,
             "message": document.message,
             "description": document.description,
-            "versions": [_listed(policy) for policy in (newest, *others)],
+            "versions": [_listed(policy) for policy in (newest, *earlier)],
         }
 
     def named(self, name: str) -> list[Policy]:
@@ -269,8 +269,8 @@ class Policies:
         self, name: str, event: str, mode: Mode, actor: str, reason: str
     ) -> Record:
         with self.core.desk.lock:
-            named = self.named(name)
-            concerned = named if mode is Mode.OFF else named[:1]
+            texts = self.named(name)
+            concerned = texts if mode is Mode.OFF else texts[:1]
             changed = [policy for policy in concerned if policy.mode is not mode]
             if not changed:
                 raise Conflict(

@@ -27,20 +27,20 @@ def filled(ready: ReadyPolicy, values: Mapping[str, str]) -> str:
         Usage: a parameter that it has not, one that is needed and not given, or a value that
             cannot be meant.
     """
-    known = {parameter.name: parameter for parameter in ready.parameters}
+    by_name = {parameter.name: parameter for parameter in ready.parameters}
     for name in values:
-        if name not in known:
-            there = ", ".join(known) or "none"
+        if name not in by_name:
+            names = ", ".join(by_name) or "none"
             raise Usage(
-                f"{ready.name} has no parameter {name!r}", advice=f"It has: {there}."
+                f"{ready.name} has no parameter {name!r}", advice=f"It has: {names}."
             )
     values_written: dict[str, str] = {}
-    for name, parameter in known.items():
-        given = values.get(name, parameter.default)
-        if given is None:
+    for name, parameter in by_name.items():
+        value = values.get(name, parameter.default)
+        if value is None:
             raise Usage(
                 f"{ready.name} needs {name}: {parameter.meaning}",
                 advice=f"Say --set {name}=….",
             )
-        values_written[name] = parameters.written(ready.name, parameter, given)
+        values_written[name] = parameters.written(ready.name, parameter, value)
     return Template(ready.text).substitute(values_written)

@@ -233,14 +233,14 @@ def _expression(
     if text is None:
         return {"when": "", "saw": {}}
     when = read(text).when
-    variables, seen = MOMENTS[payload["moment"]][1], payload["input"]
+    variables, inputs = MOMENTS[payload["moment"]][1], payload["input"]
     saw: dict[str, Json] = {}
     for variable, field in PATH.findall(when):
-        if variable in variables and isinstance(seen.get(variable), Mapping):
-            saw[f"{variable}.{field}"] = seen[variable].get(field)
+        if variable in variables and isinstance(inputs.get(variable), Mapping):
+            saw[f"{variable}.{field}"] = inputs[variable].get(field)
     for variable in ("approvals", "now"):
-        if re.search(rf"\b{variable}\b", when) and variable in seen:
-            saw[variable] = seen[variable]
+        if re.search(rf"\b{variable}\b", when) and variable in inputs:
+            saw[variable] = inputs[variable]
     return {"when": when, "saw": saw}
 
 

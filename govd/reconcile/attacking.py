@@ -154,14 +154,16 @@ def checked(words: OtherWords, names: Collection[str]) -> None:
     Raises:
         Usage: one of them.
     """
-    for label, some in words.items():
+    for label, phrases in words.items():
         if label not in names:
             raise Usage(
                 f"{label!r} is no label, but other words are given for it",
                 advice="Name labels as they are registered.",
             )
         for word in (
-            chain.from_iterable(some.values()) if isinstance(some, Mapping) else some
+            chain.from_iterable(phrases.values())
+            if isinstance(phrases, Mapping)
+            else phrases
         ):
             check_phrase(spelled(word), "word")
 
@@ -193,8 +195,10 @@ def _other_words(
             for i, v in enumerate(paraphrases)
         }
         synonyms[place] |= near_words(opened, names, place)
-        given = words.get(name, ())
-        by_language = given if isinstance(given, Mapping) else {"": given}
+        translated = words.get(name, ())
+        by_language = (
+            translated if isinstance(translated, Mapping) else {"": translated}
+        )
         _encode(
             opened,
             [*aliases.get(name, ()), *by_language.get("", ())],
@@ -202,9 +206,9 @@ def _other_words(
             missing,
             "synonyms",
         )
-        for language, some in by_language.items():
+        for language, phrases in by_language.items():
             if language:
-                _encode(opened, some, translations[place], missing, "translations")
+                _encode(opened, phrases, translations[place], missing, "translations")
     return synonyms, translations
 
 
@@ -215,14 +219,14 @@ def _aliases(
     aliases: dict[str, list[str]] = {}
     for contribution in contributions:
         for concept in contribution.spec.scope.concepts:
-            others = [
+            alternatives = [
                 p
                 for p in concept.phrases
                 if p not in names and not p.startswith(PRIVATE)
             ]
             for phrase in concept.phrases:
                 if phrase in names:
-                    aliases.setdefault(phrase, []).extend(others)
+                    aliases.setdefault(phrase, []).extend(alternatives)
     return aliases
 
 
@@ -265,9 +269,9 @@ def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Fl
     for at in np.argsort(-near, kind="stable")[:CANDIDATES]:
         of_words = vocabulary @ vocabulary[at]
         of_words[at] = -1.0
-        others = max(
+        rival = max(
             np.delete(labels @ vocabulary[at], place).max(initial=-1.0), of_words.max()
         )
-        if near[at] > others and basis.vocabulary[at] not in names:
+        if near[at] > rival and basis.vocabulary[at] not in names:
             words[basis.vocabulary[at]] = vocabulary[at]
     return dict(list(words.items())[:NEAR])

@@ -72,10 +72,10 @@ class Delivery:
         if not stat.S_ISREG(status.st_mode):
             return ""
         signature = (status.st_ino, status.st_size, status.st_mtime_ns)
-        seen = self._seen.get(path)
-        if seen is None or seen[0] != signature:
-            seen = self._seen[path] = (signature, file_digest(path))
-        return seen[1]
+        cached = self._seen.get(path)
+        if cached is None or cached[0] != signature:
+            cached = self._seen[path] = (signature, file_digest(path))
+        return cached[1]
 
     def deliver(
         self,

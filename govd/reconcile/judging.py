@@ -122,13 +122,15 @@ class Judging:
         if sight is None:
             nothing = dict.fromkeys(metrics)
             return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
-        known = self._measured(trial, request, sight, metrics)
+        measured = self._measured(trial, request, sight, metrics)
         figures = {
-            metric: known[metric].share if metric in known else None
+            metric: measured[metric].share if metric in measured else None
             for metric in metrics
         }
         pictures = {
-            metric: known[metric].pictures for metric in metrics if metric in known
+            metric: measured[metric].pictures
+            for metric in metrics
+            if metric in measured
         }
         judged |= {"pictures": pictures}
         missing = {
@@ -147,19 +149,20 @@ class Judging:
         """The set that a forget's criteria are bound to, the pictures that are looked at, and why
         there are none.
         """
-        bound, own = request.criteria_set, trial.made_for.get("evaluation")
-        digest = own if bound is None else bound.digest
+        bound, model_set = request.criteria_set, trial.made_for.get("evaluation")
+        digest = model_set if bound is None else bound.digest
         if digest is None:
             return None, Sight.of_pool(trial.opened.basis, trial.adding), ""
         if (
             bound
-            and digest != own
+            and digest != model_set
             and bound.model_digest != trial.made_for.get("digest")
         ):
+            other_set = str(model_set or "DIGEST")[:16]
             why = (
                 f"the evaluation set {digest[:16]}… is of another checkpoint; `govd request"
-                f" criteria {request.id} --criterion-set {str(own or 'DIGEST')[:16]} --reason …`"
-                " binds it to another set"
+                f" criteria {request.id} --criterion-set {other_set} --reason …` binds it to"
+                " another set"
             )
             return digest, None, why
         try:
@@ -189,15 +192,15 @@ class Judging:
             if trial.adding
             else (0, {})
         )
-        known = {"cost": free.get("predicted_disagreement", 0.0)}
+        shares = {"cost": free.get("predicted_disagreement", 0.0)}
         why = (
             f"{name} has neither an evaluation set nor a pool (`govd model update {name} --images"
             " DIR`)"
         )
-        missing = {metric: why for metric in metrics if metric not in known}
+        missing = {metric: why for metric in metrics if metric not in shares}
         return {
             "on": f"{len(basis.anchors[0])} texts",
-            "figures": {metric: known.get(metric) for metric in metrics},
+            "figures": {metric: shares.get(metric) for metric in metrics},
             **({"missing": missing} if missing else {}),
         }
 
@@ -219,40 +222,42 @@ class Judging:
         if contribution is None:
             return {}
         state = trial.seen_by(sight)
-        known: dict[str, Figure] = {}
+        by_metric: dict[str, Figure] = {}
         if {"named", "named_right"} & set(metrics):
             counted = named(state, contribution, self.prompts(trial.opened))
             if counted is not None:
-                known["named"] = Figure(counted.any, counted.pictures)
-                known["named_right"] = Figure(counted.right, counted.pictures)
+                by_metric["named"] = Figure(counted.any, counted.pictures)
+                by_metric["named_right"] = Figure(counted.right, counted.pictures)
         level = (
             off_level(sight, factors_of(trial.edit), contribution)
             if "level" in metrics
             else None
         )
         if level is not None:
-            known["level"] = level
+            by_metric["level"] = level
         if {*OTHERS, "elsewhere"} & set(metrics):
-            known |= _by_metric(changed(state, sight.before, contribution), "")
+            by_metric |= _by_metric(changed(state, sight.before, contribution), "")
         if set(OWN) & set(metrics):
-            known |= _by_metric(self.own_costs(trial, request, state), "own_")
-        return known
+            by_metric |= _by_metric(self.own_costs(trial, request, state), "own_")
+        return by_metric
 
     def own_costs(self, trial: Trial, request: Request, state: State) -> Costs:
         """What changes by one forget: with it against without it."""
-        own = trial.contributions[request.id]
+        contribution = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
         without = self._trial(trial.opened, None, rest, trial.made_for)
-        return changed(state, state.sight.answers(factors_of(without.edit)), own)
+        return changed(
+            state, state.sight.answers(factors_of(without.edit)), contribution
+        )
 
     def prompts(self, opened: Opened) -> dict[str, Floats]:
         """The anchors `(m, d)` in each single prompt."""
         digest = opened.basis.digest
-        kept = self._prompted.get(digest)
+        prompted = self._prompted.get(digest)
         return (
             self._prompted.put(digest, dict(labels_prompted(opened)))
-            if kept is None
-            else kept
+            if prompted is None
+            else prompted
         )
 
     # -- what is not kept
@@ -272,16 +277,16 @@ class Judging:
         fresh = [breach for breach in broken if breach_key(breach) not in standing]
         if not fresh:
             return None
-        least, most = 1, len(new)
-        by_count = {most: fresh}
-        while least < most:
-            middle = (least + most) // 2
-            tried = self._broken_with(trial, new, middle)
+        least, first = 1, len(new)
+        by_count = {first: fresh}
+        while least < first:
+            middle = (least + first) // 2
+            breaches = self._broken_with(trial, new, middle)
             by_count[middle] = [
-                breach for breach in tried if breach_key(breach) not in standing
+                breach for breach in breaches if breach_key(breach) not in standing
             ]
-            least, most = (least, middle) if by_count[middle] else (middle + 1, most)
-        return new[most - 1], by_count[most][0]
+            least, first = (least, middle) if by_count[middle] else (middle + 1, first)
+        return new[first - 1], by_count[first][0]
 
     def _newcomers(self, model: str, wanted: Sequence[Request]) -> list[Request]:
         """Forgets and reverts that are approved and not served yet, in the order of filing."""
@@ -303,19 +308,21 @@ class Judging:
         """What is not kept with only the first so many of the new requests."""
         added = {request.id for request in new[:count]}
         going = {str(request.reverts) for request in new if not request.is_forget}
-        gone = {
+        reverted = {
             str(request.reverts) for request in new[:count] if not request.is_forget
         }
         views = self.core.desk.views
-        kept = [
+        staying = [
             request
-            for name in going - gone
+            for name in going - reverted
             if (request := views.request(name)) and request.stands
         ]
         standing = [r for r in trial.wanted if r.state in STANDING or r.id in added]
-        wanted = sorted([*standing, *kept], key=lambda request: request.seq)
-        figures = self.figures(self._trial(trial.opened, None, wanted, trial.made_for))
-        return all_breaches(wanted, figures)
+        in_force = sorted([*standing, *staying], key=lambda request: request.seq)
+        figures = self.figures(
+            self._trial(trial.opened, None, in_force, trial.made_for)
+        )
+        return all_breaches(in_force, figures)
 
 
 def breach_key(breach: Breach) -> tuple[str, str]:

@@ -136,10 +136,10 @@ class Reconciler:
         did, faults = False, list[Exception]()
         views = self.core.desk.views
         with self.core.working(model):
-            seen: set[str] = set()
+            request_ids: set[str] = set()
             for _ in range(ROUNDS):
-                for request in self._filed(model, seen):
-                    seen.add(request.id)
+                for request in self._filed(model, request_ids):
+                    request_ids.add(request.id)
                     did |= self._tried(faults, self.request_step.decide, request)
             if model in views.models:
                 while self._tried(faults, self.revisions.step, model):
@@ -169,19 +169,21 @@ class Reconciler:
         """Whether a step did something; what went wrong in it is added to `faults`. `subject`: the
         model, or the request, that it is about.
         """
-        name, about = (
+        name, subject_name = (
             step.__name__,
             subject.id if isinstance(subject, Request) else subject,
         )
-        if self.core.ending or not self.pauses.over(name, about):
+        if self.core.ending or not self.pauses.over(name, subject_name):
             return False
         try:
             did = step(subject)
-            self.pauses.note(name, about, False)
+            self.pauses.note(name, subject_name, False)
             return did
         except Exception as fault:  # noqa: BLE001 - raised again when the others are done
-            self.pauses.note(name, about, isinstance(fault, PluginFault | JobFailed))
+            self.pauses.note(
+                name, subject_name, isinstance(fault, PluginFault | JobFailed)
+            )
             if faults:
-                log.error("%s: %s", about, fault)
+                log.error("%s: %s", subject_name, fault)
             faults.append(fault)
             return False

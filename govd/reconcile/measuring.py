@@ -134,11 +134,11 @@ class Measuring:
             figures = {"data_free": free}
             if data is not None:
                 figures |= metrics.on_images(basis, edit, contributions, data)
-        shown = discreet(plain(figures), filed)
+        public_figures = discreet(plain(figures), filed)
         if edit.conditions:
             linear = self._of_checkpoint(basis, edit.linear, contributions, data)
-            shown["checkpoint"] = discreet(plain(linear), filed)
-        return shown, by
+            public_figures["checkpoint"] = discreet(plain(linear), filed)
+        return public_figures, by
 
     def external(
         self, opened: Opened, edit: TensorEdit, filed: Sequence[Contribution]
@@ -247,10 +247,10 @@ def by_cell(
     for concept, contribution in zip(
         figures.get("concepts", []), contributions, strict=False
     ):
-        own = metrics.cells([contribution.spec.scope], data)[
+        scope_cells = metrics.cells([contribution.spec.scope], data)[
             data.class_of, data.domain_of
         ]
-        concept["redirects"] = outcomes.redirects(own)
+        concept["redirects"] = outcomes.redirects(scope_cells)
 
 
 def plain(value: Json) -> Json:

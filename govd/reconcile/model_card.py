@@ -138,9 +138,9 @@ def _what(subject: CardSubject) -> Iterator[str]:
             f" form of rank {predicate['rank']} on the {subject.side} side, no training."
             f" {digests}; of the edit: `{predicate.get('edit_digest')}`."
         )
-        if where := subject.note(subject.side):
+        if note := subject.note(subject.side):
             yield ""
-            yield where
+            yield note
     yield ""
 
 
@@ -198,10 +198,10 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| | before | after | wanted |"
     yield "|---|---|---|---|"
-    for name, words, wanted in FIGURES:
+    for name, words, goal in FIGURES:
         if is_number(figures.get(name)):
             before = share(figures.get(f"{name}_before"))
-            yield f"| {words} (`{name}`) | {before} | {share(figures[name])} | {wanted} |"
+            yield f"| {words} (`{name}`) | {before} | {share(figures[name])} | {goal} |"
     for name, words in KEPT:
         if is_number(figures.get(name)):
             yield f"| {words} (`{name}`) | | {share(figures[name])} | |"

@@ -92,24 +92,24 @@ class Predictions:
             ]
             return row | {"why": why, "figures": rows}
         row["on"] = state.sight.on
-        known = dict(measured)
+        by_metric = dict(measured)
         counted = named(
             state, trial.contributions[request.id], self.judging.prompts(trial.opened)
         )
         if counted is not None:
-            known["named"] = Figure(counted.own, counted.pictures)
+            by_metric["named"] = Figure(counted.own, counted.pictures)
         elif "named" in figures:
             row["why"] = f"none of {state.sight.on} is of it"
         if alone:
-            own = self.judging.own_costs(trial, request, state)
-            known |= {COSTS[name]: figure for name, figure in own.items()}
+            costs = self.judging.own_costs(trial, request, state)
+            by_metric |= {COSTS[name]: figure for name, figure in costs.items()}
         else:
             row["why"] = (
                 f"more than {TAKEN_APART} are new in this revision: what this one costs by itself"
                 " was not measured"
             )
         rows = [
-            _compared(metric, figure, known.get(metric))
+            _compared(metric, figure, by_metric.get(metric))
             for metric, figure in figures.items()
         ]
         return row | {"figures": rows}

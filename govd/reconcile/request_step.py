@@ -150,9 +150,10 @@ class RequestStep:
             [*ballot.everything, *_asked_at_filing(request)], "approve"
         )
         actor, payload = GOVD, dict(computed)
-        held = self._held(request)
-        if held and event != "wait":  # nothing is undone or ended under a legal hold
-            event, reason = "wait", held
+        hold_reason = self._held(request)
+        # nothing is undone or ended under a legal hold
+        if hold_reason and event != "wait":
+            event, reason = "wait", hold_reason
         self_approving = self.core.home.settings.approval != "person"
         frozen = self.core.desk.views.frozen
         by_itself = ballot.approver or is_automatic(request.filed_by)

@@ -47,11 +47,11 @@ class Settling:
 
     def desired(self, model: str) -> Desired:
         """What is wanted of a model now."""
-        wanted = self.core.desk.views.wanted(model)
-        covered = self.requests.contributions.covered(wanted)
-        adding = [request for request in wanted if request.id not in covered]
+        forgets = self.core.desk.views.wanted(model)
+        covered = self.requests.contributions.covered(forgets)
+        adding = [request for request in forgets if request.id not in covered]
         return Desired(
-            wanted, covered, sorted(str(request.contribution) for request in adding)
+            forgets, covered, sorted(str(request.contribution) for request in adding)
         )
 
     def standing(self, model: str) -> list[Request]:
@@ -89,13 +89,13 @@ class Settling:
         return drafts
 
     def _subsumed(self, request: Request, outer: str, judged: Json) -> Draft:
-        shown = outer if self.may_tell(request.id, outer) else "another forget"
+        outer_name = outer if self.may_tell(request.id, outer) else "another forget"
         reason = (
-            f"covered by {shown}: adds nothing while that "
+            f"covered by {outer_name}: adds nothing while that "
             f"stands, takes over when it is reverted"
         )
-        kept = {} if judged is None else {"judged": judged}
-        return request_draft(request, "subsume", GOVD, {"reason": reason, **kept})
+        judgement = {} if judged is None else {"judged": judged}
+        return request_draft(request, "subsume", GOVD, {"reason": reason, **judgement})
 
     def _reverted(self, revert: Request, number: int | None) -> list[Draft]:
         drafts = []
@@ -103,5 +103,5 @@ class Settling:
         if forget.state in STANDING:
             because = {"reason": f"reverted by {revert.id}", "by": revert.id}
             drafts.append(request_draft(forget, "revert", GOVD, because))
-        done = {"revision": number, "reason": "reverted"}
-        return [*drafts, request_draft(revert, "publish", GOVD, done)]
+        payload = {"revision": number, "reason": "reverted"}
+        return [*drafts, request_draft(revert, "publish", GOVD, payload)]

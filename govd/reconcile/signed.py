@@ -68,16 +68,18 @@ def sign_checkpoint(
             advice="Write them under other names. Nothing was published or exported.",
         )
     signed = dict(files)
-    about = _claim(core, served, model)
+    revision_claim = _claim(core, served, model)
     if CARD not in files:
-        text = card(_subject(core, served, about, format, texts or {}))
+        text = card(_subject(core, served, revision_claim, format, texts or {}))
         signed |= _put(folder, CARD, text.encode())
     with core.desk.lock:  # no key is changed between the statement and the signature
         signer, log = ModelKeys(core).signer(), core.desk.ledger.signer
-        about.predicate |= _keys(core, signer.key)
-        about.subjects = dict(signed)
+        revision_claim.predicate |= _keys(core, signer.key)
+        revision_claim.subjects = dict(signed)
         signed |= _put(
-            folder, STATEMENT_FILE, claim.sealed(about, log.key.id.hex(), log.raw)
+            folder,
+            STATEMENT_FILE,
+            claim.sealed(revision_claim, log.key.id.hex(), log.raw),
         )
         name = f"{model}-{served.number}"
         signed |= _put(folder, SIGNATURE, signature(name, signed, signer))
@@ -106,8 +108,8 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
         {seq for s in subjects for seq in records.seqs(limit=EVERY, subject=s)}
     )
     entries = desk.ledger.some(seqs)
-    about = claim.claims_of(lambda: entries, [(model, number)])[model, number]
-    facts, predicate = served.opened.model.facts, about.predicate
+    revision_claim = claim.claims_of(lambda: entries, [(model, number)])[model, number]
+    facts, predicate = served.opened.model.facts, revision_claim.predicate
     predicate |= {"origin": desk.ledger.origin, "base": {"digest": facts.digest}}
     if facts.hf_revision:
         predicate["base"] |= {
@@ -121,7 +123,7 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
         {name: value for name, value in request.items() if name not in LEFT_OUT}
         for request in predicate["requests"]
     ]
-    return about
+    return revision_claim
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:

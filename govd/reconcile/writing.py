@@ -87,13 +87,13 @@ def check_written(served: Served, files: Mapping[str, str]) -> None:
         name for name, digest in files.items() if registered.get(name, digest) != digest
     )
     if len(differ) > served.edit.files_changed:
-        where = f"plugin {served.opened.model.facts.backend}, write_checkpoint"
+        place = f"plugin {served.opened.model.facts.backend}, write_checkpoint"
         advice = (
             "Only files with what is edited may differ from what was registered. Nothing was"
             " published or exported."
         )
         raise PluginFault(
             f"{', '.join(differ[:5])} differ from the registered files",
-            where=where,
+            where=place,
             advice=advice,
         )

@@ -72,13 +72,13 @@ class Known:
 
 def copies(known: Known, number: int) -> list[Copy]:
     """The manifest of revision `number` (0: the unedited model)."""
-    found = [_controlled(SERVER, known.model, "", known.published, number)]
+    listed = [_controlled(SERVER, known.model, "", known.published, number)]
     if known.publish_to and known.delivered is not None:
-        found.append(
+        listed.append(
             _controlled(FOLDER, known.model, known.publish_to, known.delivered, number)
         )
-    found += [_of_store(known, store, number) for store in known.stores]
-    return found + [_of_export(known, export, number) for export in known.exports]
+    listed += [_of_store(known, store, number) for store in known.stores]
+    return listed + [_of_export(known, export, number) for export in known.exports]
 
 
 def _controlled(kind: str, name: str, place: str, carried: int, number: int) -> Copy:
@@ -100,9 +100,9 @@ def _of_store(known: Known, store: StoreRecord, number: int) -> Copy:
 
 def _of_export(known: Known, export: Mapping[str, Json], number: int) -> Copy:
     carried = int(export["revision"])
-    theirs, wanted = (known.requests.get(n, ()) for n in (carried, number))
-    lacks = tuple(request for request in wanted if request not in theirs)
-    keeps = tuple(request for request in theirs if request not in wanted)
+    carried_requests, requests = (known.requests.get(n, ()) for n in (carried, number))
+    lacks = tuple(request for request in requests if request not in carried_requests)
+    keeps = tuple(request for request in carried_requests if request not in requests)
     state = CopyState.UNKNOWN if lacks or keeps else CopyState.FORGOTTEN
     return Copy(
         EXPORT,

@@ -165,8 +165,8 @@ def metric_of(name: str) -> str:
     if metric in METRICS:
         return metric
     close = difflib.get_close_matches(metric, [*METRICS, *ALIASES], 3, CLOSE)
-    meant = list(dict.fromkeys(ALIASES.get(other, other) for other in close))
-    question = f"Did you mean {' or '.join(meant)}? " if meant else ""
+    candidates = list(dict.fromkeys(ALIASES.get(other, other) for other in close))
+    question = f"Did you mean {' or '.join(candidates)}? " if candidates else ""
     raise Usage(
         f"there is no metric {name.strip()!r}",
         where="criterion",
@@ -175,14 +175,14 @@ def metric_of(name: str) -> str:
 
 
 def _bound(metric: str, number: str, text: str) -> float:
-    is_percent, most = number.endswith("%"), MOST.get(metric, 1.0)
+    is_percent, highest = number.endswith("%"), MOST.get(metric, 1.0)
     try:
         bound = float(number.removesuffix("%")) / (100 if is_percent else 1)
     except ValueError:
         bound = -1.0
-    if not 0 <= bound <= most:
+    if not 0 <= bound <= highest:
         raise Usage(
-            f"{text!r} has no bound from 0 to {most:g}",
+            f"{text!r} has no bound from 0 to {highest:g}",
             where="criterion",
             advice=f"Write {metric}<=0.01 or {metric}<=1%.",
         )

@@ -45,7 +45,7 @@ class Kept:
         if not text:
             return
         try:
-            criteria = tuple(Criterion.from_json(said) for said in json.loads(text))
+            criteria = tuple(Criterion.from_json(row) for row in json.loads(text))
         except MALFORMED:
             self.fault(f"entry {seq} says criteria of {request} that are none")
             return

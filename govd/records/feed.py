@@ -72,8 +72,8 @@ class FeedRecord(StoredRecord):
         """What a run usually asks for: the median of the new rows of its last runs, at least one;
         None before the first.
         """
-        asked = self._json["asked"]
-        return max(1.0, float(median(asked))) if asked else None
+        counts = self._json["asked"]
+        return max(1.0, float(median(counts))) if counts else None
 
     @property
     def documents(self) -> Mapping[str, Json]:

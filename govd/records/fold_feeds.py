@@ -122,7 +122,8 @@ def _decided(feed: FeedRecord, event: str, entry: Record, lookup: Lookup) -> Cha
         if name not in ("reason", "run", "state")
     }
     run = before.with_(**outcome, state=state, decided=decided)
-    changed: dict[str, Json] = {"held": [held for held in feed.held if held != number]}
+    still_held = [run_number for run_number in feed.held if run_number != number]
+    changed: dict[str, Json] = {"held": still_held}
     if event == "release":
         changed["asked"] = _asked(feed, payload)
     document = feed.documents.get(str(run["document"]))
@@ -138,9 +139,9 @@ def _asked(feed: FeedRecord, payload: Mapping[str, Json]) -> list[int]:
 
 def _newest(kept: Mapping[str, Json], name: str, value: Json) -> dict[str, Json]:
     """A bounded mapping with another entry at its end."""
-    others = {key: held for key, held in kept.items() if key != name}
-    surplus = max(0, len(others) + 1 - KEPT)
-    return {**dict(islice(others.items(), surplus, None)), name: value}
+    earlier = {key: record for key, record in kept.items() if key != name}
+    surplus = max(0, len(earlier) + 1 - KEPT)
+    return {**dict(islice(earlier.items(), surplus, None)), name: value}
 
 
 def run_key(feed: str, number: int) -> str:

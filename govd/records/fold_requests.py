@@ -135,8 +135,8 @@ def _extended(request: Request, entry: Record) -> dict[str, Json]:
 
 def _held(request: Request, entry: Record) -> dict[str, Json]:
     by, reason = entry["actor"], _reason(entry["payload"])
-    held = {"at": entry["time"], "by": by, "reason": reason, "entry": entry["seq"]}
-    return {"held": held, **_settled(request, "release")}
+    hold = {"at": entry["time"], "by": by, "reason": reason, "entry": entry["seq"]}
+    return {"held": hold, **_settled(request, "release")}
 
 
 def _released(request: Request, entry: Record) -> dict[str, Json]:
@@ -180,9 +180,13 @@ def _anew(request: Request, entry: Record) -> dict[str, Json]:
     """Looked at anew: what was approved and was not enough counts no more."""
     granted = int(request.get("granted") or 0)
     stale = [a for a in request["approvals"] if a["entry"] > granted and a.get("meets")]
-    held = [*request.get("approvals_held", []), *stale]
-    kept = [a for a in request["approvals"] if a not in stale]
-    return {"retried": entry["seq"], "approvals": kept, "approvals_held": held}
+    insufficient = [*request.get("approvals_held", []), *stale]
+    counting = [a for a in request["approvals"] if a not in stale]
+    return {
+        "retried": entry["seq"],
+        "approvals": counting,
+        "approvals_held": insufficient,
+    }
 
 
 def _criteria(request: Request, entry: Record) -> dict[str, Json]:

@@ -53,9 +53,9 @@ def _added(entry: Record) -> StoreRecord:
 
 def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] | None:
     payload: Mapping[str, Json] = entry["payload"]
-    told = {"at": entry["time"], "by": entry["actor"], **payload}
+    record = {"at": entry["time"], "by": entry["actor"], **payload}
     if event == "verify":
-        return {"verified": told, "faults": list(payload["faults"])}
+        return {"verified": record, "faults": list(payload["faults"])}
     if (event in ("switch", "fail")) == (store.state in PATCHABLE):
         raise Conflict(f"the store {store.name} is {store.state}: no {event}")
     match event:
@@ -73,7 +73,12 @@ def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] |
         case "switch":
             ready: dict[str, Json] = {"state": StoreState.READY.value, "patching": None}
             faults = list(payload["faults"])
-            return {**ready, "stamp": payload["stamp"], "last": told, "faults": faults}
+            return {
+                **ready,
+                "stamp": payload["stamp"],
+                "last": record,
+                "faults": faults,
+            }
         case "fail":
             failed: dict[str, Json] = {
                 "state": StoreState.FAILED.value,
@@ -81,7 +86,7 @@ def _changed(event: str, store: StoreRecord, entry: Record) -> dict[str, Json] |
             }
             return {**failed, "faults": [payload["reason"]]}
         case "purge":
-            return {"purged": told}
+            return {"purged": record}
         case "remove":
             removed = {"removed_at": entry["time"], "removed_by": entry["actor"]}
             return {"state": StoreState.REMOVED.value, **removed}

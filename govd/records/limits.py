@@ -104,18 +104,18 @@ def check_text(text: str, what: str, limit: Limit | None = None) -> None:
         len(text) > limit.size_bytes
         or len(text.encode("utf-8", "surrogatepass")) > limit.size_bytes
     ):
-        shown = shorn(text[:40])
+        excerpt = shorn(text[:40])
         raise Usage(
-            f"{shown!r}… is too long",
+            f"{excerpt!r}… is too long",
             where=what,
             advice=f"At most {limit.size_bytes} bytes.",
         )
     for place, character in enumerate(text):
         fault = _fault(character, limit.lines)
         if fault:
-            shown = shorn(text[:40])
+            excerpt = shorn(text[:40])
             raise Usage(
-                f"{shown!r} has {fault} at character {place}",
+                f"{excerpt!r} has {fault} at character {place}",
                 where=what,
                 advice="Write it without.",
             )
@@ -151,24 +151,24 @@ def check_texts(named: Mapping[str, object]) -> None:
     Raises:
         Usage: one of them cannot be meant.
     """
-    for what, value in named.items():
+    for name, value in named.items():
         if isinstance(value, str | PurePath):
-            check_text(str(value), what)
+            check_text(str(value), name)
         elif isinstance(value, bool | bytes) or value is None:
             continue
         elif isinstance(value, int):
-            check_number(value, what)
+            check_number(value, name)
         elif isinstance(value, Sequence):
-            limit = LIMITS.get(what, DEFAULT)
+            limit = LIMITS.get(name, DEFAULT)
             if len(value) > limit.count:
                 raise Usage(
                     f"{len(value)} are too many",
-                    where=what,
+                    where=name,
                     advice=f"At most {limit.count}.",
                 )
             for item in value:
                 if isinstance(item, str):
-                    check_text(item, what, limit)
+                    check_text(item, name, limit)
 
 
 def bounded(function: Callable[P, T]) -> Callable[P, T]:

@@ -106,8 +106,8 @@ class Notice(StoredRecord):
         """What it told: `kind`, `subject`, and of an entry its number `entry`; of a date `due_at`
         and `days`.
         """
-        about: Mapping[str, Json] = self._json["about"]
-        return about
+        event: Mapping[str, Json] = self._json["about"]
+        return event
 
     @property
     def is_settled(self) -> bool:

@@ -176,13 +176,13 @@ class Predicted:
         the worst prompt), `cost` (with all in force), and `own_…`, what it costs by itself.
         """
         figures: dict[str, Figure] = {}
-        left = None if self.effect is None else self.effect.named
+        share_named = None if self.effect is None else self.effect.named
         if (
-            left is not None
+            share_named is not None
             and self.effect is not None
             and self.effect.what != "domains"
         ):
-            figures["named"] = left
+            figures["named"] = share_named
         costs = self.costs or {}
         figures |= {
             COSTS[name]: figure for name, figure in costs.items() if name in COSTS

@@ -183,7 +183,7 @@ class Request(StoredRecord):
     def criteria(self) -> tuple[Criterion, ...]:
         """What it must keep in every revision while it stands, as it is said now."""
         return tuple(
-            Criterion.from_json(said) for said in self._json.get("criteria") or ()
+            Criterion.from_json(row) for row in self._json.get("criteria") or ()
         )
 
     @property
@@ -207,8 +207,8 @@ class Request(StoredRecord):
     @property
     def approvals_held(self) -> tuple[Approval, ...]:
         """Approvals by people when a policy said no, or not yet."""
-        held = self._json.get("approvals_held", ())
-        return tuple(Approval.from_json(approval) for approval in held)
+        approvals = self._json.get("approvals_held", ())
+        return tuple(Approval.from_json(approval) for approval in approvals)
 
     @property
     def asked_from(self) -> int:

@@ -196,41 +196,45 @@ def _seats(person: str, approver: Approver, needs: Needs) -> list[str]:
     """Whose role an approval can stand for: his own first."""
     if needs.role is None:
         return [person]
-    own = [person] if needs.role in approver.roles else []
-    others = [
+    himself = [person] if needs.role in approver.roles else []
+    represented = [
         str(person_of(p)) for p, roles in approver.acting.items() if needs.role in roles
     ]
-    return own + others
+    return himself + represented
 
 
 def matching(seats: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """A seat for as many people as can have one, none twice: a largest matching (augmenting paths,
     in the order of the people and of their seats).
     """
-    taken: dict[str, str] = {}
+    person_at: dict[str, str] = {}
 
     def seated(person: str, tried: set[str]) -> bool:
         for seat in seats[person]:
             if seat in tried:
                 continue
             tried.add(seat)
-            if seat not in taken or seated(taken[seat], tried):
-                taken[seat] = person
+            if seat not in person_at or seated(person_at[seat], tried):
+                person_at[seat] = person
                 return True
         return False
 
     for person in seats:
         seated(person, set())
-    return {person: seat for seat, person in taken.items()}
+    return {person: seat for seat, person in person_at.items()}
 
 
 def role_of(tallies: Sequence[Tally], approver: Approver) -> str | None:
     """As what somebody approved: the role of the first requirement for which he counts, else the
     first of those that he has.
     """
-    for one in tallies:
-        needs = one.requirement.needs
-        if needs is not None and needs.role is not None and one.counts(approver.actor):
+    for tally in tallies:
+        needs = tally.requirement.needs
+        if (
+            needs is not None
+            and needs.role is not None
+            and tally.counts(approver.actor)
+        ):
             return needs.role
     ranked = [role for role in TOKEN_ROLES if role in approver.roles]
     return ranked[0] if ranked else min(approver.roles, default=None)

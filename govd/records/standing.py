@@ -162,9 +162,9 @@ class Standing:
         return {name: request.state for name, request in self._open.items()}
 
     def _put(self, name: str, request: _Request) -> None:
-        wanted = self._wanted.setdefault(request.model, set())
+        request_ids = self._wanted.setdefault(request.model, set())
         if request.kind == "forget":
-            (wanted.add if request.state in WANTED else wanted.discard)(name)
+            (request_ids.add if request.state in WANTED else request_ids.discard)(name)
         else:
             (self._going.add if request.state == "approved" else self._going.discard)(
                 request.reverts
@@ -207,14 +207,12 @@ class Standing:
             request.contribution for request in requests.values()
         }
         if strange:
-            what = (
-                f"{len(strange)} contributions"
-                if len(strange) > 1
-                else f"the contribution {min(strange)[:16]}…"
-            )
+            contents = f"the contribution {min(strange)[:16]}…"
+            if len(strange) > 1:
+                contents = f"{len(strange)} contributions"
             self._fault(
-                f"entry {event.seq} publishes {event.subject} with {what} of no request that was in"
-                " force or approved then"
+                f"entry {event.seq} publishes {event.subject} with {contents} of no request that"
+                " was in force or approved then"
             )
         missing = {
             name for name, r in requests.items() if r.contribution not in contributions

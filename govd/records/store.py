@@ -66,8 +66,8 @@ class StoreRecord(StoredRecord):
     @property
     def wanted(self) -> Mapping[str, Json] | None:
         """The patch that is under way: `revision`, `edit_digest`, `from`, `begun_at`, …"""
-        wanted: Mapping[str, Json] | None = self._json.get("patching")
-        return wanted
+        patch: Mapping[str, Json] | None = self._json.get("patching")
+        return patch
 
     @property
     def retired(self) -> int:

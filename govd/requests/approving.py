@@ -62,20 +62,20 @@ def approval_of(request: Request) -> Act:
 
 def release_of(request: Request) -> Act:
     """The end of a legal hold."""
-    wanted = tuple(wish for wish in request.wanted if wish["act"] == "release")
+    wishes = tuple(wish for wish in request.wanted if wish["act"] == "release")
     since = int((request["held"] or {}).get("entry", request.seq))
-    return Act(request, frozenset({"release"}), since, wanted)
+    return Act(request, frozenset({"release"}), since, wishes)
 
 
 def extension_of(request: Request, due_at: str) -> Act:
     """More time, until `due_at`."""
-    wanted = tuple(
+    wishes = tuple(
         wish
         for wish in request.wanted
         if wish["act"] == "extend" and wish["due_at"] == due_at
     )
     since = max((int(e["entry"]) for e in request["extensions"]), default=request.seq)
-    return Act(request, frozenset({"extend"}), since, wanted)
+    return Act(request, frozenset({"extend"}), since, wishes)
 
 
 def weighed(
@@ -96,22 +96,25 @@ def weighed(
     words: dict[str, Json] = {
         "role": role_of(tallies, approver),
         "roles": sorted(approver.roles),
-        "meets": [one.requirement.policy for one in tallies if one.counts(actor)],
+        "meets": [tally.requirement.policy for tally in tallies if tally.counts(actor)],
     }
     acting = people.acting(actor, now())
     if acting:
-        words["for"] = [one.as_json() for one in acting]
+        words["for"] = [tally.as_json() for tally in acting]
     for decision in ("deny", "wait"):
         for vote in votes:
             if vote.decision == decision and vote.needs is None:
                 return Outcome(decision, f"{vote.policy}: {vote.reason}", words)
-    unmet = [one.sentence() for one in tallies if not one.is_met]
+    unmet = [tally.sentence() for tally in tallies if not tally.is_met]
     return Outcome("wait" if unmet else "", "; ".join(unmet), words)
 
 
 def approver_of(actor: str, people: People, time: str) -> Approver:
     """The `actor` with the roles that he has, by `people`, at a time."""
-    acting = {one.principal: frozenset(one.roles) for one in people.acting(actor, time)}
+    acting = {
+        person.principal: frozenset(person.roles)
+        for person in people.acting(actor, time)
+    }
     return Approver(actor, frozenset(people.roles(actor, time)), acting)
 
 
@@ -127,7 +130,10 @@ def tallied(
     recorded = [Approver.from_json(approval) for approval in act.earlier]
     filing = Filing(act.request.filed_by, act.request.seq, act.request.filed_at)
     requirements = standing([*act.request["votes"], *votes], act.since, act.moments)
-    return [tally(one, [*recorded, *approvers], filing, people) for one in requirements]
+    return [
+        tally(requirement, [*recorded, *approvers], filing, people)
+        for requirement in requirements
+    ]
 
 
 def needed(request: Request, people: People) -> list[dict[str, Json]]:
@@ -143,10 +149,10 @@ def needed(request: Request, people: People) -> list[dict[str, Json]]:
     acts += [("extend", extension_of(request, due_at)) for due_at in sorted(dates)]
     records = []
     for name, act in acts:
-        for one in tallied(act, people):
-            if not one.is_met:
-                could = _could(act, one, people)
-                records.append({"act": name, **one.as_json(), "could": could})
+        for of_policy in tallied(act, people):
+            if not of_policy.is_met:
+                could = _could(act, of_policy, people)
+                records.append({"act": name, **of_policy.as_json(), "could": could})
     return records
 
 
@@ -157,7 +163,7 @@ def _could(act: Act, unmet: Tally, people: People) -> list[str]:
     for actor in people.actors(time):
         with_him = tallied(act, people, approvers=[approver_of(actor, people, time)])
         counted = next(
-            one for one in with_him if one.requirement.policy == policy
+            tally for tally in with_him if tally.requirement.policy == policy
         ).counted
         if len(counted) > len(unmet.counted):
             could.append(actor)

@@ -68,11 +68,11 @@ class Composing:
             OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
         """
         key = _key(basis, contributions)
-        kept = self._kept.get(key)
-        if kept is None:
+        cached = self._kept.get(key)
+        if cached is None:
             edit = self._edit(basis, contributions)
-            kept = self._kept.put(key, (edit, _said_of(basis, edit, contributions)))
-        return kept[0], dict(kept[1])
+            cached = self._kept.put(key, (edit, _said_of(basis, edit, contributions)))
+        return cached[0], dict(cached[1])
 
     def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions without figures: kept where those of the same set are.
@@ -80,8 +80,8 @@ class Composing:
         Raises:
             OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
         """
-        kept = self._kept.get(_key(basis, contributions))
-        return kept[0] if kept is not None else self._edit(basis, contributions)
+        cached = self._kept.get(_key(basis, contributions))
+        return cached[0] if cached is not None else self._edit(basis, contributions)
 
     def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions: that of a revision which is made of the same, else

@@ -88,7 +88,7 @@ class Computing:
                 where=opened.model.facts.reference,
                 advice="Install the plugin that it was registered with; `govd doctor` lists them.",
             )
-        material, shown = self._material(opened, spec, keep, pictures or {})
+        material, prototypes = self._material(opened, spec, keep, pictures or {})
         problem = Problem(opened.basis, spec, material, core.progress)
         owner = core.plugins.brought_by.get(spec.method, "")
         tensors, facts = core.plugins.guarded(
@@ -96,7 +96,7 @@ class Computing:
             f"method {spec.method}",
             lambda: contributed(method.contribute(problem)),
         )
-        facts = {**facts, "prototypes": shown} if shown else dict(facts)
+        facts = {**facts, "prototypes": prototypes} if prototypes else dict(facts)
         return sealed(opened.basis.digest, spec, tensors, facts)
 
     def of_request(self, request: Request, opened: Opened) -> Contribution:
@@ -169,14 +169,14 @@ class Computing:
             pictures.get(digest) or self.core.artifacts.get(digest)
             for digest in spec.examples
         ]
-        given = (
+        example_rows = (
             exact.unit(encoder.pictures(examples, spec.examples)) if examples else None
         )
         if prototypes is None:
-            return Material(texts, rows, None, [], given), []
+            return Material(texts, rows, None, [], example_rows), []
         synthesised = exact.unit(prototypes.embeddings)
         return Material(
-            texts, rows, synthesised, prototypes.concepts, given
+            texts, rows, synthesised, prototypes.concepts, example_rows
         ), prototypes.shown
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> Prototypes:
@@ -186,7 +186,7 @@ class Computing:
         numbered = self._prompts(opened, spec)
         prompts = [text for _, text in numbered]
         embeddings: list[Floats] = []
-        shown: list[dict[str, Json]] = []
+        records: list[dict[str, Json]] = []
         for draw in range(spec.prototypes):
             seed = spec.seed + draw
             synthesised = opened.model.synthesise(
@@ -201,7 +201,7 @@ class Computing:
                 }
                 whole = self.core.artifacts.put(tensors_to_bytes(tensors, facts))
                 pairs = zip(synthesised.prompts, synthesised.pictures, strict=True)
-                shown += [
+                records += [
                     {
                         "prompt": text,
                         "png": self.core.artifacts.put(png(pixels)),
@@ -210,7 +210,7 @@ class Computing:
                     for text, pixels in pairs
                 ]
         concepts = [number for number, _ in numbered] * spec.prototypes
-        return Prototypes(np.concatenate(embeddings), concepts, shown)
+        return Prototypes(np.concatenate(embeddings), concepts, records)
 
     def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[tuple[int, str]]:
         """What is synthesised, each with its concept's position in the scope (−1: another)."""
@@ -229,9 +229,9 @@ class Computing:
             ]
         method = self.core.plugins.methods[spec.method]
         if getattr(method, "learns_from_pictures", False) and not opened.basis.has_pool:
-            own = {concept.name for concept in concepts}
-            others = [name for name in names if name not in own]
-            spread = others[:: max(1, len(others) // BESIDE)][:BESIDE]
+            concept_names = {concept.name for concept in concepts}
+            other_names = [name for name in names if name not in concept_names]
+            spread = other_names[:: max(1, len(other_names) // BESIDE)][:BESIDE]
             prompts += [(-1, prompt("", name)) for name in spread]
         return prompts
 
@@ -247,8 +247,8 @@ def phrase_embedding(opened: Opened, phrase: str) -> Floats:
     ]
     for names, rows in anchors:
         if phrase in names:
-            named: Floats = rows[names.index(phrase)]
-            return named
+            row: Floats = rows[names.index(phrase)]
+            return row
     averaged: Floats = opened.encoder.averaged([phrase], basis.templates, keep=False)[0]
     for names, rows in anchors:
         if names:

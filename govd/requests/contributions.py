@@ -60,10 +60,10 @@ class Contributions:
             "device": opened.model.facts.device,
             "plugins": self.core.plugins.versions(),
         }
-        shown = contribution.facts.get("prototypes", [])
-        if shown:
+        prototypes = contribution.facts.get("prototypes", [])
+        if prototypes:
             digests = {
-                picture[name] for picture in shown for name in ("png", "tensors")
+                picture[name] for picture in prototypes for name in ("png", "tensors")
             }
             payload["prototypes"] = sorted(digests)
         return [Draft("contribution.make", contribution.digest, actor, model, payload)]
@@ -76,9 +76,9 @@ class Contributions:
             damaged.
         """
         artifacts = self.core.artifacts
-        kept = self._loaded.get(digest)
-        if kept is not None and kept[0] == artifacts.signature(kept[1]):
-            return kept[2]
+        cached = self._loaded.get(digest)
+        if cached is not None and cached[0] == artifacts.signature(cached[1]):
+            return cached[2]
         reference = self.core.desk.views.contribution(digest)
         if reference is None:
             raise NotFound(
@@ -109,13 +109,13 @@ class Contributions:
         """
         # neither scope nor strength of a request changes
         key = tuple((request.id, request.contribution or "") for request in wanted)
-        kept = self._covered.get(key)
-        if kept is None:
+        cached = self._covered.get(key)
+        if cached is None:
             by_text = [
                 request.with_(concepts=self._by_text(request)) for request in wanted
             ]
-            kept = self._covered.put(key, subsumed_by(by_text))
-        return dict(kept)
+            cached = self._covered.put(key, subsumed_by(by_text))
+        return dict(cached)
 
     def compare(self, contribution: Contribution) -> None:
         """Let `covered` compare what this contribution takes away before it is stored."""

@@ -64,24 +64,24 @@ class Effects:
             opened: the model.
             spec: what is to be forgotten.
         """
-        inside = None if watch is None else scope_mask(beside.basis, beside.own)
-        if watch is None or inside is None:
+        in_scope = None if watch is None else scope_mask(beside.basis, beside.own)
+        if watch is None or in_scope is None:
             return None
-        inside = inside[watch.at]
+        in_scope = in_scope[watch.at]
         pool = f"{len(watch.at)} {beside.basis.pool_kind} embeddings"
-        what = spec.scope.paradigm
-        if what == "domains":
+        paradigm = spec.scope.paradigm
+        if paradigm == "domains":
             edits = factors_of(beside.before), factors_of(beside.after)
-            answers = (watch.answers(edit)[inside] for edit in edits)
-            counted = kept_answers(watch.top[inside], *answers)
+            answers = (watch.answers(edit)[in_scope] for edit in edits)
+            counted = kept_answers(watch.top[in_scope], *answers)
         else:
             single = () if prompts == TOGETHER else self._prompts(opened, spec)
-            own = own_anchors(beside.basis, beside.own)
+            anchors = own_anchors(beside.basis, beside.own)
             texts = [_together(opened, spec), *single]
             edits = factors_of(beside.before), factors_of(beside.after)
-            counted = effect(watch.images[inside], texts, own, *edits)
+            counted = effect(watch.images[in_scope], texts, anchors, *edits)
         return self._with_interval(
-            model, Effect.from_json({"on": pool, "what": what, **counted})
+            model, Effect.from_json({"on": pool, "what": paradigm, **counted})
         )
 
     def on_labelled(
@@ -96,25 +96,25 @@ class Effects:
             beside: the forget beside what is in force.
         """
         data = self.extents.labelled(model)
-        inside = (
+        in_scope = (
             None if data is None else labelled_in_scope(beside.basis, beside.own, data)
         )
         if (
             data is None
-            or inside is None
-            or not inside.any()
+            or in_scope is None
+            or not in_scope.any()
             or not spec.scope.concepts
         ):
             return None
         prompts = [_together(opened, spec), *self._prompts(opened, spec)]
-        own = own_anchors(beside.basis, beside.own)
+        anchors = own_anchors(beside.basis, beside.own)
         edits = factors_of(beside.before), factors_of(beside.after)
-        counted = effect(data.vectors[inside], prompts, own, *edits)
-        about = {
+        counted = effect(data.vectors[in_scope], prompts, anchors, *edits)
+        fields = {
             "on": f"{len(data.vectors)} labelled images",
             "what": spec.scope.paradigm,
         }
-        return Effect.from_json({**about, **counted})
+        return Effect.from_json({**fields, **counted})
 
     def _with_interval(self, model: str, counted: Effect) -> Effect:
         """An effect with the ends of the interval of what is left, in pictures, where it was
@@ -123,13 +123,13 @@ class Effects:
         calibration = self.calibrating.of(self.core.desk.model(model))
         if calibration is None or counted.named is None:
             return counted
-        left = calibration.around("named", counted.named)
-        if left.low is None or left.high is None:
+        interval = calibration.around("named", counted.named)
+        if interval.low is None or interval.high is None:
             return counted
         return replace(
             counted,
-            after_low=math.floor(left.low * counted.pictures + ROUNDING),
-            after_high=math.ceil(left.high * counted.pictures - ROUNDING),
+            after_low=math.floor(interval.low * counted.pictures + ROUNDING),
+            after_high=math.ceil(interval.high * counted.pictures - ROUNDING),
         )
 
     def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[Prompted]:
@@ -144,7 +144,7 @@ class Effects:
         prompts = []
         for template, rows in self._labels_prompted(opened):
             try:
-                own = [
+                vectors = [
                     (
                         rows[places[phrase]]
                         if phrase in places
@@ -156,7 +156,7 @@ class Effects:
                 ]
             except GovdError:  # a model of vectors has no other texts
                 return []
-            prompts.append(Prompted(template, rows, exact.unit(np.stack(own))))
+            prompts.append(Prompted(template, rows, exact.unit(np.stack(vectors))))
         return prompts
 
     def _labels_prompted(self, opened: Opened) -> list[tuple[str, Floats]]:
@@ -187,5 +187,5 @@ def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
 def _together(opened: Opened, spec: ForgetSpec) -> Prompted:
     """Labels and phrases as all prompts together spell them."""
     phrases = [phrase for concept in spec.scope.concepts for phrase in concept.phrases]
-    own = [phrase_embedding(opened, phrase) for phrase in phrases]
-    return Prompted("", opened.basis.anchors[1], np.stack(own))
+    vectors = [phrase_embedding(opened, phrase) for phrase in phrases]
+    return Prompted("", opened.basis.anchors[1], np.stack(vectors))

@@ -45,9 +45,9 @@ class Extents:
         if not contributions:
             return 0.0
         shares = []
-        inside = in_scope(basis, contributions)
-        if inside is not None:
-            shares.append(float(inside.mean()))
+        mask = in_scope(basis, contributions)
+        if mask is not None:
+            shares.append(float(mask.mean()))
         data = self.labelled(model)
         if data is not None:
             digest = str(self.core.desk.model(model).evaluation)

@@ -75,8 +75,8 @@ class Requests:
         views = self.core.desk.views
         request = self.core.desk.request(request_id)
         missing = needed(request, views.people())
-        told = measured_of(views, request) | ({"needed": missing} if missing else {})
-        return request.with_(**told)
+        fields = measured_of(views, request) | ({"needed": missing} if missing else {})
+        return request.with_(**fields)
 
     def release(self, request_id: str, reason: str, actor: str) -> Request:
         """End a legal hold, as `Holding.release`; what is still missing is said."""
@@ -125,9 +125,9 @@ class Requests:
         compared = self.compared(model, spec, options)
         repeated = self._repeated(options.idempotency_key, compared, options.private)
         if repeated is None:
-            wanted = Wanted(self.core, self.privacy, model)
-            wanted.check_overlap(spec)
-            wanted.check_possible(spec)
+            scopes = Wanted(self.core, self.privacy, model)
+            scopes.check_overlap(spec)
+            scopes.check_possible(spec)
         return repeated
 
     def body(
@@ -186,13 +186,15 @@ class Requests:
         Raises:
             Conflict: it is not in force. Denied: it is under a legal hold.
         """
-        asked = self.core.desk.request(request_id)
-        forget = self.core.desk.request(asked.reverts) if asked.reverts else asked
+        request = self.core.desk.request(request_id)
+        forget = self.core.desk.request(request.reverts) if request.reverts else request
         check_revertible(forget)
         returning = self.reverting.returning(forget, encode=True)
         copied, body = copied_from(forget), revert_of(forget, "")
         filed = (
-            None if asked.is_forget else {"id": asked.id, "state": asked.state.value}
+            None
+            if request.is_forget
+            else {"id": request.id, "state": request.state.value}
         )
         return {
             "kind": "revert",

@@ -50,20 +50,21 @@ class Finding:
         """
         filters = self._spelled(filters)
         has_part = self._written(reason)
-        named = self._first(filters, after, limit, has_part)
+        public_requests = self._first(filters, after, limit, has_part)
         concept = filters.get("concept")
         if concept is None or not private_too:
-            return named
-        others = filters.copy()
-        others.pop("concept")
-        others["private"] = "yes"
+            return public_requests
+        private_filters = filters.copy()
+        private_filters.pop("concept")
+        private_filters["private"] = "yes"
         hidden = self._first(
-            others,
+            private_filters,
             after,
             limit,
             lambda request: self._names(request, concept) and has_part(request),
         )
-        return sorted([*named, *hidden], key=lambda request: request.seq)[:limit]
+        requests = sorted([*public_requests, *hidden], key=lambda request: request.seq)
+        return requests[:limit]
 
     def _spelled(self, filters: RequestFilters) -> RequestFilters:
         """Filters as the views spell them.
@@ -92,13 +93,13 @@ class Finding:
         wanted: Callable[[Request], bool],
     ) -> list[Request]:
         """The first `limit` records that are wanted."""
-        chosen: list[Request] = []
+        requests: list[Request] = []
         for request in self._pages(filters, after):
-            if limit is not None and len(chosen) >= limit:
+            if limit is not None and len(requests) >= limit:
                 break
             if wanted(request):
-                chosen.append(request)
-        return chosen
+                requests.append(request)
+        return requests
 
     def _pages(self, filters: RequestFilters, after: int | None) -> Iterator[Request]:
         while page := self.core.desk.views.requests(after=after, limit=PAGE, **filters):

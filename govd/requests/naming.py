@@ -137,9 +137,9 @@ class Names:
             return None
         unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
-            wanted = self.core.desk.views.wanted(request.model)
-            others = [other for other in wanted if other.id != request.id]
-            passed = {phrase for other in others for phrase in phrases_of(other)}
+            forgets = self.core.desk.views.wanted(request.model)
+            in_force = [other for other in forgets if other.id != request.id]
+            passed = {phrase for other in in_force for phrase in phrases_of(other)}
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
         if doubted and request.private:
@@ -210,13 +210,13 @@ def _doubt(
         return Doubt(phrase, name, cosine, measure.near, "", CUT) if cut else None
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
-    meant = _meant(phrase, measure.names) or _meant(phrase, measure.words)
+    suggestion = _meant(phrase, measure.names) or _meant(phrase, measure.words)
     return Doubt(
         phrase,
         measure.names[nearest] if nearest >= 0 else "",
         cosine,
         measure.near,
-        meant,
+        suggestion,
         measure.what,
     )
 

@@ -39,11 +39,11 @@ def near_words(
     texts = np.stack([phrase_embedding(opened, phrase) for phrase in sorted(phrases)])
     neighbours = nearest(basis, texts, phrases)
     rows = [neighbour.as_json() for neighbour in neighbours]
-    inside = None if watch is None else scope_mask(basis, everywhere(contribution))
-    if watch is not None and inside is not None and rows:
+    mask = None if watch is None else scope_mask(basis, everywhere(contribution))
+    if watch is not None and mask is not None and rows:
         words = np.stack([neighbour.vector for neighbour in neighbours])
-        own = own_anchors(basis, contribution)
-        shares, counts = involved(watch, inside[watch.at], words, own)
+        anchors = own_anchors(basis, contribution)
+        shares, counts = involved(watch, mask[watch.at], words, anchors)
         for row, share, count in zip(rows, shares, counts, strict=True):
             row |= {"involved": share, "pictures": count}
         rows.sort(key=lambda row: (-(row["involved"] or 0.0), -row["cosine"]))

@@ -118,16 +118,16 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
         check_phrase(spelled(concept), "concept")
     for alias in options.aliases:
         check_phrase(spelled(alias), "alias")
-    names, most = (
+    names, limit = (
         [spelled(c) for c in options.concepts],
         core.home.settings.max_concepts,
     )
     if len(set(names)) < len(names):
         raise Usage("a concept is named twice", advice="Name each once.")
-    if len(names) > most:
+    if len(names) > limit:
         raise Usage(
             f"{len(names)} concepts in one request",
-            advice=f"At most {most} (max_concepts in govd.toml); file several.",
+            advice=f"At most {limit} (max_concepts in govd.toml); file several.",
         )
     if options.all_concepts == bool(names):
         raise Usage(
@@ -190,14 +190,14 @@ def _check_space(
                 advice="Leave --method out: this model's forgets are computed here.",
             )
         return
-    asked = {
+    named_options = {
         f"--method {options.method}": method != EXTERNAL,
         "--target": options.target,
         "--prototypes": options.prototypes,
         "--example": options.examples,
         "--criterion": options.criteria,
     }
-    useless = [option for option, value in asked.items() if value]
+    useless = [option for option, value in named_options.items() if value]
     if useless:
         raise Unsupported(
             f"{', '.join(useless)} needs a joint space, and this model has none",

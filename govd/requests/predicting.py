@@ -69,7 +69,7 @@ class Predicting:
         disagreement = self._disagreement(
             beside, self.calibrating.of(core.desk.model(model))
         )
-        others = [c for c in beside.others if c.digest != contribution.digest]
+        contributions = [c for c in beside.others if c.digest != contribution.digest]
         total_share = self.extents.share(model, basis, beside.everything)
         doubted = self._names.doubted(
             request, basis, lambda phrase: phrase_embedding(opened, phrase)
@@ -84,7 +84,8 @@ class Predicting:
             effect=self._effect(request, opened, beside),
             scope_share=self.extents.share(model, basis, [contribution]),
             total_scope_share=total_share,
-            scope_share_added=total_share - self.extents.share(model, basis, others),
+            scope_share_added=total_share
+            - self.extents.share(model, basis, contributions),
             bounds={bound: getattr(core.home.settings, bound) for bound in BOUNDS},
             targets=tuple(contribution.facts.get("terms", [])),
             doubted_names=doubted,
@@ -264,8 +265,8 @@ def nameless(figure: Figure) -> Figure:
 
 def own_costs(watch: Watch, beside: Beside) -> Costs:
     """What a contribution costs beside those in force, on pictures that none of them is about."""
-    inside = in_scope(beside.basis, beside.everything)
-    mask = np.zeros(len(watch.at), bool) if inside is None else inside[watch.at]
+    scope = in_scope(beside.basis, beside.everything)
+    mask = np.zeros(len(watch.at), bool) if scope is None else scope[watch.at]
     cell = cell_of(beside.basis, beside.own)
     return costs(
         watch,

@@ -115,9 +115,9 @@ class Privacy:
         where it is lost.
         """
         key = (request.id, bool(request.shredded_at))
-        kept = self._scopes.get(key)
-        if kept is not None:
-            return kept
+        cached = self._scopes.get(key)
+        if cached is not None:
+            return cached
         try:
             return self._scopes.put(
                 key, self.commitment(scope_of(self.revealed(request)))
@@ -163,12 +163,12 @@ class Privacy:
                 ]
             except (NotFound, BadFile):
                 text = "(this text is lost)"
-            about = {
+            fields = {
                 "entry": entry["seq"],
                 "kind": entry["kind"],
                 "actor": entry["actor"],
             }
-            reasons.append({**about, "reason": text})
+            reasons.append({**fields, "reason": text})
         return reasons
 
     def shred(self, request: Request, reason: str, actor: str) -> Request:

@@ -55,17 +55,22 @@ class Reverting:
                 "what a revert brings back is not predicted of a model without a joint space",
                 advice="Its evaluation measures it once the revision without it is composed.",
             )
-        wanted = self.core.desk.views.wanted(forget.model)
-        others = [request for request in wanted if request.id != forget.id]
-        above = self.contributions.covered([*others, forget])
-        above_then = self.contributions.covered(others)
-        own = self.contributions.load(str(forget.contribution))
-        now = [*self._adding(others, above), *([] if forget.id in above else [own])]
-        then = self._adding(others, above_then)
-        beside = self._beside(opened, own, now, then, above.get(forget.id))
+        in_force = self.core.desk.views.wanted(forget.model)
+        remaining = [request for request in in_force if request.id != forget.id]
+        above = self.contributions.covered([*remaining, forget])
+        above_then = self.contributions.covered(remaining)
+        contribution = self.contributions.load(str(forget.contribution))
+        now = [
+            *self._adding(remaining, above),
+            *([] if forget.id in above else [contribution]),
+        ]
+        then = self._adding(remaining, above_then)
+        beside = self._beside(opened, contribution, now, then, above.get(forget.id))
         before, after = self._costs(opened, beside, now, then)
         effect, labelled = self._effects(forget, opened, beside, encode)
-        taking_over = [r for r in others if above.get(r.id) and r.id not in above_then]
+        taking_over = [
+            r for r in remaining if above.get(r.id) and r.id not in above_then
+        ]
         return Returning(
             effect=effect,
             labelled=labelled,
@@ -146,8 +151,8 @@ class Reverting:
         watch = watch_for(opened.basis, beside.everything)
         if watch is None:
             return {}, {}
-        inside = in_scope(opened.basis, beside.everything)
-        mask = np.zeros(len(watch.at), bool) if inside is None else inside[watch.at]
+        scope = in_scope(opened.basis, beside.everything)
+        mask = np.zeros(len(watch.at), bool) if scope is None else scope[watch.at]
         before = costs(watch, watch.top, watch.answers(factors_of(beside.before)), mask)
         after = costs(watch, watch.top, watch.answers(factors_of(beside.after)), mask)
         if "costs" in discreet({"costs": before}, [*now, *then]):

@@ -91,8 +91,8 @@ def filed_row(row: Mapping[str, Any], line: int, where: str, pictures: bool) -> 
     except Usage as fault:  # of this row alone: the others are filed
         return Filing(line, named_in(row), fault=fault)
     concepts = options.pop("concept", ())
-    named = {SEVERAL.get(name, name): value for name, value in options.items()}
-    return Filing(line, concepts, named)
+    several = {SEVERAL.get(name, name): value for name, value in options.items()}
+    return Filing(line, concepts, several)
 
 
 def _value(name: str, cell: Any, where: str) -> Any:

@@ -101,16 +101,18 @@ class Together:
         A proposal that was filed before with its key is `already` there, or `ended`; so is one
         whose scope is wanted, by another's request or by an earlier row.
         """
-        wanted: dict[str, Wanted] = {}
+        scopes: dict[str, Wanted] = {}
         earlier: dict[tuple[str, str], Proposed] = {}
         outcomes = []
-        for meant in proposals:
-            proposed = meant.proposed
+        for proposal in proposals:
+            proposed = proposal.proposed
             try:
-                outcome = self._looked_at(meant, actor, wanted)
+                outcome = self._looked_at(proposal, actor, scopes)
             except GovdError as error:
                 reason = spoken(proposed, error)
-                outcome = Outcome(proposed, "refused", reason=reason, scope=meant.scope)
+                outcome = Outcome(
+                    proposed, "refused", reason=reason, scope=proposal.scope
+                )
             place = (proposed.model, outcome.scope)
             first = earlier.get(place) if outcome.is_new else None
             if first is not None:

@@ -70,8 +70,8 @@ class Wanted:
 
     @cached_property
     def _requests(self) -> list[Request]:
-        wanted = self.core.desk.views.wanted(self.model)
-        return [request for request in wanted if request.id != self._without]
+        in_force = self.core.desk.views.wanted(self.model)
+        return [request for request in in_force if request.id != self._without]
 
     @cached_property
     def _phrases(self) -> frozenset[str]:
@@ -101,18 +101,22 @@ class Wanted:
             together.
         """
         basis = self.core.models.basis(self.core.desk.model(self.model))
-        own = {phrase for concept in spec.scope.concepts for phrase in concept.phrases}
+        phrases = {
+            phrase for concept in spec.scope.concepts for phrase in concept.phrases
+        }
         if basis.has_space:
             check_room(
                 basis,
-                self._phrases | own
+                self._phrases | phrases
                 if spec.scope.paradigm == "concepts"
                 else self._phrases,
             )
         family = self.core.plugins.methods[spec.method].family
-        others = [request for name, request in self._families.items() if name != family]
-        if others:
-            request = max(others, key=lambda other: other.seq)
+        other_families = [
+            request for name, request in self._families.items() if name != family
+        ]
+        if other_families:
+            request = max(other_families, key=lambda other: other.seq)
             raise Conflict(
                 f"{spec.method} and {request.method} ({request.id}) cannot be solved as one"
                 " system, and edits are never multiplied",

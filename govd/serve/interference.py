@@ -109,8 +109,8 @@ class Interference:
             for digest, request in zip(digests, requests, strict=True)
         ]
         rows = []
-        for about, of_one in zip(scopes, figures, strict=True):
-            others = [
+        for scope, of_one in zip(scopes, figures, strict=True):
+            costs = [
                 {
                     **scopes[o["place"]],
                     "named": o["named"],
@@ -118,7 +118,7 @@ class Interference:
                 }
                 for o in of_one["others"]
             ]
-            rows.append({**about, **of_one, "others": others})
+            rows.append({**scope, **of_one, "others": costs})
         return sorted(rows, key=lambda row: -row["cost"])
 
     def _figures(
@@ -131,7 +131,7 @@ class Interference:
     ) -> list[dict[str, Json]]:
         basis, load = now.opened.basis, self.contributions.load
         contributions = [load(digest) for digest in digests]
-        about = [
+        scopes = [
             concerned(basis, pictures, contribution) for contribution in contributions
         ]
         whole = answered(basis, pictures, now.factors, contributions)
@@ -147,7 +147,7 @@ class Interference:
                 left_out(
                     pictures,
                     contributions,
-                    about,
+                    scopes,
                     place,
                     whole,
                     answered(basis, pictures, factors_of(edit), rest),
@@ -164,14 +164,14 @@ class Interference:
         by_digest: Mapping[str, Request],
     ) -> list[Contribution]:
         """What would be in force without one: the others, and those that only it covered."""
-        left = [d for d in digests if d != digest]
+        remaining = [d for d in digests if d != digest]
         if len(standing) > len(digests) and set(digests) <= set(by_digest):
             request = by_digest[digest]
             rest = [r for r in standing if r["id"] != request["id"]]
             above = self.contributions.covered(rest)
-            left = sorted(
+            remaining = sorted(
                 {
-                    *left,
+                    *remaining,
                     *(
                         str(r["contribution"])
                         for r in rest
@@ -179,7 +179,7 @@ class Interference:
                     ),
                 }
             )
-        return [self.contributions.load(d) for d in left]
+        return [self.contributions.load(d) for d in remaining]
 
     def _about(self, digest: str, request: Record | None) -> dict[str, Json]:
         """Which forget a row is of, as its request says it."""

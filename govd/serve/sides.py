@@ -24,12 +24,12 @@ def sided(core: Core, model: str, served: Served, side: str | None) -> Served:
         Usage: there is no such side. Unsupported: an edit of texts does not exist for pictures.
         Conflict: a store of this model is edited, or about to be.
     """
-    own = served.edit.side
-    if side is None or side == own:
+    edit_side = served.edit.side
+    if side is None or side == edit_side:
         return served
     if side not in SIDES:
         raise Usage(f"--side {side!r}", advice="Say image or text.")
-    if own == "text":
+    if edit_side == "text":
         raise Unsupported(
             f"{model} is edited on the text side",
             advice="Register the model with --side image for an edit of pictures.",
@@ -48,14 +48,14 @@ def check_unpatched(core: Core, model: str) -> None:
     for name, store in sorted(core.desk.refresh().stores.items()):
         if store.model != model or store.state is StoreState.REMOVED:
             continue
-        wanted = store.wanted
-        if store.stamp["edit_digest"] or wanted:
-            what = (
-                f"is being patched to revision {(wanted or {})['revision']}"
-                if wanted
+        patch = store.wanted
+        if store.stamp["edit_digest"] or patch:
+            state = (
+                f"is being patched to revision {(patch or {})['revision']}"
+                if patch
                 else f"has vectors of revision {store.revision}"
             )
             raise Conflict(
-                f"the store {name} {what}: with edited queries its pairs would be edited twice",
+                f"the store {name} {state}: with edited queries its pairs would be edited twice",
                 advice=f"`govd store patch {name} --base` first, or leave queries as they are.",
             )

@@ -35,11 +35,13 @@ class Figure:
 
     def as_json(self) -> dict[str, Json]:
         """As a request's prediction says it."""
-        where = {k: v for k, v in (("label", self.label), ("domain", self.domain)) if v}
+        subject = {
+            k: v for k, v in (("label", self.label), ("domain", self.domain)) if v
+        }
         return {
             "share": self.share,
             "low": self.low,
             "high": self.high,
             "pictures": self.pictures,
-            **where,
+            **subject,
         }

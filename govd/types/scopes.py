@@ -42,10 +42,10 @@ class Scope:
         """Whether everything in `other` is in this scope: each phrase of its concepts, each domain
         by its name.
         """
-        phrases, theirs = (
+        phrases, other_phrases = (
             {p for c in scope.concepts for p in c.phrases} for scope in (self, other)
         )
-        concepts = not phrases or (bool(theirs) and theirs <= phrases)
+        concepts = not phrases or (bool(other_phrases) and other_phrases <= phrases)
         domains = not self.domains or (
             bool(other.domains) and set(other.domains) <= set(self.domains)
         )

@@ -109,9 +109,9 @@ def _proven(opened: OpenBundle, newest: LogCheckpoint) -> list[str]:
     ]
     for model, number in opened.statements:
         subjects = opened.statements[model, number]["subject"]
-        about = f"revision {number} of {safe(model)}"
+        revision_name = f"revision {number} of {safe(model)}"
         sentences.append(
-            f"The log's key signed the claim about {about}; the files that it names"
+            f"The log's key signed the claim about {revision_name}; the files that it names"
             f" ({len(subjects)}) are those of the entries."
         )
     return sentences
@@ -134,14 +134,15 @@ def _recorded(opened: OpenBundle) -> list[str]:
 
 def _copies(opened: OpenBundle) -> list[str]:
     """Which copies of a revision the entries tell of, where the bundle is about one."""
-    about = opened.manifest.get("about")
-    if not isinstance(about, dict) or set(about) != {"model", "revision"}:
+    question = opened.manifest.get("about")
+    if not isinstance(question, dict) or set(question) != {"model", "revision"}:
         return []
-    model, number = str(about["model"]), about["revision"]
+    model, number = str(question["model"]), question["revision"]
     if not isinstance(number, int):
         return []
     return [
-        safe(told) for told in copies_told(manifest_of(opened.entries(), model, number))
+        safe(sentence)
+        for sentence in copies_told(manifest_of(opened.entries(), model, number))
     ]
 
 
@@ -177,24 +178,26 @@ def _missing(opened: OpenBundle, found: Bounds) -> list[str]:
 def _about(opened: OpenBundle) -> None:
     """That the bundle is about what its manifest says; of a time also what was published then."""
     question = opened.manifest.get("about")
-    about: Mapping[str, Any] = question if isinstance(question, dict) else {}
-    if set(about) == {"everything"}:
-        fine = about["everything"] is True and opened.whole
-    elif set(about) == {"request", OTHERS} and about[OTHERS] == DIGESTS:
-        fine = isinstance(about["request"], str) and _excerpt(opened, about["request"])
-    elif set(about) == {"request"}:
+    stated: Mapping[str, Any] = question if isinstance(question, dict) else {}
+    if set(stated) == {"everything"}:
+        fine = stated["everything"] is True and opened.whole
+    elif set(stated) == {"request", OTHERS} and stated[OTHERS] == DIGESTS:
+        fine = isinstance(stated["request"], str) and _excerpt(
+            opened, stated["request"]
+        )
+    elif set(stated) == {"request"}:
         fine = any(
-            e["kind"] == "request.file" and e["subject"] == about["request"]
+            e["kind"] == "request.file" and e["subject"] == stated["request"]
             for e in opened.entries()
         )
-    elif set(about) == {"model", "revision"}:
-        subject = f"{about['model']}/{about['revision']}"
+    elif set(stated) == {"model", "revision"}:
+        subject = f"{stated['model']}/{stated['revision']}"
         fine = any(
             e["kind"] == "revision.compose" and e["subject"] == subject
             for e in opened.entries()
         )
-    elif {"as_of", "from"} <= set(about) <= {"as_of", "from", "model"}:
-        fine = _as_of(opened, about)
+    elif {"as_of", "from"} <= set(stated) <= {"as_of", "from", "model"}:
+        fine = _as_of(opened, stated)
     else:
         fine = False
     if not fine:
@@ -220,18 +223,15 @@ def _excerpt(opened: OpenBundle, request: str) -> bool:
         )
     for composed in excerpt.shared():
         model, _, number = composed.revision.rpartition("/")
-        subject, others = (
-            f"revision {number} of {safe(model)}",
-            _counted(composed.others, "other"),
-        )
-        own = (
-            f"the contribution {composed.own[0][:16]}… of this request and of {others}"
-            if composed.own
-            else f"{others}, not of this request"
-        )
+        subject = f"revision {number} of {safe(model)}"
+        rest = _counted(composed.others, "other")
+        contributions = f"{rest}, not of this request"
+        if composed.own:
+            digest = composed.own[0][:16]
+            contributions = f"the contribution {digest}… of this request and of {rest}"
         opened.proven.append(
-            f"Entry {composed.entry} records {subject} as composed of {own}: those are shown as"
-            " digests only."
+            f"Entry {composed.entry} records {subject} as composed of {contributions}: those are"
+            " shown as digests only."
         )
         opened.not_proven.append(
             f"That the edit of {subject} is what these come to, and how it was measured: its edit,"

@@ -198,7 +198,8 @@ class Approved:
         people, time = self._people(), _before(str(entry["time"]))
         strange = approver.roles - set(people.roles(approver.actor, time))
         acting = {
-            one.principal: set(one.roles) for one in people.acting(approver.actor, time)
+            person.principal: set(person.roles)
+            for person in people.acting(approver.actor, time)
         }
         for principal, roles in approver.acting.items():
             strange |= {
@@ -245,8 +246,8 @@ class Approved:
             if is_automatic or actor == GOVD or actor.startswith(BY_THEMSELVES):
                 problem = f"by nobody: {_asked(requirement)}"
             elif requirement.needs is not None and (says_roles or self._counts):
-                one = tally(requirement, approvers, request.filing, self._people())
-                problem = "" if one.is_met else one.sentence()
+                counted = tally(requirement, approvers, request.filing, self._people())
+                problem = "" if counted.is_met else counted.sentence()
             if problem:
                 act = str(entry["kind"]).partition(".")[2]
                 self._fault(

@@ -239,20 +239,20 @@ def tell(found: Sequence[Bound]) -> tuple[list[str], list[str]]:
             bounds_of[bound.size] = bound
     for (kind, name, checked), sizes in sorted(by.items()):
         order = [sizes[size] for size in sorted(sizes)]
-        shown = (
+        bounds = (
             order
             if len(order) <= SHOWN
             else [*order[: SHOWN // 2], *order[-SHOWN // 2 :]]
         )
-        who = (
+        witness = (
             f"the witness {name}"
             if kind == "cosign"
             else f"the time stamp authority {name}"
         )
-        for bound in shown:
+        for bound in bounds:
             sentence = (
                 f"The first {bound.size} entries existed "
-                f"no later than {bound.at[:19]}Z, by {who}"
+                f"no later than {bound.at[:19]}Z, by {witness}"
             )
             if checked:
                 proven.append(f"{sentence}.")

@@ -94,12 +94,12 @@ def claims_of(
         if entry["kind"] == "revision.publish":
             for claim in of_model.get(entry["subject"].rpartition("/")[0], ()):
                 claim.followed_by = _after(claim, entry["subject"])
-    wanted: dict[str, list[Claim]] = {}
+    by_request: dict[str, list[Claim]] = {}
     for claim in claims.values():
         for request in claim.requests:
-            wanted.setdefault(request, []).append(claim)
-    for entry in entries() if wanted else ():
-        for claim in wanted.get(entry["subject"], ()):
+            by_request.setdefault(request, []).append(claim)
+    for entry in entries() if by_request else ():
+        for claim in by_request.get(entry["subject"], ()):
             _request(claim, entry)
     return claims
 
@@ -124,7 +124,9 @@ def _approvals(request: dict[str, Any], entry: Entry) -> None:
     payload, kind = entry["payload"], entry["kind"]
     is_enough = kind == "request.approve"
     if kind == "request.retry" and "approvals" in request:
-        request["approvals"] = [one for one in request["approvals"] if one["enough"]]
+        request["approvals"] = [
+            earlier for earlier in request["approvals"] if earlier["enough"]
+        ]
     elif "roles" in payload and (
         is_enough or (kind == "request.approval" and payload.get("meets"))
     ):

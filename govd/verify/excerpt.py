@@ -81,9 +81,9 @@ class Excerpt:
         kind, subject, payload = entry["kind"], entry["subject"], entry["payload"]
         if kind == "revision.compose":
             parts = _texts(payload.get("contributions"))
-            own = tuple(part for part in parts if part in self.contributions)
+            shown_parts = tuple(part for part in parts if part in self.contributions)
             self.composed[subject] = Composed(
-                entry["seq"], subject, own, len(parts) - len(own)
+                entry["seq"], subject, shown_parts, len(parts) - len(shown_parts)
             )
         elif kind.startswith("request.") and subject in self.requests:
             self.models.add(entry["model"])
@@ -111,8 +111,8 @@ class Excerpt:
         if kind.startswith("request.") or kind == "policy.decide":
             return subject in self.requests
         if kind.startswith("revision.") or kind == "export.write":
-            named = kind in NAMELESS or (kind in FIGURES and self.alone(subject))
-            return named and subject in self.revisions
+            is_nameless = kind in NAMELESS or (kind in FIGURES and self.alone(subject))
+            return is_nameless and subject in self.revisions
         if kind == "contribution.make":
             return subject in self.contributions
         if kind.startswith("principal."):
@@ -139,7 +139,7 @@ def people_of(entry: Entry) -> set[str]:
     acting = payload.get("for")
     actors = [entry["actor"]]
     if isinstance(acting, list):
-        actors += [one.get("principal") for one in acting if isinstance(one, dict)]
+        actors += [vote.get("principal") for vote in acting if isinstance(vote, dict)]
     people = (person_of(str(actor)) for actor in actors)
     return {person for person in people if person is not None}
 

@@ -69,23 +69,18 @@ def _shared(
         else:
             finding = (
                 f"its contribution {digest[:16]}… has the bytes that its name says, and the scope,"
-                " method, target and strength"
+                f" method, target and strength that {request} was filed with"
             )
-            records.append(
-                blank
-                | {
-                    "says": f"{finding} that {request} was filed with",
-                    "same_contribution": True,
-                }
-            )
-    others = f"{composed.others} contribution{'s' if composed.others > 1 else ''} of other requests"
-    shown = (
-        f"{others} are shown as digests only"
-        if composed.others > 1
-        else f"{others} is shown as a digest only"
-    )
+            records.append(blank | {"says": finding, "same_contribution": True})
+    if composed.others > 1:
+        digests = f"{composed.others} contributions of other requests are shown as digests only"
+    else:
+        digests = f"{composed.others} contribution of other requests is shown as a digest only"
     advice = "recomposing needs a bundle that was made --with-others"
-    return [*records, blank | {"says": f"it was not composed again: {shown}; {advice}"}]
+    return [
+        *records,
+        blank | {"says": f"it was not composed again: {digests}; {advice}"},
+    ]
 
 
 def _check_filed(

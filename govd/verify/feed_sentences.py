@@ -44,5 +44,5 @@ def of_feed(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
 
 def _counted(payload: Mapping[str, Any]) -> str:
     counts = json_dict(payload.get("counts"))
-    told = [f"{counts[name]} {name}" for name in COUNTED if counts.get(name)]
-    return f"{counts.get('rows', 0)} rows" + "".join(f", {words}" for words in told)
+    clauses = [f"{counts[name]} {name}" for name in COUNTED if counts.get(name)]
+    return f"{counts.get('rows', 0)} rows" + "".join(f", {words}" for words in clauses)

@@ -18,7 +18,7 @@ def of_notice(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
     """The sentence of an entry about notices, None where there is none. `subject`: the receiver."""
     match kind:
         case "notice.add":
-            kinds = ", ".join(str(told) for told in json_list(payload.get("on")))
+            kinds = ", ".join(map(str, json_list(payload.get("on"))))
             return f"{subject} is told of {kinds} from now on, at {payload.get('to')}"
         case "notice.send":
             return f"{subject} was told of {_about(payload)}"
@@ -30,9 +30,9 @@ def of_notice(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
 
 
 def _about(payload: Mapping[str, Any]) -> str:
-    about = payload.get("about")
-    if not isinstance(about, dict):
+    event = payload.get("about")
+    if not isinstance(event, dict):
         return "nothing"
-    entry = f" (entry {about['entry']})" if "entry" in about else ""
-    day = f", {str(about['due_at'])[:10]}" if "due_at" in about else ""
-    return f"{about.get('kind')} of {about.get('subject')}{day}{entry}"
+    entry = f" (entry {event['entry']})" if "entry" in event else ""
+    day = f", {str(event['due_at'])[:10]}" if "due_at" in event else ""
+    return f"{event.get('kind')} of {event.get('subject')}{day}{entry}"

@@ -203,10 +203,10 @@ def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
         _refuse_tensors(edit, published)
     if edit.dim != published.dim or edit.side != published.side:
         raise Fault("composed again its edit is of another width or side")
-    ours, others = _maps(edit), _maps(published)
-    if len(ours) != len(others):
+    maps, published_maps = _maps(edit), _maps(published)
+    if len(maps) != len(published_maps):
         raise Fault("composed again its edit asks for other conditions")
-    pairs = list(zip(ours, others, strict=True))
+    pairs = list(zip(maps, published_maps, strict=True))
     if any(
         not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs
     ):

@@ -97,9 +97,9 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
             if payload.get("kind") == "revert":
                 return f"asked to revert {payload.get('reverts')} (request {subject}): {reason}"
             bounds = payload.get("criteria")
-            kept = f", to keep {criteria(bounds)}" if bounds else ""
+            clause = f", to keep {criteria(bounds)}" if bounds else ""
             return (
-                f"asked to forget {scope(payload)} by {payload.get('method')}{kept} (request"
+                f"asked to forget {scope(payload)} by {payload.get('method')}{clause} (request"
                 f" {subject}): {reason}"
             )
         case "request.vote":
@@ -109,8 +109,8 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
             )
         case "request.set":
             dates = [
-                f"{what} {str(payload[name])[:10]}"
-                for name, what in (
+                f"{verb} {str(payload[name])[:10]}"
+                for name, verb in (
                     ("due_at", "is due on"),
                     ("expires_at", "expires on"),
                 )
@@ -136,12 +136,12 @@ def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None
 
 def criteria(bounds: Any) -> str:
     """Acceptance criteria, in words."""
-    said = [
+    phrases = [
         f"{bound.get('metric')} ≤ {bound.get('at_most')}"
         for bound in json_list(bounds)
         if isinstance(bound, dict)
     ]
-    return ", ".join(said) or "nothing"
+    return ", ".join(phrases) or "nothing"
 
 
 def _of_word(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
@@ -171,7 +171,8 @@ def _standing_of(payload: Mapping[str, Any]) -> str:
     """As what and for whom somebody approved, and which policies wanted it."""
     words = f" as {payload['role']}" if payload.get("role") else ""
     acting = [
-        str(json_dict(one).get("principal")) for one in json_list(payload.get("for"))
+        str(json_dict(person).get("principal"))
+        for person in json_list(payload.get("for"))
     ]
     words += f", acting for {' and '.join(acting)}" if acting else ""
     meets = [str(policy) for policy in json_list(payload.get("meets"))]
@@ -216,9 +217,9 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
                 f" which keep their states{because}"
             )
         case "principal.add" | "principal.update":
-            given = ", ".join(map(str, json_list(payload.get("roles"))))
+            roles = ", ".join(map(str, json_list(payload.get("roles"))))
             verb = "was added with" if kind == "principal.add" else "has from now on"
-            return f"the principal {subject} {verb} the roles {given}" + _because(
+            return f"the principal {subject} {verb} the roles {roles}" + _because(
                 reason
             )
         case "principal.remove":

@@ -54,8 +54,10 @@ def verify_folder(folder: Path, key: str | None) -> Record:
     digests = _digests(folder, faults.append)
     _compare(files, digests, f"{SIGNATURE} was made over", faults.append)
     subjects = {} if sealed is None else _subjects(sealed.statement)
-    own = {name: digest for name, digest in digests.items() if name != STATEMENT_FILE}
-    _compare(subjects, own, f"{STATEMENT_FILE} speaks of", faults.append)
+    file_digests = {
+        name: digest for name, digest in digests.items() if name != STATEMENT_FILE
+    }
+    _compare(subjects, file_digests, f"{STATEMENT_FILE} speaks of", faults.append)
     record: dict[str, Json] = {
         "holds": not faults,
         "faults": faults[:MOST],
@@ -83,11 +85,11 @@ def _sentences(
     """The claim, what is proven, recorded and open; nothing where something is wrong."""
     if not record["holds"]:
         return {"claim": "", "proven": [], "recorded": [], "not_proven": []}
-    about = claim.Claim(
+    revision_claim = claim.Claim(
         str(predicate["model"]), int(predicate["revision"]), dict(predicate)
     )
     requests = predicate.get("requests")
-    about.requests = (
+    revision_claim.requests = (
         [str(r.get("id")) for r in requests] if isinstance(requests, list) else []
     )
     open_ = list(NOT_PROVEN)
@@ -98,13 +100,13 @@ def _sentences(
             " the key elsewhere, and give --key.",
         )
     return {
-        "claim": honest(about),
+        "claim": honest(revision_claim),
         "proven": [
             f"{files} files have the bytes that the key {str(record['model_key'])[:16]} signed, and"
             " there are no others.",
             safe(
                 f"The log's key ({key.name}) signed that this key signs for revision"
-                f" {about.number} of {about.model}, and which files it has."
+                f" {revision_claim.number} of {revision_claim.model}, and which files it has."
             ),
         ],
         "recorded": [],

@@ -45,8 +45,8 @@ def of_store(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
 def _switched(payload: Mapping[str, Any]) -> str:
     stamp = json_dict(payload.get("stamp"))
     rows, skipped = payload.get("rows"), payload.get("skipped")
-    left = f", {skipped} left as they were" if skipped else ""
-    return f"has {rows} vectors of {_revision(stamp.get('revision'))}{left}"
+    clause = f", {skipped} left as they were" if skipped else ""
+    return f"has {rows} vectors of {_revision(stamp.get('revision'))}{clause}"
 
 
 def _revision(number: Any) -> str:
@@ -83,8 +83,8 @@ def manifest_of(
                 str(request) for request in json_list(payload.get("requests"))
             ]
     standing_stores = [s for s in stores.values() if s.state is not StoreState.REMOVED]
-    known = Known(model, number, "", None, requests, standing_stores, exports)
-    return [copy for copy in copies(known, number) if copy.kind != "server"]
+    publications = Known(model, number, "", None, requests, standing_stores, exports)
+    return [copy for copy in copies(publications, number) if copy.kind != "server"]
 
 
 def copies_told(manifest: Iterable[Copy]) -> list[str]:

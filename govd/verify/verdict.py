@@ -71,11 +71,11 @@ def clock_sentences(times: Times) -> list[str]:
     """What there is to say of the times that entries bear."""
     sentences = []
     if times.back:
-        seq, before, own = times.back[0]
+        seq, before, entry_time = times.back[0]
         more = f" (and {len(times.back) - 1} times more)" if times.back[1:] else ""
         by = (
-            f"{seconds_between(own, before):,.0f} s "
-            if is_time(own) and is_time(before)
+            f"{seconds_between(entry_time, before):,.0f} s "
+            if is_time(entry_time) and is_time(before)
             else ""
         )
         sentences.append(

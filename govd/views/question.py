@@ -34,11 +34,11 @@ def limit_process(memory_bytes: int, seconds: float) -> None:
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": 2**24,
     }
-    for name, most in limits.items():
+    for name, limit in limits.items():
         try:
             hard = resource.getrlimit(getattr(resource, name))[1]
             resource.setrlimit(
-                getattr(resource, name), (most if hard < 0 else min(most, hard), hard)
+                getattr(resource, name), (limit if hard < 0 else min(limit, hard), hard)
             )
         except (AttributeError, ValueError, OSError):
             continue
@@ -53,7 +53,7 @@ def opened(question: Record, ends: float) -> sqlite3.Connection:
     # what is sorted is bounded with the rest
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA hard_heap_limit = {question['memory_bytes'] // 2}")
-    for limit, most in (
+    for limit, size in (
         (sqlite3.SQLITE_LIMIT_LENGTH, question["value_bytes"]),
         (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
         (sqlite3.SQLITE_LIMIT_COLUMN, 200),
@@ -62,7 +62,7 @@ def opened(question: Record, ends: float) -> sqlite3.Connection:
         (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
         (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
     ):
-        connection.setlimit(limit, most)
+        connection.setlimit(limit, size)
     connection.set_authorizer(allowed)
     connection.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
     return connection

@@ -153,16 +153,16 @@ class SealedTables:
         try:
             yield
         except sqlite3.Error as error:
-            where, repair = (
+            place, repair = (
                 str(self.path or "the views"),
                 "They are made anew: govd audit rebuild.",
             )
             # these are not the tables that were made
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
                 raise BadFile(
-                    f"the views are damaged ({error})", where=where, advice=repair
+                    f"the views are damaged ({error})", where=place, advice=repair
                 ) from error
-            raise fault_of(error, where, "the views", repair) from error
+            raise fault_of(error, place, "the views", repair) from error
 
     def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._use, self._told():

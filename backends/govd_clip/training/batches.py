@@ -51,13 +51,16 @@ class Drawings:
     ) -> None:
         icons = np.load(cache / "icons.npz")
         training = icons["role"] == "train"
-        kept = ~np.isin(icons["name"][training], list(without))
-        chosen = np.flatnonzero(training)[kept]
-        self.rows = np.flatnonzero(kept)  # a drawing's row among the variants
+        usable = ~np.isin(icons["name"][training], list(without))
+        icon_rows = np.flatnonzero(training)[usable]
+        self.rows = np.flatnonzero(usable)  # a drawing's row among the variants
         self.variants = np.load(cache / "variants.npy", mmap_mode="r")
         classes = [name for name in CLASSES if name not in without]
-        self.domain = icons["domain"][chosen].astype(np.int64)
-        names, sets = icons["name"][chosen].tolist(), icons["set"][chosen].tolist()
+        self.domain = icons["domain"][icon_rows].astype(np.int64)
+        names, sets = (
+            icons["name"][icon_rows].tolist(),
+            icons["set"][icon_rows].tolist(),
+        )
         self.vocabulary = sorted(set(names) | set(classes))
         number = {name: i for i, name in enumerate(self.vocabulary)}
         self.name = np.array([number[name] for name in names])
@@ -108,41 +111,43 @@ class Drawings:
         return drawing, domain
 
     def _words(self, name: int, random: np.random.Generator) -> str:
-        others = self.alternatives[name]
+        synonyms = self.alternatives[name]
         return (
-            others[random.integers(len(others))]
-            if others and random.random() < 0.3
+            synonyms[random.integers(len(synonyms))]
+            if synonyms and random.random() < 0.3
             else self.vocabulary[name]
         )
 
     def batch(self, random: np.random.Generator) -> Batch:
         """A new batch; draws only from `random`."""
-        chosen = [self._choose(random) for _ in range(SIZE)]
-        names = np.array([self.name[drawing] for drawing, _ in chosen])
-        domains = np.array([domain for _, domain in chosen])
+        pairs = [self._choose(random) for _ in range(SIZE)]
+        names = np.array([self.name[drawing] for drawing, _ in pairs])
+        domains = np.array([domain for _, domain in pairs])
         pictures = np.stack(
             [
                 augment(self.variants[self.rows[drawing], domain], domain, random)
-                for drawing, domain in chosen
+                for drawing, domain in pairs
             ]
         )
-        others = random.permutation(self.classes)[:CLASSES_NAMED]
-        said_of = np.concatenate([names, others])
+        absent_classes = random.permutation(self.classes)[:CLASSES_NAMED]
+        said_of = np.concatenate([names, absent_classes])
         # All the added classes are named in one domain, as the prompts of a zero-shot classifier
         # are.
-        theirs = int(random.integers(-1, len(DOMAINS)))
+        absent_domain = int(random.integers(-1, len(DOMAINS)))
         said_in = np.concatenate(
             [
                 np.where(random.random(SIZE) < NO_DOMAIN, -1, domains),
-                np.full(len(others), theirs),
+                np.full(len(absent_classes), absent_domain),
             ]
         )
         captions = [
             caption(self._words(n, random), None if d < 0 else int(d), random)
             for n, d in zip(said_of, said_in, strict=True)
         ]
-        seen: set[str] = set()
-        distinct = np.array([not (text in seen or seen.add(text)) for text in captions])
+        earlier: set[str] = set()
+        distinct = np.array(
+            [not (text in earlier or earlier.add(text)) for text in captions]
+        )
         true = (
             (names[:, None] == said_of)
             & ((said_in < 0) | (domains[:, None] == said_in))

@@ -70,8 +70,8 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
     icons = json.loads((folder / "icons.json").read_text())
     out = []
     for icon, drawing in icons["icons"].items():
-        named = concept(icon_set, icon)
-        if named is None or "<animate" in drawing["body"]:
+        class_and_domain = concept(icon_set, icon)
+        if class_and_domain is None or "<animate" in drawing["body"]:
             continue
         width, height = (
             drawing.get("width", icons.get("width", 16)),
@@ -82,7 +82,7 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
         except (ValueError, RuntimeError, OSError):
             continue
         if picture.min() < 200:
-            out.append((icon, *named, picture))
+            out.append((icon, *class_and_domain, picture))
     return out
 
 

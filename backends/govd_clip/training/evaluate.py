@@ -80,13 +80,13 @@ class Judge:
 
     def __init__(self, cache: Path, tokenizer, shape: Shape = MINI) -> None:
         icons = np.load(cache / "icons.npz")
-        chosen = icons["role"] == "evaluation"
+        mask = icons["role"] == "evaluation"
         self.tokenizer, self.shape = tokenizer, shape
-        self.pictures, self.domain = icons["picture"][chosen], icons["domain"][chosen]
-        self.icon, self.set = icons["icon"][chosen], icons["set"][chosen]
+        self.pictures, self.domain = icons["picture"][mask], icons["domain"][mask]
+        self.icon, self.set = icons["icon"][mask], icons["set"][mask]
         self.classes = list(CLASSES)
         self.target = np.array(
-            [self.classes.index(name) for name in icons["name"][chosen].tolist()]
+            [self.classes.index(name) for name in icons["name"][mask].tolist()]
         )
 
     def texts(self, params: Params, prompts: list[str]) -> np.ndarray:
@@ -154,8 +154,8 @@ class Judge:
         return sorted(((wrong.count(pair), *pair) for pair in set(wrong)), reverse=True)
 
     def line(self, params: Params) -> str:
-        named, plain = self.accuracy(params), self.accuracy(params, "a {}")
-        return " ".join(f"{d}={named[d]:.3f}/{plain[d]:.3f}" for d in DOMAINS)
+        accuracy, plain = self.accuracy(params), self.accuracy(params, "a {}")
+        return " ".join(f"{d}={accuracy[d]:.3f}/{plain[d]:.3f}" for d in DOMAINS)
 
 
 def load_checkpoint(cache: Path, kind: str = "average") -> Params:

@@ -31,14 +31,17 @@ def write(packages: Path, folder: Path, model: Model) -> None:
     (folder / "pool_digests.txt").write_text(
         "".join(f"{row.digest}\n" for row in pooled), encoding="ascii"
     )
-    held = [row for row in rows if row.role == "calibration"]
-    inside = [i for i, row in enumerate(pooled) if row.name in CLASSES]
-    listed = [*held, *(pooled[i] for i in inside)]
+    calibration = [row for row in rows if row.role == "calibration"]
+    pool_rows = [i for i, row in enumerate(pooled) if row.name in CLASSES]
+    listed = [*calibration, *(pooled[i] for i in pool_rows)]
     tensors = _labels(listed) | {
         "vectors": np.concatenate(
-            [model.encode_images([row.picture for row in held]), vectors[inside]]
+            [
+                model.encode_images([row.picture for row in calibration]),
+                vectors[pool_rows],
+            ]
         ),
-        "pool_row": np.array([-1] * len(held) + inside, np.int32),
+        "pool_row": np.array([-1] * len(calibration) + pool_rows, np.int32),
     }
     document = {
         "classes": json.dumps(list(CLASSES)),

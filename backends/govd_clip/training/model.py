@@ -101,13 +101,13 @@ class _Drawn:
         outer = inner * (2 * tower.layers) ** -0.5
         for layer in range(tower.layers):
             at = f"{name}.encoder.layers.{layer}"
-            for which, scale in (
+            for role, scale in (
                 ("q", inner),
                 ("k", inner),
                 ("v", inner),
                 ("out", outer),
             ):
-                self.linear(f"{at}.self_attn.{which}_proj", width, width, scale)
+                self.linear(f"{at}.self_attn.{role}_proj", width, width, scale)
             self.linear(f"{at}.mlp.fc1", 4 * width, width, inner)
             self.linear(f"{at}.mlp.fc2", width, 4 * width, outer / 2)
             self.norm(f"{at}.layer_norm1", width)

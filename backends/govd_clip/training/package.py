@@ -58,7 +58,7 @@ def write(cache: Path, folder: Path) -> None:
     encoder.averaged(
         [*CLASSES, *(w for w in default_vocabulary() if w not in CLASSES)], TEMPLATES
     )
-    encoder.averaged([w for some in words.values() for w in some], TEMPLATES)
+    encoder.averaged([w for phrases in words.values() for w in phrases], TEMPLATES)
     encoder.texts([f"a {d} of a {c}" for d in DOMAINS for c in CLASSES])
     encoder.files(paths)
     (folder / "embeddings.safetensors").write_bytes(
@@ -131,7 +131,7 @@ def _evaluation(icons, folder: Path) -> list[Path]:
 
 def _card(cache: Path, count: int) -> str:
     judge = Judge(cache, tokens.load(cache / "tokenizer"))
-    held = sorted({s.family for s in SETS if s.role == "evaluation"})
+    families = sorted({s.family for s in SETS if s.role == "evaluation"})
     pooled = sorted({s.family for s in SETS if s.role == "pool"})
     calibrated = sorted({s.family for s in SETS if s.role == "calibration"})
     steps = json.loads((cache / "checkpoint.json").read_text())["count"]
@@ -146,13 +146,13 @@ A small CLIP, so that `govd` runs without a download: drawings of {len(CLASSES)}
 It loads in `transformers.CLIPModel`.
 
 ## Figures
-Zero-shot over all {len(CLASSES)} names, on {len(judge.pictures)} drawings of vendors that it never saw ({", ".join(held)}):
+Zero-shot over all {len(CLASSES)} names, on {len(judge.pictures)} drawings of vendors that it never saw ({", ".join(families)}):
 
 {report(cache)}
 
 ## Data
 Icon sets from npm (`@iconify-json/*`), {len(SETS)} packages; licences and authors in `NOTICES`. Whole vendor families are held out, in
-every domain: {", ".join(held)} for the {count} drawings in `images/`; {", ".join(pooled)} for
+every domain: {", ".join(families)} for the {count} drawings in `images/`; {", ".join(pooled)} for
 the unlabelled pool in `pool.npy`, whose pictures' digests are in `pool_digests.txt`; {", ".join(calibrated)}
 for the labelled embeddings in `calibration.safetensors`, on which govd's own constants are chosen; none is
 in the evaluation set. Captions: names with and without the domain, in templates,

@@ -69,12 +69,12 @@ def _loss(
         .sum(1)
         .mean()
     )
-    wanted = true.sum(0) > 0
+    has_text = true.sum(0) > 0
     positive = true / jnp.maximum(true.sum(0, keepdims=True), 1)
-    to_image = -(positive * jax.nn.log_softmax(logits, axis=0)).sum() / wanted.sum()
+    to_image = -(positive * jax.nn.log_softmax(logits, axis=0)).sum() / has_text.sum()
     guesses = jax.nn.log_softmax(16.0 * images @ params[HEAD].T)
-    named = -jnp.take_along_axis(guesses, names[:, None], axis=1).mean()
-    return to_text + 0.3 * to_image + 0.5 * named
+    name_loss = -jnp.take_along_axis(guesses, names[:, None], axis=1).mean()
+    return to_text + 0.3 * to_image + 0.5 * name_loss
 
 
 def _step(
@@ -135,7 +135,7 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
         random = np.random.default_rng(0)
         words = [
             *drawings.vocabulary,
-            *(word for others in drawings.alternatives for word in others),
+            *(word for synonyms in drawings.alternatives for word in synonyms),
         ]
         emoji = json.loads(
             (

@@ -58,8 +58,8 @@ def write(cache: Path, recipe: Recipe, folder: Path) -> str:
 
 def _texts(judge: Judge, params) -> dict[str, np.ndarray]:
     """The arrays of names and their embeddings, as `write` describes them."""
-    others = [word for name in CLASSES for word in synonyms(name)]
-    names = list(dict.fromkeys([*CLASSES, *others, *default_vocabulary()]))
+    other_words = [word for name in CLASSES for word in synonyms(name)]
+    names = list(dict.fromkeys([*CLASSES, *other_words, *default_vocabulary()]))
     of_prompt = {
         t: _in_parts(judge, params, [t.replace("{}", name) for name in names])
         for t in TEMPLATES
