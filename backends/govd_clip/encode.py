@@ -122,17 +122,15 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32."""
-        ids, out = (
-            self.tokens(texts),
-            np.zeros((len(texts), self.config.dim), np.float32),
-        )
+        ids = self.tokens(texts)
+        out = np.zeros((len(texts), self.config.dim), np.float32)
+        context = self.config.context
         shorter = () if self.config.family == "siglip" else LENGTHS
-        lengths = sorted(
-            {min(x, self.config.context) for x in (*shorter, self.config.context)}
-        )
+        lengths = sorted({min(length, context) for length in (*shorter, context)})
         groups: dict[int, list[int]] = {}
         for i, row in enumerate(ids):
-            groups.setdefault(next(x for x in lengths if x >= len(row)), []).append(i)
+            length = _size(len(row), lengths)
+            groups.setdefault(length, []).append(i)
         count = 0
         for length, rows in sorted(groups.items()):
             for part in _parts(rows, TEXTS[-1]):
@@ -149,10 +147,8 @@ class Encoder:
         self, images: Sequence[Path | Bytes], progress: Progress = silent
     ) -> Floats:
         """Unit embeddings `(n, d)` float32."""
-        out, size = (
-            np.zeros((len(images), self.config.dim), np.float32),
-            self.config.image,
-        )
+        out = np.zeros((len(images), self.config.dim), np.float32)
+        size = self.config.image
         if not images:
             return out
         _ = self.preparation  # where it does not load, no thread is begun
@@ -163,14 +159,11 @@ class Encoder:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             parts = list(_split(len(images)))
             ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]
-            for at, part in enumerate(parts):
-                batch = np.zeros((_size(len(part), IMAGES), 3, size, size), np.float32)
+            for part, following in zip(parts, [*parts[1:], []], strict=True):
+                rows = _size(len(part), IMAGES)
+                batch = np.zeros((rows, 3, size, size), np.float32)
                 now = ahead
-                ahead = (
-                    [pool.submit(self.pixels, images[i]) for i in parts[at + 1]]
-                    if at + 1 < len(parts)
-                    else []
-                )
+                ahead = [pool.submit(self.pixels, images[i]) for i in following]
                 try:
                     batch[: len(part)] = [future.result() for future in now]
                 except BaseException:

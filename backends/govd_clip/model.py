@@ -45,57 +45,42 @@ class Attention(nnx.Module):
 
     def __call__(self, x: Array, causal: bool) -> Array:
         n, t, w = x.shape
-        rows = x.reshape(n * t, w)
-        maps = (self.q_proj, self.k_proj, self.v_proj)
-        # (n, h, t, w/h)
-        q, k, v = (
-            laid_out(
-                p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)
-            )
-            for p in maps
-        )
-        # (n, h, t, t)
-        scores = jnp.einsum("nhqe,nhke->nhqk", q * (w // self.heads) ** -0.5, k)
+        size = w // self.heads
+        q = self._split(self.q_proj, x)  # (n, h, t, w/h)
+        k, v = self._split(self.k_proj, x), self._split(self.v_proj, x)
+        scores = jnp.einsum("nhqe,nhke->nhqk", q * size**-0.5, k)  # (n, h, t, t)
         if causal:
-            scores = jnp.where(
-                jnp.tril(jnp.ones((t, t), bool)), scores, jnp.finfo(scores.dtype).min
-            )
-        # (n, h, t, w/h)
-        mixed = jnp.einsum("nhqk,nhke->nhqe", jax.nn.softmax(scores, axis=-1), v)
-        out: Array = self.out_proj(
-            laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w)
-        )
+            is_past = jnp.tril(jnp.ones((t, t), bool))
+            scores = jnp.where(is_past, scores, jnp.finfo(scores.dtype).min)
+        weights = jax.nn.softmax(scores, axis=-1)
+        mixed = jnp.einsum("nhqk,nhke->nhqe", weights, v)  # (n, h, t, w/h)
+        rows = laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w)
+        out: Array = self.out_proj(rows)
         return out.reshape(n, t, w)
+
+    def _split(self, projection: nnx.Linear, x: Array) -> Array:
+        """A projection of every token, by heads: `(n, t, w)` to `(n, h, t, w/h)`."""
+        n, t, w = x.shape
+        rows: Array = projection(x.reshape(n * t, w))
+        by_head = rows.reshape(n, t, self.heads, w // self.heads)
+        return laid_out(by_head.transpose(0, 2, 1, 3))
 
     def at(self, x: Array, place: Array, causal: bool) -> Array:
         """What `__call__` gives at one place `(n,)` of each row: every token is looked at, one only
         looks.
         """
         n, t, w = x.shape
-        rows = x.reshape(n * t, w)
-        k, v = (
-            laid_out(
-                p(rows).reshape(n, t, self.heads, w // self.heads).transpose(0, 2, 1, 3)
-            )
-            for p in (self.k_proj, self.v_proj)
-        )
-        # (n, h, w/h)
-        q = (
-            self.q_proj(x[jnp.arange(n), place]).reshape(n, self.heads, w // self.heads)
-            * (w // self.heads) ** -0.5
-        )
+        size = w // self.heads
+        k, v = self._split(self.k_proj, x), self._split(self.v_proj, x)
+        query: Array = self.q_proj(x[jnp.arange(n), place])
+        q = query.reshape(n, self.heads, size) * size**-0.5  # (n, h, w/h)
         scores = jnp.einsum("nhe,nhke->nhk", q, k)  # (n, h, t)
         if causal:
-            scores = jnp.where(
-                jnp.arange(t) <= place[:, None, None],
-                scores,
-                jnp.finfo(scores.dtype).min,
-            )
-        out: Array = self.out_proj(
-            jnp.einsum("nhk,nhke->nhe", jax.nn.softmax(scores, axis=-1), v).reshape(
-                n, w
-            )
-        )
+            is_past = jnp.arange(t) <= place[:, None, None]
+            scores = jnp.where(is_past, scores, jnp.finfo(scores.dtype).min)
+        weights = jax.nn.softmax(scores, axis=-1)
+        mixed = jnp.einsum("nhk,nhke->nhe", weights, v)  # (n, h, w/h)
+        out: Array = self.out_proj(mixed.reshape(n, w))
         return out  # (n, w)
 
 
@@ -108,8 +93,8 @@ class Mlp(nnx.Module):
         self.fc2 = nnx.Linear(tower.inner, tower.width, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        # (n·t, w) → (n·t, inner) → (n·t, w)
-        out: Array = self.fc2(ACT[self.act](self.fc1(x.reshape(-1, x.shape[-1]))))
+        inner: Array = self.fc1(x.reshape(-1, x.shape[-1]))  # (n·t, inner)
+        out: Array = self.fc2(ACT[self.act](inner))  # (n·t, w)
         return out.reshape(x.shape)
 
 
@@ -128,9 +113,8 @@ class Layer(nnx.Module):
 
     def at(self, x: Array, place: Array, causal: bool) -> Array:
         """What `__call__` gives at one place `(n,)` of each row: `(n, w)`."""
-        here = x[jnp.arange(x.shape[0]), place] + self.self_attn.at(
-            self.layer_norm1(x), place, causal
-        )
+        before = x[jnp.arange(x.shape[0]), place]
+        here = before + self.self_attn.at(self.layer_norm1(x), place, causal)
         return here + self.mlp(self.layer_norm2(here))
 
 
@@ -166,13 +150,10 @@ class TextEmbeddings(nnx.Module):
         )
 
     def __call__(self, ids: Array) -> Array:
-        tokens, places = (
-            table.embedding[...]
-            for table in (self.token_embedding, self.position_embedding)
-        )
-        # (n, t, w), as precise as the weights are
+        tokens = self.token_embedding.embedding[...]
+        places = self.position_embedding.embedding[...]
         out: Array = tokens[ids] + places[: ids.shape[1]]
-        return out
+        return out  # (n, t, w), as precise as the weights are
 
 
 class VisionEmbeddings(nnx.Module):
@@ -194,15 +175,12 @@ class VisionEmbeddings(nnx.Module):
 
     def __call__(self, pixels: Array) -> Array:
         n = pixels.shape[0]
-        # (n, s-1, w)
-        patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1)).reshape(
-            n, -1, self.class_embedding.shape[0]
-        )
-        first = jnp.broadcast_to(self.class_embedding[...], (n, 1, patches.shape[-1]))
-        out: Array = (
-            jnp.concatenate([first, patches], axis=1)
-            + self.position_embedding.embedding[...]
-        )
+        width = self.class_embedding.shape[0]
+        grid = self.patch_embedding(pixels.transpose(0, 2, 3, 1))
+        patches = grid.reshape(n, -1, width)  # (n, s-1, w)
+        first = jnp.broadcast_to(self.class_embedding[...], (n, 1, width))
+        rows = jnp.concatenate([first, patches], axis=1)
+        out: Array = rows + self.position_embedding.embedding[...]
         return out  # (n, s, w)
 
 
@@ -218,11 +196,10 @@ class TextTower(nnx.Module):
         self.final_layer_norm = norm(config.text, rngs)
 
     def __call__(self, ids: Array) -> Array:
-        # (n,), the first of equals
-        end = jnp.argmax(ids if self.eos == LEGACY_EOS else ids == self.eos, axis=-1)
-        out: Array = self.final_layer_norm(
-            self.encoder(self.embeddings(ids), end, causal=True)
-        )
+        marks = ids if self.eos == LEGACY_EOS else ids == self.eos
+        end = jnp.argmax(marks, axis=-1)  # (n,), the first of equals
+        state = self.encoder(self.embeddings(ids), end, causal=True)
+        out: Array = self.final_layer_norm(state)
         return out  # (n, w)
 
 
@@ -237,11 +214,9 @@ class VisionTower(nnx.Module):
 
     def __call__(self, pixels: Array) -> Array:
         first = jnp.zeros(pixels.shape[0], int)
-        out: Array = self.post_layernorm(
-            self.encoder(
-                self.pre_layrnorm(self.embeddings(pixels)), first, causal=False
-            )
-        )
+        rows = self.pre_layrnorm(self.embeddings(pixels))
+        state = self.encoder(rows, first, causal=False)
+        out: Array = self.post_layernorm(state)
         return out  # (n, w)
 
 
@@ -272,7 +247,8 @@ class Clip(nnx.Module):
 
 def unit(x: Array) -> Array:
     """Rows `(B, d)` of length one."""
-    return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), 1e-24))
+    squared = jnp.sum(x * x, axis=-1, keepdims=True)
+    return x * jax.lax.rsqrt(jnp.maximum(squared, 1e-24))
 
 
 def norm(tower: Tower, rngs: nnx.Rngs) -> nnx.LayerNorm:

@@ -62,9 +62,8 @@ def synthesise(
     for start in range(0, len(prompts), BATCH):
         rows = list(range(start, min(start + BATCH, len(prompts))))
         padded = rows + rows[:1] * (BATCH - len(rows))
-        keys = jnp.stack(
-            [jax.random.fold_in(root, zlib.crc32(prompts[i].encode())) for i in padded]
-        )
+        checksums = [zlib.crc32(prompts[i].encode()) for i in padded]
+        keys = jnp.stack([jax.random.fold_in(root, number) for number in checksums])
         pixels = _begin(keys, size)
         state, step = _optimiser.init(pixels), 0
         while step < steps:
@@ -75,7 +74,8 @@ def synthesise(
             )
             progress("prototypes", start * steps + upto * len(rows), total)
             step = upto
-        drawn = np.asarray(jnp.round(jax.nn.sigmoid(pixels) * 255), np.uint8)
+        colours = jax.nn.sigmoid(pixels)
+        drawn = np.asarray(jnp.round(colours * 255), np.uint8)
         pictures[rows] = drawn[: len(rows)].transpose(0, 2, 3, 1)
     return Prototypes(tuple(prompts), encoder.encode_images(list(pictures)), pictures)
 
@@ -83,7 +83,8 @@ def synthesise(
 @partial(jax.jit, static_argnames="size")
 def _begin(keys: Array, size: int) -> Array:
     """Grey with faint noise: `(n, 3, H, W)` before the sigmoid."""
-    return 0.1 * jax.vmap(lambda key: jax.random.normal(key, (3, size, size)))(keys)
+    noise = jax.vmap(lambda key: jax.random.normal(key, (3, size, size)))
+    return 0.1 * noise(keys)
 
 
 @partial(jax.jit, static_argnames="graph")
@@ -104,21 +105,16 @@ def _climb(
 
     def loss(pixels: Array, step: Array) -> Array:
         colours = jax.nn.sigmoid(pixels)  # (n, 3, H, W)
-        # (n, CROPS)
-        stepped = jax.vmap(
-            lambda key: jax.random.split(jax.random.fold_in(key, step + 1), CROPS)
-        )(keys)
-        # (n, CROPS, 3, H, W)
-        views = jax.vmap(jax.vmap(_view, (0, None)))(stepped, colours)
-        # (n·CROPS, d)
-        embeddings = model.images(((views - mean) / std).reshape(-1, *pixels.shape[1:]))
-        near = jnp.einsum(
-            "ncd,nd->nc", embeddings.reshape(pixels.shape[0], CROPS, -1), goals
-        ).mean(axis=1)
+        crop_keys = jax.vmap(lambda key: _crop_keys(key, step))(keys)  # (n, CROPS)
+        crops_of = jax.vmap(_view, (0, None))
+        views = jax.vmap(crops_of)(crop_keys, colours)  # (n, CROPS, 3, H, W)
+        scaled = (views - mean) / std
+        embeddings = model.images(scaled.reshape(-1, *pixels.shape[1:]))  # (n·CROPS, d)
+        by_picture = embeddings.reshape(pixels.shape[0], CROPS, -1)
+        near = jnp.einsum("ncd,nd->nc", by_picture, goals).mean(axis=1)
         across, down = jnp.diff(colours, axis=3), jnp.diff(colours, axis=2)
-        rough = jnp.abs(across).mean(axis=(1, 2, 3)) + jnp.abs(down).mean(
-            axis=(1, 2, 3)
-        )
+        rough_across = jnp.abs(across).mean(axis=(1, 2, 3))
+        rough = rough_across + jnp.abs(down).mean(axis=(1, 2, 3))
         # a sum: every picture has a gradient of its own
         return jnp.sum(VARIATION * rough - near)
 
@@ -130,14 +126,18 @@ def _climb(
     return jax.lax.fori_loop(first, last, step, (pixels, state))
 
 
+def _crop_keys(key: Array, step: Array) -> Array:
+    """A key for each crop of a picture at a step."""
+    return jax.random.split(jax.random.fold_in(key, step + 1), CROPS)
+
+
 def _view(key: Array, shown: Array) -> Array:
     """One random crop of a picture `(3, H, W)`, scaled back to its size, jittered, with noise."""
     keys = jax.random.split(key, 4)
     _, height, width = shown.shape
     part = jax.random.uniform(keys[0], (), minval=SMALLEST, maxval=1.0)
-    corner = (
-        jax.random.uniform(keys[1], (2,)) * (1 - part) * jnp.asarray([height, width])
-    )
+    position = jax.random.uniform(keys[1], (2,))
+    corner = position * (1 - part) * jnp.asarray([height, width])
     crop = jax.image.scale_and_translate(
         shown,
         shown.shape,

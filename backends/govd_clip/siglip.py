@@ -48,18 +48,15 @@ class Projections(nnx.Module):
 
     def __call__(self, query: Array, x: Array) -> Array:
         n, s, w = x.shape
-        (wq, wk, wv), (bq, bk, bv) = (
-            jnp.split(param[...], 3)
-            for param in (self.in_proj_weight, self.in_proj_bias)
-        )
+        wq, wk, wv = jnp.split(self.in_proj_weight[...], 3)
+        bq, bk, bv = jnp.split(self.in_proj_bias[...], 3)
         size = w // self.heads
         q = (query @ wq.T + bq).reshape(self.heads, size) * size**-0.5  # (h, w/h)
-        k, v = (
-            (x @ m.T + b).reshape(n, s, self.heads, size)
-            for m, b in ((wk, bk), (wv, bv))
-        )
+        k = (x @ wk.T + bk).reshape(n, s, self.heads, size)
+        v = (x @ wv.T + bv).reshape(n, s, self.heads, size)
         mixed = jax.nn.softmax(jnp.einsum("he,nshe->nhs", q, k), axis=-1)
-        out: Array = self.out_proj(jnp.einsum("nhs,nshe->nhe", mixed, v).reshape(n, w))
+        values = jnp.einsum("nhs,nshe->nhe", mixed, v).reshape(n, w)
+        out: Array = self.out_proj(values)
         return out  # (n, w)
 
 
@@ -104,9 +101,8 @@ class SiglipVision(nnx.Module):
         self.head = PoolingHead(config, rngs)
 
     def __call__(self, pixels: Array) -> Array:
-        out: Array = self.head(
-            self.post_layernorm(self.encoder.all(self.embeddings(pixels)))
-        )
+        states = self.encoder.all(self.embeddings(pixels))
+        out: Array = self.head(self.post_layernorm(states))
         return out  # (n, w)
 
 

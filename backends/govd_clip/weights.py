@@ -69,11 +69,8 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
         begin = f"{side}_model.encoder.layers."
         if config.family == "open_clip":
             begin = stored_in_open_clip(begin, found.keys()).name
-        stored = {
-            name[len(begin) :].partition(".")[0]
-            for name in found
-            if name.startswith(begin)
-        }
+        ends = [name[len(begin) :] for name in found if name.startswith(begin)]
+        stored = {end.partition(".")[0] for end in ends}
         if layers > len(stored):
             setting = "layers" if config.family == "open_clip" else "num_hidden_layers"
             file = config_file(folder).name
@@ -92,15 +89,13 @@ def _check_prefix(found: Mapping[str, Slot], folder: Path) -> None:
     """That no wrapper's name stands before every tensor's, as training scripts leave it there
     (`module.`, `model.`, `_orig_mod.`).
     """
-    prefix = next(
-        (
-            name[: name.index(f".{top}")]
-            for name in found
-            for top in TOP
-            if f".{top}" in name
-        ),
-        "",
+    prefixes = (
+        name[: name.index(f".{top}")]
+        for name in found
+        for top in TOP
+        if f".{top}" in name
     )
+    prefix = next(prefixes, "")
     if prefix and all(name.startswith(f"{prefix}.") for name in found):
         reason = f"every weight's name begins with {prefix}., as a wrapper of the model saved it"
         raise BadCheckpoint(
@@ -120,10 +115,8 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     _check_prefix(found, folder)
     _check_layers(config, found, folder)
     shapes = {place.name: place.shape for place in places(config, found.keys())}
-    missing, extra = (
-        sorted(shapes.keys() - found.keys()),
-        sorted(found.keys() - shapes.keys()),
-    )
+    missing = sorted(shapes.keys() - found.keys())
+    extra = sorted(found.keys() - shapes.keys())
     for kind, names in (("missing", missing), ("not used by this config", extra)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -136,10 +129,9 @@ def check(config: Config, found: Mapping[str, Slot], folder: Path) -> None:
     for name, shape in shapes.items():
         if found[name].shape != shape:
             file = config_file(folder).name
-            kind = (
-                f"{name} has shape {found[name].shape}, where {file} asks for {shape}"
-            )
-            raise BadCheckpoint(kind, where=str(found[name].path), advice=SAME)
+            slot = found[name]
+            reason = f"{name} has shape {slot.shape}, where {file} asks for {shape}"
+            raise BadCheckpoint(reason, where=str(slot.path), advice=SAME)
 
 
 def tensors(
@@ -163,12 +155,8 @@ def tensors(
                         where=str(folder / file),
                         advice=AGAIN,
                     )
-                yield (
-                    name,
-                    np.frombuffer(source.read(slot.size), DTYPES[slot.dtype]).reshape(
-                        slot.shape
-                    ),
-                )
+                values = np.frombuffer(source.read(slot.size), DTYPES[slot.dtype])
+                yield name, values.reshape(slot.shape)
                 at = slot.begin + slot.size
         except EOFError:
             raise BadCheckpoint(
@@ -259,4 +247,7 @@ def _ours(path: tuple[Any, ...], value: Floats) -> Floats:
 def _stored(path: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     if path[-1] != "kernel":
         return shape
-    return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
+    if len(shape) != 4:
+        return shape[::-1]
+    y, x, into, out = shape
+    return (out, into, y, x)

@@ -64,23 +64,34 @@ def delta_tensors(
             _check_shape(name, tensors[name].shape, base[name], job)
             deltas[f"full:{name}"] = tensors[name]
         elif name.endswith(UP) and name.removesuffix(UP) + DOWN in tensors:
-            weight = name.removesuffix(UP)
-            up, down = tensors[name], tensors[weight + DOWN]
-            if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
-                raise _failed(
-                    f"factors of {weight} of shapes {up.shape}, {down.shape}", job
-                )
-            if weight not in base or weight in tensors:
-                raise _failed(
-                    f"{weight[:80]!r} has factors, and is no tensor or twice there", job
-                )
-            _check_shape(weight, (up.shape[0], down.shape[1]), base[weight], job)
-            deltas |= {f"up:{weight}": up, f"down:{weight}": down}
+            deltas |= _factors(name.removesuffix(UP), tensors, base, job)
         elif not (name.endswith(DOWN) and name.removesuffix(DOWN) + UP in tensors):
             raise _failed(f"{name[:80]!r} is no tensor of the model", job)
     if not any(delta.any() for delta in deltas.values()):
         raise _failed("its delta changes nothing", job)
     return deltas
+
+
+def _factors(
+    weight: str,
+    tensors: Mapping[str, Floats],
+    base: Mapping[str, Slot],
+    job: ExternalJob,
+) -> dict[str, Floats]:
+    """The low-rank factors of a weight's delta, `up:` `(m, r)` and `down:` `(r, n)`.
+
+    Raises:
+        JobFailed: they do not fit each other or the weight, or it is none of the model.
+    """
+    up, down = tensors[weight + UP], tensors[weight + DOWN]
+    if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
+        raise _failed(f"factors of {weight} of shapes {up.shape}, {down.shape}", job)
+    if weight not in base or weight in tensors:
+        raise _failed(
+            f"{weight[:80]!r} has factors, and is no tensor or twice there", job
+        )
+    _check_shape(weight, (up.shape[0], down.shape[1]), base[weight], job)
+    return {f"up:{weight}": up, f"down:{weight}": down}
 
 
 def _checked(name: str, slot: Slot) -> Floats:

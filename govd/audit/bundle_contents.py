@@ -126,11 +126,10 @@ class BundleContents:
         one.
         """
         last = self.core.desk.ledger.last_checkpoint()
-        size = (
-            last[0]
-            if last and last[0] >= needed
-            else LogCheckpoint.read(self.core.desk.ledger.checkpoint()).size
-        )
+        if last and last[0] >= needed:
+            size = last[0]
+        else:
+            size = LogCheckpoint.read(self.core.desk.ledger.checkpoint()).size
         if since is not None and since > size:
             advice = (
                 "It is of another ledger, or this one was cut off: govd audit verify --since"
@@ -171,21 +170,18 @@ class BundleContents:
             if len(sizes) > NOTES:
                 sizes = sizes[: NOTES // 2] + sizes[-NOTES // 2 :]
             return [], sizes
-        newest = {
-            name: record
-            for name, record in list(self.core.desk.views.witnessed.items())
-            if record.get("size") in signed_sizes and record["seq"] < ledger.size()
-        }
-        places = {
-            f"{name} newest": (int(record["seq"]), int(record["size"]))
-            for name, record in newest.items()
-        }
-        for entry in islice(seals(max(seqs)), LOOKED):
-            if entry["payload"]["size"] > max(seqs):
-                places.setdefault(
-                    entry["subject"], (int(entry["seq"]), int(entry["payload"]["size"]))
-                )
-            if set(newest) <= set(places):
+        witnesses: set[str] = set()
+        places: dict[str, tuple[int, int]] = {}
+        for name, record in list(self.core.desk.views.witnessed.items()):
+            if record.get("size") in signed_sizes and record["seq"] < ledger.size():
+                witnesses.add(name)
+                places[f"{name} newest"] = (int(record["seq"]), int(record["size"]))
+        last = max(seqs)
+        for entry in islice(seals(last), LOOKED):
+            sealed_size = int(entry["payload"]["size"])
+            if sealed_size > last:
+                places.setdefault(entry["subject"], (int(entry["seq"]), sealed_size))
+            if witnesses <= set(places):
                 break
         seal_seqs = [seq for seq, _ in places.values()]
         return seal_seqs, [size for _, size in places.values()]
@@ -210,11 +206,12 @@ class BundleContents:
         """The artifacts that an entry names; those of filings and registrations only where all is
         shown.
         """
+        if not whole and entry["kind"].startswith(("model.", "request.")):
+            return
         for _, digest in named(entry):
-            if f"artifacts/{digest}" not in contents and (
-                whole or not entry["kind"].startswith(("model.", "request."))
-            ):
-                contents[f"artifacts/{digest}"] = self._artifact(digest)
+            path = f"artifacts/{digest}"
+            if path not in contents:
+                contents[path] = self._artifact(digest)
 
     def _artifact(self, digest: str) -> Content:
         path = self.core.artifacts.path(digest)
@@ -243,10 +240,8 @@ class BundleContents:
         older = {*frame.notes, *([since] if since else [])} - {size}
 
         def line(place: dict[str, Json], path: list[bytes]) -> bytes:
-            return (
-                canonical.encode({**place, "path": [step.hex() for step in path]})
-                + b"\n"
-            )
+            steps = [step.hex() for step in path]
+            return canonical.encode({**place, "path": steps}) + b"\n"
 
         for old in sorted(older):
             yield line({"from": old}, ledger.consistency(old, size))
@@ -278,9 +273,11 @@ class BundleContents:
     ) -> dict[claim.Revision, claim.Claim]:
         if not question.claims:
             return {}
-        claims = claim.claims_of(
-            lambda: (json.loads(body) for _, body in bodies()), question.claims
-        )
+
+        def entries() -> Iterator[Record]:
+            return (json.loads(body) for _, body in bodies())
+
+        claims = claim.claims_of(entries, question.claims)
         return {
             revision: revision_claim
             for revision, revision_claim in claims.items()

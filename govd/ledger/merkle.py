@@ -9,7 +9,7 @@ completes, one per level at most; a proof reads O(log n) of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 Node = Callable[[int, int], bytes]
 """The stored hash of a complete subtree by level and index."""
@@ -27,6 +27,19 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def _middle(start: int, end: int) -> int:
+    """Where the leaves `[start, end)` of a tree are divided: the largest power of two below their
+    number is on the left.
+    """
+    largest_bit = (end - start - 1).bit_length() - 1
+    return start + (1 << largest_bit)
+
+
+def _are_hashes(steps: Iterable[bytes]) -> bool:
+    """Whether each step of a proof is as long as a hash."""
+    return all(len(step) == len(EMPTY) for step in steps)
+
+
 def _range(start: int, end: int, node: Node) -> bytes:
     """MTH(D[start:end]) where `start` is a multiple of the power of two that the range fits
     into.
@@ -35,7 +48,7 @@ def _range(start: int, end: int, node: Node) -> bytes:
     if size & (size - 1) == 0:
         level = size.bit_length() - 1
         return node(level, start >> level)
-    middle = start + (1 << ((size - 1).bit_length() - 1))
+    middle = _middle(start, end)
     return node_hash(_range(start, middle, node), _range(middle, end, node))
 
 
@@ -56,7 +69,7 @@ def inclusion_proof(index: int, size: int, node: Node) -> list[bytes]:
     def path(start: int, end: int) -> list[bytes]:
         if end - start == 1:
             return []
-        middle = start + (1 << ((end - start - 1).bit_length() - 1))
+        middle = _middle(start, end)
         if index < middle:
             return [*path(start, middle), _range(middle, end, node)]
         return [*path(middle, end), _range(start, middle, node)]
@@ -79,16 +92,11 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
     def proof(size: int, start: int, end: int, whole: bool) -> list[bytes]:
         if size == end - start:
             return [] if whole else [_range(start, end, node)]
-        split = 1 << ((end - start - 1).bit_length() - 1)
-        if size <= split:
-            return [
-                *proof(size, start, start + split, whole),
-                _range(start + split, end, node),
-            ]
-        return [
-            *proof(size - split, start + split, end, False),
-            _range(start, start + split, node),
-        ]
+        middle = _middle(start, end)
+        if size <= middle - start:
+            return [*proof(size, start, middle, whole), _range(middle, end, node)]
+        right = proof(size - (middle - start), middle, end, False)
+        return [*right, _range(start, middle, node)]
 
     return proof(old, 0, new, True)
 
@@ -108,7 +116,7 @@ def range_proof(start: int, stop: int, size: int, node: Node) -> list[bytes]:
             return [_range(first, end, node)]
         if start <= first and end <= stop:
             return []
-        middle = first + (1 << ((end - first - 1).bit_length() - 1))
+        middle = _middle(first, end)
         return [*beside(first, middle), *beside(middle, end)]
 
     return beside(0, size)
@@ -137,7 +145,7 @@ class Run:
         if self.start <= first and end <= self.stop:
             self._parts.append((first, end))
             return
-        middle = first + (1 << ((end - first - 1).bit_length() - 1))
+        middle = _middle(first, end)
         self._plan(first, middle)
         self._plan(middle, end)
 
@@ -148,17 +156,15 @@ class Run:
             return
         self._tree.add(leaf)
         self.next += 1
-        if self.next == self._parts[self._at][1]:
-            self._hashes[self._parts[self._at]] = self._tree.root()
+        part = self._parts[self._at]
+        if self.next == part[1]:
+            self._hashes[part] = self._tree.root()
             self._at, self._tree = self._at + 1, Growing()
 
     def holds(self, root: bytes) -> bool:
         """Whether these were the leaves of the tree with that root."""
-        if (
-            not self._parts
-            or self.next != self.stop
-            or any(len(step) != len(EMPTY) for step in self.proof)
-        ):
+        is_complete = bool(self._parts) and self.next == self.stop
+        if not is_complete or not _are_hashes(self.proof):
             return False
         steps = iter(self.proof)
 
@@ -167,7 +173,7 @@ class Run:
                 return next(steps)
             if (first, end) in self._hashes:
                 return self._hashes[first, end]
-            middle = first + (1 << ((end - first - 1).bit_length() - 1))
+            middle = _middle(first, end)
             first_hash = value(first, middle)
             return node_hash(first_hash, value(middle, end))
 
@@ -181,7 +187,7 @@ def included(
     index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes
 ) -> bool:
     """Whether the proof holds (RFC 9162, section 2.1.3.2)."""
-    if not 0 <= index < size or any(len(step) != len(EMPTY) for step in (leaf, *proof)):
+    if not 0 <= index < size or not _are_hashes((leaf, *proof)):
         return False
     at, last, value = index, size - 1, leaf
     for step in proof:
@@ -231,17 +237,16 @@ def subtree_consistent(
     while first != at and (at == last or at & 1):
         first, at, last = first >> 1, at >> 1, last >> 1
     path = [subtree, *proof] if first == at else list(proof)
-    if not path or any(len(step) != len(EMPTY) for step in proof):
+    if not path or not _are_hashes(proof):
         return False
     inner = outer = path[0]
     for step in path[1:]:
         if last == 0:
             return False
         if at & 1 or at == last:
-            inner, outer = (
-                node_hash(step, inner) if first < at else inner,
-                node_hash(step, outer),
-            )
+            outer = node_hash(step, outer)
+            if first < at:
+                inner = node_hash(step, inner)
             while not at & 1 and at:
                 first, at, last = first >> 1, at >> 1, last >> 1
         else:
@@ -254,9 +259,9 @@ def _is_subtree(start: int, end: int) -> bool:
     """Whether the tree could have a node over these leaves: the start is a multiple of the power of
     two that they fit into.
     """
-    return 0 <= start <= end and (
-        start == end or start % (1 << (end - start - 1).bit_length()) == 0
-    )
+    if not 0 <= start <= end:
+        return False
+    return start == end or start % (1 << (end - start - 1).bit_length()) == 0
 
 
 class Growing:

@@ -81,32 +81,27 @@ class Known:
 
     def to_bytes(self, facts: ModelFacts) -> bytes:
         """The file that `read` reads."""
-        texts = (
-            np.stack(list(self.texts.values()))
-            if self.texts
-            else np.zeros((0, facts.dim), np.float32)
-        )
-        images = (
-            np.stack(list(self.images.values()))
-            if self.images
-            else np.zeros((0, facts.dim), np.float32)
-        )
+        texts = _stacked([*self.texts.values()], facts.dim)
+        images = _stacked([*self.images.values()], facts.dim)
         header = {
             "format": FORMAT,
             "model": facts.digest,
             "digest": _digest(texts, images),
-        }
-        header |= {
             "text_names": json.dumps(list(self.texts)),
             "image_names": json.dumps(list(self.images)),
         }
         return tensors_to_bytes({"texts": texts, "images": images}, header)
 
 
+def _stacked(rows: Sequence[Floats], dim: int) -> Floats:
+    """Rows `(dim,)` as one array `(n, dim)`; float32 where there are none."""
+    return np.stack(rows) if rows else np.zeros((0, dim), np.float32)
+
+
 def _digest(texts: Floats, images: Floats) -> str:
-    return hashlib.sha256(
-        np.ascontiguousarray(texts).tobytes() + np.ascontiguousarray(images).tobytes()
-    ).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(texts).tobytes())
+    digest.update(np.ascontiguousarray(images).tobytes())
+    return digest.hexdigest()
 
 
 def _name(image: Source, place: int) -> str:
@@ -147,37 +142,29 @@ class Encoder:
             progress: is told of each batch.
         """
         missing = list(dict.fromkeys(t for t in texts if t not in self.known.texts))
-        fresh = (
-            dict(zip(missing, self.model.encode_texts(missing, progress), strict=True))
-            if missing
-            else {}
-        )
+        fresh: dict[str, Floats] = {}
+        if missing:
+            vectors = self.model.encode_texts(missing, progress)
+            fresh = dict(zip(missing, vectors, strict=True))
         self.encoded += len(missing)
         if keep:
             self.known.texts |= fresh
         rows = [fresh[t] if t in fresh else self.known.texts[t] for t in texts]
-        return (
-            np.stack(rows) if rows else np.zeros((0, self.model.facts.dim), np.float32)
-        )
+        return _stacked(rows, self.model.facts.dim)
 
     def files(
         self, paths: Sequence[Path], progress: Progress = silent
     ) -> tuple[Floats, list[str]]:
         """Unit embeddings `(n, d)` of picture files, and the digests of the files."""
         digests = [file_digest(path) for path in paths]
-        missing = {
-            d: p
-            for d, p in zip(digests, paths, strict=True)
-            if d not in self.known.images
-        }
+        path_of = dict(zip(digests, paths, strict=True))
+        missing = {d: p for d, p in path_of.items() if d not in self.known.images}
         if missing:
             vectors = self.model.encode_images(list(missing.values()), progress)
             self.known.images |= dict(zip(missing, vectors, strict=True))
             self.encoded += len(missing)
         rows = [self.known.images[d] for d in digests]
-        return (
-            np.stack(rows) if rows else np.zeros((0, self.model.facts.dim), np.float32)
-        ), digests
+        return _stacked(rows, self.model.facts.dim), digests
 
     def readable(
         self, paths: Sequence[Path], progress: Progress = silent
@@ -196,9 +183,8 @@ class Encoder:
                 places += part
             except UnreadableImage:
                 faults = unreadable([paths[i] for i in part])
-                for i, rows in self._one_by_one(
-                    paths, [i for i in part if i - start not in faults], faults, start
-                ):
+                decoded = [i for i in part if i - start not in faults]
+                for i, rows in self._one_by_one(paths, decoded, faults, start):
                     vectors.append(rows)
                     places.append(i)
                 _tell(faults.values())
@@ -211,10 +197,9 @@ class Encoder:
         """Let files be encoded elsewhere. What comes back is known by the digest of the file that
         was read there: another file of the same path is not mistaken for one of these.
         """
-        images = self.known.images
-        missing = (
-            [p for p in paths if file_digest(p) not in images] if images else paths
-        )
+        images, missing = self.known.images, paths
+        if images:
+            missing = [path for path in paths if file_digest(path) not in images]
         count = 0
         for digests, vectors in ahead(missing):
             images |= dict(zip(digests, vectors, strict=True))

@@ -61,22 +61,22 @@ def words_of(given: Given, defaults: Mapping[str, Path]) -> Words:
         listing = phrases.listing(defaults["labels"])
         labels, lines = listing.names, listing.lines
     names, places, repeats = phrases.once(labels or (), "label", lines)
-    anchors = phrases.default_vocabulary() if given.anchors is None else given.anchors
-    anchor_lines = None if given.anchors is None else given.anchor_lines
+    anchors, anchor_lines = given.anchors, given.anchor_lines
+    if anchors is None:
+        anchors, anchor_lines = phrases.default_vocabulary(), None
     words, word_places, word_repeats = phrases.once(anchors, "anchor", anchor_lines)
-    own_names = set(names)
-    free = [i for i, word in enumerate(words) if word not in own_names]
+    label_names = set(names)
+    free = [i for i, word in enumerate(words) if word not in label_names]
+    domains = given.domains or phrases.lines(defaults.get("domains"))
     return Words(
-        names,
-        [words[i] for i in free],
-        phrases.templates(given.templates, defaults.get("templates")),
-        phrases.checked(
-            given.domains or phrases.lines(defaults.get("domains")), "domain"
-        ),
-        places,
-        [word_places[i] for i in free],
-        repeats,
-        word_repeats if given.anchors is not None else [],
+        labels=names,
+        vocabulary=[words[i] for i in free],
+        templates=phrases.templates(given.templates, defaults.get("templates")),
+        domains=phrases.checked(domains, "domain"),
+        label_places=places,
+        anchor_places=[word_places[i] for i in free],
+        label_repeats=repeats,
+        anchor_repeats=word_repeats if given.anchors is not None else [],
     )
 
 

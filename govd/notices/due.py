@@ -5,6 +5,7 @@ then dates that come near, then entries in their order.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
@@ -14,6 +15,7 @@ from govd.notices.deadlines import DATES, Near, near
 from govd.notices.message import Message, message_id, of_entry
 from govd.records.kinds import KINDS
 from govd.records.notice import Receiver, ReceiverState
+from govd.types import Json
 
 LOOKED_SECONDS: Final = 60.0
 """Between two looks at all dates: they are days away."""
@@ -49,31 +51,37 @@ class Due:
 
     def count(self, receiver: Receiver, now: datetime) -> int:
         """How many notices are due, `MOST` at most."""
-        after = max(
-            receiver.position, self._looked.get((receiver.name, receiver.seq), -1)
-        )
+        looked = self._looked.get((receiver.name, receiver.seq), -1)
+        after = max(receiver.position, looked)
         entries = self.core.desk.views.records.of_kinds(kinds_of(receiver), after, MOST)
         dates = self._dates(receiver, now, True)
         return min(MOST, len(receiver.again) + len(dates) + len(entries))
 
     def again(self, receiver: Receiver, notice_id: str) -> Message | None:
         """A notice that was given up before; None where nobody can make it once more."""
-        views, origin = self.core.desk.views, self.core.home.origin
-        notice = views.notice(notice_id)
+        notice = self.core.desk.views.notice(notice_id)
         if notice is None:
             return None
-        event, message = notice.about, None
+        message = self._made_again(receiver, notice.about)
+        return message if message is not None and message.id == notice_id else None
+
+    def _made_again(
+        self, receiver: Receiver, event: Mapping[str, Json]
+    ) -> Message | None:
+        """What a notice about an event says today; None where nobody can say it."""
+        origin = self.core.home.origin
         if "entry" in event:
             for entry in self.core.desk.ledger.some([int(event["entry"])]):
-                message = of_entry(origin, receiver.name, receiver.seq, entry)
-        elif "due_at" in event:
-            request = views.request(str(event["subject"]))
-            day, days = datetime.fromisoformat(str(event["due_at"])), int(event["days"])
-            if request is not None:
-                message = Near(str(event["kind"]), request, day, days).message(
-                    origin, receiver
-                )
-        return message if message is not None and message.id == notice_id else None
+                return of_entry(origin, receiver.name, receiver.seq, entry)
+            return None
+        request = None
+        if "due_at" in event:
+            request = self.core.desk.views.request(str(event["subject"]))
+        if request is None:
+            return None
+        day = datetime.fromisoformat(str(event["due_at"]))
+        date = Near(str(event["kind"]), request, day, int(event["days"]))
+        return date.message(origin, receiver)
 
     def _dates(self, receiver: Receiver, now: datetime, fresh: bool) -> list[Near]:
         """Dates that are near and that it was not told of."""
@@ -83,9 +91,10 @@ class Due:
         place, origin = (receiver.name, receiver.seq), self.core.home.origin
         views, settings = self.core.desk.views, self.core.home.settings
         at, since, dates = self._near.get(place, (float("-inf"), now, []))
-        # a machine that slept has another date, and its monotonic clock stood still
         is_old = time.monotonic() - at >= LOOKED_SECONDS
-        if fresh or is_old or abs((now - since).total_seconds()) >= LOOKED_SECONDS:
+        # a machine that slept has another date, and its monotonic clock stood still
+        apart_seconds = abs((now - since).total_seconds())
+        if fresh or is_old or apart_seconds >= LOOKED_SECONDS:
             requests, at, since = list(views.open.values()), time.monotonic(), now
             dates = near(requests, receiver.days, settings.deadline_days, now)
             dates = [date for date in dates if date.kind in kinds]
@@ -109,7 +118,8 @@ class Due:
         entries = desk.ledger.some(seqs)
         if not entries:
             return None
-        return of_entry(self.core.home.origin, receiver.name, receiver.seq, entries[0])
+        origin = self.core.home.origin
+        return of_entry(origin, receiver.name, receiver.seq, entries[0])
 
 
 def is_told(receiver: Receiver, kind: str) -> bool:

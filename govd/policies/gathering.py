@@ -61,11 +61,9 @@ def of_request(
 
 def request_seen(core: Core, request: Request) -> dict[str, Json]:
     """A request as `RequestInput`."""
-    feed = (
-        request.filed_by.removeprefix("feed:")
-        if request.filed_by.startswith("feed:")
-        else ""
-    )
+    feed = ""
+    if request.filed_by.startswith("feed:"):
+        feed = request.filed_by.removeprefix("feed:")
     inputs: dict[str, Json] = {
         "concepts": [concept.name for concept in request.concepts],
         "aliases": [alias for concept in request.concepts for alias in concept.aliases],
@@ -115,14 +113,16 @@ def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
     if predicted is None:
         return {"measured": False, "exact": False, "subsumed": False}
     measured = predicted.disagreement is not None and predicted.measured is not False
-    own, of_all = predicted.disagreement_high, predicted.total_disagreement_high
+    cost, total_cost = predicted.disagreement_high, predicted.total_disagreement_high
+    if cost is None:
+        cost = predicted.disagreement
+    if total_cost is None:
+        total_cost = predicted.total_disagreement
     costs = predicted.costs or {}
     effect = predicted.effect
     return {
-        "cost": (predicted.disagreement if own is None else own) if measured else None,
-        "total_cost": (predicted.total_disagreement if of_all is None else of_all)
-        if measured
-        else None,
+        "cost": cost if measured else None,
+        "total_cost": total_cost if measured else None,
         "worst_label": upper_end(costs.get("worst_label")),
         "worst_cell": upper_end(costs.get("worst_cell")),
         "elsewhere": upper_end(costs.get("elsewhere")),
@@ -150,11 +150,12 @@ def model_seen(core: Core, name: str) -> dict[str, Json]:
         return {"name": name}
     states = [r.state for r in list(views.open.values()) if r.model == name]
     in_force = sum(state in STANDING for state in states)
+    capacity = model.dim or UNBOUNDED
     computed: dict[str, Any] = {
         "in_force": in_force,
         "waiting": sum(state is RequestState.WAITING for state in states),
-        "capacity": model.dim or UNBOUNDED,
-        "capacity_left": max(0, (model.dim or UNBOUNDED) - in_force),
+        "capacity": capacity,
+        "capacity_left": max(0, capacity - in_force),
         "domains": list(model.domains),
     }
     return {e.name: computed.get(e.name, model.get(e.name)) for e in fields(ModelInput)}
@@ -181,10 +182,8 @@ def revision_seen(core: Core, revision: Revision, now: str) -> dict[str, Json]:
 def approvals_seen(request: Request) -> list[dict[str, Json]]:
     """Who approved a request so far, those whom policies did not find enough among them."""
     approvals = [*request.get("approvals_held", ()), *request.get("approvals", ())]
-    return [
-        _approval(approval)
-        for approval in sorted(approvals, key=lambda a: int(a["entry"]))
-    ]
+    approvals.sort(key=lambda approval: int(approval["entry"]))
+    return [_approval(approval) for approval in approvals]
 
 
 def _approval(approval: Record) -> dict[str, Json]:
@@ -193,8 +192,9 @@ def _approval(approval: Record) -> dict[str, Json]:
     inputs: dict[str, Json] = {
         "principal": str(approval["principal"]),
         "roles": list(roles),
+        "at": approval["at"],
+        "by_filer": bool(approval["by_filer"]),
     }
-    inputs |= {"at": approval["at"], "by_filer": bool(approval["by_filer"])}
     return {entry.name: inputs[entry.name] for entry in fields(ApprovalInput)}
 
 
@@ -206,14 +206,12 @@ def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
     before = request.get("seq")  # none of one that is previewed
     history: dict[str, Json] = {}
     for name, days in DAYS.items():
-        since = moment_of(
-            (datetime.fromisoformat(until) - timedelta(days=days)).isoformat(), name
-        )
+        begin = datetime.fromisoformat(until) - timedelta(days=days)
         filed = records.seqs(
             limit=MOST_COUNTED,
             kind="request.file",
             actor=request.filed_by,
-            since=since,
+            since=moment_of(begin.isoformat(), name),
         )
         history[name] = sum(before is None or seq < before for seq in filed)
     history["reverted"] = _reverted(core, request)
@@ -241,10 +239,8 @@ def policies_named(core: Core, name: str) -> list[Policy]:
     texts = core.desk.views.policies_named(name)
     if not texts:
         names = sorted({policy.name for policy in core.desk.views.policies.values()})
-        advice = (
-            f"There are: {', '.join(names)}."
-            if names
-            else "`govd policy add FILE` adds one."
-        )
+        advice = "`govd policy add FILE` adds one."
+        if names:
+            advice = f"There are: {', '.join(names)}."
         raise NotFound(f"no policy is called {name!r}", advice=advice)
     return texts

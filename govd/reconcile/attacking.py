@@ -199,13 +199,8 @@ def _other_words(
         by_language = (
             translated if isinstance(translated, Mapping) else {"": translated}
         )
-        _encode(
-            opened,
-            [*aliases.get(name, ()), *by_language.get("", ())],
-            synonyms[place],
-            missing,
-            "synonyms",
-        )
+        phrases_beside = [*aliases.get(name, ()), *by_language.get("", ())]
+        _encode(opened, phrases_beside, synonyms[place], missing, "synonyms")
         for language, phrases in by_language.items():
             if language:
                 _encode(opened, phrases, translations[place], missing, "translations")
@@ -269,9 +264,8 @@ def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Fl
     for at in np.argsort(-near, kind="stable")[:CANDIDATES]:
         of_words = vocabulary @ vocabulary[at]
         of_words[at] = -1.0
-        rival = max(
-            np.delete(labels @ vocabulary[at], place).max(initial=-1.0), of_words.max()
-        )
+        of_labels = np.delete(labels @ vocabulary[at], place)
+        rival = max(of_labels.max(initial=-1.0), of_words.max())
         if near[at] > rival and basis.vocabulary[at] not in names:
             words[basis.vocabulary[at]] = vocabulary[at]
     return dict(list(words.items())[:NEAR])

@@ -123,25 +123,19 @@ class Judging:
             nothing = dict.fromkeys(metrics)
             return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
         measured = self._measured(trial, request, sight, metrics)
-        figures = {
-            metric: measured[metric].share if metric in measured else None
-            for metric in metrics
-        }
-        pictures = {
-            metric: measured[metric].pictures
-            for metric in metrics
-            if metric in measured
-        }
-        judged |= {"pictures": pictures}
-        missing = {
-            metric: self._why(sight, metric)
-            for metric in metrics
-            if figures[metric] is None
-        }
-        return judged | {
-            "figures": figures,
-            **({"missing": missing} if missing else {}),
-        }
+        shares: dict[str, float | None] = dict.fromkeys(metrics)
+        pictures: dict[str, int] = {}
+        missing: dict[str, str] = {}
+        for metric in metrics:
+            if metric in measured:
+                shares[metric] = measured[metric].share
+                pictures[metric] = measured[metric].pictures
+            if shares[metric] is None:
+                missing[metric] = self._why(sight, metric)
+        judged |= {"pictures": pictures, "figures": shares}
+        if missing:
+            judged["missing"] = missing
+        return judged
 
     def _seen(
         self, trial: Trial, request: Request
@@ -187,22 +181,23 @@ class Judging:
     def _on_texts(self, trial: Trial, metrics: Sequence[str]) -> dict[str, Json]:
         """Without a picture only how many anchors' own texts are answered otherwise is known."""
         basis, name = trial.opened.basis, trial.wanted[0].model
-        _, free = (
-            self.requests.composing.figures(basis, trial.adding)
-            if trial.adding
-            else (0, {})
-        )
-        shares = {"cost": free.get("predicted_disagreement", 0.0)}
+        disagreement = 0.0
+        if trial.adding:
+            _, facts = self.requests.composing.figures(basis, trial.adding)
+            disagreement = facts.get("predicted_disagreement", 0.0)
+        shares = {"cost": disagreement}
         why = (
             f"{name} has neither an evaluation set nor a pool (`govd model update {name} --images"
             " DIR`)"
         )
-        missing = {metric: why for metric in metrics if metric not in shares}
-        return {
+        judged: dict[str, Json] = {
             "on": f"{len(basis.anchors[0])} texts",
             "figures": {metric: shares.get(metric) for metric in metrics},
-            **({"missing": missing} if missing else {}),
         }
+        missing = {metric: why for metric in metrics if metric not in shares}
+        if missing:
+            judged["missing"] = missing
+        return judged
 
     def _why(self, sight: Sight, metric: str) -> str:
         """Why pictures do not show a figure."""
@@ -228,13 +223,10 @@ class Judging:
             if counted is not None:
                 by_metric["named"] = Figure(counted.any, counted.pictures)
                 by_metric["named_right"] = Figure(counted.right, counted.pictures)
-        level = (
-            off_level(sight, factors_of(trial.edit), contribution)
-            if "level" in metrics
-            else None
-        )
-        if level is not None:
-            by_metric["level"] = level
+        if "level" in metrics:
+            level = off_level(sight, factors_of(trial.edit), contribution)
+            if level is not None:
+                by_metric["level"] = level
         if {*OTHERS, "elsewhere"} & set(metrics):
             by_metric |= _by_metric(changed(state, sight.before, contribution), "")
         if set(OWN) & set(metrics):
@@ -246,19 +238,16 @@ class Judging:
         contribution = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
         without = self._trial(trial.opened, None, rest, trial.made_for)
-        return changed(
-            state, state.sight.answers(factors_of(without.edit)), contribution
-        )
+        answers = state.sight.answers(factors_of(without.edit))
+        return changed(state, answers, contribution)
 
     def prompts(self, opened: Opened) -> dict[str, Floats]:
         """The anchors `(m, d)` in each single prompt."""
         digest = opened.basis.digest
         prompted = self._prompted.get(digest)
-        return (
-            self._prompted.put(digest, dict(labels_prompted(opened)))
-            if prompted is None
-            else prompted
-        )
+        if prompted is None:
+            prompted = self._prompted.put(digest, dict(labels_prompted(opened)))
+        return prompted
 
     # -- what is not kept
 
@@ -307,22 +296,21 @@ class Judging:
     ) -> list[Breach]:
         """What is not kept with only the first so many of the new requests."""
         added = {request.id for request in new[:count]}
-        going = {str(request.reverts) for request in new if not request.is_forget}
-        reverted = {
-            str(request.reverts) for request in new[:count] if not request.is_forget
-        }
         views = self.core.desk.views
-        staying = [
-            request
-            for name in going - reverted
-            if (request := views.request(name)) and request.stands
-        ]
+        later = _reverted_by(new) - _reverted_by(new[:count])
+        forgets = [views.request(forget_id) for forget_id in later]
+        staying = [forget for forget in forgets if forget and forget.stands]
         standing = [r for r in trial.wanted if r.state in STANDING or r.id in added]
         in_force = sorted([*standing, *staying], key=lambda request: request.seq)
         figures = self.figures(
             self._trial(trial.opened, None, in_force, trial.made_for)
         )
         return all_breaches(in_force, figures)
+
+
+def _reverted_by(requests: Sequence[Request]) -> set[str]:
+    """The forgets that some of these requests revert."""
+    return {str(request.reverts) for request in requests if not request.is_forget}
 
 
 def breach_key(breach: Breach) -> tuple[str, str]:

@@ -37,10 +37,10 @@ def fold_request(event: str, entry: Record, lookup: Lookup) -> Changes:
         changed |= NOTES[event](request, entry)
     elif event in EVENTS[request.kind]:
         changed |= _decided(request, event, entry)
-    terms = (
-        [("policy", str(entry["payload"]["policy"]), place)] if event == "vote" else []
-    )
-    return Changes({place: request.with_(**changed)}, tuple(terms))
+    terms: tuple[tuple[str, str, Place], ...] = ()
+    if event == "vote":
+        terms = (("policy", str(entry["payload"]["policy"]), place),)
+    return Changes({place: request.with_(**changed)}, terms)
 
 
 def _filed(entry: Record) -> Request:
@@ -72,22 +72,20 @@ def _terms(
     request: Request, entry: Record, place: Place
 ) -> tuple[tuple[str, str, Place], ...]:
     """Words by which it is found."""
-    words: dict[str, list[str]] = {
-        "concept": [
-            phrase.casefold()
-            for concept in request.get("concepts", ())
-            for phrase in (concept["name"], *concept["aliases"])
-        ],
-        "domain": list(request.domains),
-        "filed_by": [str(entry["actor"])],
-        "key": [request.idempotency_key] if request.idempotency_key else [],
-        "reverts": [request.reverts] if request.reverts else [],
-        "ticket": [str(request.ticket).casefold()] if request.ticket else [],
-        "private": ["yes"] if request.private else [],
-    }
-    return tuple(
-        (term, word, place) for term, all_of in words.items() for word in all_of
-    )
+    terms: list[tuple[str, str | None]] = [
+        ("concept", phrase.casefold())
+        for concept in request.get("concepts", ())
+        for phrase in (concept["name"], *concept["aliases"])
+    ]
+    terms += [("domain", domain) for domain in request.domains]
+    terms += [
+        ("filed_by", str(entry["actor"])),
+        ("key", request.idempotency_key),
+        ("reverts", request.reverts),
+        ("ticket", str(request.ticket or "").casefold()),
+        ("private", "yes" if request.private else None),
+    ]
+    return tuple((term, word, place) for term, word in terms if word)
 
 
 def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
@@ -98,7 +96,6 @@ def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
     changed |= {name: payload[name] for name in COMPUTED if name in payload}
     if event == "approve":
         changed["approvals"] = [*request["approvals"], _approval(request, entry)]
-    if event == "approve":
         changed["granted"] = entry["seq"]
     if event == "retry":
         changed |= _anew(request, entry)
@@ -118,16 +115,9 @@ def _voted(request: Request, entry: Record) -> dict[str, Json]:
 
 def _extended(request: Request, entry: Record) -> dict[str, Json]:
     payload = entry["payload"]
-    extension = {
-        "at": entry["time"],
-        "by": entry["actor"],
-        "entry": entry["seq"],
-        **payload,
-        "reason": _reason(payload),
-    }
-    extensions = [*request["extensions"], extension]
+    extension = {**_origin(entry), **payload, "reason": _reason(payload)}
     return {
-        "extensions": extensions,
+        "extensions": [*request["extensions"], extension],
         "due_at": payload["due_at"],
         **_settled(request, "extend"),
     }
@@ -192,9 +182,7 @@ def _anew(request: Request, entry: Record) -> dict[str, Json]:
 def _criteria(request: Request, entry: Record) -> dict[str, Json]:
     payload = entry["payload"]
     changed = {
-        "at": entry["time"],
-        "by": entry["actor"],
-        "entry": entry["seq"],
+        **_origin(entry),
         "was": payload["was"],
         "criteria": payload["criteria"],
         "reason": _reason(payload),
@@ -255,17 +243,23 @@ def _approval(request: Request, entry: Record) -> dict[str, Json]:
         "reason": _reason(payload),
         "by_filer": _is_same(actor, request.filed_by),
     }
-    approval |= {
-        name: payload[name] for name in ("roles", "for", "meets") if name in payload
-    }
-    return approval | {"automatic": True} if payload.get("automatic") else approval
+    for name in ("roles", "for", "meets"):
+        if name in payload:
+            approval[name] = payload[name]
+    if payload.get("automatic"):
+        approval["automatic"] = True
+    return approval
 
 
 def _is_same(one: str, other: str) -> bool:
     """Whether two actors are one person."""
-    return one == other or (
-        person_of(one) is not None and person_of(one) == person_of(other)
-    )
+    person = person_of(one)
+    return one == other or (person is not None and person == person_of(other))
+
+
+def _origin(entry: Record) -> dict[str, Json]:
+    """When something was said, by whom, and in which entry."""
+    return {"at": entry["time"], "by": entry["actor"], "entry": entry["seq"]}
 
 
 def _reason(payload: Record) -> str:

@@ -80,9 +80,8 @@ class Effects:
             texts = [_together(opened, spec), *single]
             edits = factors_of(beside.before), factors_of(beside.after)
             counted = effect(watch.images[in_scope], texts, anchors, *edits)
-        return self._with_interval(
-            model, Effect.from_json({"on": pool, "what": paradigm, **counted})
-        )
+        on_pool = Effect.from_json({"on": pool, "what": paradigm, **counted})
+        return self._with_interval(model, on_pool)
 
     def on_labelled(
         self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside
@@ -96,15 +95,10 @@ class Effects:
             beside: the forget beside what is in force.
         """
         data = self.extents.labelled(model)
-        in_scope = (
-            None if data is None else labelled_in_scope(beside.basis, beside.own, data)
-        )
-        if (
-            data is None
-            or in_scope is None
-            or not in_scope.any()
-            or not spec.scope.concepts
-        ):
+        if data is None or not spec.scope.concepts:
+            return None
+        in_scope = labelled_in_scope(beside.basis, beside.own, data)
+        if in_scope is None or not in_scope.any():
             return None
         prompts = [_together(opened, spec), *self._prompts(opened, spec)]
         anchors = own_anchors(beside.basis, beside.own)
@@ -143,17 +137,14 @@ class Effects:
         places = {name: place for place, name in enumerate(basis.anchors[0])}
         prompts = []
         for template, rows in self._labels_prompted(opened):
+            vectors = []
             try:
-                vectors = [
-                    (
-                        rows[places[phrase]]
-                        if phrase in places
-                        else opened.encoder.averaged([phrase], [template], keep=False)[
-                            0
-                        ]
-                    )
-                    for phrase in phrases
-                ]
+                for phrase in phrases:
+                    if phrase in places:
+                        vectors.append(rows[places[phrase]])
+                        continue
+                    encoded = opened.encoder.averaged([phrase], [template], keep=False)
+                    vectors.append(encoded[0])
             except GovdError:  # a model of vectors has no other texts
                 return []
             prompts.append(Prompted(template, rows, exact.unit(np.stack(vectors))))

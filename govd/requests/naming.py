@@ -13,7 +13,7 @@ thinks it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -137,9 +137,10 @@ class Names:
             return None
         unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
-            forgets = self.core.desk.views.wanted(request.model)
-            in_force = [other for other in forgets if other.id != request.id]
-            passed = {phrase for other in in_force for phrase in phrases_of(other)}
+            passed: set[str] = set()
+            for forget in self.core.desk.views.wanted(request.model):
+                if forget.id != request.id:
+                    passed.update(phrases_of(forget))
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
         if doubted and request.private:
@@ -147,9 +148,8 @@ class Names:
         return tuple(doubt.as_json() for doubt in doubted)
 
     def _yardstick(self, basis: Basis) -> Yardstick:
-        return self._yardsticks.get(basis.digest) or self._yardsticks.put(
-            basis.digest, yardstick(basis)
-        )
+        cached = self._yardsticks.get(basis.digest)
+        return cached or self._yardsticks.put(basis.digest, yardstick(basis))
 
 
 def phrases_of(request: Record) -> list[str]:
@@ -169,20 +169,20 @@ def yardstick(basis: Basis) -> Yardstick:
     neighbours = _nearest(every)
     if basis.use == "labels":
         labels = every[: len(basis.labels)]
-        near = max(_share(_nearest(labels), 1.0), _share(neighbours, ORDINARY), MIDDLE)
+        closest_labels = _share(_nearest(labels), 1.0)
+        near = max(closest_labels, _share(neighbours, ORDINARY), MIDDLE)
         return Yardstick(basis.labels, labels, centre, names, near, "label")
-    return Yardstick(
-        names, every, centre, names, _share(neighbours, FURTHEST), "known word"
-    )
+    near = _share(neighbours, FURTHEST)
+    return Yardstick(names, every, centre, names, near, "known word")
 
 
 def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
     """Those of the phrases that are no labels, in open use no words of the vocabulary either: those
     that must be measured.
     """
-    words = (
-        {*basis.labels} if basis.use == "labels" else {*basis.labels, *basis.vocabulary}
-    )
+    words = {*basis.labels}
+    if basis.use != "labels":
+        words |= {*basis.vocabulary}
     return [phrase for phrase in phrases if phrase not in words]
 
 
@@ -201,24 +201,20 @@ def doubts(
 def _doubt(
     phrase: str, measure: Yardstick, embedded: Callable[[str], Floats]
 ) -> Doubt | None:
-    cosines = measure.rows @ _from(measure.centre, embedded(phrase)[None])[0]
-    nearest = int(np.argmax(cosines)) if len(cosines) else -1
-    cosine = float(cosines[nearest]) if nearest >= 0 else 0.0
+    row = _from(measure.centre, embedded(phrase)[None])[0]
+    cosines = measure.rows @ row
+    name, cosine = "", 0.0
+    if len(cosines):
+        nearest = int(np.argmax(cosines))
+        name, cosine = measure.names[nearest], float(cosines[nearest])
     if cosine > EQUAL:
-        name = measure.names[nearest]
-        cut = folded(phrase) != folded(name) and _is_cut(phrase, embedded)
-        return Doubt(phrase, name, cosine, measure.near, "", CUT) if cut else None
+        if folded(phrase) == folded(name) or not _is_cut(phrase, embedded):
+            return None
+        return Doubt(phrase, name, cosine, measure.near, "", CUT)
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
     suggestion = _meant(phrase, measure.names) or _meant(phrase, measure.words)
-    return Doubt(
-        phrase,
-        measure.names[nearest] if nearest >= 0 else "",
-        cosine,
-        measure.near,
-        suggestion,
-        measure.what,
-    )
+    return Doubt(phrase, name, cosine, measure.near, suggestion, measure.what)
 
 
 def _is_cut(phrase: str, embedded: Callable[[str], Floats]) -> bool:
@@ -244,32 +240,26 @@ def _mistyped(phrase: str, measure: Yardstick) -> bool:
     """Whether a phrase is spelled almost like a known name, without being a word of its own."""
     if folded(phrase) in map(folded, measure.words):
         return False
-    if measure.what == "label":
-        similar: Collection[str] = [
-            name for _, name in alike(phrase, measure.names, MISTYPED)
-        ]
-    else:
-        long = len(folded(phrase)) >= SHORT
-        close = alike(phrase, measure.names, MISTYPED_OPEN)
-        similar = [
-            name for _, name in close if long or is_turned_or_doubled(phrase, name)
-        ]
+    share = MISTYPED if measure.what == "label" else MISTYPED_OPEN
+    similar = [name for _, name in alike(phrase, measure.names, share)]
+    if measure.what != "label" and len(folded(phrase)) < SHORT:
+        similar = [name for name in similar if is_turned_or_doubled(phrase, name)]
     return bool(similar) and not any(is_variant(phrase, name) for name in similar)
 
 
 def _from(centre: Floats, rows: Floats) -> Floats:
     """Rows `(n, d)` as unit vectors seen from a centre."""
     apart = rows - centre
-    return apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12)  # type: ignore[no-any-return]
+    lengths = np.linalg.norm(apart, axis=1, keepdims=True)
+    return apart / np.maximum(lengths, 1e-12)  # type: ignore[no-any-return]
 
 
 def _nearest(rows: Floats) -> Floats:
     """The cosine of each row `(n, d)`, or of an even sample of them, with its nearest other."""
     if len(rows) < 2:
         return np.zeros(0)
-    at = np.unique(
-        np.arange(min(SAMPLE, len(rows))) * len(rows) // min(SAMPLE, len(rows))
-    )
+    count = min(SAMPLE, len(rows))
+    at = np.unique(np.arange(count) * len(rows) // count)
     cosines = rows[at] @ rows.T
     cosines[np.arange(len(at)), at] = -np.inf
     highest: Floats = cosines.max(1)

@@ -83,5 +83,6 @@ def is_turned_or_doubled(name: str, known: str) -> bool:
     first, second = sorted((folded(name), folded(known)), key=len)
     if len(first) == len(second):
         return sorted(first) == sorted(second) and distance(first, second, 1) == 1
-    doubled = (first[:i] + first[i - 1] + first[i:] for i in range(1, len(first) + 1))
-    return second in doubled
+    return any(
+        second == first[:end] + first[end - 1 :] for end in range(1, len(first) + 1)
+    )

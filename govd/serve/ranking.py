@@ -51,6 +51,7 @@ class Ranking:
         """
         _check(texts, images, by, top)
         now = self.serving.now(model, revision, base)
+        edit = now.factors  # refuses a model without a space
         names, rows, faults = self.serving.judged(now, images)
         if not rows:
             messages = "; ".join(faults[i].message for i in sorted(faults))
@@ -60,7 +61,7 @@ class Ranking:
         places = sorted(rows)
         text_rows = now.opened.encoder.texts(list(texts), keep=False)
         image_rows = np.stack([rows[i] for i in places])
-        scores = metrics.scores(now.factors, image_rows, text_rows)
+        scores = metrics.scores(edit, image_rows, text_rows)
         paths = [names[i] for i in places]
         if by == "text":
             rankings = _rankings("text", list(texts), "path", paths, scores.T, top)

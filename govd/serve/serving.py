@@ -128,6 +128,7 @@ class Serving:
         if not images:
             raise Usage("no pictures", advice="Give at least one.")
         now = self.now(model, revision, base)
+        edit = now.factors  # refuses a model without a space
         names, texts = self._labels(model, now.opened, labels)
         paths, rows, faults = self.judged(now, images)
         if not rows:
@@ -137,7 +138,7 @@ class Serving:
             )
         places = sorted(rows)
         vectors = np.stack([rows[i] for i in places])
-        scores = metrics.scores(now.factors, vectors, texts)
+        scores = metrics.scores(edit, vectors, texts)
         abstentions = self._abstains(model, now, vectors, names, texts, scores)
         answers: list[dict[str, Json]] = [
             {"path": path, "label": None, "scores": {}, "revision": now.number}

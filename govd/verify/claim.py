@@ -64,10 +64,7 @@ def claims_of(
     entries: Callable[[], Iterable[Entry]], revisions: Iterable[Revision]
 ) -> dict[Revision, Claim]:
     """The claims about revisions, from entries in their order, which are read twice."""
-    claims = {
-        r: Claim(*r, {"model": r[0], "revision": r[1], "metrics": {}, "requests": []})
-        for r in revisions
-    }
+    claims = {revision: _empty(revision) for revision in revisions}
     by_subject = {
         f"{model}/{number}": claim for (model, number), claim in claims.items()
     }
@@ -75,25 +72,16 @@ def claims_of(
     for claim in claims.values():
         of_model.setdefault(claim.model, []).append(claim)
     for entry in entries():
-        if entry["kind"] in ("model.add", "model.update"):
-            for claim in of_model.get(entry["subject"], ()):
-                if not claim.composed:
-                    payload = entry["payload"]
-                    claim.predicate["base"] = {
-                        "reference": payload.get("reference"),
-                        "digest": payload.get("digest"),
-                    }
+        kind, subject = entry["kind"], entry["subject"]
+        for claim in of_model.get(subject, ()):
+            _model(claim, entry)
+        if kind in ("model.add", "model.update"):
             continue
-        if entry["kind"] == "model.remove" and entry["payload"].get("retired"):
-            for claim in of_model.get(entry["subject"], ()):
-                if "published_at" in claim.predicate:
-                    claim.predicate["retired_at"] = entry["time"]
-            continue
-        if entry["subject"] in by_subject:
-            _revision(by_subject[entry["subject"]], entry)
-        if entry["kind"] == "revision.publish":
-            for claim in of_model.get(entry["subject"].rpartition("/")[0], ()):
-                claim.followed_by = _after(claim, entry["subject"])
+        if subject in by_subject:
+            _revision(by_subject[subject], entry)
+        if kind == "revision.publish":
+            for claim in of_model.get(subject.rpartition("/")[0], ()):
+                claim.followed_by = _after(claim, subject)
     by_request: dict[str, list[Claim]] = {}
     for claim in claims.values():
         for request in claim.requests:
@@ -102,6 +90,27 @@ def claims_of(
         for claim in by_request.get(entry["subject"], ()):
             _request(claim, entry)
     return claims
+
+
+def _empty(revision: Revision) -> Claim:
+    """A claim of which nothing is said yet."""
+    model, number = revision
+    predicate = {"model": model, "revision": number, "metrics": {}, "requests": []}
+    return Claim(model, number, predicate)
+
+
+def _model(claim: Claim, entry: Entry) -> None:
+    """What an entry about its model says: what the edit is of, and whether it was retired."""
+    payload = entry["payload"]
+    match entry["kind"]:
+        case "model.add" | "model.update" if not claim.composed:
+            claim.predicate["base"] = {
+                "reference": payload.get("reference"),
+                "digest": payload.get("digest"),
+            }
+        case "model.remove" if payload.get("retired"):
+            if "published_at" in claim.predicate:
+                claim.predicate["retired_at"] = entry["time"]
 
 
 def _request(claim: Claim, entry: Entry) -> None:
@@ -127,16 +136,15 @@ def _approvals(request: dict[str, Any], entry: Entry) -> None:
         request["approvals"] = [
             earlier for earlier in request["approvals"] if earlier["enough"]
         ]
-    elif "roles" in payload and (
-        is_enough or (kind == "request.approval" and payload.get("meets"))
-    ):
+        return
+    counts = kind == "request.approval" and payload.get("meets")
+    if "roles" in payload and (is_enough or counts):
         approval = {
             "principal": entry["actor"],
             "at": entry["time"],
             "entry": entry["seq"],
-        }
-        approval |= {k: payload[k] for k in APPROVED if k in payload} | {
-            "enough": is_enough
+            **{name: payload[name] for name in APPROVED if name in payload},
+            "enough": is_enough,
         }
         request.setdefault("approvals", []).append(approval)
 
@@ -145,18 +153,12 @@ def _revision(claim: Claim, entry: Entry) -> None:
     payload = entry["payload"]
     match entry["kind"]:
         case "revision.compose":
-            claim.predicate |= {
-                name: payload.get(name)
-                for name in ("edit_digest", "rank", "software", "machine")
-            }
-            claim.requests = [
-                r for r in _list(payload.get("requests")) if isinstance(r, str)
-            ]
-            _subject(
-                claim,
-                f"{claim.model}-{claim.number}.edit.safetensors",
-                payload.get("edit"),
-            )
+            for name in ("edit_digest", "rank", "software", "machine"):
+                claim.predicate[name] = payload.get(name)
+            requests = _list(payload.get("requests"))
+            claim.requests = [r for r in requests if isinstance(r, str)]
+            name = f"{claim.model}-{claim.number}.edit.safetensors"
+            _subject(claim, name, payload.get("edit"))
         case "revision.evaluate" | "revision.measure":
             metrics = payload.get("metrics")
             claim.predicate["metrics"] |= metrics if isinstance(metrics, dict) else {}
@@ -170,17 +172,14 @@ def _revision(claim: Claim, entry: Entry) -> None:
 
 def _after(claim: Claim, subject: str) -> int:
     number = subject.rpartition("/")[2]
-    later = (
-        number.isascii()
-        and number.isdigit()
-        and len(number) < 16
-        and int(number) != claim.number
-    )
-    return (
-        int(number)
-        if later and "published_at" in claim.predicate
-        else claim.followed_by
-    )
+    if "published_at" not in claim.predicate or not _is_number(number):
+        return claim.followed_by
+    return claim.followed_by if int(number) == claim.number else int(number)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is the number of a revision."""
+    return text.isascii() and text.isdigit() and len(text) < 16
 
 
 def _subject(claim: Claim, name: str, digest: Any) -> None:
@@ -200,10 +199,9 @@ def newest(entries: Iterable[Entry]) -> list[Revision]:
         kind = entry["kind"]
         if kind in ("revision.publish", "revision.compose"):
             model, _, number = entry["subject"].rpartition("/")
-            if model and number.isascii() and number.isdigit() and len(number) < 16:
-                (published if kind == "revision.publish" else composed)[model] = int(
-                    number
-                )
+            if model and _is_number(number):
+                numbers = published if kind == "revision.publish" else composed
+                numbers[model] = int(number)
     return sorted((composed | published).items())
 
 
@@ -239,15 +237,11 @@ def opened(data: bytes, key: Key) -> Sealed | None:
             pre_authentication(PAYLOAD, payload), raw
         )
         statement = canonical.decode(payload)
-        model, number = (
-            statement["predicate"]["model"],
-            statement["predicate"]["revision"],
-        )
-        if (
-            not isinstance(model, str)
-            or type(number) is not int
-            or not isinstance(statement, dict)
-        ):
+        predicate = statement["predicate"]
+        model, number = predicate["model"], predicate["revision"]
+        if not isinstance(model, str) or type(number) is not int:
+            return None
+        if not isinstance(statement, dict):
             return None
     except (GovdError, KeyError, TypeError, ValueError, binascii.Error, AttributeError):
         return None

@@ -55,19 +55,14 @@ def check(
     for problem in _changed_base(deliveries):
         fault(problem)
     problems = {place: _problems(place, files) for place, files in written.items()}
-    if any(problems.values()) or any(
-        _strays(folder, written) for folder in _folders(written)
-    ):
+    strays = [folder for folder in _folders(written) if _strays(folder, written)]
+    if strays or any(problems.values()):
         time.sleep(MOMENT)
         written = _written([*deliveries, *later()])
-        fine = {
-            place for place, wrong in problems.items() if not wrong and _lies(place)
-        }
-        problems |= {
-            place: _problems(place, files)
-            for place, files in written.items()
-            if place not in fine
-        }
+        intact = {place for place, wrong in problems.items() if not wrong}
+        for place, files in written.items():
+            if place not in intact or not _lies(place):
+                problems[place] = _problems(place, files)
     for place, files in written.items():
         if not _lies(place):
             delivered.gone.append(str(Path(*place)))
@@ -101,9 +96,8 @@ def _written(said: Said) -> dict[Place, dict[str, str]]:
             folder = entry["folder"]
             folders[entry["subject"]] = folder if isinstance(folder, str) else ""
         elif folders.get(model) and isinstance(entry["files"], dict):
-            written[folders[model], number] = {
-                str(k): str(v) for k, v in entry["files"].items()
-            }
+            files = {str(k): str(v) for k, v in entry["files"].items()}
+            written[folders[model], number] = files
     return written
 
 
@@ -134,9 +128,8 @@ def _retired(said: Said) -> set[str]:
         if entry["files"] is None:
             folder = str(entry["folder"] or "")
             retired.discard(folder)
-            retired |= (
-                {folders.get(entry["subject"], "")} if entry.get("retired") else set()
-            )
+            if entry.get("retired"):
+                retired.add(folders.get(entry["subject"], ""))
             folders[entry["subject"]] = folder
     return retired
 
@@ -149,23 +142,21 @@ def _changed_base(said: Said) -> list[str]:
     problems: list[str] = []
     for entry in said:
         digest = str(entry.get("digest"))
-        if entry["files"] is None:
+        subject, files = entry["subject"], entry["files"]
+        if files is None:
             if isinstance(entry.get("registered"), dict):
-                registered.setdefault(entry["subject"], {})[digest] = entry[
-                    "registered"
-                ]
+                registered.setdefault(subject, {})[digest] = entry["registered"]
             continue
-        bases = registered.get(entry["subject"].rpartition("/")[0], {})
+        bases = registered.get(subject.rpartition("/")[0], {})
         # early entries do not say which
         bases = {digest: bases[digest]} if digest in bases else bases
-        if (
-            bases
-            and isinstance(entry["files"], dict)
-            and all(len(_differ(base, entry["files"])) > 1 for base in bases.values())
-        ):
-            names = ", ".join(_differ(next(iter(bases.values())), entry["files"])[:5])
+        if not bases or not isinstance(files, dict):
+            continue
+        differing = [_differ(base, files) for base in bases.values()]
+        if all(len(names) > 1 for names in differing):
+            listed = ", ".join(differing[0][:5])
             problems.append(
-                f"revision {entry['subject']}: {names} were not published as they were registered"
+                f"revision {subject}: {listed} were not published as they were registered"
             )
     return problems
 
@@ -200,14 +191,12 @@ def _strays(folder: str, written: Collection[Place]) -> str:
 
 def _problems(place: Place, files: Mapping[str, str]) -> list[str]:
     """What is wrong with the files of a revision; nothing where it is not there any more."""
-    at = Path(*place)
-    problems = (
-        {name: _problem(at, name, digest) for name, digest in files.items()}
-        if _lies(place)
-        else {}
-    )
+    if not _lies(place):
+        return []
+    folder = Path(*place)
+    problems = {name: _problem(folder, name, digest) for name, digest in files.items()}
     return [
-        f"{at / name}: what was published is not what lies there ({problem})"
+        f"{folder / name}: what was published is not what lies there ({problem})"
         for name, problem in problems.items()
         if problem
     ]
@@ -219,10 +208,7 @@ def _problem(place: Path, name: str, digest: str) -> str:
         if not path.resolve().is_relative_to(place.resolve()):
             return "it lies elsewhere"
         with path.open("rb") as file:
-            return (
-                ""
-                if hashlib.file_digest(file, "sha256").hexdigest() == digest
-                else "other bytes"
-            )
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return "" if sha256 == digest else "other bytes"
     except OSError as fault:
         return str(fault.strerror)

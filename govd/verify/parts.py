@@ -152,9 +152,8 @@ def named(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     digests: list[tuple[str, Any]] = []
     for name, role in ARTIFACTS.get(entry["kind"], {}).items():
         value = entry["payload"].get(name)
-        digests += [
-            (role, digest) for digest in (value if isinstance(value, list) else [value])
-        ]
+        values = value if isinstance(value, list) else [value]
+        digests += [(role, digest) for digest in values]
     return [(role, digest) for role, digest in digests if isinstance(digest, str)]
 
 
@@ -164,19 +163,18 @@ def delivery(entry: Mapping[str, Any]) -> dict[str, Any]:
     they were made of.
     """
     payload = entry["payload"]
-    record = {
-        "subject": entry["subject"],
-        "folder": payload.get("publish_to"),
-        "files": payload.get("files"),
-    }
+    record = {"subject": entry["subject"], "folder": payload.get("publish_to")}
     if entry["kind"] == "revision.deliver":
-        return record | {"digest": payload.get("model_digest")}
-    record |= {
+        record["files"] = payload.get("files")
+        record["digest"] = payload.get("model_digest")
+        return record
+    return {
+        **record,
         "files": None,
         "registered": payload.get("files"),
         "digest": payload.get("digest"),
+        "retired": bool(payload.get("retired")),
     }
-    return record | {"retired": bool(payload.get("retired"))}
 
 
 def part(asked: tuple[Source, int, int, list[int]]) -> Part:
@@ -189,10 +187,10 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
     stored: list[Any] = []
     fault, sha256, decode = summary.faults.append, hashlib.sha256, canonical.decode
     for seq, body, nodes in source.entries(start, stop):
-        if seq != start + len(leaves) or type(body) is not bytes:
+        expected = start + len(leaves)
+        if seq != expected or type(body) is not bytes:
             fault(
-                f"entry {start + len(leaves)} is missing, or not stored as bytes: the next stored"
-                f" one is {seq}"
+                f"entry {expected} is missing, or not stored as bytes: the next stored one is {seq}"
             )
             break
         leaves.append(sha256(b"\x00" + body).digest())
@@ -224,35 +222,27 @@ def _hash(
     found.entries, levels, hashes = len(leaves), [leaves], [b""] * len(leaves)
     for level in range(1, LEVEL + 1):
         below = levels[-1]
-        levels.append(
-            [
-                sha256(b"\x01" + below[i] + below[i + 1]).digest()
-                for i in range(0, len(below) - 1, 2)
-            ]
-        )
-        for i, value in enumerate(levels[-1], 1):
+        pairs = range(0, len(below) - 1, 2)
+        nodes = [sha256(b"\x01" + below[i] + below[i + 1]).digest() for i in pairs]
+        levels.append(nodes)
+        for i, value in enumerate(nodes, 1):
             hashes[(i << level) - 1] += value
     if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
-        stored[-1], found.above = (
-            stored[-1][: len(hashes[-1])],
-            stored[-1][len(hashes[-1]) :],
-        )
+        last, own_bytes = stored[-1], len(hashes[-1])
+        stored[-1], found.above = last[:own_bytes], last[own_bytes:]
     wrong = [start + i for i in range(len(leaves)) if stored[i] != hashes[i]]
     if wrong:
-        more = (
-            f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})"
-            if wrong[1:]
-            else ""
-        )
+        more = ""
+        if len(wrong) > 1:
+            more = f" (nor are those of {len(wrong) - 1} more, up to entry {wrong[-1]})"
         found.faults.append(
             f"the Merkle nodes that are stored with entry {wrong[0]} are not the hashes of its"
             f" entries{more}"
         )
     found.edge = _edge(levels, len(leaves))
+    stop = start + len(leaves)
     found.edges = {
-        size: _edge(levels, size - start)
-        for size in sizes
-        if start < size <= start + len(leaves)
+        size: _edge(levels, size - start) for size in sizes if start < size <= stop
     }
 
 

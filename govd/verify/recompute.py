@@ -174,23 +174,22 @@ def _maps(edit: Edit) -> list[tuple[Floats, Floats, Floats]]:
     are applied to every vector.
     """
     always = np.zeros(edit.dim + 1)
-    linear = edit.linear
     maps: list[tuple[Floats, Floats, Floats]] = [
         (always, edit.L, edit.B),
-        (always, linear.L, linear.B),
+        (always, edit.linear.L, edit.linear.B),
     ]
-    return maps + [
-        (np.append(c.selector, c.threshold), c.L, c.B) for c in edit.conditions
-    ]
+    for condition in edit.conditions:
+        place = np.append(condition.selector, condition.threshold)
+        maps.append((place, condition.L, condition.B))
+    return maps
 
 
 def _apart(ours: tuple[Floats, Floats], others: tuple[Floats, Floats]) -> float:
     """How far two maps `B Lᵀ` are apart at most, row by row."""
     rows = zip(ours[0], others[0], strict=True)
     differences = (np.abs(ours[1] @ row - others[1] @ other) for row, other in rows)
-    return max(
-        (float(difference.max(initial=0)) for difference in differences), default=0.0
-    )
+    largest = [float(difference.max(initial=0)) for difference in differences]
+    return max(largest, default=0.0)
 
 
 def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
@@ -223,14 +222,14 @@ def _refuse_tensors(edit: AnyEdit, published: AnyEdit) -> NoReturn:
     if not isinstance(edit, TensorEdit) or not isinstance(published, TensorEdit):
         raise Fault("composed again its edit is of another kind")
     names = edit.deltas.keys()
-    if names != published.deltas.keys() or any(
-        edit.deltas[name].shape != published.deltas[name].shape for name in names
-    ):
+    if names != published.deltas.keys():
         raise Fault("composed again its edit changes other weights")
-    largest = [
-        float(np.abs(edit.deltas[n] - published.deltas[n]).max(initial=0))
-        for n in names
-    ]
+    largest = []
+    for name in names:
+        delta, published_delta = edit.deltas[name], published.deltas[name]
+        if delta.shape != published_delta.shape:
+            raise Fault("composed again its edit changes other weights")
+        largest.append(float(np.abs(delta - published_delta).max(initial=0)))
     raise Fault(f"composed again its edit differs by {max(largest, default=0.0):.1e}")
 
 

@@ -22,46 +22,46 @@ def restyle(picture: np.ndarray, domain: int, to: int) -> np.ndarray:
     elif target == "line":
         ink = ndimage.binary_dilation(ink) & ~ndimage.binary_erosion(ink, iterations=2)
     else:
-        filled = ndimage.binary_fill_holes(ndimage.binary_dilation(ink))
+        lines = ink
+        ink = ndimage.binary_fill_holes(ndimage.binary_dilation(ink))
         # Half keep their inner lines in white, as solid icons do; half are bare silhouettes.
-        ink = (
-            filled & ~(ink & ndimage.binary_erosion(filled, iterations=7))
-            if picture.sum() % 2
-            else filled
-        )
+        if picture.sum() % 2:
+            ink = ink & ~(lines & ndimage.binary_erosion(ink, iterations=7))
     soft = ndimage.gaussian_filter(ink.astype(np.float32), 0.5)
-    return np.repeat(((1 - soft) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    grey = ((1 - soft) * 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:
     smooth = ndimage.gaussian_filter(picture.astype(np.float32), (0.7, 0.7, 0))
-    steps = np.max(
-        [ndimage.morphological_gradient(smooth[..., c], size=(3, 3)) for c in range(3)],
-        axis=0,
-    )
+    gradients = [
+        ndimage.morphological_gradient(smooth[..., channel], size=(3, 3))
+        for channel in range(3)
+    ]
+    steps = np.max(gradients, axis=0)
     return steps > steps.max() * 0.35
 
 
 def _dark_part(picture: np.ndarray) -> np.ndarray:
     level = picture.astype(np.float32).mean(axis=2)
     body = level < 245
-    dark = body & (level < np.median(level[body])) if body.any() else body
+    dark = body
+    if body.any():
+        dark = body & (level < np.median(level[body]))
+    if dark.sum() > 0.35 * body.sum():
+        return dark
     # A drawing in one or two even colours has no dark half: then all of it, cut by its inner edges.
-    return (
-        dark
-        if dark.sum() > 0.35 * body.sum()
-        else body & ~(_edges(picture) & ndimage.binary_erosion(body, iterations=3))
-    )
+    inside = ndimage.binary_erosion(body, iterations=3)
+    return body & ~(_edges(picture) & inside)
 
 
 def _paint(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Every enclosed region in a colour of its own, on white."""
     regions, count = ndimage.label(~ink)
     inks = random.integers(40, 250, (count + 1, 3))
-    edge = np.unique(
-        np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
-    )
-    inks[edge] = 255
+    margins = [regions[0], regions[-1], regions[:, 0], regions[:, -1]]
+    paper = np.unique(np.concatenate(margins))
+    inks[paper] = 255
     out = inks[regions]
     out[ink] = random.integers(0, 160, 3)
     return out.astype(np.uint8)
@@ -69,25 +69,25 @@ def _paint(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _move(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     turn = np.deg2rad(random.uniform(-10, 10))
-    scale = random.uniform(0.72, 1.12) * np.array(
-        [random.uniform(0.93, 1.07), random.uniform(0.93, 1.07)]
-    )
-    shear = random.uniform(-0.1, 0.1)
-    forward = (
-        np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        @ np.array([[1, shear], [0, 1]])
-        @ np.diag(scale)
-    )
+    size = random.uniform(0.72, 1.12)
+    stretch = [random.uniform(0.93, 1.07), random.uniform(0.93, 1.07)]
+    scale = size * np.array(stretch)
+    shear = np.array([[1, random.uniform(-0.1, 0.1)], [0, 1]])
+    cosine, sine = np.cos(turn), np.sin(turn)
+    rotation = np.array([[cosine, -sine], [sine, cosine]])
+    forward = rotation @ shear @ np.diag(scale)
     if random.random() < 0.5:
         forward[:, 0] *= -1
     back = np.linalg.inv(forward)
     slack = np.maximum(0, 1 - scale) * 32 + 2
     centre = 32 + random.uniform(-slack, slack)
     offset = np.array([32, 32]) - back @ centre
+    across = (back[0, 0], back[0, 1], offset[0])
+    down = (back[1, 0], back[1, 1], offset[1])
     moved = Image.fromarray(picture).transform(
         (64, 64),
         Image.Transform.AFFINE,
-        (back[0, 0], back[0, 1], offset[0], back[1, 0], back[1, 1], offset[1]),
+        (*across, *down),
         resample=Image.Resampling.BILINEAR,
         fillcolor=(255, 255, 255),
     )

@@ -186,9 +186,8 @@ def _norm(params: Params, name: str, x: jax.Array) -> jax.Array:
 
 
 def _linear(params: Params, name: str, x: jax.Array) -> jax.Array:
-    rows = _affine(
-        x.reshape(-1, x.shape[-1]), params[f"{name}.weight"], params[f"{name}.bias"]
-    )
+    weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+    rows = _affine(x.reshape(-1, x.shape[-1]), weight, bias)
     return rows.reshape(*x.shape[:-1], -1)
 
 
@@ -197,30 +196,23 @@ def _blocks(
 ) -> jax.Array:
     batch, length, width = x.shape
     size = width // tower.heads
-    mask = (
-        jnp.where(jnp.tril(jnp.ones((length, length), bool)), 0.0, -1e9)
-        if causal
-        else 0.0
-    )
+    mask: jax.Array | float = 0.0
+    if causal:
+        is_past = jnp.tril(jnp.ones((length, length), bool))
+        mask = jnp.where(is_past, 0.0, -1e9)
     for layer in range(tower.layers):
         at = f"{name}.encoder.layers.{layer}"
         y = _norm(params, f"{at}.layer_norm1", x)
-        q, k, v = (
-            _linear(params, f"{at}.self_attn.{p}_proj", y).reshape(
-                batch, length, tower.heads, size
-            )
-            for p in "qkv"
-        )
+        projected = [_linear(params, f"{at}.self_attn.{p}_proj", y) for p in "qkv"]
+        by_head = [rows.reshape(batch, length, tower.heads, size) for rows in projected]
         # [B, H, L, D]
         q, k, v = (
-            jax.lax.optimization_barrier(each.transpose(0, 2, 1, 3))
-            for each in (q, k, v)
+            jax.lax.optimization_barrier(rows.transpose(0, 2, 1, 3)) for rows in by_head
         )
         scores = jnp.einsum("bhqd,bhkd->bhqk", q, k) * size**-0.5 + mask
         y = jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(scores), v)
-        y = jax.lax.optimization_barrier(y.transpose(0, 2, 1, 3)).reshape(
-            batch, length, width
-        )
+        y = jax.lax.optimization_barrier(y.transpose(0, 2, 1, 3))
+        y = y.reshape(batch, length, width)
         x = x + _linear(params, f"{at}.self_attn.out_proj", y)
         y = _linear(params, f"{at}.mlp.fc1", _norm(params, f"{at}.layer_norm2", x))
         x = x + _linear(params, f"{at}.mlp.fc2", y * jax.nn.sigmoid(1.702 * y))
@@ -241,11 +233,8 @@ def encode_images(
     patches seen (all where None).
     """
     batch, side = pixels.shape[0], IMAGE_SIZE // PATCH
-    patches = (
-        pixels.reshape(batch, side, PATCH, side, PATCH, 3)
-        .transpose(0, 1, 3, 5, 2, 4)
-        .reshape(batch, PATCHES, -1)
-    )
+    grid = pixels.reshape(batch, side, PATCH, side, PATCH, 3)
+    patches = grid.transpose(0, 1, 3, 5, 2, 4).reshape(batch, PATCHES, -1)
     position = jnp.broadcast_to(
         params["vision_model.embeddings.position_embedding.weight"],
         (batch, PATCHES + 1, shape.vision.width),
@@ -261,17 +250,10 @@ def encode_images(
     )
     # [B, 1 + patches, D]
     x = jnp.concatenate([first, patches @ kernel.T + position], axis=1)
-    x = _blocks(
-        params,
-        "vision_model",
-        shape.vision,
-        _norm(params, "vision_model.pre_layrnorm", x),
-        causal=False,
-    )
-    return _unit(
-        _norm(params, "vision_model.post_layernorm", x[:, 0])
-        @ params["visual_projection.weight"].T
-    )
+    x = _norm(params, "vision_model.pre_layrnorm", x)
+    x = _blocks(params, "vision_model", shape.vision, x, causal=False)
+    state = _norm(params, "vision_model.post_layernorm", x[:, 0])
+    return _unit(state @ params["visual_projection.weight"].T)
 
 
 def encode_texts(
@@ -285,7 +267,5 @@ def encode_texts(
     x = _blocks(params, "text_model", shape.text, x, causal=True)
     last = jnp.argmax(ids == eos, axis=1)
     x = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
-    return _unit(
-        _norm(params, "text_model.final_layer_norm", x)
-        @ params["text_projection.weight"].T
-    )
+    state = _norm(params, "text_model.final_layer_norm", x)
+    return _unit(state @ params["text_projection.weight"].T)

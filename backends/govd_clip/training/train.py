@@ -64,14 +64,12 @@ def _loss(
     scale = jnp.exp(jnp.minimum(params["logit_scale"], LOGIT_SCALE_MAX))
     logits = scale * images @ texts.T  # [B, C]
     positive = true / true.sum(1, keepdims=True)
-    to_text = (
-        -(positive * jax.nn.log_softmax(jnp.where(distinct, logits, -1e9), axis=1))
-        .sum(1)
-        .mean()
-    )
+    distinct_logits = jnp.where(distinct, logits, -1e9)
+    to_text = -(positive * jax.nn.log_softmax(distinct_logits, axis=1)).sum(1).mean()
     has_text = true.sum(0) > 0
     positive = true / jnp.maximum(true.sum(0, keepdims=True), 1)
-    to_image = -(positive * jax.nn.log_softmax(logits, axis=0)).sum() / has_text.sum()
+    by_text = positive * jax.nn.log_softmax(logits, axis=0)
+    to_image = -by_text.sum() / has_text.sum()
     guesses = jax.nn.log_softmax(16.0 * images @ params[HEAD].T)
     name_loss = -jnp.take_along_axis(guesses, names[:, None], axis=1).mean()
     return to_text + 0.3 * to_image + 0.5 * name_loss
@@ -97,14 +95,13 @@ def _step(
         g = slope[name] * factor
         m = BETA1 * first[name] + (1 - BETA1) * g
         v = BETA2 * second[name] + (1 - BETA2) * g * g
-        update = (m / (1 - BETA1 ** (count + 1))) / (
-            jnp.sqrt(v / (1 - BETA2 ** (count + 1))) + 1e-8
-        )
+        mean = m / (1 - BETA1 ** (count + 1))
+        spread = jnp.sqrt(v / (1 - BETA2 ** (count + 1)))
+        update = mean / (spread + 1e-8)
         decay = DECAY if p.ndim >= 2 and "embedding.weight" not in name else 0.0
         p = p - rate * (update + decay * p)
-        for into, value in zip(
-            new, (p, m, v, follow * average[name] + (1 - follow) * p), strict=True
-        ):
+        averaged = follow * average[name] + (1 - follow) * p
+        for into, value in zip(new, (p, m, v, averaged), strict=True):
             into[name] = value
     return *new, loss
 
@@ -137,11 +134,8 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
             *drawings.vocabulary,
             *(word for synonyms in drawings.alternatives for word in synonyms),
         ]
-        emoji = json.loads(
-            (
-                cache / "node_modules" / "emojibase-data" / "en" / "compact.json"
-            ).read_text()
-        )
+        emoji_names = cache / "node_modules" / "emojibase-data" / "en" / "compact.json"
+        emoji = json.loads(emoji_names.read_text())
         words += [
             word.lower()
             for icon in emoji
@@ -153,16 +147,11 @@ def make_tokenizer(cache: Path, drawings: Drawings) -> CLIPTokenizer:
             for name in present
             for word in (name, *drawings.alternatives[drawings.vocabulary.index(name)])
         ]
-        texts = (
-            words
-            + classes * 20
-            + [caption(w, d, random) for w in classes for d in (None, 0, 1, 2)]
-        )
-        texts += [
-            *PLAIN,
-            *WITH_DOMAIN,
-            *(w for words in DOMAIN_WORDS.values() for w in words),
-        ] * 50
+        domains = (None, 0, 1, 2)
+        captions = [caption(word, d, random) for word in classes for d in domains]
+        domain_words = [w for words in DOMAIN_WORDS.values() for w in words]
+        templates = [*PLAIN, *WITH_DOMAIN, *domain_words]
+        texts = words + classes * 20 + captions + templates * 50
         tokens.save(tokens.learn(texts), folder)
     return tokens.load(folder)
 
@@ -206,10 +195,8 @@ class _State:
 
     @classmethod
     def read(cls, path: Path, restart: bool) -> "_State":
-        flat, record = (
-            load_file(path),
-            json.loads(path.with_suffix(".json").read_text()),
-        )
+        flat = load_file(path)
+        record = json.loads(path.with_suffix(".json").read_text())
         params, first, second, average = (
             {
                 name.split("/", 1)[1]: jnp.asarray(value)
@@ -222,12 +209,10 @@ class _State:
         return cls(params, first, second, average, record["count"], used)
 
     def save(self, path: Path) -> None:
-        trees = zip(
-            KINDS, (self.params, self.first, self.second, self.average), strict=True
-        )
+        trees = (self.params, self.first, self.second, self.average)
         flat = {
             f"{kind}/{name}": np.asarray(value)
-            for kind, tree in trees
+            for kind, tree in zip(KINDS, trees, strict=True)
             for name, value in tree.items()
         }
         texts = {"count": str(self.count), "used_seconds": str(self.used)}
@@ -250,9 +235,8 @@ class _State:
 
 def _rate(count: int, share: float) -> float:
     """Warm-up by steps, then half a cosine over the budget."""
-    return (
-        PEAK * min(1.0, (count + 1) / WARM_UP_STEPS) * 0.5 * (1 + np.cos(np.pi * share))
-    )
+    warmth = min(1.0, (count + 1) / WARM_UP_STEPS)
+    return PEAK * warmth * 0.5 * (1 + np.cos(np.pi * share))
 
 
 def train(
@@ -273,8 +257,8 @@ def train(
         workers: processes of their own that draw the batches.
     """
     icons = np.load(cache / "icons.npz")
-    trained = set(icons["name"][icons["role"] == "train"].tolist()) | set(CLASSES)
-    names = sorted(trained - set(recipe.without))
+    drawn = icons["name"][icons["role"] == "train"].tolist()
+    names = sorted({*drawn, *CLASSES} - set(recipe.without))
     alternatives = other_words(names, cache / "node_modules" / "emojibase-data")
     tokenizer = make_tokenizer(cache, Drawings(cache, alternatives, recipe.without))
     into = folder_of(cache, recipe)
