@@ -6,9 +6,10 @@ encoded it. A patch fills the next column by ranges of keys, builds the same ind
 renames columns and indexes in one transaction: searches go on until then, and writers wait only
 while its rows are counted. A trigger notices vectors that are written anew; they are late rows, and
 their originals are forgotten. Columns change their order with the first switch: `INSERT` must name
-them. While a table with an HNSW index is filled, each new version of a row is entered into that
-index as well, which is how PostgreSQL updates; the index that is searched afterwards is built as a
-whole.
+them. While a table with an HNSW index is filled, PostgreSQL enters each new version of a row into
+that index as well, which takes some times longer than building one: `index=drop` drops it first,
+and searches look at each vector until the patch has built it anew. Either way the index that is
+searched afterwards is built as a whole.
 
 `table` may name its schema. Left out, `column` is the only one of vectors and `key` the primary
 key. What libpq understands (`host`, `sslmode`) may stand in the address; the secret is the

@@ -16,7 +16,7 @@ from govd.errors import BadFile, Conflict, MachineFault, Unreachable, Usage
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_SECONDS: Final = 15
-OWN: Final = ("table", "column", "key")
+OWN: Final = ("table", "column", "key", "index")
 """What an address says beside what libpq understands."""
 READ_ONLY: Final = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
 BUSY: Final = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
@@ -30,20 +30,23 @@ GONE: Final = (
 
 @dataclass(frozen=True)
 class Address:
-    """What an address says: how to connect, and where the vectors are."""
+    """What an address says: how to connect, and where the vectors are; `drops_index`: whether a
+    patch drops the index over them first.
+    """
 
     url: str
     conninfo: str
     table: str
     column: str
     key: str
+    drops_index: bool = False
 
 
 def address_of(url: str) -> Address:
     """An address, taken apart.
 
     Raises:
-        Usage: it names no table.
+        Usage: it names no table, or says something else of the index than `keep` or `drop`.
     """
     parts = urlsplit(url.removeprefix("pgvector+"))
     options = parse_qsl(parts.query, keep_blank_values=True)
@@ -52,6 +55,12 @@ def address_of(url: str) -> Address:
         raise Usage(
             "the address names no table", where=url, advice="…/DATABASE?table=NAME."
         )
+    if own.get("index", "keep") not in ("keep", "drop"):
+        raise Usage(
+            f"index={own['index']}: keep or drop",
+            where=url,
+            advice="With drop, searches look at each vector until the patch has built it anew.",
+        )
     rest = urlencode(
         [option for option in options if option[0] not in OWN], quote_via=quote
     )
@@ -59,7 +68,12 @@ def address_of(url: str) -> Address:
     if not parts.netloc:
         conninfo = conninfo.replace(f"{parts.scheme}:", f"{parts.scheme}://", 1)
     return Address(
-        url, conninfo, own["table"], own.get("column", ""), own.get("key", "")
+        url,
+        conninfo,
+        own["table"],
+        own.get("column", ""),
+        own.get("key", ""),
+        own.get("index") == "drop",
     )
 
 

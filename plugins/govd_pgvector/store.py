@@ -32,12 +32,14 @@ from govd_pgvector.switching import (
     build_indexes,
     checked,
     drop,
+    drop_indexes,
     has_marks,
     has_vectors_of,
     make_room,
     note,
     state_of,
     take_place,
+    wanted_indexes,
     watch,
 )
 from govd_pgvector.table import Table, indexes, table_at
@@ -93,10 +95,16 @@ class PgStore:
                 if not widths:
                     raise BadFile("it has no vectors yet", where=at.name)
                 dim = int(widths[0][0])
-            found_by = indexes(connection, at, at.column)
+            state = state_of(connection, at)
+            present = {index.name for index in indexes(connection, at, at.column)}
+            found_by = wanted_indexes(connection, at, state)
         size = rows * dim * np.dtype(at.dtype).itemsize
         keeps = f"the column {at.column}_govd_base"
-        index = ", ".join(f"{index.method} ({index.opclass})" for index in found_by)
+        index = ", ".join(
+            f"{index.method} ({index.opclass})"
+            + ", dropped until the switch" * (index.name not in present)
+            for index in found_by
+        )
         return StoreFacts(
             "pgvector", dim, at.dtype, rows, size, keeps, index, marks=True
         )
@@ -129,7 +137,7 @@ class PgStore:
             ask(
                 connection,
                 f"CREATE TABLE IF NOT EXISTS {at.beside('govd_stores')} (store text PRIMARY KEY,"
-                " stamp jsonb NOT NULL, base jsonb, begun jsonb, following jsonb)",
+                " stamp jsonb NOT NULL, base jsonb, begun jsonb, following jsonb, dropped jsonb)",
             )
             ask(
                 connection,
@@ -152,7 +160,7 @@ class PgStore:
                 connection,
                 f"INSERT INTO {at.beside('govd_stores')} (store, stamp) VALUES (%s, %s)"
                 " ON CONFLICT (store) DO UPDATE SET stamp = excluded.stamp, base = NULL,"
-                " begun = NULL, following = NULL",
+                " begun = NULL, following = NULL, dropped = NULL",
                 [at.store, Jsonb(counted.as_json())],
             )
             watch(connection, at)
@@ -187,6 +195,8 @@ class PgStore:
                 return
             ask(connection, "SET LOCAL lock_timeout = '30s'")
             make_room(connection, at)
+            if self.connections.address.drops_index:
+                drop_indexes(connection, at, state)
             note(
                 connection,
                 at,
@@ -232,7 +242,7 @@ class PgStore:
                 source = "base"
                 if state.base is None or not state.base.is_of(stamp):
                     raise Conflict("it holds no vectors of this stamp", where=at.name)
-            build_indexes(connection, at, source)
+            build_indexes(connection, at, state, source)
             with connection.transaction():
                 state = checked(state_of(connection, at, lock=True), expected, at)
                 kept = state.base or expected
@@ -241,6 +251,7 @@ class PgStore:
                     "base": kept.as_json() if source == "next" else None,
                     "begun": None,
                     "following": None,
+                    "dropped": None,
                 }
                 rows = take_place(connection, at, state, source, values)
         return None if rows is None else replace(stamp, rows=rows, sha256="")
@@ -280,10 +291,12 @@ class PgStore:
                 ask(connection, f"DROP TRIGGER IF EXISTS {TRIGGER} ON {at.name}")
                 for generation in BESIDE:
                     drop(connection, at, generation)
-                if state_of(connection, at, lock=True) is not None:
-                    note(
-                        connection, at, {"base": None, "begun": None, "following": None}
-                    )
+                state = state_of(connection, at, lock=True)
+                if state is not None:
+                    for index in state.dropped:
+                        ask(connection, index.definition.replace("%", "%%"))
+                    nothing = ("base", "begun", "following", "dropped")
+                    note(connection, at, dict.fromkeys(nothing))
                     watch(connection, at)
             progress("steps", 1, 2)
             ask(connection, f"VACUUM (FULL, ANALYZE) {at.name}")

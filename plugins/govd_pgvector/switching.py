@@ -1,9 +1,9 @@
-"""Columns of a table that take each other's place: room for what is written, indexes, a switch."""
+"""Columns of a table that take each other's place: room for what is written, a switch."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from govd.errors import BadFile, Unsupported
@@ -11,7 +11,7 @@ from govd.keeping.stamps import check_expected
 from govd.types import Generation, Json, StoreStamp
 from govd_pgvector.connections import Connection, ask, quoted
 from govd_pgvector.rows import BESIDE, MARK, columns_of
-from govd_pgvector.table import Table, dependents, indexes
+from govd_pgvector.table import Index, Table, dependents, indexes
 
 LOCK_SECONDS: Final = 30
 """How long a switch waits for those who use the table at that moment."""
@@ -22,13 +22,14 @@ TRIGGER: Final = "zz_govd"
 @dataclass(frozen=True)
 class State:
     """What the server says of a store: stamps of what is searched, of the originals that are kept
-    beside it, and of an unfinished patch, from where to where.
+    beside it, and of an unfinished patch, from where to where; indexes that were dropped for it.
     """
 
     stamp: StoreStamp
     base: StoreStamp | None
     begun: StoreStamp | None
     following: StoreStamp | None
+    dropped: tuple[Index, ...] = ()
 
 
 def state_of(connection: Connection, table: Table, lock: bool = False) -> State | None:
@@ -45,14 +46,15 @@ def state_of(connection: Connection, table: Table, lock: bool = False) -> State 
         return None
     rows = ask(
         connection,
-        f"SELECT stamp, base, begun, following FROM {stores} WHERE store = %s"
+        f"SELECT dropped, stamp, base, begun, following FROM {stores} WHERE store = %s"
         + (" FOR UPDATE" if lock else ""),
         [table.store],
     )
     if not rows:
         return None
-    stamp, *others = rows[0]
-    return State(StoreStamp.from_json(stamp), *map(_stamp, others))
+    dropped, stamp, *others = rows[0]
+    lost = tuple(Index(**index) for index in dropped or ())
+    return State(StoreStamp.from_json(stamp), *map(_stamp, others), dropped=lost)
 
 
 def _stamp(value: Json) -> StoreStamp | None:
@@ -167,14 +169,36 @@ def watch(connection: Connection, table: Table) -> None:
     )
 
 
-def build_indexes(connection: Connection, table: Table, source: Generation) -> None:
-    """Build on another column what indexes the searched one has, while searches and writes go on;
-    what a cut-off call has built is used.
+def drop_indexes(connection: Connection, table: Table, state: State) -> None:
+    """In a transaction: drop what indexes the searched column has, and note how they are built.
+    Where one stays, PostgreSQL enters each row into it that is filled in.
+    """
+    dropped = [asdict(index) for index in wanted_indexes(connection, table, state)]
+    note(connection, table, {"dropped": dropped})
+    for index in indexes(connection, table, table.column):
+        ask(connection, f"DROP INDEX {table.beside(index.name)}")
+
+
+def wanted_indexes(
+    connection: Connection, table: Table, state: State | None
+) -> list[Index]:
+    """The indexes of the searched column: those that are there, and those that were dropped."""
+    present = indexes(connection, table, table.column)
+    names = {index.name for index in present}
+    dropped = state.dropped if state else ()
+    return [*present, *(index for index in dropped if index.name not in names)]
+
+
+def build_indexes(
+    connection: Connection, table: Table, state: State, source: Generation
+) -> None:
+    """Build on another column what indexes the searched one has or had, while searches and writes
+    go on; what a cut-off call has built is used.
     """
     column = columns_of(table, source).vectors
     plain = column[1:-1].replace('""', '"').replace("%%", "%")
     built = {index.name: index for index in indexes(connection, table, plain)}
-    for index in indexes(connection, table, table.column):
+    for index in wanted_indexes(connection, table, state):
         beside = built.get(index.next_name)
         if beside is not None and beside.is_valid:
             continue
@@ -202,14 +226,14 @@ def take_place(
         f" FROM {table.name} WHERE {searched.vectors} IS NOT NULL",
     )[0]
     plain = following.vectors[1:-1].replace('""', '"').replace("%%", "%")
-    old = indexes(connection, table, table.column)
+    old = wanted_indexes(connection, table, state)
     names = {index.name for index in indexes(connection, table, plain)}
     if missing or any(index.next_name not in names for index in old):
         return None
     ask(connection, f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE")
     ask(connection, f"DROP TRIGGER IF EXISTS {TRIGGER} ON {table.name}")
     for index in old:
-        ask(connection, f"DROP INDEX {table.beside(index.name)}")
+        ask(connection, f"DROP INDEX IF EXISTS {table.beside(index.name)}")
         rename = f"ALTER INDEX {table.beside(index.next_name)} RENAME TO {quoted(index.name)}"
         ask(connection, rename)
     if state.base is None:

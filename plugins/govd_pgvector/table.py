@@ -75,8 +75,9 @@ class Index:
 
     def on(self, before: str, column: str) -> str:
         """The statement that builds the same index on another column, while rows are written."""
-        head, using, rest = self.definition.partition(" USING ")
-        names = "|".join(re.escape(name) for name in (quoted(before), before))
+        head, using, rest = self.definition.replace("%", "%%").partition(" USING ")
+        plain = before.replace("%", "%%")
+        names = "|".join(re.escape(name) for name in (quoted(before), plain))
         rest = re.sub(rf'(?<![\w".])(?<!::)(?:{names})(?![\w"])', quoted(column), rest)
         table = head.split(" ON ", 1)[1]
         return f"CREATE INDEX CONCURRENTLY {quoted(self.next_name)} ON {table}{using}{rest}"

@@ -1,17 +1,18 @@
-"""Prints how fast a store is patched, beside plainly writing the same vectors again, and what the
-other side of the edit would find.
+"""Prints how fast stores of each kind are patched, beside rewriting them by their library alone,
+and what the other side of the edit would find.
 
     python -m tests.benchmarks.stores
-    python -m tests.benchmarks.stores --rows 1000000 --dim 512 --rank 30
+    python -m tests.benchmarks.stores --kinds npy,lance --rows 1000000 --dim 512 --rank 30
     python -m tests.benchmarks.stores --vector-unforget /path/to/an/environment/bin/python
     python -m tests.benchmarks.stores --sides FOLDER --forget 5
 
-plain: every row read, copied and written to a second file in portions of the same size, then synced
-· patch: `govd store patch` without its entries: read, checked, edited, written beside, read back,
-hashed, synced, switched to · switch back: to the originals. Both are run three times in turn and
-the best of each is printed: rows/s, GB/s of vectors read, and the ratio. `vector-unforget` (AGPL,
-in an environment of its own) projects the same directions out of the same array in memory: it reads
-and writes no store.
+plain: every vector read by the library, edited by the same function, written again in its place
+(`store_kinds.py`) · patch: `govd store patch` without its entries: read, checked, edited, written
+beside, read back, hashed, synced, switched to, the originals kept · back: to the originals. The
+three are run in turn on two stores of the same vectors, the best of each is printed: rows/s, GB/s
+of vectors, and the ratio.
+Slow kinds have fewer rows. `vector-unforget` (AGPL, in an environment of its own)
+projects the same directions out of the same array in memory: it reads and writes no store.
 
 sides: on labelled vectors of real pictures some labels are forgotten as `govd forget` does it; how
 often a search by a forgotten text has a picture of it among its ten best, whether a retained text
@@ -21,27 +22,29 @@ keeps its hits, and what a search by a picture finds: when vectors are edited, w
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from govd.edit import Edit
+from govd.edit.quick import applied
 from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore
 from govd.stores.patching import patch
-from govd.stores.portions import ROWS, Task
-from govd.types import StoreStamp, silent
-from govd_npy import NpyStore
+from govd.stores.portions import Task
+from govd.types import Floats, Store, StoreStamp, silent
+from tests.benchmarks.store_kinds import KINDS, Kind
 
 BASE = StoreStamp("govd/benchmark", "m", "d" * 64, 0, "", "image", 0)
-TIMES = 3
 FOREIGN = """
 import sys, time, numpy as np
 from vector_unforget.subspace_projection import SubspaceProjector
@@ -56,10 +59,12 @@ print(time.monotonic() - began)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--kinds", default=",".join(KINDS), help=", ".join(KINDS))
+    parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--rank", type=int, default=30)
-    parser.add_argument("--folder", type=Path, help="where the files are made")
+    parser.add_argument("--times", type=int, default=3, help="the best is printed")
+    parser.add_argument("--folder", type=Path, help="where stores are made")
     parser.add_argument("--vector-unforget", help="a Python that has it")
     parser.add_argument("--sides", type=Path, help="labelled vectors")
     parser.add_argument("--forget", type=int, default=5)
@@ -67,93 +72,101 @@ def main() -> None:
     if given.sides:
         print_sides(given.sides, given.forget)
         return
-    with folder_in(given.folder) as folder:
-        print_speed(folder, given)
-
-
-class folder_in:
-    """A folder that is taken away afterwards."""
-
-    def __init__(self, where: Path | None) -> None:
-        self.path = Path(tempfile.mkdtemp(dir=where))
-
-    def __enter__(self) -> Path:
-        return self.path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path)
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        print_speed(Path(folder), given)
 
 
 def print_speed(folder: Path, given: argparse.Namespace) -> None:
-    """Plain writing and patching in turn."""
-    size = given.rows * given.dim * 4
-    q, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(given.dim, given.rank)))
-    edit = Edit(q, q)
-    path = folder / "v.npy"
-    fill(path, given.rows, given.dim)
-    store = GuardedStore(NpyStore(path), lambda what, work: work())
-    store.claim(BASE)
-    seconds: dict[str, list[float]] = {"plain": [], "patch": [], "switch back": []}
-    for _ in range(TIMES):
-        seconds["plain"].append(timed(lambda: plain(path, folder / "copy.npy")))
-        seconds["patch"].append(timed(lambda: patched(store, folder, edit)))
-        seconds["switch back"].append(timed(lambda: patched(store, folder, None)))
+    """A row for each kind."""
+    draw = np.random.default_rng(1)
+    q, _ = np.linalg.qr(draw.normal(size=(given.dim, given.rank)))
+    rows = draw.standard_normal((given.rows, given.dim), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    load = os.getloadavg()[0]
+    print(f"{given.dim} wide, float32, rank {given.rank}; {os.cpu_count()} cores")
+    print(f"load before: {load:.1f}; best of {given.times}\n")
     print(
-        f"{given.rows:,} rows of {given.dim}, float32, rank {given.rank}; {os.cpu_count()} cores"
+        "| kind | rows | plain, rows/s | patch, rows/s | GB/s | share | back, rows/s |"
     )
-    print(f"load before: {os.getloadavg()[0]:.1f}")
-    for name, taken in seconds.items():
-        rate, speed = given.rows / min(taken), size / min(taken) / 1e9
-        print(f"{name:12s} {min(taken):8.2f} s {rate:14,.0f} rows/s {speed:8.2f} GB/s")
-    print(
-        f"patch at {min(seconds['plain']) / min(seconds['patch']):.0%} of plainly writing"
-    )
+    print("|---|---|---|---|---|---|---|")
+    for name in given.kinds.split(","):
+        make, fewer = KINDS[name]
+        part = rows[: max(1, given.rows // fewer)]
+        with ExitStack() as held:
+            try:
+                kinds = [_made(make, folder / f"{name}{i}", held) for i in range(2)]
+            except ImportError as fault:
+                print(f"| {name} | left out: {fault} | | | | | |", flush=True)
+                continue
+            seconds = measured(kinds, part, Edit(q, q), given.times)
+        print(_line(name, part, seconds), flush=True)
+        for i in range(2):
+            shutil.rmtree(folder / f"{name}{i}")
     if given.vector_unforget:
-        np.save(folder / "directions.npy", q.T.astype(np.float32))
-        command = [
-            given.vector_unforget,
-            "-c",
-            FOREIGN,
-            str(path),
-            str(folder / "directions.npy"),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        taken = float(done.stdout)
-        print(
-            f"vector-unforget, in memory: {taken:.2f} s {given.rows / taken:,.0f} rows/s"
-        )
+        print_foreign(folder, rows, q, given.vector_unforget)
 
 
-def fill(path: Path, rows: int, dim: int) -> None:
-    """A file of unit rows, made in portions."""
-    draw = np.random.default_rng(0)
-    made: Any = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.float32, shape=(rows, dim)
+def _made(
+    make: Callable[[Path, ExitStack], Kind], folder: Path, held: ExitStack
+) -> Kind:
+    folder.mkdir()
+    return make(folder, held)
+
+
+def measured(
+    kinds: list[Kind], rows: Floats, edit: Edit, times: int
+) -> dict[str, float]:
+    """The fewest seconds of each: one store is rewritten, the other patched and taken back."""
+    plain, kept = kinds
+    for kind in kinds:
+        kind.fill(rows)
+    store = GuardedStore(_opened(kept.url), lambda what, work: work())
+    store.claim(BASE)
+    taken: dict[str, list[float]] = {"plain": [], "patch": [], "back": []}
+    with tempfile.TemporaryDirectory() as journal:
+        for _ in range(times):
+            taken["plain"].append(
+                timed(lambda: plain.rewrite(lambda some: applied(edit, some)))
+            )
+            taken["patch"].append(timed(lambda: patched(store, Path(journal), edit)))
+            taken["back"].append(timed(lambda: patched(store, Path(journal), None)))
+    store.close()
+    return {name: min(seconds) for name, seconds in taken.items()}
+
+
+def _opened(url: str) -> Store:
+    """The store at an address, whichever plugin opens it."""
+    for kind in ("npy", "parquet", "lance", "faiss", "pgvector", "qdrant", "chroma"):
+        module = importlib.import_module(f"govd_{kind}")
+        words = inspect.signature(module.govd_open_store).parameters
+        secret = {"secret": ""} if "secret" in words else {}
+        store: Store | None = module.govd_open_store(url=url, **secret)
+        if store is not None:
+            return store
+    raise LookupError(url)
+
+
+def _line(name: str, rows: Floats, seconds: dict[str, float]) -> str:
+    """A row of the table."""
+    rate = {what: f"{len(rows) / taken:,.0f}" for what, taken in seconds.items()}
+    speed = rows.nbytes / seconds["patch"] / 1e9
+    share = seconds["plain"] / seconds["patch"]
+    return (
+        f"| {name} | {len(rows):,} | {rate['plain']} | {rate['patch']} | {speed:.3f} |"
+        f" {share:.0%} | {rate['back']} |"
     )
-    for part in portions(rows):
-        vectors = draw.standard_normal((part.stop - part.start, dim), dtype=np.float32)
-        made[part] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    made.flush()
 
 
-def portions(rows: int) -> Iterator[slice]:
-    """Slices of the size in which govd works."""
-    for start in range(0, rows, ROWS):
-        yield slice(start, min(start + ROWS, rows))
-
-
-def plain(source: Path, target: Path) -> None:
-    """Write the same vectors again."""
-    rows: Any = np.load(source, mmap_mode="r")
-    copy: Any = np.lib.format.open_memmap(
-        target, mode="w+", dtype=rows.dtype, shape=rows.shape
+def print_foreign(folder: Path, rows: Floats, directions: Floats, python: str) -> None:
+    """The same directions projected out of an array in memory by `vector-unforget`."""
+    np.save(folder / "v.npy", rows)
+    np.save(folder / "directions.npy", directions.T.astype(np.float32))
+    files = [str(folder / "v.npy"), str(folder / "directions.npy")]
+    done = subprocess.run(
+        [python, "-c", FOREIGN, *files], capture_output=True, text=True, check=True
     )
-    for part in portions(len(rows)):
-        copy[part] = rows[part]
-    copy.flush()
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
-    target.unlink()
+    taken = float(done.stdout)
+    print(f"vector-unforget, in memory: {len(rows) / taken:,.0f} rows/s")
 
 
 def patched(store: GuardedStore, folder: Path, edit: Edit | None) -> None:

@@ -228,11 +228,40 @@ def test_the_index_is_the_same_one_built_anew(table: KeptTable, tmp_path: Path) 
         table.users.execute(f"INSERT INTO {table.name} (embedding) VALUES (NULL)")
 
 
+def test_an_index_that_is_in_the_way_is_dropped_first_and_built_anew(
+    table: KeptTable, tmp_path: Path
+) -> None:
+    def definition() -> list[Any]:
+        return table.users.execute(
+            "SELECT indexdef FROM pg_indexes WHERE tablename = %s ORDER BY 1",
+            [table.name],
+        ).fetchall()
+
+    before = definition()
+    table.url += "&index=drop"
+    edit = an_edit(1)
+    at = guarded(table.open())
+    expected = at.stamp()
+    assert expected is not None
+    at.prepare(expected, stamped(1, edit))
+    assert len(definition()) == len(before) - 1
+    assert at.facts().index == "hnsw (vector_l2_ops), dropped until the switch"
+    table.users.execute(f"UPDATE {table.name} SET title = 'another'")
+    to(table, tmp_path, 1, edit)
+    assert definition() == before
+    at.prepare(at.stamp(), stamped(2, an_edit(2)))  # and is given up
+    table.open().purge()
+    assert definition() == before
+    with pytest.raises(Usage, match="keep or drop"):
+        govd_open_store(url=table.url + "ped", secret="")
+
+
 def test_an_index_over_an_expression_is_searched_and_built_anew(
     server: str, tmp_path: Path
 ) -> None:
     index = (
-        f"hnsw ((embedding::halfvec({DIM})) halfvec_ip_ops) WHERE embedding IS NOT NULL"
+        f"hnsw ((embedding::halfvec({DIM})) halfvec_ip_ops)"
+        " WHERE embedding IS NOT NULL AND title NOT LIKE 'y%'"
     )
     kept = KeptTable(server, unit_rows(40), "vector", index)
     kept.open().claim(BASE)
