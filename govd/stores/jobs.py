@@ -21,7 +21,7 @@ from govd.records.model import RegisteredModel
 from govd.records.store import StoreRecord, StoreState
 from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore, opened
-from govd.stores.patching import Outcome, Stopped, patch
+from govd.stores.patching import Outcome, Stopped, ended, patch
 from govd.stores.plans import Plans
 from govd.stores.portions import Task
 from govd.stores.recognising import Look, look, watched
@@ -108,13 +108,15 @@ class Jobs:
         journal = Journal(self.core.home.folder, store.name, plan)
         try:
             with opened(self.core, store.url, self.registry.secret(store.name)) as at:
-                task = self._standing(store, at, task)
-                before = self._look(at, model, number)
-                tell = self._telling(store.name, progress)
-                reach = partial(batch_runner, self.core.plugins)
-                outcome = patch(
-                    at, task, journal, tell, lambda: self.core.ending, reach
-                )
+                outcome = ended(at, task.expected, task, journal)
+                before = self._look(at, model, number) if outcome is None else []
+                if outcome is None:
+                    task = self._standing(store, at, task)
+                    tell = self._telling(store.name, progress)
+                    reach = partial(batch_runner, self.core.plugins)
+                    outcome = patch(
+                        at, task, journal, tell, lambda: self.core.ending, reach
+                    )
                 after = self._look(at, model, number)
                 faults = _faults(outcome, after)
                 self._switched(store, at, outcome, journal, [before, after], faults)

@@ -79,10 +79,48 @@ def patch(
     with reach() as runner:
         making = _Making(store, task, journal, runner, is_ending)
         stamp, resumed, late, lost = _patched(making, source, progress)
-    rows = sum(done.rows for done in journal.done.values())
+    return _outcome(journal, stamp, began, resumed, late, lost)
+
+
+def ended(
+    store: GuardedStore, expected: StoreStamp, task: Task, journal: Journal
+) -> Outcome | None:
+    """What a patch came to that was cut off between its switch and its entry; None where it is not
+    over.
+
+    Args:
+        store: that was patched.
+        expected: what it is of as the ledger has it.
+        task: of the patch.
+        journal: of the patch.
+    """
+    began = time.monotonic()
+    if not journal.done or expected.is_of(task.stamp):
+        return None
+    store.held()  # ends a switch that was cut off
+    stamp = store.stamp()
+    if stamp is None or not stamp.is_of(task.stamp):
+        return None
+    return _outcome(journal, stamp, began, resumed=sum(_rows(journal)))
+
+
+def _rows(journal: Journal) -> list[int]:
+    return [done.rows for done in journal.done.values()]
+
+
+def _outcome(
+    journal: Journal,
+    stamp: StoreStamp,
+    began: float,
+    resumed: int,
+    late: int = 0,
+    lost: int = 0,
+) -> Outcome:
+    """What the journal has of a patch, and what is known besides."""
     skipped = sum(done.skipped for done in journal.done.values())
-    seconds = time.monotonic() - began
-    return Outcome(stamp, rows, skipped, late, resumed, journal.digest(), seconds, lost)
+    seconds, digest = time.monotonic() - began, journal.digest()
+    rows = sum(_rows(journal))
+    return Outcome(stamp, rows, skipped, late, resumed, digest, seconds, lost)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class LanceStore:
 
     def held(self) -> Sequence[StoreStamp]:
         """See `govd.types.Store`."""
-        table = self._now()
+        table = self._ended()
         stamps = [self._stamp(table, "stamp")]
         if BASE in table.names:
             stamps.append(self._stamp(table, "base"))

@@ -53,8 +53,9 @@ def state_of(connection: Connection, table: Table, lock: bool = False) -> State 
     if not rows:
         return None
     dropped, stamp, *others = rows[0]
+    base, begun, following = map(_stamp, others)
     lost = tuple(Index(**index) for index in dropped or ())
-    return State(StoreStamp.from_json(stamp), *map(_stamp, others), dropped=lost)
+    return State(StoreStamp.from_json(stamp), base, begun, following, lost)
 
 
 def _stamp(value: Json) -> StoreStamp | None:

@@ -1,0 +1,162 @@
+"""Patches that are killed (`kill -9`) at each step go on, and nothing is patched twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from govd.asking import plugins
+from govd.requests import ForgetOptions
+from govd.service.service import Service, open_service
+from govd.stores import patching
+from govd.stores.plans import PatchOptions
+from govd.stores.registry import StoreSettings
+from tests import conftest
+from tests.stores import killed
+from tests.stores.postgres import postgres
+
+pytestmark = pytest.mark.xdist_group("postgres")  # one server
+
+
+@pytest.fixture(params=sorted(killed.STORES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def example_plugins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint(kind, f"govd_{kind}", "govd")
+    monkeypatch.setattr(
+        plugins, "found_entry_points", lambda: [*conftest.POINTS, point]
+    )
+    monkeypatch.setattr(patching, "ROWS", killed.ROWS)
+
+
+@pytest.fixture
+def rows(service: Service, pool: Path) -> Any:
+    """Unit vectors of pictures, as the unedited model makes them."""
+    files = sorted(pool.glob("*/*/*.png"))
+    vectors, _ = service.embeddings("m", images=files, base=True)
+    return np.asarray(vectors, np.float32)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Callable[[], str]]:
+    """Starts a server, once, where one is wanted."""
+    pytest.importorskip("psycopg")
+    started: list[str] = []
+    holding = postgres()
+
+    def start() -> str:
+        if not started:
+            started.append(holding.__enter__())
+        return started[0]
+
+    yield start
+    if started:
+        holding.__exit__(None, None, None)
+
+
+@pytest.fixture
+def url(
+    kind: str, rows: Any, tmp_path: Path, server: Callable[[], str]
+) -> Iterator[str]:
+    """A store of these vectors."""
+    if kind == "pgvector":
+        psycopg = pytest.importorskip("psycopg")
+        with psycopg.connect(server(), autocommit=True) as users:
+            users.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            users.execute("DROP TABLE IF EXISTS items, govd_stores, govd_late")
+            users.execute(
+                f"CREATE TABLE items (id int PRIMARY KEY, v vector({rows.shape[1]}))"
+            )
+            users.execute("CREATE INDEX ON items USING hnsw (v vector_cosine_ops)")
+            for number, row in enumerate(rows.tolist()):
+                users.execute("INSERT INTO items VALUES (%s, %s)", [number, str(row)])
+        yield f"{server()}&table=items&index=drop"
+        return
+    library = pytest.importorskip({"parquet": "pyarrow.parquet"}.get(kind, kind))
+    path = tmp_path / f"v.{kind}"
+    if kind == "faiss":
+        index = library.IndexFlatIP(rows.shape[1])
+        index.add(rows)
+        library.write_index(index, str(path))
+    else:
+        pa = pytest.importorskip("pyarrow")
+        table = pa.table(
+            {"v": pa.array(list(rows), pa.list_(pa.float32(), rows.shape[1]))}
+        )
+        if kind == "parquet":
+            library.write_table(table, path)
+        else:
+            library.write_dataset(table, str(path))
+    yield f"lance://{path}" if kind == "lance" else path.as_uri()
+
+
+def searched(kind: str, url: str) -> Any:
+    """The vectors `(n, d)` that are searched, in the order of the store."""
+    secret = {"secret": ""} if kind == "pgvector" else {}
+    store = import_module(f"govd_{kind}").govd_open_store(url=url, **secret)
+    parts = [
+        store.read("searched", part).vectors for part in store.portions("searched", 64)
+    ]
+    store.close()
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("step", ["write", "middle", "after"])
+def test_a_patch_goes_on_after_it_was_killed(
+    kind: str,
+    step: str,
+    url: str,
+    rows: Any,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service.stores.add(StoreSettings("shop", url, "m", stamp_as="base"), "ann")
+    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+    service.stores.patch("shop", PatchOptions(), "ann")
+    home, edit = service.core.home.folder, service.serving("m").edit
+    service.close()
+    command = [sys.executable, "-m", "tests.stores.killed", str(home), kind, step]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == -9, done.stderr
+    journal = (home / "stores" / "shop" / "patch.ndjson").read_text().splitlines()
+    noted = {json.loads(line)["name"] for line in journal[1:]}
+    assert noted
+    if step == "write":
+        assert np.array_equal(searched(kind, url), rows)
+
+    written: list[str] = []
+    store = getattr(import_module(f"govd_{kind}.store"), killed.STORES[kind])
+    write = store.write
+
+    def writing(self: Any, portion: Any, *given: Any) -> None:
+        written.append(portion.name)
+        write(self, portion, *given)
+
+    monkeypatch.setattr(store, "write", writing)
+    with open_service(home) as again:
+        assert again.stores.show("shop")["state"] == "patching"
+        again.stores.step()
+        after = again.stores.show("shop")
+        assert (after["state"], after["revision"], after["faults"]) == ("ready", 1, [])
+        assert not noted & set(written), "nothing is patched twice"
+        np.testing.assert_allclose(searched(kind, url), edit.apply(rows), atol=1e-6)
+        assert again.stores.verify("shop", "ann")["verdict"]["well"]
+        again.stores.patch("shop", PatchOptions(revision=0), "ann")
+        again.stores.step()
+        assert np.array_equal(searched(kind, url), rows)
