@@ -211,13 +211,13 @@ class Audit:
         }
 
     @bounded
-    def sql(self, text: str, seconds: float = 10.0, limit: int = 1000) -> Record:
+    def sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         """A question in SQL to the views, read-only, limited in time, rows, bytes and memory
         (`govd.views.sql`).
         """
         path = self.core.desk.views.records.path
         assert path is not None
-        return sql.ask(path, text, seconds=seconds, limit=limit)
+        return sql.ask(path, query, seconds=seconds, limit=limit)
 
 
 def _line(entry: Record) -> dict[str, Json]:

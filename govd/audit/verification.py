@@ -57,19 +57,19 @@ class Verification:
     @bounded
     def verify(
         self,
-        kept: Iterable[str] = (),
+        since: Iterable[str] = (),
         key: str | None = None,
-        again: bool = False,
+        recompute: bool = False,
         witnesses: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> Record:
         """Check the whole ledger, every artifact that it names, and published files where they
-        still lie. `kept`: log checkpoints that somebody kept, which must be the beginning of what
-        is here; `key`: the log's public key, where it is known from elsewhere; `again`: compose
+        still lie. `since`: log checkpoints that somebody kept, which must be the beginning of what
+        is here; `key`: the log's public key, where it is known from elsewhere; `recompute`: compose
         every edit once more from its contributions; `witnesses`, `roots`: keys and root
         certificates (PEM) that vouch for times.
         """
-        ledger, notes = self.core.desk.ledger, list(kept)
+        ledger, notes = self.core.desk.ledger, list(since)
         trusted_key = Key.parse(key) if key else ledger.signer.key
         verdict = self._verdict(trusted_key, notes, trust_of(witnesses, roots))
         self._check_artifacts(verdict)
@@ -80,7 +80,7 @@ class Verification:
             dict(verdict.published()),
         )
         recomputed: Sequence[dict[str, Json]] = []
-        if again and verdict.holds:
+        if recompute and verdict.holds:
             entries = partial(ledger.entries, 0, verdict.size)
             recomputed = composed_again(verdict, entries, self.core.artifacts.get)
         record = record_of(verdict) | {

@@ -9,25 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from govd.cli.local_feeds import LocalFeeds
-from govd.cli.local_notices import LocalNotices
-from govd.cli.local_people import LocalPeople
-from govd.cli.local_policies import LocalPolicies
-from govd.cli.local_stores import LocalStores
 from govd.errors import Conflict, GovdError
-from govd.models.given import Given
-from govd.records.actors import local_account
+from govd.records.actors import OWNER, local_account
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import pictures_of
-from govd.service.api import Api, Question
+from govd.service.api import Action, Api, Question
 from govd.service.service import Service, open_service
 from govd.service.states import check_state
+from govd.service.tokens import Holder
 from govd.service.unfinished import unfinished
+from govd.stores.finding import Query
 from govd.types import Floats, Progress, Record, silent
 from govd.verify.safe_text import safe
 
 
-class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, Api):
+class Local(Api):
     """A home, worked on in this process under its lock. What was filed without waiting is
     reconciled before it is let go.
 
@@ -91,15 +87,22 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
                 file=sys.stderr,
             )
 
-    def _went_on(self, record: Record) -> Record:
-        """A decision that is taken; what was cut off before it goes on after it."""
-        _ = self.resumed
-        return record
-
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The answer of the room to a declared question."""
         service = self.resumed if question.resumes else self.service
         return question.answering(service)(**arguments)
+
+    def act(self, action: Action, arguments: Mapping[str, Any]) -> Any:
+        """Let the room do a declared action; what was cut off goes on when the action says so."""
+        service = self.resumed if action.reconciles == "before" else self.service
+        answer = action.done(service, arguments, self.actor)
+        if action.reconciles == "at once":
+            return self._done(answer)
+        if action.reconciles == "at the end":
+            self._left = True
+        if action.reconciles == "after":
+            _ = self.resumed
+        return answer
 
     def reconcile(self) -> Record:
         self.service.automatic.step(datetime.now(UTC))
@@ -110,11 +113,6 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         left = [*unfinished(self.service.core), *unsent]
         return {"daemon": False, "done": [*before, *sent], "left": left}
 
-    def _moved(self, record: Record) -> Record:
-        """What filed something: it is decided before the home is let go."""
-        self._left = True
-        return record
-
     def _done(self, record: Record, wait: bool = True) -> Record:
         if not wait:
             self._left = True
@@ -123,21 +121,6 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         return self.service.requests.show(str(record["id"]))
 
     # -- models and what they answer
-
-    def add_model(self, name: str, reference: str, **options: Any) -> Record:
-        return self.service.add_model(name, reference, Given(**options), self.actor)
-
-    def update_model(
-        self, name: str, reference: str | None = None, **options: Any
-    ) -> Record:
-        return self.service.update_model(name, Given(**options), self.actor, reference)
-
-    def remove_model(
-        self, name: str, reason: str = "", delete_published: bool = False
-    ) -> Record:
-        return self._went_on(
-            self.service.models.remove(name, self.actor, reason, delete_published)
-        )
 
     def interference(self, model: str, number: int | None = None) -> Record:
         return self.resumed.interference(model, number)
@@ -178,32 +161,6 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         given = [(str(i), Path(i)) for i in images]
         return self.resumed.rank(model, texts, given, by, top, revision, base)
 
-    def evaluate(
-        self,
-        model: str,
-        images: str | None = None,
-        revision: int | None = None,
-        base: bool = False,
-        report: bool = False,
-        disclose: bool = False,
-        words: Mapping[str, Any] | None = None,
-    ) -> Record:
-        return self.resumed.evaluate(
-            model, images, revision, base, report, disclose, words
-        )
-
-    def export(
-        self,
-        model: str,
-        folder: str,
-        revision: int | None = None,
-        format: str = "hf",
-        **how: Any,
-    ) -> Record:
-        return self.resumed.export(
-            model, Path(folder), self.actor, revision, format, **how
-        )
-
     # -- requests
 
     def forget(
@@ -243,23 +200,6 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
             for picture in pictures
         ]
 
-    def _decide(self, request_id: str, event: str, reason: str) -> Record:
-        return self._done(
-            self.service.requests.decide(request_id, event, reason, self.actor)
-        )
-
-    def approve(self, request_id: str, reason: str = "") -> Record:
-        return self._decide(request_id, "approve", reason)
-
-    def reject(self, request_id: str, reason: str = "") -> Record:
-        return self._decide(request_id, "reject", reason)
-
-    def withdraw(self, request_id: str, reason: str = "") -> Record:
-        return self._decide(request_id, "withdraw", reason)
-
-    def retry(self, request_id: str, reason: str = "") -> Record:
-        return self._decide(request_id, "retry", reason)
-
     def revert(
         self,
         request_id: str,
@@ -269,40 +209,6 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
     ) -> Record:
         return self._done(
             self.service.revert(request_id, reason, self.actor, idempotency_key), wait
-        )
-
-    def hold(self, request_id: str, reason: str) -> Record:
-        return self._went_on(self.service.requests.hold(request_id, reason, self.actor))
-
-    def release(self, request_id: str, reason: str) -> Record:
-        return self._went_on(
-            self.service.requests.release(request_id, reason, self.actor)
-        )
-
-    def extend(self, request_id: str, due: str, reason: str) -> Record:
-        return self._went_on(
-            self.service.requests.extend(request_id, due, reason, self.actor)
-        )
-
-    def criteria(
-        self,
-        request_id: str,
-        criteria: Sequence[str] = (),
-        drop: Sequence[str] = (),
-        reason: str = "",
-        criterion_set: str | None = None,
-    ) -> Record:
-        changed = self.service.requests.criteria
-        return self._done(
-            changed(request_id, criteria, drop, reason, self.actor, criterion_set)
-        )
-
-    def reveal(self, request_id: str) -> Record:
-        return self._went_on(self.service.requests.reveal(request_id, self.actor))
-
-    def shred(self, request_id: str, reason: str) -> Record:
-        return self._went_on(
-            self.service.requests.shred(request_id, reason, self.actor)
         )
 
     # -- the ledger
@@ -320,22 +226,6 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
             )
         yield from self.service.core.desk.ledger.entries(after + 1)
 
-    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
-        return self.service.audit.sql(query, seconds, limit)
-
-    def audit_verify(
-        self,
-        since: Sequence[str] = (),
-        key: str | None = None,
-        recompute: bool = False,
-        witnesses: Sequence[str] = (),
-        roots: Sequence[str] = (),
-    ) -> Record:
-        return self.service.verification.verify(since, key, recompute, witnesses, roots)
-
-    def audit_rotate_key(self, reason: str) -> Record:
-        return self.service.checkpoints.rotate_key(reason, self.actor)
-
     def audit_bundle(
         self,
         file: str,
@@ -349,3 +239,31 @@ class Local(LocalPolicies, LocalFeeds, LocalStores, LocalNotices, LocalPeople, A
         return self.service.bundles.bundle_to(
             Path(file), request, model, revision, since, as_of, with_others
         )
+
+    # -- who calls, stores, notices
+
+    def whoami(self) -> Record:
+        return self.service.principals.whoami(Holder(self.actor, OWNER))
+
+    def find_in_store(
+        self,
+        name: str,
+        concept: str = "",
+        examples: Sequence[str] = (),
+        limit: int = 20,
+        whole: bool = False,
+    ) -> Record:
+        pictures = tuple((example, Path(example)) for example in examples)
+        return self.resumed.stores.find(name, Query(concept, pictures, limit, whole))
+
+    def patch_store(self, *given: Any, **named: Any) -> Record:
+        begun = super().patch_store(*given, **named)
+        if begun.get("dry_run"):
+            return begun
+        self.service.stores.jobs.step()
+        self.service.checkpoints.sign()
+        store = self.service.stores.show(str(begun["name"]))
+        return {**store, "estimate": begun["estimate"]}
+
+    def notice_history(self, name: str | None = None, limit: int = 100) -> list[Record]:
+        return self.service.notices.history(name, limit)

@@ -209,14 +209,17 @@ def add(
         publish_base,
         conditional,
     )
-    more = {
-        "prototypes": prototypes,
-        "side": side,
-        "hf_revision": hf_revision,
-        "from_scratch": from_scratch,
-    }
     with opened(home, create=True) as api:
-        put(api.add_model(name, reference, **given, **more), as_json, show_model)
+        model = api.add_model(
+            name,
+            reference,
+            **given,
+            prototypes=prototypes,
+            side=side,
+            hf_revision=hf_revision,
+            from_scratch=from_scratch,
+        )
+    put(model, as_json, show_model)
 
 
 @app.command("list")

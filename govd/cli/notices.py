@@ -77,12 +77,13 @@ def add(
 
     name, address, behind = _placed(words)
     kinds = [kind for text in (*on, *behind) for kind in split(text) or ()]
-    options = {"format": body, "days": _days(days), "plain_http": plain_http}
+    days_before = _days(days)
     with opened(home) as api:
-        options["secret"] = _secret(secret_file)
-        put(
-            api.add_notice(address, kinds, name=name, **options), as_json, show_receiver
+        secret = _secret(secret_file)
+        receiver = api.add_notice(
+            address, kinds, name, secret, body, days_before, plain_http
         )
+    put(receiver, as_json, show_receiver)
 
 
 @app.command("list")

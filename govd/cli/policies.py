@@ -69,10 +69,11 @@ def add(
     text = None if file is None else _text(file)
     with opened(home) as api:
         if text is not None:
-            policy = api.add_policy(text, str(file), force, reason)
+            policy = api.add_policy(text, str(file), force=force, reason=reason)
         else:
-            policy = api.add_ready_policy(
-                str(ready), _values(values or []), force, reason
+            named = _values(values or [])
+            policy = api.add_policy(
+                ready=ready, values=named, force=force, reason=reason
             )
     put(policy, as_json, show_added)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -162,14 +162,18 @@ def export(
     from govd.cli.tables import show_record
 
     with opened(home) as api:
-        how = {"side": side, "disclose": disclose, "recipient": recipient}
-        put(
-            api.export(
-                model, str(absolute(folder)), revision=revision, format=format, **how
-            ),
-            as_json,
-            show_record,
+        exported = api.export(
+            model,
+            str(absolute(folder)),
+            revision,
+            format,
+            side=cast(
+                'Literal["image", "text"] | None', side
+            ),  # checked where it is read
+            disclose=disclose,
+            recipient=recipient,
         )
+    put(exported, as_json, show_record)
 
 
 def classify(

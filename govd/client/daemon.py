@@ -8,21 +8,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from govd.client.answers import AnswerCalls
-from govd.client.feeds import FeedCalls
-from govd.client.files import as_body, new_file, part_of_path, save
-from govd.client.notices import NoticeCalls
-from govd.client.people import PeopleCalls
-from govd.client.policies import PolicyCalls
-from govd.client.stores import StoreCalls
+from govd.client.files import as_body, new_file, part_of_path, picture_file, save
 from govd.client.transport import Transport
 from govd.records.lifecycle import MOVING
-from govd.service.api import Api, Question
+from govd.service.api import Action, Api, Question
+from govd.service.api.declared import Declared
 from govd.types import Json, Record
 
 
-class Daemon(
-    AnswerCalls, PolicyCalls, FeedCalls, StoreCalls, NoticeCalls, PeopleCalls, Api
-):
+class Daemon(AnswerCalls, Api):
     """A daemon over HTTP. Records are plain mappings as the API spells them; what each call does is
     said in `govd.service.api`.
     """
@@ -58,8 +52,7 @@ class Daemon(
 
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The daemon's answer to a declared question."""
-        parts = {name: part_of_path(str(arguments[name])) for name in question.parts}
-        path, query = question.path.format(**parts), question.query(arguments)
+        path, query = _path(question, arguments), question.said(arguments)
         if question.kind == "list":
             return self._http.all(path, **query)
         if question.kind == "text":
@@ -67,31 +60,19 @@ class Daemon(
         body: Json = {} if question.verb == "POST" else None
         return self._http.json(question.verb, path, body, **query)
 
+    def act(self, action: Action, arguments: Mapping[str, Any]) -> Any:
+        """Have a declared action done; of a decision what follows from it is waited for."""
+        path, said = _path(action, arguments), action.said(arguments)
+        if action.verb == "DELETE":
+            return self._http.json(action.verb, path, **said)
+        answer = self._http.json(action.verb, path, said)
+        return self._settled(answer) if action.waits else answer
+
     # -- models and what they answer
 
     def reconcile(self) -> Record:
         self.status()  # it answers: it does by itself what is to do
         return {"daemon": True, "done": [], "left": []}
-
-    def add_model(self, name: str, reference: str, **options: Any) -> Record:
-        return self._post("models", {"name": name, "reference": reference, **options})
-
-    def update_model(
-        self, name: str, reference: str | None = None, **options: Any
-    ) -> Record:
-        model: Record = self._http.json(
-            "PATCH", f"models/{part_of_path(name)}", {"reference": reference, **options}
-        )
-        return model
-
-    def remove_model(
-        self, name: str, reason: str = "", delete_published: bool = False
-    ) -> Record:
-        query = {"reason": reason or None, "delete_published": delete_published or None}
-        model: Record = self._http.json(
-            "DELETE", f"models/{part_of_path(name)}", **query
-        )
-        return model
 
     def interference(self, model: str, number: int | None = None) -> Record:
         revision = (
@@ -99,39 +80,6 @@ class Daemon(
         )
         return self._get(
             f"models/{part_of_path(model)}/revisions/{revision}/interference"
-        )
-
-    def evaluate(
-        self,
-        model: str,
-        images: str | None = None,
-        revision: int | None = None,
-        base: bool = False,
-        report: bool = False,
-        disclose: bool = False,
-        words: Mapping[str, Any] | None = None,
-    ) -> Record:
-        body = {
-            "images": images,
-            "revision": revision,
-            "base": base,
-            "report": report,
-            "disclose": disclose,
-            "words": words or {},
-        }
-        return self._post(f"models/{part_of_path(model)}/evaluate", body)
-
-    def export(
-        self,
-        model: str,
-        folder: str,
-        revision: int | None = None,
-        format: str = "hf",
-        **how: Any,
-    ) -> Record:
-        return self._post(
-            f"models/{part_of_path(model)}/export",
-            {"folder": folder, "revision": revision, "format": format, **how},
         )
 
     # -- requests
@@ -179,23 +127,6 @@ class Daemon(
             for p in self._http.all(path)
         ]
 
-    def _decide(self, request_id: str, event: str, reason: str) -> Record:
-        return self._post(
-            f"requests/{part_of_path(request_id)}/{event}", {"reason": reason}
-        )
-
-    def approve(self, request_id: str, reason: str = "") -> Record:
-        return self._settled(self._decide(request_id, "approve", reason))
-
-    def reject(self, request_id: str, reason: str = "") -> Record:
-        return self._decide(request_id, "reject", reason)
-
-    def withdraw(self, request_id: str, reason: str = "") -> Record:
-        return self._decide(request_id, "withdraw", reason)
-
-    def retry(self, request_id: str, reason: str = "") -> Record:
-        return self._settled(self._decide(request_id, "retry", reason))
-
     def revert(
         self,
         request_id: str,
@@ -209,38 +140,6 @@ class Daemon(
         )
         return self._settled(request) if wait else request
 
-    def hold(self, request_id: str, reason: str) -> Record:
-        return self._decide(request_id, "hold", reason)
-
-    def release(self, request_id: str, reason: str) -> Record:
-        return self._decide(request_id, "release", reason)
-
-    def extend(self, request_id: str, due: str, reason: str) -> Record:
-        return self._post(
-            f"requests/{part_of_path(request_id)}/extend",
-            {"due": due, "reason": reason},
-        )
-
-    def criteria(
-        self,
-        request_id: str,
-        criteria: Sequence[str] = (),
-        drop: Sequence[str] = (),
-        reason: str = "",
-        criterion_set: str | None = None,
-    ) -> Record:
-        body = {"criteria": list(criteria), "drop": list(drop), "reason": reason}
-        path = f"requests/{part_of_path(request_id)}/criteria"
-        return self._post(path, {**body, "criterion_set": criterion_set})
-
-    def reveal(self, request_id: str) -> Record:
-        return self._post(f"requests/{part_of_path(request_id)}/reveal", {})
-
-    def shred(self, request_id: str, reason: str) -> Record:
-        return self._post(
-            f"requests/{part_of_path(request_id)}/shred", {"reason": reason}
-        )
-
     # -- the ledger
 
     def audit_log(self, limit: int = 100, **filters: Any) -> list[Record]:
@@ -248,31 +147,6 @@ class Daemon(
 
     def events(self, after: int = -1) -> Iterator[Record]:
         return self._http.events(after)
-
-    def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
-        return self._post(
-            "audit/sql", {"query": query, "seconds": seconds, "limit": limit}
-        )
-
-    def audit_verify(
-        self,
-        since: Sequence[str] = (),
-        key: str | None = None,
-        recompute: bool = False,
-        witnesses: Sequence[str] = (),
-        roots: Sequence[str] = (),
-    ) -> Record:
-        body = {
-            "since": list(since),
-            "key": key,
-            "recompute": recompute,
-            "witnesses": list(witnesses),
-            "roots": list(roots),
-        }
-        return self._post("audit/verify", body)
-
-    def audit_rotate_key(self, reason: str) -> Record:
-        return self._post("audit/rotate-key", {"reason": reason})
 
     def audit_bundle(
         self,
@@ -304,3 +178,31 @@ class Daemon(
             "about": kept or {"everything": True},
             "key": self.audit_key(),
         }
+
+    # -- who calls, stores, notices
+
+    def whoami(self) -> Record:
+        return self._get("whoami")
+
+    def find_in_store(
+        self,
+        name: str,
+        concept: str = "",
+        examples: Sequence[str] = (),
+        limit: int = 20,
+        whole: bool = False,
+    ) -> Record:
+        pictures = [picture_file(example) for example in examples]
+        body = {"concept": concept, "examples": pictures}
+        return self._post(
+            f"stores/{part_of_path(name)}/find",
+            {**body, "limit": limit, "whole": whole},
+        )
+
+    def notice_history(self, name: str | None = None, limit: int = 100) -> list[Record]:
+        return self._http.all("notices/history", limit=limit, name=name)
+
+
+def _path(declared: Declared, arguments: Mapping[str, Any]) -> str:
+    parts = {name: part_of_path(str(arguments[name])) for name in declared.parts}
+    return declared.path.format(**parts)

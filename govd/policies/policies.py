@@ -86,6 +86,27 @@ class Policies:
 
     # -- changing
 
+    def add_given(
+        self,
+        text: str | None,
+        ready: str | None,
+        values: Mapping[str, str] | None,
+        actor: str,
+        where: str = "policy",
+        force: bool = False,
+        reason: str = "",
+    ) -> Record:
+        """Add a policy by its text, as `add`, or a ready one, as `add_ready`.
+
+        Raises:
+            Usage: neither is given, or both are.
+        """
+        if ready is not None and text is None:
+            return self.add_ready(ready, values or {}, actor, force, reason)
+        if text is not None and ready is None:
+            return self.add(text, actor, where, force, reason)
+        raise Usage("a policy is a text or a ready one", advice="Send text, or ready.")
+
     @bounded
     def add(
         self,

@@ -4,7 +4,10 @@ in force.
 
 from __future__ import annotations
 
+import functools
 import uuid
+from collections.abc import Callable
+from typing import ParamSpec
 
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
@@ -29,6 +32,7 @@ from govd.requests.reverting import Reverting
 from govd.requests.wanted import Wanted
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
+P = ParamSpec("P")
 COPIED = (
     "concepts",
     "domains",
@@ -61,7 +65,9 @@ class Requests:
             core, self.contributions, self.composing, self.predicting
         )
         self.accepting = Accepting(core, self.privacy)
-        self.criteria = self.accepting.change
+        self.criteria = self._shown(self.accepting.change)
+        self.release = self._shown(self.decisions.release)
+        self.extend = self._shown(self.decisions.extend)
         self.decide, self.hold = self.decisions.decide, self.decisions.hold
         self.all = bounded(Finding(core, self.privacy).all)
         self.reveal = self.privacy.reveal
@@ -78,13 +84,14 @@ class Requests:
         fields = measured_of(views, request) | ({"needed": missing} if missing else {})
         return request.with_(**fields)
 
-    def release(self, request_id: str, reason: str, actor: str) -> Request:
-        """End a legal hold, as `Holding.release`; what is still missing is said."""
-        return self.show(self.decisions.release(request_id, reason, actor).id)
+    def _shown(self, decide: Callable[P, Request]) -> Callable[P, Request]:
+        """A decision whose answer also says what is still missing."""
 
-    def extend(self, request_id: str, due: str, reason: str, actor: str) -> Request:
-        """More time for a forget, as `Holding.extend`; what is still missing is said."""
-        return self.show(self.decisions.extend(request_id, due, reason, actor).id)
+        @functools.wraps(decide)
+        def decided(*given: P.args, **named: P.kwargs) -> Request:
+            return self.show(decide(*given, **named).id)
+
+        return decided
 
     @bounded
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Request:

@@ -40,7 +40,7 @@ class Exports:
     def write(
         self,
         model: str,
-        folder: Path,
+        folder: Path | str,
         actor: str,
         revision: int | None = None,
         format: str = "hf",
@@ -59,6 +59,7 @@ class Exports:
             its public base an edited model names what it forgot. `disclose` to a `recipient` who is
             named allows it, and the card then says it.
         """
+        folder = Path(folder)
         now = sided(self.core, model, self.serving.now(model, revision), side)
         private = self._allowed(model, now, disclose and bool(recipient.strip()))
         payload: dict[str, Json] = {

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from govd.errors import PluginFault
 from govd.service.service import Service
 from govd.web import (
+    actions,
     audit_proofs,
     audit_questions,
     events,
@@ -23,13 +24,11 @@ from govd.web import (
     metrics,
     models,
     notices,
-    policies,
     principals,
     problems,
     questions,
     requests,
     stores,
-    tokens,
 )
 from govd.web.context import Context, needs
 from govd.web.cut_off import CutOff
@@ -45,14 +44,12 @@ log = logging.getLogger("govd")
 ROUTERS = (
     inference.router,  # routes are looked through in this order: the one that is called most first
     questions.router(),
+    actions.router(),
     models.router,
     requests.router,
-    policies.router,
     audit_questions.router,
     audit_proofs.router,
     events.router,
-    tokens.router,
-    feeds.router,
     feeds.sent,
     stores.router,
     notices.router,

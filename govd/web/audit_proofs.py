@@ -11,8 +11,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from govd.types import Json
-from govd.web.bodies import ReasonBody, VerifyBody
-from govd.web.context import Here, Owner, Reader
+from govd.web.context import Here, Reader
 from govd.web.heavy import heavy
 from govd.web.strict import Strict
 
@@ -24,22 +23,6 @@ router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
 def verified(context: Here, reader: Reader) -> Json:
     """Check the whole ledger."""
     return context.service.verification.verify()
-
-
-@router.post("/verify")
-@heavy
-def verify(body: VerifyBody, context: Here, reader: Reader) -> Json:
-    """Check the whole ledger against checkpoints and a key that were kept elsewhere."""
-    return context.service.verification.verify(
-        body.since, body.key, body.recompute, body.witnesses, body.roots
-    )
-
-
-@router.post("/rotate-key")
-@heavy
-def rotate_key(body: ReasonBody, context: Here, actor: Owner) -> Json:
-    """A new signing key."""
-    return context.service.checkpoints.rotate_key(body.reason, actor)
 
 
 @router.get("/bundle", response_class=FileResponse)

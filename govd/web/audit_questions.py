@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from govd.service.rows import sql_rows
 from govd.service.states import check_state
-from govd.web.bodies import SqlBody
 from govd.web.context import Here, Reader
-from govd.web.heavy import heavy
-from govd.web.rendering import Form, Limit, listed, rows
+from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
 
 router = APIRouter(tags=["audit"], prefix="/audit", route_class=Strict)
@@ -52,11 +49,3 @@ def log(
         entries[:limit],
         entries[limit - 1]["seq"] if len(entries) > limit else None,
     )
-
-
-@router.post("/sql")
-@heavy
-def sql(body: SqlBody, context: Here, reader: Reader, form: Form) -> Response:
-    """A question in SQL to the views, read-only."""
-    answer = context.service.audit.sql(body.query, body.seconds, body.limit)
-    return rows(form, answer, sql_rows(answer))

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from govd.service.api import ACTIONS
 from govd.types import Json
 from govd.web import answers as a
 from govd.web import audit_answers as audit
@@ -26,6 +27,10 @@ from govd.web.problems import PROBLEM
 
 Model = type[BaseModel]
 VERBS: Final = (
+    "approve",
+    "reject",
+    "withdraw",
+    "retry",
     "revert",
     "reveal",
     "shred",
@@ -33,7 +38,6 @@ VERBS: Final = (
     "criteria",
     "hold",
     "release",
-    "{event}",
 )
 ANSWERS: Final[dict[str, Model]] = {
     "GET /healthz": a.Healthy,
@@ -49,8 +53,8 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/models/{model}/manifest": store.Manifest,
     "GET /v1/models/{model}/revisions/{first}/diff/{second}": a.Difference,
     "GET /v1/models/{name}/revisions/{number}/interference": a.Interference,
-    "POST /v1/models/{name}/export": a.Export,
-    "POST /v1/models/{name}/evaluate": a.Evaluation,
+    "POST /v1/models/{model}/export": a.Export,
+    "POST /v1/models/{model}/evaluate": a.Evaluation,
     "POST /v1/models/{name}/classify": a.Labels,
     "POST /v1/models/{name}/embeddings": a.Embeddings,
     "POST /v1/models/{name}/rank": a.Rankings,
@@ -80,7 +84,8 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/policies": policy.Policy,
     "GET /v1/policies/{name}": policy.Policy,
     "POST /v1/policies/{name}/enforce": policy.Policy,
-    "POST /v1/policies/{name}/{event}": policy.Policy,
+    "POST /v1/policies/{name}/shadow": policy.Policy,
+    "POST /v1/policies/{name}/disable": policy.Policy,
     "GET /v1/policies/{name}/report": policy.Report,
     "GET /v1/policies/{name}/test": policy.Test,
     "POST /v1/policy/test": policy.Test,
@@ -99,7 +104,8 @@ ANSWERS: Final[dict[str, Model]] = {
     "POST /v1/feeds/{name}/disable": feed.Feed,
     "GET /v1/feeds/{name}/runs": a.Page[feed.FeedRun],
     "GET /v1/feeds/{name}/runs/{run}": feed.FeedRunWhole,
-    "POST /v1/feeds/{name}/runs/{run}/{event}": feed.FeedRunWhole,
+    "POST /v1/feeds/{name}/runs/{run}/release": feed.FeedRunWhole,
+    "POST /v1/feeds/{name}/runs/{run}/reject": feed.FeedRunWhole,
     "GET /v1/stores": a.Page[store.Store],
     "POST /v1/stores": store.Store,
     "GET /v1/stores/{name}": store.Store,
@@ -140,7 +146,7 @@ KINDS: Final = {
 ACCEPTED: Final = (
     "POST /v1/requests",
     "POST /v1/requests/{request_id}/revert",
-    "POST /v1/requests/{request_id}/{event}",
+    *(f"{action.verb} /v1/{action.path}" for action in ACTIONS if action.waits),
 )
 """Calls that answer 202 while it is not decided and served, and 200 once it is."""
 REFUSALS: Final = {

@@ -5,28 +5,18 @@ its declaration names.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from govd.service.api import QUESTIONS, Question
 from govd.service.rows import page
-from govd.web.context import Context, Here, Owner, Reader
+from govd.web.context import Context, Here
+from govd.web.declared import ROLES, argument, arguments_of, tag_of
 from govd.web.heavy import heavy
 from govd.web.rendering import Document, Form, Limit, listed, rows
 from govd.web.strict import Strict
-
-ROLES: Mapping[str, Any] = {"owner": Owner, "reader": Reader}
-TYPES: Mapping[str, Any] = {
-    "str": str,
-    "int": int,
-    "bool": bool,
-    "str | None": str | None,
-    "int | None": int | None,
-}
-"""Types of arguments, as declarations write them."""
 
 
 def router() -> APIRouter:
@@ -37,7 +27,7 @@ def router() -> APIRouter:
             f"/{question.path}",
             heavy(endpoint(question)) if question.heavy else endpoint(question),
             methods=[question.verb],
-            tags=["audit" if question.path.startswith("audit/") else "models"],
+            tags=[tag_of(question)],
             response_class=PlainTextResponse if question.kind == "text" else Document,
         )
     return routes
@@ -49,34 +39,22 @@ def endpoint(question: Question) -> Any:
     def answer(context: Context, actor: str, **arguments: Any) -> Response:
         return rendered(question, context, arguments)
 
-    answer.__name__ = question.name
-    answer.__doc__ = (inspect.getdoc(question.function) or "").partition("\n\nRaises:")[
-        0
-    ]
+    answer.__name__, answer.__doc__ = question.name, question.documentation
     answer.__signature__ = signature(question)  # type: ignore[attr-defined]
     return answer
 
 
 def signature(question: Question) -> inspect.Signature:
     """The question's arguments, who may ask, and how the answer is to leave."""
-    kinds = {name: _type(question, name) for name in question.parameters}
-    given = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
-        )
-        for name, kind in kinds.items()
-        for default in [question.parameters[name].default]
-    ]
-    how: dict[str, Any] = {"context": Here, "actor": ROLES[question.role]}
+    given = list(arguments_of(question, question.parameters))
     if question.kind == "list":
-        how |= {"request": Request, "form": Form}
-        given += [_optional("after", str | None, None), _optional("limit", Limit, 100)]
-    elif question.rows is not None:
-        how |= {"form": Form}
-    given += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
-        for name, kind in how.items()
-    ]
+        given.append(argument("after", str | None, None))
+        given.append(argument("limit", Limit, 100))
+        given.append(argument("request", Request))
+    if question.kind == "list" or question.rows is not None:
+        given.append(argument("form", Form))
+    given.append(argument("context", Here))
+    given.append(argument("actor", ROLES[question.role]))
     return inspect.Signature(given, return_annotation=Response)
 
 
@@ -97,15 +75,3 @@ def rendered(
     if question.rows is not None:
         return rows(how["form"], answer, question.rows(answer))
     return Document(answer)
-
-
-def _type(question: Question, name: str) -> Any:
-    kind = TYPES[str(question.parameters[name].annotation)]
-    least = question.least.get(name)
-    return kind if least is None else Annotated[kind, Query(ge=least)]
-
-
-def _optional(name: str, kind: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
-    )

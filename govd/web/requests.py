@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -13,14 +13,12 @@ from govd.requests.synthesised import picture_of, pictures_of
 from govd.service.states import check_state
 from govd.types import Json
 from govd.web.bodies import (
-    CriteriaBody,
-    ExtendBody,
     ForgetBody,
     ReasonBody,
     ScopeBody,
     options,
 )
-from govd.web.context import Context, Credentials, Here, Operator, Owner, Reader, admit
+from govd.web.context import Context, Credentials, Here, Operator, Reader, admit
 from govd.web.heavy import heavy
 from govd.web.rendering import Form, Limit, listed
 from govd.web.strict import Strict
@@ -175,66 +173,5 @@ async def revert(
         body.reason,
         actor,
         key or body.idempotency_key,
-    )
-    return await answered(context, response, record, wait, timeout)
-
-
-@router.post("/requests/{request_id}/reveal")
-def reveal(request_id: str, response: Response, context: Here, actor: Owner) -> Json:
-    """The text of a private request; that it was read is an entry."""
-    response.headers["Cache-Control"] = "no-store"
-    return context.service.requests.reveal(request_id, actor)
-
-
-@router.post("/requests/{request_id}/shred")
-def shred(request_id: str, body: ReasonBody, context: Here, actor: Owner) -> Json:
-    """Destroy the text of a private request."""
-    return context.service.requests.shred(request_id, body.reason, actor)
-
-
-@router.post("/requests/{request_id}/extend")
-def extend(request_id: str, body: ExtendBody, context: Here, actor: Operator) -> Json:
-    """More time for an open forget."""
-    return context.service.requests.extend(request_id, body.due, body.reason, actor)
-
-
-@router.post("/requests/{request_id}/criteria")
-def criteria(
-    request_id: str, body: CriteriaBody, context: Here, actor: Operator
-) -> Json:
-    """Change what a forget must keep; needs a reason."""
-    requests = context.service.requests
-    requests.criteria(
-        request_id, body.criteria, body.drop, body.reason, actor, body.criterion_set
-    )
-    return requests.show(request_id)
-
-
-@router.post("/requests/{request_id}/hold")
-def hold(request_id: str, body: ReasonBody, context: Here, actor: Operator) -> Json:
-    """A legal hold."""
-    return context.service.requests.hold(request_id, body.reason, actor)
-
-
-@router.post("/requests/{request_id}/release")
-def release(request_id: str, body: ReasonBody, context: Here, actor: Operator) -> Json:
-    """End a legal hold."""
-    return context.service.requests.release(request_id, body.reason, actor)
-
-
-@router.post("/requests/{request_id}/{event}")
-async def decide(
-    request_id: str,
-    event: Literal["approve", "reject", "withdraw", "retry"],
-    body: ReasonBody,
-    response: Response,
-    context: Here,
-    actor: Operator,
-    wait: Wait = True,
-    timeout: Timeout = SECONDS,
-) -> Json:
-    """A person's decision."""
-    record = await run_in_threadpool(
-        context.service.requests.decide, request_id, event, body.reason, actor
     )
     return await answered(context, response, record, wait, timeout)

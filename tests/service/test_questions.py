@@ -2,7 +2,7 @@
 
 import inspect
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import typer.main
@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from govd.cli import app
 from govd.client.daemon import Daemon
-from govd.service.api import QUESTIONS, Api, Question
+from govd.service.api import ACTIONS, QUESTIONS, Action, Api, Question
+from govd.service.api.declared import Declared
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
@@ -18,8 +19,11 @@ from govd.web.context import Context
 AUDIT = [question for question in QUESTIONS if question.path.startswith("audit/")]
 
 
-def name_of(question: Question) -> str:
-    return question.name
+DECLARED: list[Declared] = [*QUESTIONS, *ACTIONS]
+
+
+def name_of(declared: Declared) -> str:
+    return declared.name
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=name_of)
@@ -31,7 +35,34 @@ def test_the_room_takes_the_arguments_that_are_declared(
         assert answering[name].default == parameter.default, name
     rest = [p for name, p in answering.items() if name not in question.parameters]
     assert all(p.default is not p.empty for p in rest)
-    assert set(question.parts) <= set(question.parameters)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=name_of)
+def test_the_room_takes_the_arguments_of_an_action(
+    service: Service, action: Action
+) -> None:
+    """One by one, or as fields of its settings; and beside them who does it, and when."""
+    method = attrgetter(action.answered_by)(service)
+    taken = dict(inspect.signature(method).parameters)
+    settings = taken.pop(action.settings, None)
+    if settings is not None:
+        kind = get_type_hints(inspect.unwrap(method))[action.settings]
+        taken = dict(inspect.signature(kind).parameters) | taken
+    for name, parameter in action.parameters.items():
+        if parameter.default is not parameter.empty and taken[name].default is not (
+            parameter.empty
+        ):
+            assert taken[name].default == parameter.default, name
+    known = {*action.parameters, *action.fixed, "actor", "now"}
+    rest = [p for name, p in taken.items() if name not in known]
+    assert all(p.default is not p.empty for p in rest)
+    assert set(action.fixed) <= set(taken)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=name_of)
+def test_parts_and_limits_are_of_arguments(declared: Declared) -> None:
+    assert set(declared.parts) <= set(declared.parameters)
+    assert set(declared.limits) | set(declared.meanings) <= set(declared.parameters)
 
 
 @pytest.mark.parametrize("question", AUDIT, ids=name_of)
@@ -52,14 +83,35 @@ def test_each_is_a_route_with_its_documentation_and_its_arguments(
     paths = create_app(Context(service)).openapi()["paths"]
     for question in QUESTIONS:
         operation = paths[f"/v1/{question.path}"][question.verb.lower()]
-        where = {p["name"]: p["in"] for p in operation.get("parameters", ())}
+        where = {p["name"]: p for p in operation.get("parameters", ())}
         for name in question.parameters:
-            assert where[name] == ("path" if name in question.parts else "query"), (
-                question.name
-            )
-        assert operation["description"].startswith(
-            (inspect.getdoc(question.function) or "")[:40]
-        )
+            argument = where[name]
+            assert argument["in"] == ("path" if name in question.parts else "query")
+            assert argument.get("description") == question.meanings.get(name)
+        assert operation["description"] == question.documentation
+    assert len({question.path for question in QUESTIONS}) == len(QUESTIONS)
+
+
+def test_each_action_is_a_route_with_its_documentation_and_its_body(
+    service: Service,
+) -> None:
+    description = create_app(Context(service)).openapi()
+    schemas = description["components"]["schemas"]
+    for action in ACTIONS:
+        operation = description["paths"][f"/v1/{action.path}"][action.verb.lower()]
+        assert operation["description"] == action.documentation
+        where = {p["name"]: p["in"] for p in operation.get("parameters", ())}
+        assert all(where[part] == "path" for part in action.parts)
+        if action.verb == "DELETE":
+            assert all(where[name] == "query" for name in action.others)
+        elif action.others:
+            content = operation["requestBody"]["content"]["application/json"]
+            body = schemas[content["schema"]["$ref"].rpartition("/")[2]]
+            assert body["additionalProperties"] is False
+            assert set(action.others) <= set(body["properties"])
+            for name, meaning in action.meanings.items():
+                if name in action.others and len(action.others) > 1:
+                    assert body["properties"][name]["description"] == meaning
 
 
 class Recorded(Daemon):
@@ -71,6 +123,9 @@ class Recorded(Daemon):
     def ask(self, question: Question, arguments: Any) -> Any:
         self.sent.append((question.name, dict(arguments)))
 
+    def act(self, action: Action, arguments: Any) -> Any:
+        self.sent.append((action.name, action.said(arguments)))
+
 
 def test_a_call_binds_its_arguments_as_any_other() -> None:
     daemon = Recorded()
@@ -81,12 +136,14 @@ def test_a_call_binds_its_arguments_as_any_other() -> None:
     with pytest.raises(TypeError):
         daemon.audit_why("m")  # type: ignore[call-arg]
     (as_of,) = (q for q in QUESTIONS if q.name == "audit_as_of")
-    assert as_of.query(daemon.sent[0][1]) == {"time": "now", "proof": True}
+    assert as_of.said(daemon.sent[0][1]) == {"time": "now", "proof": True}
+    daemon.delegate("ann", "bob", until="2099-01-01")
+    assert daemon.sent[-1] == ("delegate", {"to": "bob", "until": "2099-01-01"})
 
 
 def test_what_is_not_declared_is_abstract() -> None:
-    declared = {question.name for question in QUESTIONS}
-    assert {"forget", "audit_verify", "audit_bundle"} <= Api.__abstractmethods__
+    declared = {name_of(declared) for declared in DECLARED}
+    assert {"forget", "find_in_store", "audit_bundle"} <= Api.__abstractmethods__
     assert not declared & Api.__abstractmethods__
 
 

@@ -6,8 +6,8 @@ in. Whatever is asked may raise the errors of `govd.errors`: `NotFound` for a na
 there, `Usage` for what cannot be meant, `Denied` and `Unauthenticated` where a role is not enough,
 `Unreachable` where no daemon answers.
 
-What only passes through is declared with `@question` and answered by `Api.ask`; the rest is
-abstract.
+What only passes through is declared with `@question` and answered by `Api.ask`, or with `@action`
+and done by `Api.act`; the rest is abstract.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from abc import abstractmethod
 from types import TracebackType
 from typing import Self
 
+from govd.service.api.action import Action
 from govd.service.api.audit import Audit
+from govd.service.api.declared import declared_in
 from govd.service.api.feeds import Feeds
 from govd.service.api.models import Models
 from govd.service.api.notices import Notices
 from govd.service.api.people import People
 from govd.service.api.policies import Policies
-from govd.service.api.question import Question, questions_of
+from govd.service.api.question import Question
 from govd.service.api.requests import Requests
 from govd.service.api.stores import Stores
 from govd.service.api.tokens import Tokens
 
-__all__ = ["QUESTIONS", "Api", "Question"]
+__all__ = ["ACTIONS", "QUESTIONS", "Action", "Api", "Question"]
 
 
 class Api(Models, Requests, Policies, Audit, Tokens, People, Feeds, Stores, Notices):
@@ -49,5 +51,7 @@ class Api(Models, Requests, Policies, Audit, Tokens, People, Feeds, Stores, Noti
     ) -> None: ...
 
 
-QUESTIONS = tuple(questions_of(Api))
-"""What only passes through, in the order of its declaration."""
+QUESTIONS = tuple(d for d in declared_in(Api) if isinstance(d, Question))
+"""What is asked and only passes through, in the order of its declaration."""
+ACTIONS = tuple(d for d in declared_in(Api) if isinstance(d, Action))
+"""What is done and only passes through, in the order of its declaration."""

@@ -6,8 +6,10 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from govd.service.api.question import Asked, question
-from govd.service.rows import as_of_rows
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
+from govd.service.rows import as_of_rows, sql_rows
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -69,7 +71,7 @@ class Audit(Asked):
         "audit/deadlines",
         "audit.deadlines",
         rows=lambda deadlines: deadlines["requests"],
-        least={"days": 1, "extended": 1},
+        limits={"days": {"ge": 1}, "extended": {"ge": 1}},
     )
     def audit_deadlines(
         self,
@@ -101,7 +103,14 @@ class Audit(Asked):
         """What forgets were predicted to do, against what was measured of them."""
         raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "audit/sql",
+        "audit.sql",
+        role="reader",
+        rows=sql_rows,
+        limits={"seconds": {"gt": 0, "le": 60}, "limit": {"ge": 1, "le": 10_000}},
+        heavy=True,
+    )
     def audit_sql(self, query: str, seconds: float = 10.0, limit: int = 1000) -> Record:
         """A question in SQL to the views, read-only.
 
@@ -113,6 +122,7 @@ class Audit(Asked):
         Raises:
             Usage: it is no question to the views, or it took too long.
         """
+        raise NotImplementedError
 
     @question(
         "audit/answer/{key}",
@@ -182,7 +192,7 @@ class Audit(Asked):
         """
         raise NotImplementedError
 
-    @abstractmethod
+    @action("audit/verify", "verification.verify", role="reader", heavy=True)
     def audit_verify(
         self,
         since: Sequence[str] = (),
@@ -200,6 +210,7 @@ class Audit(Asked):
             witnesses: keys of those who cosign checkpoints.
             roots: root certificates (PEM) of those who stamp times.
         """
+        raise NotImplementedError
 
     @question(
         "audit/rebuild",
@@ -223,9 +234,10 @@ class Audit(Asked):
         """Hand the newest log checkpoint to the configured witnesses now."""
         raise NotImplementedError
 
-    @abstractmethod
+    @action("audit/rotate-key", "checkpoints.rotate_key", heavy=True)
     def audit_rotate_key(self, reason: str) -> Record:
         """A new signing key."""
+        raise NotImplementedError
 
     @abstractmethod
     def audit_bundle(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from govd.service.api.question import Asked, question
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -51,7 +52,15 @@ class Feeds(Asked):
         """One run of a feed with what became of each row."""
         raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "feeds",
+        "feeds.add",
+        status=201,
+        settings="settings",
+        creates="name",
+        secret=True,
+        reconciles="after",
+    )
     def add_feed(
         self,
         name: str,
@@ -67,25 +76,51 @@ class Feeds(Asked):
         Raises:
             Conflict: there is such a feed. Unsupported: no plugin reads such an address.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "feeds/{name}/run",
+        "feeds.run",
+        role="operator",
+        wakes=True,
+        reconciles="at the end",
+    )
     def run_feed(self, name: str) -> Record:
         """Look at a feed now: `runs` that were new, with their rows; `waiting`, what is not read
         yet, and why.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("feeds/{name}/enable", "feeds.enable", wakes=True, reconciles="after")
     def enable_feed(self, name: str) -> Record:
         """Look at a feed again."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "feeds/{name}/disable", "feeds.disable", role="operator", reconciles="after"
+    )
     def disable_feed(self, name: str) -> Record:
         """Look at a feed no more; what it filed stays."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "feeds/{name}/runs/{run}/release",
+        "feeds.release",
+        role="operator",
+        wakes=True,
+        reconciles="at the end",
+    )
     def release_feed(self, name: str, run: int, reason: str) -> Record:
         """File the rows of a held run after all."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "feeds/{name}/runs/{run}/reject",
+        "feeds.reject",
+        role="operator",
+        wakes=True,
+        reconciles="after",
+    )
     def reject_feed(self, name: str, run: int, reason: str) -> Record:
         """Leave the rows of a held run unfiled."""
+        raise NotImplementedError

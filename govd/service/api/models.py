@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from govd.service.api.question import Asked, question
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
 
 if TYPE_CHECKING:
     from govd.types import Floats, Record
+
+
+OtherWords = Mapping[str, Sequence[str] | Mapping[str, Sequence[str]]]
 
 
 class Models(Asked):
@@ -50,18 +55,63 @@ class Models(Asked):
         """One model with the revision that it serves."""
         raise NotImplementedError
 
-    @abstractmethod
-    def add_model(self, name: str, reference: str, **options: Any) -> Record:
+    @action(
+        "models",
+        "add_model",
+        status=201,
+        settings="given",
+        creates="name",
+        heavy=True,
+        wakes=True,
+    )
+    def add_model(
+        self,
+        name: str,
+        reference: str,
+        labels: Sequence[str] | None = None,
+        anchors: Sequence[str] | None = None,
+        label_lines: Sequence[int] | None = None,
+        anchor_lines: Sequence[int] | None = None,
+        templates: Sequence[str] | None = None,
+        domains: Sequence[str] = (),
+        images: str | None = None,
+        pool: str | None = None,
+        prototypes: int = 0,
+        use: str | None = None,
+        side: str = "image",
+        publish_to: str | None = None,
+        publish_base: bool | None = None,
+        hf_revision: str | None = None,
+        from_scratch: bool = False,
+        conditional: bool | None = None,
+    ) -> Record:
         """Register a model; options as in `govd model add`, paths on the machine of the home.
 
         Raises:
             Conflict: the name is taken. BadFile, BadCheckpoint: something given is no good; nothing
             is registered.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("models/{name}", "update_model", verb="PATCH", settings="given", heavy=True)
     def update_model(
-        self, name: str, reference: str | None = None, **options: Any
+        self,
+        name: str,
+        reference: str | None = None,
+        labels: Sequence[str] | None = None,
+        anchors: Sequence[str] | None = None,
+        label_lines: Sequence[int] | None = None,
+        anchor_lines: Sequence[int] | None = None,
+        templates: Sequence[str] | None = None,
+        domains: Sequence[str] = (),
+        images: str | None = None,
+        pool: str | None = None,
+        use: str | None = None,
+        publish_to: str | None = None,
+        publish_base: bool | None = None,
+        hf_revision: str | None = None,
+        from_scratch: bool = False,
+        conditional: bool | None = None,
     ) -> Record:
         """Change what a model is registered with; with `reference`, rebase it on another
         checkpoint. What is not given stays.
@@ -70,8 +120,11 @@ class Models(Asked):
             NotFound: no model of that `name`. BadFile, BadCheckpoint: something given is no good;
             nothing changes.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "models/{name}", "models.remove", verb="DELETE", heavy=True, reconciles="after"
+    )
     def remove_model(
         self, name: str, reason: str = "", delete_published: bool = False
     ) -> Record:
@@ -86,6 +139,7 @@ class Models(Asked):
         Raises:
             Conflict: requests of it are not decided yet.
         """
+        raise NotImplementedError
 
     @question(
         "models/{model}/revisions",
@@ -110,7 +164,7 @@ class Models(Asked):
     @question(
         "models/{model}/manifest",
         "audit.manifest",
-        least={"number": 0},
+        limits={"number": {"ge": 0}},
     )
     def manifest(self, model: str, number: int | None = None) -> Record:
         """Every copy of a model that the ledger knows of, as a revision sees them (None: the
@@ -210,7 +264,13 @@ class Models(Asked):
             UnreadableImage: none of the pictures can be read.
         """
 
-    @abstractmethod
+    @action(
+        "models/{model}/evaluate",
+        "evaluate",
+        limits={"words": {"max_length": 4096}},
+        heavy=True,
+        reconciles="before",
+    )
     def evaluate(
         self,
         model: str,
@@ -219,7 +279,7 @@ class Models(Asked):
         base: bool = False,
         report: bool = False,
         disclose: bool = False,
-        words: Mapping[str, Any] | None = None,
+        words: OtherWords | None = None,
     ) -> Record:
         """Metrics on a folder of labelled pictures on the machine of the home, with the confusion
         that they were computed from.
@@ -235,15 +295,18 @@ class Models(Asked):
             words: other words for labels that attackers try, a list for each label, or lists by
                 language.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("models/{model}/export", "export", heavy=True, reconciles="before")
     def export(
         self,
         model: str,
         folder: str,
         revision: int | None = None,
         format: str = "hf",
-        **how: Any,
+        side: Literal["image", "text"] | None = None,
+        disclose: bool = False,
+        recipient: str = "",
     ) -> Record:
         """Write the edited model into a folder on the machine of the home.
 
@@ -253,7 +316,8 @@ class Models(Asked):
             revision: that is written; None: the published one.
             format: what the model's backend can write: `hf`, a folder for transformers; `edit`, the
                 edit alone.
-            how: `side`: `text` for an edit of queries, where it is not the model's own;
-                `recipient`: who gets it, for the ledger; `disclose`: a revision with private
-                forgets too, to a recipient who is named.
+            side: `text` for an edit of queries, where it is not the model's own.
+            disclose: a revision with private forgets too, to a recipient who is named.
+            recipient: who gets it, for the ledger.
         """
+        raise NotImplementedError

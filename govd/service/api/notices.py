@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from govd.service.api.question import Asked, question
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -27,36 +29,60 @@ class Notices(Asked):
         """
         raise NotImplementedError
 
-    @abstractmethod
-    def add_notice(self, address: str, on: Sequence[str], **options: Any) -> Record:
-        """Tell a webhook (`https://…`) or a mailbox (`mailto:ADDRESS`), its `address`, of entries
-        from now `on`: kinds with `*`, also `deadline` and `expiry`. A `secret` that govd made is in
-        the answer this once.
+    @action(
+        "notices",
+        "notices.add",
+        status=201,
+        settings="options",
+        creates="name",
+        secret=True,
+        limits={"on": {"max_length": 100}, "days": {"max_length": 100}},
+    )
+    def add_notice(
+        self,
+        address: str,
+        on: Sequence[str],
+        name: str = "",
+        secret: str | None = None,
+        format: str = "json",
+        days: Sequence[int] = (),
+        plain_http: bool = False,
+    ) -> Record:
+        """Tell somebody of entries from now on. A secret that govd made is shown this once.
 
-        `options`: a `name` of one's own; the `secret` (`whsec_…`) where there is one; the `format`
-        of a webhook, `json` or `cloudevents`; `days` before a date, when it is told; `plain_http`:
-        without TLS to another machine, too.
+        Args:
+            address: a webhook (`https://…`) or a mailbox (`mailto:ADDRESS`).
+            on: kinds of entries, with `*`, also `deadline` and `expiry`.
+            name: of one's own.
+            secret: `whsec_…`, where there is one.
+            format: of a webhook, `json` or `cloudevents`.
+            days: before a date, when it is told.
+            plain_http: without TLS to another machine, too.
 
         Raises:
             Usage: one of them cannot be meant. Conflict: the name is taken, or the same is told
             there already.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("notices/{name}", "notices.remove", verb="DELETE")
     def remove_notice(self, name: str) -> Record:
         """Tell a receiver nothing more."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("notices/{name}/secret", "notices.renew_secret", secret=True)
     def renew_notice_secret(self, name: str, secret: str | None = None) -> Record:
         """Another secret for a webhook; the one before signs beside it for a day."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("notices/{name}/test", "notices.test")
     def test_notice(self, name: str) -> Record:
         """Send a receiver one notice that is about nothing; whether it was `sent`, else the
         `reason`.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("notices/{notice}/retry", "notices.retry")
     def retry_notice(self, notice: str) -> Record:
         """Send again what was given up: a notice by its id, or by a receiver's name all that is
         due to it.
@@ -64,6 +90,7 @@ class Notices(Asked):
         Raises:
             Conflict: it was sent, or nothing has failed.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def notice_history(self, name: str | None = None, limit: int = 100) -> list[Record]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from govd.service.api.question import Asked, question
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -74,7 +75,13 @@ class Policies(Asked):
         """Why a request waits or was decided so, with the values that expressions saw."""
         raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "policy/test",
+        "policies.reports.test_text",
+        role="reader",
+        rows=lambda test: test["rows"],
+        heavy=True,
+    )
     def test_policy(
         self, text: str, where: str = "policy", since: str | None = None
     ) -> Record:
@@ -83,35 +90,36 @@ class Policies(Asked):
         Raises:
             BadFile: it is no policy; with line and column.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("policies", "policies.add_given", status=201)
     def add_policy(
-        self, text: str, where: str = "policy", force: bool = False, reason: str = ""
+        self,
+        text: str | None = None,
+        where: str = "policy",
+        ready: str | None = None,
+        values: Mapping[str, str] | None = None,
+        force: bool = False,
+        reason: str = "",
     ) -> Record:
-        """Add a policy, or another text of one.
+        """Add a policy, or another text of one; in shadow, unless it is forced.
 
         Args:
             text: YAML.
             where: the file's name, for errors.
+            ready: in the place of a text, one that comes with a plugin, by its name.
+            values: of the parameters of a ready one.
             force: enforce it untried, where its text says so.
             reason: why; needed with `force`.
 
         Raises:
-            BadFile: it is no policy; with line and column. Conflict: this very text is there
-            already. Usage: it is to be enforced untried.
+            BadFile: it is no policy; with line and column. NotFound: no ready one is called so.
+            Conflict: this very text is there already. Usage: it is to be enforced untried, or is
+            not one of the two.
         """
+        raise NotImplementedError
 
-    @abstractmethod
-    def add_ready_policy(
-        self,
-        ready: str,
-        values: Mapping[str, str],
-        force: bool = False,
-        reason: str = "",
-    ) -> Record:
-        """Add a policy that comes with a plugin, with `values` for its parameters."""
-
-    @abstractmethod
+    @action("policies/{name}/enforce", "policies.enforce")
     def enforce_policy(
         self,
         name: str,
@@ -122,19 +130,24 @@ class Policies(Asked):
         """Let the newest text of a policy count. `report`: the digest of its report; without one,
         `force` with a `reason`.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("policies/{name}/shadow", "policies.shadow")
     def shadow_policy(self, name: str, reason: str = "") -> Record:
         """Let a policy be asked, but not count."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("policies/{name}/disable", "policies.disable")
     def disable_policy(self, name: str, reason: str = "") -> Record:
         """Ask a policy no more."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("policy/freeze", "freezing.freeze", role="operator")
     def freeze(self, reason: str) -> Record:
         """Stop everything that acts by itself."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("policy/unfreeze", "thawing.unfreeze")
     def unfreeze(self, reason: str = "") -> Record:
         """Let it act again; `meanwhile`: what would have happened."""
+        raise NotImplementedError

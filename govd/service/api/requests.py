@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from govd.service.api.question import Asked
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -60,25 +61,57 @@ class Requests(Asked):
         are none.
         """
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/approve",
+        "requests.decide",
+        role="operator",
+        fixed={"event": "approve"},
+        waits=True,
+        reconciles="at once",
+    )
     def approve(self, request_id: str, reason: str = "") -> Record:
         """Approve a request that waits, and return when it is served.
 
         Raises:
             Conflict: its state does not allow that (this goes for every decision).
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/reject",
+        "requests.decide",
+        role="operator",
+        fixed={"event": "reject"},
+        waits=True,
+        reconciles="at once",
+    )
     def reject(self, request_id: str, reason: str = "") -> Record:
         """Refuse a request that waits; needs a reason."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/withdraw",
+        "requests.decide",
+        role="operator",
+        fixed={"event": "withdraw"},
+        waits=True,
+        reconciles="at once",
+    )
     def withdraw(self, request_id: str, reason: str = "") -> Record:
         """Take back a request that is not in force."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/retry",
+        "requests.decide",
+        role="operator",
+        fixed={"event": "retry"},
+        waits=True,
+        reconciles="at once",
+    )
     def retry(self, request_id: str, reason: str = "") -> Record:
         """Try a failed request again."""
+        raise NotImplementedError
 
     @abstractmethod
     def revert(
@@ -100,15 +133,32 @@ class Requests(Asked):
             Conflict: it is not in force, or its revert is filed already.
         """
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/hold",
+        "requests.hold",
+        role="operator",
+        reconciles="after",
+    )
     def hold(self, request_id: str, reason: str) -> Record:
         """A legal hold: neither reverted, withdrawn, rejected nor shredded until it is released."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/release",
+        "requests.release",
+        role="operator",
+        reconciles="after",
+    )
     def release(self, request_id: str, reason: str) -> Record:
         """End a legal hold."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/extend",
+        "requests.extend",
+        role="operator",
+        reconciles="after",
+    )
     def extend(self, request_id: str, due: str, reason: str) -> Record:
         """More time for an open forget.
 
@@ -117,8 +167,14 @@ class Requests(Asked):
             due: a date, or a time with its offset, later than when it is due already.
             reason: stands in the ledger; there must be one.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/criteria",
+        "requests.criteria",
+        role="operator",
+        reconciles="at once",
+    )
     def criteria(
         self,
         request_id: str,
@@ -134,11 +190,19 @@ class Requests(Asked):
             Usage: nothing would change, no reason, or no criterion. Denied: a legal hold. Conflict:
             the forget has ended.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "requests/{request_id}/reveal",
+        "requests.reveal",
+        secret=True,
+        reconciles="after",
+    )
     def reveal(self, request_id: str) -> Record:
         """A private request with its text (for the role owner); that it was read is an entry."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("requests/{request_id}/shred", "requests.shred", reconciles="after")
     def shred(self, request_id: str, reason: str) -> Record:
         """Destroy the text of a private request; needs a reason."""
+        raise NotImplementedError

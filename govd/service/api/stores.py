@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from govd.service.api.question import Asked, question
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -33,7 +35,15 @@ class Stores(Asked):
         """One store: what it is, its stamp, how far its patch is."""
         raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "stores",
+        "stores.add",
+        status=201,
+        settings="settings",
+        creates="name",
+        heavy=True,
+        reconciles="after",
+    )
     def add_store(
         self,
         name: str,
@@ -49,6 +59,7 @@ class Stores(Asked):
             Conflict: there is such a store, or its vectors are not known to be the model's.
             Unsupported: no plugin opens such an address.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def find_in_store(
@@ -66,7 +77,17 @@ class Stores(Asked):
             Usage: nothing to look for.
         """
 
-    @abstractmethod
+    @action(
+        "stores/{name}/patch",
+        "stores.patch",
+        role="operator",
+        status=202,
+        settings="options",
+        limits={"revision": {"ge": 0}},
+        heavy=True,
+        wakes=True,
+        reconciles="before",
+    )
     def patch_store(
         self,
         name: str,
@@ -74,7 +95,7 @@ class Stores(Asked):
         dry_run: bool = False,
         lossy: bool = False,
         any_length: bool = False,
-        unmarked: str = "skip",
+        unmarked: Literal["skip", "base"] = "skip",
         follow: bool = False,
         instead_of_queries: bool = False,
     ) -> Record:
@@ -84,15 +105,25 @@ class Stores(Asked):
             Conflict: its stamp is not what the ledger says, or a patch is under way. Unsupported:
             its originals cannot be had.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action(
+        "stores/{name}/verify",
+        "stores.verify",
+        role="operator",
+        heavy=True,
+        reconciles="before",
+    )
     def verify_store(self, name: str) -> Record:
         """Whether a store is what its stamp says; `verdict` has `faults` and `well`."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("stores/{name}/purge", "stores.purge", heavy=True, reconciles="before")
     def purge_store(self, name: str, reason: str) -> Record:
         """Take away every vector of a store that is not searched, originals included."""
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("stores/{name}/remove", "stores.remove", reconciles="before")
     def remove_store(self, name: str, reason: str = "") -> Record:
         """Look after a store no more; its vectors and stamp stay as they are."""
+        raise NotImplementedError

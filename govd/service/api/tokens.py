@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from govd.service.api.question import Asked, question
+from govd.service.api.action import action
+from govd.service.api.declared import Asked
+from govd.service.api.question import question
 
 if TYPE_CHECKING:
     from govd.types import Record
@@ -27,7 +28,7 @@ class Tokens(Asked):
         """All tokens, oldest first, without their secrets."""
         raise NotImplementedError
 
-    @abstractmethod
+    @action("tokens", "tokens.create", status=201, creates="id", secret=True)
     def create_token(
         self,
         role: str,
@@ -39,7 +40,9 @@ class Tokens(Asked):
         """A new token; its secret is shown this once. `principal`: whose it is, `models`: those
         that it is for (none: all), `expires`: until when.
         """
+        raise NotImplementedError
 
-    @abstractmethod
+    @action("tokens/{token_id}", "tokens.revoke", verb="DELETE")
     def revoke_token(self, token_id: str) -> Record:
         """End a token."""
+        raise NotImplementedError
