@@ -20,7 +20,10 @@ class GovdError(Exception):
     def __init__(
         self, what: str, *, where: str = "", advice: str = "", **details: Any
     ) -> None:
-        self.what, self.where, self.advice, self.details = what, where, advice, details
+        self.what = what
+        self.where = where
+        self.advice = advice
+        self.details = details
         super().__init__(self.message)
 
     @property

@@ -141,7 +141,8 @@ def _leading(rungs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _beyond(rung: Mapping[str, Any], leak: Mapping[str, Any]) -> str:
     """What is known of a rung that the claim does not reach."""
-    words, state = RUNGS[rung["rung"]], rung.get("state")
+    words = RUNGS[rung["rung"]]
+    state = rung.get("state")
     if state == "held":
         return words.claim
     if state != "found":
@@ -166,7 +167,8 @@ def value_of(attack: Mapping[str, Any], which: str = "now") -> str:
     )
     value = attack.get(which)
     if kind == "rank":
-        place, needs = attack.get("place"), attack.get("needs")
+        place = attack.get("place")
+        needs = attack.get("needs")
         words = needs.get("words") if isinstance(needs, Mapping) else None
         return f"place {place} of {words}" if which == "now" and place else "–"
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -176,7 +178,8 @@ def value_of(attack: Mapping[str, Any], which: str = "now") -> str:
 
 def cost_of(attack: Mapping[str, Any]) -> str:
     """What whoever tries an attack must have, with numbers where they were counted."""
-    name, needs = str(attack.get("attack")), attack.get("needs")
+    name = str(attack.get("attack"))
+    needs = attack.get("needs")
     counts = needs if isinstance(needs, Mapping) else {}
     if name in ("neighbours", "probe") and counts:
         return (

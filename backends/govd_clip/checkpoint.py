@@ -16,7 +16,7 @@ import numpy as np
 from govd.errors import BadCheckpoint, MachineFault, Unsupported
 from govd.types import Floats, LinearEdit
 from govd_clip.card import PROJECTION
-from govd_clip.config import LARGEST_JSON, Config, check_regular
+from govd_clip.config import Config
 from govd_clip.copying import Change, copy, copy_edited
 from govd_clip.families import MERGE
 from govd_clip.headers import INDEX, SINGLE, header, weight_files
@@ -34,6 +34,7 @@ from govd_clip.layouts import (
 from govd_clip.linear_map import write_map
 from govd_clip.open_clip import stored
 from govd_clip.registered import inside, read
+from govd_clip.regular import LARGEST_JSON, check_regular
 
 TOKENIZER = (
     "tokenizer.json",
@@ -113,11 +114,9 @@ def fold(weight: Floats, edit: LinearEdit) -> Floats:
     Raises:
         Unsupported: the edit is of another model, or not finite.
     """
-    w, left, right = (
-        weight.astype(np.float64),
-        np.asarray(edit.L, np.float64),
-        np.asarray(edit.B, np.float64),
-    )
+    w = weight.astype(np.float64)
+    left = np.asarray(edit.L, np.float64)
+    right = np.asarray(edit.B, np.float64)
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != w.shape[0]:
         reason = f"the edit is of shape {left.shape}, the model's joint space of {w.shape[0]}"
         raise Unsupported(

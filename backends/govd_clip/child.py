@@ -56,7 +56,8 @@ class Child:
                 bufsize=0,
             )
             _running.add(self)
-        self._answers, self._errors = b"", b""
+        self._answers = b""
+        self._errors = b""
         self._is_late = False
         self._selector = selectors.DefaultSelector()
         for stream in (self._process.stdout, self._process.stderr):

@@ -89,11 +89,13 @@ def _grown(entries: Mapping[str, Any], changes: Collection[str]) -> dict[str, An
     """A header in which the changed tensors have their wider types, and what lies behind them
     begins later.
     """
-    grown, shift = dict(entries), 0
+    grown = dict(entries)
+    shift = 0
     tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
     for name in sorted(tensors, key=lambda name: tensors[name]["data_offsets"]):
         begin, end = tensors[name]["data_offsets"]
-        kind, size = tensors[name]["dtype"], end - begin
+        kind = tensors[name]["dtype"]
+        size = end - begin
         if name in changes:
             kind = widened(kind)
             count = int(np.prod(tensors[name]["shape"], dtype=np.int64))
@@ -126,7 +128,8 @@ def _edited(
     at = 0
     for name in sorted(changes, key=lambda name: entries[name]["data_offsets"]):
         begin, end = entries[name]["data_offsets"]
-        stored, shape = entries[name]["dtype"], entries[name]["shape"]
+        stored = entries[name]["dtype"]
+        shape = entries[name]["shape"]
         yield from source.blocks(begin - at)
         weight = np.frombuffer(source.read(end - begin), DTYPES[stored]).reshape(shape)
         with np.errstate(over="ignore"):

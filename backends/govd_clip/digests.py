@@ -9,8 +9,8 @@ from pathlib import Path
 
 from govd.errors import BadCheckpoint
 from govd_clip.checkpoint import sha256
-from govd_clip.config import check_regular
 from govd_clip.layouts import LARGEST_CONFIG
+from govd_clip.regular import check_regular
 
 DIGESTS = "digests.json"
 AGAIN = (

@@ -53,7 +53,9 @@ class Encoder:
     """
 
     def __init__(self, folder: Path, config: Config, files: Mapping[str, str]) -> None:
-        self.folder, self.config, self.files = folder, config, files
+        self.folder = folder
+        self.config = config
+        self.files = files
         self._lock = threading.RLock()
         self._loaded: dict[str, Any] = {}
 

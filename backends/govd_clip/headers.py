@@ -16,10 +16,11 @@ import numpy as np
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
-from govd_clip.config import check_regular, read_json
 from govd_clip.layouts import LARGEST_CONFIG, OPEN_WEIGHTS, is_open_clip
+from govd_clip.regular import check_regular, read_json
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
 """Written by older transformers; no parameters."""
 
@@ -224,7 +225,8 @@ def _entries(data: bytes) -> dict[str, Any]:
     for name, entry in entries.items():
         if name == "__metadata__":
             continue
-        shape, offsets = entry["shape"], entry["data_offsets"]
+        shape = entry["shape"]
+        offsets = entry["data_offsets"]
         if not (
             isinstance(shape, list)
             and isinstance(offsets, list)
@@ -251,7 +253,8 @@ def slots(folder: Path) -> dict[str, Slot]:
         for name, entry in entries.items():
             if name == "__metadata__" or name in BUFFERS:
                 continue
-            kind, shape = entry["dtype"], tuple(entry["shape"])
+            kind = entry["dtype"]
+            shape = tuple(entry["shape"])
             begin, end = entry["data_offsets"]
             if kind not in DTYPES:
                 raise BadCheckpoint(

@@ -11,7 +11,6 @@ from typing import Final
 from govd.errors import BadCheckpoint, NotFound, Unreachable
 from govd.types import ModelReference
 from govd_clip.checkpoint import ADAPTER, PICTURES, TOKENIZER
-from govd_clip.config import read_json
 from govd_clip.families import fault_of, of_type
 from govd_clip.headers import INDEX, SINGLE
 from govd_clip.layouts import (
@@ -22,6 +21,7 @@ from govd_clip.layouts import (
     OPEN_WEIGHTS,
     is_open_clip,
 )
+from govd_clip.regular import read_json
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHARDS = "model-*-of-*.safetensors"

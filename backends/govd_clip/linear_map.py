@@ -65,7 +65,8 @@ def write_map(edit: LinearEdit, dim: int, before: bytes | None, target: Path) ->
     Raises:
         Unsupported: the edit is of another model, or not finite.
     """
-    left, right = np.asarray(edit.L, np.float64), np.asarray(edit.B, np.float64)
+    left = np.asarray(edit.L, np.float64)
+    right = np.asarray(edit.B, np.float64)
     if left.shape != right.shape or left.ndim != 2 or left.shape[0] != dim:
         reason = f"the edit is of shape {left.shape}, the model's joint space of {dim}"
         raise Unsupported(
@@ -87,7 +88,8 @@ def write_map(edit: LinearEdit, dim: int, before: bytes | None, target: Path) ->
 def _parsed(data: bytes, where: Path) -> LinearMap:
     try:
         factors = load(data)
-        left, right = factors["L"].astype(np.float64), factors["B"].astype(np.float64)
+        left = factors["L"].astype(np.float64)
+        right = factors["B"].astype(np.float64)
         if (
             left.ndim == 2
             and left.shape == right.shape

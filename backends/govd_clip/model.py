@@ -47,7 +47,8 @@ class Attention(nnx.Module):
         n, t, w = x.shape
         size = w // self.heads
         q = self._split(self.q_proj, x)  # (n, h, t, w/h)
-        k, v = self._split(self.k_proj, x), self._split(self.v_proj, x)
+        k = self._split(self.k_proj, x)
+        v = self._split(self.v_proj, x)
         scores = jnp.einsum("nhqe,nhke->nhqk", q * size**-0.5, k)  # (n, h, t, t)
         if causal:
             is_past = jnp.tril(jnp.ones((t, t), bool))
@@ -71,7 +72,8 @@ class Attention(nnx.Module):
         """
         n, t, w = x.shape
         size = w // self.heads
-        k, v = self._split(self.k_proj, x), self._split(self.v_proj, x)
+        k = self._split(self.k_proj, x)
+        v = self._split(self.v_proj, x)
         query: Array = self.q_proj(x[jnp.arange(n), place])
         q = query.reshape(n, self.heads, size) * size**-0.5  # (n, h, w/h)
         scores = jnp.einsum("nhe,nhke->nhk", q, k)  # (n, h, t)
@@ -160,7 +162,8 @@ class VisionEmbeddings(nnx.Module):
     """Patches and their places, the class token first."""
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
-        width, size = config.vision.width, (config.patch, config.patch)
+        width = config.vision.width
+        size = (config.patch, config.patch)
         self.class_embedding = nnx.Param(jnp.zeros(width))
         self.patch_embedding = nnx.Conv(
             config.channels,

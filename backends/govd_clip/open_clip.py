@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadCheckpoint, Unsupported
-from govd_clip.config import LEGACY_EOS, Config, Tower, check, read_json
+from govd_clip.config import LEGACY_EOS, Config, Tower, check
 from govd_clip.layouts import OPEN_CONFIG
+from govd_clip.regular import read_json
 
 VISION: Final = (
     *("layers", "width", "head_width", "mlp_ratio", "patch_size", "image_size"),
@@ -162,7 +163,8 @@ def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
             where=str(path),
             advice="Copy it from the original checkpoint.",
         )
-    vision, text = settings.get("vision_cfg"), settings.get("text_cfg")
+    vision = settings.get("vision_cfg")
+    text = settings.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict):
         raise BadCheckpoint(
             "has no vision_cfg or no text_cfg",
@@ -222,7 +224,8 @@ def counterpart(config: Config, preparation: Mapping[str, Any]) -> dict[str, Any
     Raises:
         Unsupported: open_clip has no such architecture.
     """
-    text, vision = config.text, config.vision
+    text = config.text
+    vision = config.vision
     faults = []
     if text.act != vision.act or text.act not in ("quick_gelu", "gelu"):
         faults.append(f"activations {text.act} and {vision.act}")

@@ -15,8 +15,8 @@ from PIL import Image
 
 from govd.errors import BadCheckpoint
 from govd.types import Floats
-from govd_clip.config import read_json
 from govd_clip.layouts import OPEN_CONFIG
+from govd_clip.regular import read_json
 
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION: Final = (0.26862954, 0.26130258, 0.27577711)
@@ -35,7 +35,8 @@ class OpenClipPreparation:
     """A picture as the `(3, size, size)` float32 input of the model."""
 
     def __init__(self, folder: Path, size: int) -> None:
-        self.size, self._where = size, str(folder / OPEN_CONFIG)
+        self.size = size
+        self._where = str(folder / OPEN_CONFIG)
         settings = read_json(folder / OPEN_CONFIG).get("preprocess_cfg") or {}
         if not isinstance(settings, dict):
             raise self._bad("is no list of settings")

@@ -51,7 +51,8 @@ class ClipModel:
     """A CLIPModel checkpoint: facts at once, weights when something is encoded."""
 
     def __init__(self, facts: ModelFacts, encoder: Encoder) -> None:
-        self._facts, self._encoder = facts, encoder
+        self._facts = facts
+        self._encoder = encoder
 
     @property
     def facts(self) -> ModelFacts:
@@ -102,7 +103,8 @@ class ClipModel:
         """
         from govd_clip.to_open_clip import write_open_clip
 
-        encoder, files = self._encoder, self._facts.files
+        encoder = self._encoder
+        files = self._facts.files
         match encoder.config.family:
             case "open_clip":
                 return self.write_checkpoint(edit, folder)

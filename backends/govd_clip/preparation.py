@@ -82,7 +82,8 @@ class Processor:
     """The image processor of transformers that a checkpoint names."""
 
     def __init__(self, folder: Path, size: int) -> None:
-        self.size, self._where = size, str(folder)
+        self.size = size
+        self._where = str(folder)
         self._processor = _opened(folder)
         self._shortcut = _only_resizes_as_pillow(type(self._processor))
         for sides in _sizes(self._processor):
@@ -160,9 +161,11 @@ class Processor:
         crop = dict(getattr(processor, "crop_size", None) or {})
         is_cut = bool(getattr(processor, "do_center_crop", False))
         if is_cut and set(size) == {"shortest_edge"}:
-            sides, mode = {*size.values(), *map(int, crop.values())}, "shortest"
+            sides = {*size.values(), *map(int, crop.values())}
+            mode = "shortest"
         else:
-            sides, mode = set(size.values()), "squash"
+            sides = set(size.values())
+            mode = "squash"
             if is_cut or set(size) != {"height", "width"}:
                 return None
         return (
@@ -178,7 +181,8 @@ class Processor:
         What it does itself is the same on an array that is made a picture again: for a large
         picture a gigabyte more.
         """
-        processor, size = self._processor, dict(self._processor.size or {})
+        processor = self._processor
+        size = dict(self._processor.size or {})
         sides = {name: int(value) for name, value in size.items() if value}
         # of other things its own code makes what it can
         if not processor.do_resize or not isinstance(processor.resample, int):

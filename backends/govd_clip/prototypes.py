@@ -26,7 +26,10 @@ from govd_clip.encode import Encoder
 BATCH, STEPS, CHUNK = 4, 120, 20
 """Prompts at once, steps where none are asked for, steps between two reports of progress."""
 CROPS = 2
-RATE, VARIATION, NOISE, SMALLEST = 0.06, 0.15, 0.05, 0.6
+RATE = 0.06
+VARIATION = 0.15
+NOISE = 0.05
+SMALLEST = 0.6
 
 _optimiser = optax.adam(RATE)
 
@@ -51,11 +54,13 @@ def synthesise(
     steps = STEPS if steps is None else steps
     if steps < 1:
         raise Usage(f"steps is {steps}", advice="Take at least one.")
-    size, total = encoder.config.image, len(prompts) * steps
+    size = encoder.config.image
+    total = len(prompts) * steps
     pictures = np.zeros((len(prompts), size, size, 3), np.uint8)
     if not prompts:
         return Prototypes((), np.zeros((0, encoder.config.dim), np.float32), pictures)
-    goals, root = encoder.encode_texts(prompts), jax.random.key(seed % 2**32)
+    goals = encoder.encode_texts(prompts)
+    root = jax.random.key(seed % 2**32)
     graph, params = nnx.split(encoder.model)
     scaling = encoder.preparation.scaling()
     mean, std = (jnp.asarray(value, jnp.float32).reshape(3, 1, 1) for value in scaling)
@@ -65,7 +70,8 @@ def synthesise(
         checksums = [zlib.crc32(prompts[i].encode()) for i in padded]
         keys = jnp.stack([jax.random.fold_in(root, number) for number in checksums])
         pixels = _begin(keys, size)
-        state, step = _optimiser.init(pixels), 0
+        state = _optimiser.init(pixels)
+        step = 0
         while step < steps:
             upto = min(step + CHUNK, steps)
             target = jnp.asarray(goals[padded])
@@ -112,7 +118,8 @@ def _climb(
         embeddings = model.images(scaled.reshape(-1, *pixels.shape[1:]))  # (n·CROPS, d)
         by_picture = embeddings.reshape(pixels.shape[0], CROPS, -1)
         near = jnp.einsum("ncd,nd->nc", by_picture, goals).mean(axis=1)
-        across, down = jnp.diff(colours, axis=3), jnp.diff(colours, axis=2)
+        across = jnp.diff(colours, axis=3)
+        down = jnp.diff(colours, axis=2)
         rough_across = jnp.abs(across).mean(axis=(1, 2, 3))
         rough = rough_across + jnp.abs(down).mean(axis=(1, 2, 3))
         # a sum: every picture has a gradient of its own

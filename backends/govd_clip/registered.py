@@ -32,7 +32,8 @@ class Hashed:
     """A file that is read once from its beginning, and the SHA-256 of what was read."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._hash = file, hashlib.sha256()
+        self._file = file
+        self._hash = hashlib.sha256()
 
     def read(self, count: int) -> bytes:
         """Up to `count` bytes.
@@ -81,7 +82,8 @@ def inside(folder: Path, name: str) -> Path:
     Raises:
         BadCheckpoint: it is missing, or a link that leads out of the checkpoint.
     """
-    path, root = folder / name, folder.resolve()
+    path = folder / name
+    root = folder.resolve()
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError):
@@ -105,7 +107,8 @@ def opened(folder: Path, name: str) -> IO[bytes]:
     Raises:
         BadCheckpoint: it is missing, or no file.
     """
-    real, handle = inside(folder, name), -1
+    real = inside(folder, name)
+    handle = -1
     try:
         # a pipe in its place would hold us up for ever
         handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

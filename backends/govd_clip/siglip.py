@@ -21,7 +21,8 @@ class PatchEmbeddings(nnx.Module):
     """Patches and their places; there is no class token."""
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
-        width, size = config.vision.width, (config.patch, config.patch)
+        width = config.vision.width
+        size = (config.patch, config.patch)
         self.patch_embedding = nnx.Conv(
             config.channels, width, size, strides=size, padding="VALID", rngs=rngs
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from govd.errors import BadCheckpoint
-from govd_clip.config import Config, check, check_plain, read_json, square, tower
+from govd_clip.config import Config, check, check_plain, square, tower
 from govd_clip.layouts import CONFIG
+from govd_clip.regular import read_json
 
 
 @contextlib.contextmanager
@@ -41,7 +42,8 @@ def read_siglip_config(folder: Path) -> Config:
     try:
         with _quiet():
             full: Any = SiglipConfig.from_dict(raw)
-        text, vision = full.text_config, full.vision_config
+        text = full.text_config
+        vision = full.vision_config
         config = Config(
             text=tower(text),
             vision=tower(vision),

@@ -27,7 +27,8 @@ class Tokenizer:
     """Token ids of texts, cut to the model's context with their last token kept."""
 
     def __init__(self, folder: Path, config: Config) -> None:
-        self.config, self._where = config, str(tokenizer_file(folder))
+        self.config = config
+        self._where = str(tokenizer_file(folder))
         self._tokenizer = _opened(folder)
         self._check()
 
@@ -70,7 +71,8 @@ class Tokenizer:
         return rows
 
     def _check(self) -> None:
-        tokenizer, vocab = self._tokenizer, self.config.vocab
+        tokenizer = self._tokenizer
+        vocab = self.config.vocab
         largest = max(tokenizer.get_vocab().values(), default=0)
         if largest >= vocab:
             raise self._bad(

@@ -49,7 +49,8 @@ class Trial:
     """
 
     def __init__(self, folder: Path, registered: Mapping[str, str]) -> None:
-        self.folder, self.files = folder, digests(folder)
+        self.folder = folder
+        self.files = digests(folder)
         digest_of = {
             name: digest for name, digest in registered.items() if name in PARSED
         }

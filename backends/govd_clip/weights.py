@@ -144,7 +144,8 @@ def tensors(
         BadCheckpoint: it is not the file that was registered; told when all are read.
     """
     with opened(folder, file) as raw:
-        source, at = Hashed(raw), 0
+        source = Hashed(raw)
+        at = 0
         try:
             for name, slot in sorted(wanted.items(), key=lambda item: item[1].begin):
                 for _ in source.blocks(slot.begin - at):
@@ -218,7 +219,8 @@ def places(config: Config, names: Collection[str]) -> list[Place]:
     flat = nnx.to_flat_state(nnx.state(abstract(config), nnx.Param))
     listed = []
     for path, variable in flat:
-        name, shape = _name(path), variable.get_value().shape
+        name = _name(path)
+        shape = variable.get_value().shape
         if config.family != "open_clip":
             listed.append(Place(path, name, _stored(path, shape)))
             continue

@@ -21,11 +21,9 @@ import sys
 from typing import Any, NoReturn
 
 # linux/sched.h
-NEW_USER, NEW_NETWORK, NEW_PROCESSES = (
-    0x10000000,
-    0x40000000,
-    0x20000000,
-)
+NEW_USER = 0x10000000
+NEW_NETWORK = 0x40000000
+NEW_PROCESSES = 0x20000000
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 REFUSED, MISSING = 125, 127
 """How it ends where the limits cannot be enforced, and where the command cannot be run."""
@@ -73,7 +71,8 @@ def _apart() -> str:
     is.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.getuid(), os.getgid()
+    user = os.getuid()
+    group = os.getgid()
     if not hasattr(libc, "unshare"):
         return "no namespaces on this system"
     if libc.unshare(NEW_USER | NEW_NETWORK | NEW_PROCESSES):

@@ -71,7 +71,8 @@ def slots(path: Path) -> dict[str, Slot]:
 
 def _slot(path: Path, name: str, entry: Any, offset: int, size: int) -> Slot:
     try:
-        kind, shape = str(entry["dtype"]), tuple(entry["shape"])
+        kind = str(entry["dtype"])
+        shape = tuple(entry["shape"])
         begin, end = entry["data_offsets"]
         whole = all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end))
     except (KeyError, TypeError, ValueError):
@@ -135,7 +136,8 @@ def copied(
         target: is written.
         changes: what becomes of the bytes of a tensor: as many.
     """
-    read, written = hashlib.sha256(), hashlib.sha256()
+    read = hashlib.sha256()
+    written = hashlib.sha256()
     with source.open("rb") as file, target.open("xb") as out:
 
         def put(data: bytes) -> None:

@@ -45,7 +45,9 @@ class DeltaModel:
     def __init__(
         self, facts: ModelFacts, folder: Path, job: ExternalJob | None
     ) -> None:
-        self.facts, self.folder, self.job = facts, folder, job
+        self.facts = facts
+        self.folder = folder
+        self.job = job
 
     @cached_property
     def slots(self) -> dict[str, Slot]:

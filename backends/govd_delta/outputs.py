@@ -83,7 +83,8 @@ def _factors(
     Raises:
         JobFailed: they do not fit each other or the weight, or it is none of the model.
     """
-    up, down = tensors[weight + UP], tensors[weight + DOWN]
+    up = tensors[weight + UP]
+    down = tensors[weight + DOWN]
     if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
         raise _failed(f"factors of {weight} of shapes {up.shape}, {down.shape}", job)
     if weight not in base or weight in tensors:
@@ -156,7 +157,9 @@ def _judged(
     """What a bound `NAME<=NUMBER` comes to."""
     parts = BOUND.fullmatch(bound)
     assert parts is not None  # the settings were checked
-    name, relation, limit = parts[1], parts[2], float(parts[3])
+    name = parts[1]
+    relation = parts[2]
+    limit = float(parts[3])
     value = figures.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _failed(

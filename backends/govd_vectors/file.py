@@ -127,10 +127,8 @@ def _prompts(
     """Prompts as they are typed, and the templates that every name has."""
     if "prompt_vectors" not in arrays:
         return {}, ("{}",)
-    rows, vectors = (
-        names_of(arrays, "prompt_names", path),
-        rows_of(arrays, "prompt_vectors", path, dim),
-    )
+    rows = names_of(arrays, "prompt_names", path)
+    vectors = rows_of(arrays, "prompt_vectors", path, dim)
     _check_length(rows, vectors, "prompt_names", path)
     prompts: dict[str, Floats] = {}
     templates: dict[str, None] = {}

@@ -38,7 +38,8 @@ class OutsideEncoder:
     """A command or an endpoint that embeds texts into a space of `dim` dimensions."""
 
     def __init__(self, how: str, dim: int) -> None:
-        self.how, self.dim = how, dim
+        self.how = how
+        self.dim = dim
 
     def __call__(self, texts: Sequence[str]) -> Floats:
         """Unit embeddings `(n, d)` float32.

@@ -41,7 +41,9 @@ class VectorModel:
     def __init__(
         self, facts: ModelFacts, vectors: VectorFile, encoder: OutsideEncoder | None
     ) -> None:
-        self.facts, self._vectors, self._encoder = facts, vectors, encoder
+        self.facts = facts
+        self._vectors = vectors
+        self._encoder = encoder
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32 of texts, from the file, else from the configured

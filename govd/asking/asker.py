@@ -55,9 +55,11 @@ class Asker:
         seconds: float = 10.0,
         work_seconds: float = 3600.0,
     ) -> None:
-        self.manager, self.plugins = manager, list(plugins)
+        self.manager = manager
+        self.plugins = list(plugins)
         self.failures = failures or Failures(None)
-        self.seconds, self.work_seconds = seconds, work_seconds
+        self.seconds = seconds
+        self.work_seconds = work_seconds
         self._hanging: dict[str, list[Call]] = {}
         self._lock = threading.Lock()
 

@@ -59,7 +59,8 @@ class Guided:
     def __init__(
         self, inner: BatchRunner, ask: Callable[[str, Callable[[], Any]], Any]
     ) -> None:
-        self.inner, self._ask = inner, ask
+        self.inner = inner
+        self._ask = ask
 
     def map_batches(
         self,
@@ -89,7 +90,8 @@ def batch_runner(plugins: Plugins) -> Iterator[BatchRunner]:
     Raises:
         Unsupported: no plugin has a runner of that name. Unreachable: its machines do not answer.
     """
-    name, address = plugins.settings.batch_runner, plugins.settings.batch_address
+    name = plugins.settings.batch_runner
+    address = plugins.settings.batch_address
     if name == IN_PROCESS:
         yield InProcess()
         return

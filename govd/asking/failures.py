@@ -39,7 +39,8 @@ class Failures:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path, self._lock = path, threading.Lock()
+        self.path = path
+        self._lock = threading.Lock()
         self._known = (
             {(str(row["plugin"]), str(row["hook"])): row for row in read(path)}
             if path

@@ -126,7 +126,8 @@ def edit_of(answer: Any, arguments: Mapping[str, Any]) -> AnyEdit:
         return TensorEdit(tensors_of(answer.deltas), plain_json(answer.facts))
     check_kind(answer, Edit)
     factors = tensors_of({"L": answer.L, "B": answer.B})
-    left, right = factors["L"].shape, factors["B"].shape
+    left = factors["L"].shape
+    right = factors["B"].shape
     if left != right or left[:1] != (basis.dim,) or answer.side != basis.side:
         raise Nonsense("an edit of another width or side")
     facts = plain_json(answer.facts)

@@ -30,7 +30,10 @@ class Guarded:
         ask: Callable[[str, Callable[[], Any]], Any],
         abroad: ModelAbroad | None = None,
     ) -> None:
-        self.inner, self.facts, self._ask, self.abroad = inner, inner.facts, ask, abroad
+        self.inner = inner
+        self.facts = inner.facts
+        self._ask = ask
+        self.abroad = abroad
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.abroad is None:

@@ -15,7 +15,8 @@ class Call:
     """One call, in a thread of its own that ends with the process."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        self._work, self._done = work, threading.Event()
+        self._work = work
+        self._done = threading.Event()
         self.answer: Any = None
         self.error: BaseException | None = None
 
@@ -55,7 +56,8 @@ class Locks:
     """
 
     def __init__(self) -> None:
-        self._lock, self._named = threading.Lock(), dict[str, Any]()
+        self._lock = threading.Lock()
+        self._named = dict[str, Any]()
 
     def __call__(self, name: str) -> Any:
         """The lock of a name, to be taken with `with`; who holds it may take it again."""

@@ -32,11 +32,9 @@ class _Listener:
     """One plugin's hook and what waits for it."""
 
     def __init__(self, asker: Asker, implementation: Any) -> None:
-        self.asker, self.implementation, self.name = (
-            asker,
-            implementation,
-            str(implementation.plugin_name),
-        )
+        self.asker = asker
+        self.implementation = implementation
+        self.name = str(implementation.plugin_name)
         self.waiting: queue.Queue[Record | None] = queue.Queue(WAITING)
         self.missed = 0
         self.thread = threading.Thread(

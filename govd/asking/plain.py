@@ -53,7 +53,8 @@ def plain_json(value: Any, most: int = LARGE) -> Json:
 
 class _Plain:
     def __init__(self, most: int) -> None:
-        self.left, self.most = most, most
+        self.left = most
+        self.most = most
 
     def of(self, value: Any, depth: int) -> Json:
         if isinstance(value, np.generic):

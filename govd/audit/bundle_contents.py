@@ -55,7 +55,8 @@ class BundleContents:
     """Gathers what bundles of one ledger have in them."""
 
     def __init__(self, core: Core, checkpoints: LogCheckpoints) -> None:
-        self.core, self.checkpoints = core, checkpoints
+        self.core = core
+        self.checkpoints = checkpoints
 
     def gather(
         self, question: Question, since: int | None
@@ -105,7 +106,8 @@ class BundleContents:
         """What is shown. Filing waits only while a log checkpoint is made: the key must not be
         changed between that and its last change.
         """
-        ledger, seqs = self.core.desk.ledger, None
+        ledger = self.core.desk.ledger
+        seqs = None
         seals, sealed_sizes = self._seals(question.seqs, ledger.size())
         with self.core.desk.lock:
             if question.seqs is not None:
@@ -154,7 +156,8 @@ class BundleContents:
         """Entries of cosignatures and time stamps to show, and the sizes that they are on: the
         earliest of each witness on a log checkpoint that has all that is asked for, and the newest.
         """
-        ledger, records = self.core.desk.ledger, self.core.desk.views.records
+        ledger = self.core.desk.ledger
+        records = self.core.desk.views.records
         signed_sizes = {size for size, _ in ledger.checkpoints()}
 
         def seals(after: int | None = None) -> Iterator[Record]:
@@ -236,7 +239,8 @@ class BundleContents:
         """
         if frame.seqs is None:
             return
-        ledger, size = self.core.desk.ledger, frame.size
+        ledger = self.core.desk.ledger
+        size = frame.size
         older = {*frame.notes, *([since] if since else [])} - {size}
 
         def line(place: dict[str, Json], path: list[bytes]) -> bytes:

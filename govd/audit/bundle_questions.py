@@ -65,7 +65,8 @@ class BundleQuestions:
         as the digests that those revisions name.
         """
         request = self.core.desk.request(request_id)
-        own_id, model = str(request["id"]), str(request["model"])
+        own_id = str(request["id"])
+        model = str(request["model"])
         subjects = {
             own_id,
             model,
@@ -114,7 +115,8 @@ class BundleQuestions:
         Raises:
             NotFound: no model was registered then.
         """
-        at, ledger = moment(time, "time", end=True), self.core.desk.ledger
+        at = moment(time, "time", end=True)
+        ledger = self.core.desk.ledger
         registered = [m for m in then["models"] if m["registered"]]
         if not registered:
             raise NotFound(
@@ -152,7 +154,9 @@ class BundleQuestions:
         `request`: the one that is asked about, whose reverts and revisions are followed as well.
         `with_others`: revisions lead to all that they were made of.
         """
-        core, subjects_seen, fresh = self.core, set(subjects), set(subjects)
+        core = self.core
+        subjects_seen = set(subjects)
+        fresh = set(subjects)
         # what is appended from here on is of another moment: some subjects would have it, others
         # not
         size = core.desk.ledger.size()
@@ -184,7 +188,8 @@ class BundleQuestions:
         """The entries, and those of the first `size` that say which roles the people had who filed
         and approved, and who acted for whom.
         """
-        core, people = self.core, set[str]()
+        core = self.core
+        people = set[str]()
         for entry in entries:
             people |= (
                 people_of(entry) if str(entry["kind"]).startswith("request.") else set()
@@ -208,11 +213,9 @@ def _leads(entries: Iterable[Record], request: str, with_others: bool) -> set[st
     leads: set[str] = set()
     own_requests = {request}
     for entry in entries:
-        payload, kind, subject = (
-            entry["payload"],
-            str(entry["kind"]),
-            str(entry["subject"]),
-        )
+        payload = entry["payload"]
+        kind = str(entry["kind"])
+        subject = str(entry["subject"])
         if kind == "revision.compose":
             subsumed = payload.get("subsumed") or {}
             leads |= (

@@ -66,10 +66,8 @@ class LogCheckpoints:
 
     def sign(self) -> None:
         """Sign the ledger as it is, where there is news."""
-        last, size = (
-            self.core.desk.ledger.last_checkpoint(),
-            self.core.desk.ledger.size(),
-        )
+        last = self.core.desk.ledger.last_checkpoint()
+        size = self.core.desk.ledger.size()
         if size and (last is None or self.witnesses.news(last[0], size)):
             self.signed_now()
 

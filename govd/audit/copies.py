@@ -44,7 +44,8 @@ class Copies:
         return copies(publications, publications.published)
 
     def _known(self, registered: RegisteredModel, asked: int | None) -> Known:
-        views, model = self.core.desk.views, registered.name
+        views = self.core.desk.views
+        model = registered.name
         published = views.published(model)
         number = published.number if published else 0
         exports = views.records.find("export", model=model)

@@ -19,7 +19,9 @@ class Proofs:
     """Proves what one ledger has, from its signed log checkpoints."""
 
     def __init__(self, core: Core, audit: Audit, checkpoints: LogCheckpoints) -> None:
-        self.core, self.audit, self.checkpoints = core, audit, checkpoints
+        self.core = core
+        self.audit = audit
+        self.checkpoints = checkpoints
 
     @bounded
     def proof(self, entry: int, size: int | None = None) -> Record:

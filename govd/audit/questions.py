@@ -40,7 +40,8 @@ class Audit:
     def __init__(self, core: Core) -> None:
         self.core = core
         states = States(core)
-        self.as_of, self.bounds = states.as_of, states.bounds
+        self.as_of = states.as_of
+        self.bounds = states.bounds
         self.deadlines = Deadlines(core).report
         self.predictions = Predictions(core).report
         self.manifest = Copies(core).manifest
@@ -75,8 +76,10 @@ class Audit:
         all that; in order, each with a sentence. `complete` is false where it has more than is
         looked through.
         """
-        core, request = self.core, self.core.desk.request(request_id)
-        views, model = core.desk.views, str(request["model"])
+        core = self.core
+        request = self.core.desk.request(request_id)
+        views = core.desk.views
+        model = str(request["model"])
         keys = views.records.keys("reverts", request["id"], "request")
         reverts = [revert for key in keys if (revert := views.request(key))]
         subjects = {request["id"], *(revert["id"] for revert in reverts)}

@@ -110,7 +110,8 @@ class States:
         seqs = self.core.desk.views.records.seqs(seq, 50, kind="witness")
         for entry in self.core.desk.ledger.some(seqs):
             payload = entry["payload"]
-            name, at = payload["name"], payload["at"]
+            name = payload["name"]
+            at = payload["at"]
             if payload["size"] <= seq or (
                 name in earliest and at >= earliest[name]["at"]
             ):

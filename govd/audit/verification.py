@@ -69,7 +69,8 @@ class Verification:
         every edit once more from its contributions; `witnesses`, `roots`: keys and root
         certificates (PEM) that vouch for times.
         """
-        ledger, notes = self.core.desk.ledger, list(since)
+        ledger = self.core.desk.ledger
+        notes = list(since)
         trusted_key = Key.parse(key) if key else ledger.signer.key
         verdict = self._verdict(trusted_key, notes, trust_of(witnesses, roots))
         self._check_artifacts(verdict)

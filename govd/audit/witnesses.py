@@ -25,7 +25,8 @@ class Witnesses:
     """Those that `govd.toml` lists. `note_of`: the bare signed note of a size."""
 
     def __init__(self, core: Core, note_of: Callable[[int], str]) -> None:
-        self.core, self._note = core, note_of
+        self.core = core
+        self._note = note_of
         self._failed: dict[str, float] = {}
 
     def news(self, since: int, size: int) -> bool:
@@ -112,14 +113,13 @@ class Witnesses:
                     ),
                     **arguments,
                 )
-                payload, event = _cosigned(answer, arguments, size), "witness.cosign"
+                payload = _cosigned(answer, arguments, size)
+                event = "witness.cosign"
             else:
-                payload, event = (
-                    _stamped(
-                        core.plugins.first(hook, **arguments), name, arguments, size
-                    ),
-                    "witness.stamp",
+                payload = _stamped(
+                    core.plugins.first(hook, **arguments), name, arguments, size
                 )
+                event = "witness.stamp"
         except GovdError as error:
             self._failed[name] = time.monotonic()
             return {**outcome, "fault": error.message}

@@ -31,7 +31,8 @@ class Expiring:
         """
         expired = [r for r in self.proposals.candidates() if has_expired(r, now)]
         policies = self.proposals.judging.asked("expire") if expired else []
-        did, faults = False, list[GovdError]()
+        did = False
+        faults = list[GovdError]()
         for request in expired if policies else []:
             try:
                 did |= self.proposals.about(request, policies, now)

@@ -31,7 +31,8 @@ class FeedReader:
     """Reads documents of feeds."""
 
     def __init__(self, requests: Requests, together: Together) -> None:
-        self.requests, self.together = requests, together
+        self.requests = requests
+        self.together = together
 
     def read(self, document: Document) -> Reading:
         """A document's rows, or why it cannot be read."""

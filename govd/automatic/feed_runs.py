@@ -35,8 +35,10 @@ class FeedRuns:
     """Takes documents of feeds."""
 
     def __init__(self, core: Core, requests: Requests) -> None:
-        self.core, self.requests = core, requests
-        self.together, self.missings = Together(requests), Missings(requests)
+        self.core = core
+        self.requests = requests
+        self.together = Together(requests)
+        self.missings = Missings(requests)
         self.reader = FeedReader(requests, self.together)
 
     def files(self, feed: FeedRecord) -> FeedFiles:

@@ -67,7 +67,8 @@ def payload_of(settings: FeedSettings) -> dict[str, Json]:
 
 
 def _check(settings: FeedSettings) -> None:
-    name, missing = settings.name, settings.missing
+    name = settings.name
+    missing = settings.missing
     if not NAME.fullmatch(name):
         raise Usage(
             f"{name!r} is no name of a feed",

@@ -36,7 +36,8 @@ class Feeds:
     """Feeds, and the work of looking at them."""
 
     def __init__(self, core: Core, requests: Requests) -> None:
-        self.core, self.runs = core, FeedRuns(core, requests)
+        self.core = core
+        self.runs = FeedRuns(core, requests)
         self.looks = Looks(core, self.runs)
 
     # -- what there is
@@ -110,7 +111,8 @@ class Feeds:
             Usage: one of the settings cannot be meant. Conflict: there is such a feed. Unsupported:
             no plugin reads such an address. NotFound, BadFile: the plugin says what is wrong there.
         """
-        name, payload = settings.name, payload_of(settings)
+        name = settings.name
+        payload = payload_of(settings)
         url = str(payload["url"])
         if settings.model:
             self.core.desk.model(settings.model)

@@ -39,10 +39,12 @@ class Looks:
     """
 
     def __init__(self, core: Core, runs: FeedRuns) -> None:
-        self.core, self.runs = core, runs
+        self.core = core
+        self.runs = runs
         self.faults: dict[str, str] = {}
         """What went wrong at the last look, by the feed's name."""
-        self._timetable, self._locks = Timetable(), Locks()
+        self._timetable = Timetable()
+        self._locks = Locks()
         self._running: dict[str, Call] = {}
         self._failures: dict[str, int] = {}
 

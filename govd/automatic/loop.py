@@ -27,7 +27,8 @@ class Automatic:
     """Takes each work in turn. Adding one is adding it to `works`."""
 
     def __init__(self, core: Core, works: Sequence[Work]) -> None:
-        self.core, self.works = core, tuple(works)
+        self.core = core
+        self.works = tuple(works)
 
     def step(self, now: datetime, patient: bool = True) -> bool:
         """Do what is due `now` (UTC); whether there was something. While `views.frozen` stands

@@ -53,7 +53,8 @@ class Missings:
     """What follows for rows that disappeared."""
 
     def __init__(self, requests: Requests) -> None:
-        self.requests, self.core = requests, requests.core
+        self.requests = requests
+        self.core = requests.core
 
     def of(
         self, feed: FeedRecord, document: str, outcomes: Sequence[Outcome]

@@ -35,7 +35,9 @@ class PolicyProposals:
     """
 
     def __init__(self, core: Core, requests: Requests, moment: str) -> None:
-        self.core, self.requests, self.moment = core, requests, moment
+        self.core = core
+        self.requests = requests
+        self.moment = moment
         self.judging = Judging(core)
         self._answers: dict[tuple[str, str], str] = {}
 

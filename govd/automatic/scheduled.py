@@ -22,7 +22,8 @@ class Scheduled:
     """Asks each policy of the moment `propose` as often as its text says."""
 
     def __init__(self, core: Core, requests: Requests) -> None:
-        self.core, self.requests = core, requests
+        self.core = core
+        self.requests = requests
         self.proposals = PolicyProposals(core, requests, "propose")
         self._timetable = Timetable()
         self._asked_at: dict[str, str] = {}
@@ -34,7 +35,8 @@ class Scheduled:
         Raises:
             GovdError: the first that cannot be filed, when the others are done.
         """
-        did, faults = False, list[GovdError]()
+        did = False
+        faults = list[GovdError]()
         for policy in self.proposals.judging.asked("propose"):
             try:
                 document = read(policy.text)

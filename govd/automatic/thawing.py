@@ -22,7 +22,8 @@ class Thawing:
     """`govd policy unfreeze`."""
 
     def __init__(self, core: Core, freezing: Freezing) -> None:
-        self.core, self.freezing = core, freezing
+        self.core = core
+        self.freezing = freezing
 
     def unfreeze(
         self, actor: str, reason: str = "", now: datetime | None = None

@@ -116,10 +116,8 @@ class Home:
 
     def _signer(self) -> Signer:
         """The signing key, made with the ledger; never beside one that was signed with another."""
-        path, following = (
-            self.folder / "keys" / "signing.key",
-            self.folder / "keys" / "next.key",
-        )
+        path = self.folder / "keys" / "signing.key"
+        following = self.folder / "keys" / "next.key"
         if not path.exists() and (self.folder / "ledger.db").exists():
             if (
                 following.exists()

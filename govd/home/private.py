@@ -53,7 +53,8 @@ class Boxes:
         destroyed: set[str] = set()
         shredded: set[str] = set()
         for entry in entries:
-            request, hidden = str(entry["subject"]), entry["payload"].get("private")
+            request = str(entry["subject"])
+            hidden = entry["payload"].get("private")
             if entry["kind"] == "request.shred":
                 shredded.add(request)
                 destroyed |= living.pop(request, set())
@@ -83,12 +84,10 @@ class Private:
         Raises:
             MachineFault: it cannot be written, or there is something of this name.
         """
-        plaintext, salt, key, nonce = (
-            canonical.encode(text),
-            secrets.token_bytes(SALT),
-            AESGCM.generate_key(256),
-            secrets.token_bytes(12),
-        )
+        plaintext = canonical.encode(text)
+        salt = secrets.token_bytes(SALT)
+        key = AESGCM.generate_key(256)
+        nonce = secrets.token_bytes(12)
         box, key_file = self._paths(name)
         written: list[Path] = []
         try:
@@ -129,7 +128,8 @@ class Private:
         """
         box, key_file = self._paths(name)
         try:
-            data, key = box.read_bytes(), key_file.read_bytes()
+            data = box.read_bytes()
+            key = key_file.read_bytes()
         except FileNotFoundError:
             raise NotFound(
                 f"the text of {name} was destroyed", advice="Nobody can bring it back."

@@ -35,7 +35,8 @@ class _Job:
     def __init__(
         self, drafts: Sequence[Draft], then: Callable[[], None] | None
     ) -> None:
-        self.drafts, self.then = drafts, then
+        self.drafts = drafts
+        self.then = then
         self.records: list[Record] = []
         self.error: GovdError | None = None
         self.turn: threading.Event | None = (
@@ -81,7 +82,8 @@ class Appender:
     """
 
     def __init__(self, engine: sa.Engine, url: str) -> None:
-        self.url, self.lock = url, threading.Lock()
+        self.url = url
+        self.lock = threading.Lock()
         self._engine = engine
         self._reads = engine.execution_options(govd_writes=False)
         self._queue = threading.Lock()

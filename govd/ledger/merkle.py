@@ -130,12 +130,16 @@ class Run:
     def __init__(
         self, start: int, stop: int, size: int, proof: Sequence[bytes]
     ) -> None:
-        self.start, self.stop, self.size, self.proof = start, stop, size, list(proof)
+        self.start = start
+        self.stop = stop
+        self.size = size
+        self.proof = list(proof)
         self._parts: list[tuple[int, int]] = []
         if 0 <= start < stop <= size:
             self._plan(0, size)
         self._hashes: dict[tuple[int, int], bytes] = {}
-        self._at, self._tree = 0, Growing()
+        self._at = 0
+        self._tree = Growing()
         self.next = start
 
     def _plan(self, first: int, end: int) -> None:
@@ -189,7 +193,9 @@ def included(
     """Whether the proof holds (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size or not _are_hashes((leaf, *proof)):
         return False
-    at, last, value = index, size - 1, leaf
+    at = index
+    last = size - 1
+    value = leaf
     for step in proof:
         if last == 0:
             return False
@@ -233,7 +239,9 @@ def subtree_consistent(
         return False
     if start == end:
         return not proof and subtree == EMPTY
-    first, at, last = start, end - 1, size - 1
+    first = start
+    at = end - 1
+    last = size - 1
     while first != at and (at == last or at & 1):
         first, at, last = first >> 1, at >> 1, last >> 1
     path = [subtree, *proof] if first == at else list(proof)
@@ -288,7 +296,10 @@ class Growing:
         """Append one leaf hash; the subtrees `(level, index, hash)` that it completes, itself
         first.
         """
-        edge, index, level, value = self.edge, self.size, 0, leaf
+        edge = self.edge
+        index = self.size
+        level = 0
+        value = leaf
         nodes = [(0, index, leaf)]
         while index & 1:
             value = node_hash(edge.pop(), value)

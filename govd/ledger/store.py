@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,9 @@ class Ledger:
     def __init__(
         self, url: str, signer: Signer, origin: str, signed: Path | None = None
     ) -> None:
-        self.url, self.signer, self.origin = url, signer, origin
+        self.url = url
+        self.signer = signer
+        self.origin = origin
         self.signed = LastSigned(signed)
         self._where = str(sa.make_url(url).database or url)
         self._engine = engine_of(url)
@@ -236,24 +238,20 @@ class Ledger:
 
     def inclusion(self, seq: int, size: int) -> list[bytes]:
         """Inclusion proof of an entry in the tree of `size`."""
-        with faults(self.url), self._reads.connect() as connection:
-            return stored_tree.proof(
-                connection, lambda node: merkle.inclusion_proof(seq, size, node)
-            )
+        return self._proof(lambda node: merkle.inclusion_proof(seq, size, node))
 
     def run(self, start: int, stop: int, size: int) -> list[bytes]:
         """Proof of the entries `[start, stop)` together in the tree of `size`."""
-        with faults(self.url), self._reads.connect() as connection:
-            return stored_tree.proof(
-                connection, lambda node: merkle.range_proof(start, stop, size, node)
-            )
+        return self._proof(lambda node: merkle.range_proof(start, stop, size, node))
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Consistency proof between two sizes."""
+        return self._proof(lambda node: merkle.consistency_proof(old, new, node))
+
+    def _proof(self, path: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
+        """What `path` makes of the stored nodes."""
         with faults(self.url), self._reads.connect() as connection:
-            return stored_tree.proof(
-                connection, lambda node: merkle.consistency_proof(old, new, node)
-            )
+            return stored_tree.proof(connection, path)
 
     def checkpoint(self) -> str:
         """The signed log checkpoint of the ledger as it is, stored on first use.

@@ -87,8 +87,11 @@ class Changes:
         calibrating: Calibrates,
         criteria: Binds,
     ) -> None:
-        self.core, self.computing, self.criteria = core, computing, criteria
-        self.contributions, self.calibrating = contributions, calibrating
+        self.core = core
+        self.computing = computing
+        self.criteria = criteria
+        self.contributions = contributions
+        self.calibrating = calibrating
 
     def update(
         self, name: str, given: Given, actor: str, reference: str | None = None
@@ -110,8 +113,10 @@ class Changes:
             Conflict: a forget cannot be computed anew (its domain is gone, say); nothing is
             changed. Usage, BadFile, BadCheckpoint: something given is wrong.
         """
-        core, old = self.core, self.core.desk.model(name)
-        basis, rebased = core.models.basis(old), reference is not None
+        core = self.core
+        old = core.desk.model(name)
+        basis = core.models.basis(old)
+        rebased = reference is not None
         if reference is not None:
             self._check_pool(name, given, basis, reference)
         place = reference or str(old["reference"])
@@ -122,14 +127,12 @@ class Changes:
         check_folder(core, options.publish_to, name, place)
         opened, payload = prepared(core, place, options, pool, None if rebased else old)
         same_basis = opened.basis.digest == basis.digest
-        payload["calibration"] = (
-            old.get("calibration")
-            if same_basis
-            else self.calibrating.measured(opened, payload)
-        )
-        drafts = [
-            Draft("model.update", name, actor, name, {**payload, "rebased": rebased})
-        ]
+        calibration = old.get("calibration")
+        if not same_basis:
+            calibration = self.calibrating.measured(opened, payload)
+        payload["calibration"] = calibration
+        change = {**payload, "rebased": rebased}
+        drafts = [Draft("model.update", name, actor, name, change)]
         # before the lock: this takes time
         recomputed = {} if same_basis else self._recomputed(name, opened, actor)
         with core.desk.lock:
@@ -204,7 +207,8 @@ class Changes:
         """A forget on another basis: its contribution, or that it waits since nobody can compute
         it.
         """
-        name, request_id = str(request["model"]), str(request["id"])
+        name = str(request["model"])
+        request_id = str(request["id"])
         domains = [
             domain
             for domain in request["domains"]
@@ -239,7 +243,8 @@ class Changes:
 
     def _shredded(self, request: Request, opened: Opened, actor: str) -> list[Draft]:
         """Back in force where its contribution is of this very basis; else it waits."""
-        name, request_id = str(request["model"]), str(request["id"])
+        name = str(request["model"])
+        request_id = str(request["id"])
         contribution = self.core.desk.views.contribution(str(request["contribution"]))
         if (contribution.basis if contribution else None) == opened.basis.digest:
             # it was in force, and waits for this alone

@@ -24,7 +24,9 @@ class Core:
     """
 
     def __init__(self, home: Home, progress: Progress = silent) -> None:
-        self.home, self.progress, self.artifacts = home, progress, home.artifacts
+        self.home = home
+        self.progress = progress
+        self.artifacts = home.artifacts
         self.private = Private(home.folder / "private")
         self.working = Locks()
         self.closed = False

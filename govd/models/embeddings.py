@@ -36,7 +36,8 @@ class Known:
     """
 
     def __init__(self, texts: dict[str, Floats], images: dict[str, Floats]) -> None:
-        self.texts, self.images = texts, images
+        self.texts = texts
+        self.images = images
 
     @staticmethod
     def nothing() -> Known:
@@ -70,10 +71,8 @@ class Known:
                 where=str(path),
                 advice="Delete the file: they are computed anew then.",
             )
-        texts, images = (
-            json.loads(header["text_names"]),
-            json.loads(header["image_names"]),
-        )
+        texts = json.loads(header["text_names"])
+        images = json.loads(header["image_names"])
         return Known(
             dict(zip(texts, tensors["texts"], strict=True)),
             dict(zip(images, tensors["images"], strict=True)),
@@ -128,8 +127,10 @@ class Encoder:
     def __init__(
         self, model: Model, known: Known | None = None, ahead: Ahead | None = None
     ) -> None:
-        self.model, self.known = model, known or Known.nothing()
-        self.ahead, self.encoded = ahead, 0
+        self.model = model
+        self.known = known or Known.nothing()
+        self.ahead = ahead
+        self.encoded = 0
 
     def texts(
         self, texts: Sequence[str], progress: Progress = silent, keep: bool = True
@@ -197,7 +198,8 @@ class Encoder:
         """Let files be encoded elsewhere. What comes back is known by the digest of the file that
         was read there: another file of the same path is not mistaken for one of these.
         """
-        images, missing = self.known.images, paths
+        images = self.known.images
+        missing = paths
         if images:
             missing = [path for path in paths if file_digest(path) not in images]
         count = 0

@@ -82,8 +82,11 @@ def labelled(
     """
     files = walk(folder)
     left_out = Counter(files.left_out)
-    paths, classes, of_domain = [], [], []
-    label_set, names = set(labels), set(domains)
+    paths = []
+    classes = []
+    of_domain = []
+    label_set = set(labels)
+    names = set(domains)
     for path in files.paths:
         parts = [spelled(part) for part in path.relative_to(folder).parts[:-1]]
         if not parts:

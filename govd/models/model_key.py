@@ -52,7 +52,8 @@ class ModelKeys:
 
     def introduced(self) -> ModelKey | None:
         """The key that the ledger was told of last, None where none was."""
-        core, last = self.core, None
+        core = self.core
+        last = None
         while page := core.desk.views.records.seqs(last, 1000, kind=ADDED):
             last = page[-1]
         if last is None:
@@ -64,7 +65,8 @@ class ModelKeys:
         """The entry that introduces a key: its public half, and that whoever wrote this holds the
         private one.
         """
-        origin, before = self.core.desk.ledger.origin, self.introduced()
+        origin = self.core.desk.ledger.origin
+        before = self.introduced()
         proof = signer.raw(possession_text(origin, signer.key.pem))
         payload: dict[str, Json] = {
             "use": "models",

@@ -31,7 +31,9 @@ class OpenModels:
     """
 
     def __init__(self, desk: Desk, plugins: Plugins, artifacts: Artifacts) -> None:
-        self.desk, self.plugins, self.artifacts = desk, plugins, artifacts
+        self.desk = desk
+        self.plugins = plugins
+        self.artifacts = artifacts
         self._opening = Locks()
         # held to change what is in memory, never while something is opened
         self._memory = threading.RLock()

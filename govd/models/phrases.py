@@ -91,7 +91,8 @@ def default_vocabulary() -> list[str]:
 
 def spelled(text: str) -> str:
     """A phrase as it is compared and kept: in form C, without what cannot be seen."""
-    bare, before = text.translate(_WITHOUT), None
+    bare = text.translate(_WITHOUT)
+    before = None
     while bare != before:
         bare, before = bare.strip().strip(AT_ENDS), bare
     return unicodedata.normalize("NFC", bare)
@@ -136,7 +137,10 @@ def listing(path: Path) -> Listing:
     Raises:
         BadFile: it cannot be read as text.
     """
-    names, lines, comments, blank = [], [], [], 0
+    names = []
+    lines = []
+    comments = []
+    blank = 0
     whole = LINE_END.split(text_of(path))
     for number, line in enumerate(whole[:-1] if not whole[-1] else whole, 1):
         name = spelled(line)

@@ -120,7 +120,8 @@ def _checked(given: Given) -> tuple[Side, Use | None]:
     Raises:
         Usage: what is given is neither of those that there are.
     """
-    side, use = given.side, given.use
+    side = given.side
+    use = given.use
     if side not in SIDES or (use is not None and use not in USES):
         raise Usage(
             f"side is {side!r}, use is {use!r}",
@@ -167,7 +168,8 @@ def _evaluation_facts(
     core: Core, given: Given, encoder: Encoder, texts: Texts
 ) -> dict[str, Json]:
     """The evaluation set that is given, or the checkpoint's own, kept as an artifact."""
-    words, defaults = texts.words, encoder.model.facts.defaults
+    words = texts.words
+    defaults = encoder.model.facts.defaults
     own_images = defaults.get("images")
     images = given.images or (str(own_images) if own_images is not None else None)
     evaluation: EvaluationData | None = None

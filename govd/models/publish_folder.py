@@ -222,7 +222,8 @@ class PublishFolder:
 
     def pinned(self) -> set[str]:
         """The folders here that links here lead to, by whatever way, and where they end."""
-        root, names = real(self.path), set[str]()
+        root = real(self.path)
+        names = set[str]()
         links = (self.path / name for name in self._names())
         for link in links:
             if not link.is_symlink():

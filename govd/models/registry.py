@@ -38,7 +38,8 @@ class Models:
         calibrating: Calibrates,
         criteria: Binds,
     ) -> None:
-        self.core, self.calibrating = core, calibrating
+        self.core = core
+        self.calibrating = calibrating
         self._changes = Changes(core, computing, contributions, calibrating, criteria)
 
     def all(self) -> list[Record]:

@@ -267,7 +267,8 @@ class _Member:
     """A file in a zip, open together with its archive."""
 
     def __init__(self, path: Path, member: str) -> None:
-        self.path, self.member = path, member
+        self.path = path
+        self.member = member
 
     def __enter__(self) -> IO[bytes]:
         with zipfile.ZipFile(

@@ -56,14 +56,18 @@ def words_of(given: Given, defaults: Mapping[str, Path]) -> Words:
     Raises:
         Usage: a text that cannot be meant. BadFile: a file that is no text.
     """
-    labels, lines = given.labels, given.label_lines
+    labels = given.labels
+    lines = given.label_lines
     if labels is None and "labels" in defaults:
         listing = phrases.listing(defaults["labels"])
-        labels, lines = listing.names, listing.lines
+        labels = listing.names
+        lines = listing.lines
     names, places, repeats = phrases.once(labels or (), "label", lines)
-    anchors, anchor_lines = given.anchors, given.anchor_lines
+    anchors = given.anchors
+    anchor_lines = given.anchor_lines
     if anchors is None:
-        anchors, anchor_lines = phrases.default_vocabulary(), None
+        anchors = phrases.default_vocabulary()
+        anchor_lines = None
     words, word_places, word_repeats = phrases.once(anchors, "anchor", anchor_lines)
     label_names = set(names)
     free = [i for i, word in enumerate(words) if word not in label_names]
@@ -115,21 +119,31 @@ def read_apart(
     for at, twin in sorted(same.items()):
         if at < first:
             continue
-        name, twin_name = every[at], every[twin]
         place = places[at - first]
         other = places[twin - first] if twin >= first else 0
-        if phrases.folded(name) != phrases.folded(twin_name) and (
-            is_cut(encoder, name, templates) or is_cut(encoder, twin_name, templates)
-        ):
-            earlier_place, later_place = _where(twin_name, other), _where(name, place)
-            raise Usage(
-                f"{earlier_place} and {later_place} are the same to this model: its tokenizer cuts"
-                " both",
-                advice="Shorten them so that they differ nearer to the beginning.",
-            )
-        repeats.append(Repeat(name, twin_name, (other, place), "read alike"))
+        repeat = Repeat(every[at], every[twin], (other, place), "read alike")
+        _check_uncut(encoder, templates, repeat)
+        repeats.append(repeat)
     apart = [i for i in range(len(names)) if i + first not in same]
     return Names([names[i] for i in apart], rows[apart], repeats)
+
+
+def _check_uncut(encoder: Encoder, templates: Sequence[str], repeat: Repeat) -> None:
+    """Refuse two names that are read alike since the tokenizer cuts one of them.
+
+    Raises:
+        Usage: it does.
+    """
+    names = (repeat.kept, repeat.name)
+    if phrases.folded(repeat.name) == phrases.folded(repeat.kept):
+        return
+    if not any(is_cut(encoder, name, templates) for name in names):
+        return
+    kept_place, place = map(_where, names, repeat.places)
+    raise Usage(
+        f"{kept_place} and {place} are the same to this model: its tokenizer cuts both",
+        advice="Shorten them so that they differ nearer to the beginning.",
+    )
 
 
 def twins(rows: Floats) -> dict[int, int]:

@@ -40,7 +40,8 @@ class Attempts:
     def __init__(
         self, folder: Path, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._path, self._clock = folder / FILE, clock
+        self._path = folder / FILE
+        self._clock = clock
         self._lock = threading.Lock()
         self._heads: dict[str, dict[str, Any]] = self._read()
         self._until: dict[str, float] = {}

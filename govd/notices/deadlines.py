@@ -42,7 +42,8 @@ class Near:
         """The notice to a `receiver`; `origin`: of the ledger. Its time is the one from which the
         date is near, so that each attempt says the same.
         """
-        request, date = self.request, _spelled(self.date)
+        request = self.request
+        date = _spelled(self.date)
         event = {
             "kind": self.kind,
             "subject": request.id,

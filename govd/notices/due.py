@@ -88,14 +88,18 @@ class Due:
         kinds = [kind for kind in DATES if is_told(receiver, kind)]
         if not kinds:
             return []
-        place, origin = (receiver.name, receiver.seq), self.core.home.origin
-        views, settings = self.core.desk.views, self.core.home.settings
+        place = (receiver.name, receiver.seq)
+        origin = self.core.home.origin
+        views = self.core.desk.views
+        settings = self.core.home.settings
         at, since, dates = self._near.get(place, (float("-inf"), now, []))
         is_old = time.monotonic() - at >= LOOKED_SECONDS
         # a machine that slept has another date, and its monotonic clock stood still
         apart_seconds = abs((now - since).total_seconds())
         if fresh or is_old or apart_seconds >= LOOKED_SECONDS:
-            requests, at, since = list(views.open.values()), time.monotonic(), now
+            requests = list(views.open.values())
+            at = time.monotonic()
+            since = now
             dates = near(requests, receiver.days, settings.deadline_days, now)
             dates = [date for date in dates if date.kind in kinds]
         untold: list[Near] = []
@@ -108,7 +112,8 @@ class Due:
 
     def _entry(self, receiver: Receiver) -> Message | None:
         """The first entry that it was not told of."""
-        desk, place = self.core.desk, (receiver.name, receiver.seq)
+        desk = self.core.desk
+        place = (receiver.name, receiver.seq)
         size = desk.views.size
         after = max(receiver.position, self._looked.get(place, -1))
         if after >= size - 1:

@@ -33,9 +33,11 @@ def faults_of_receivers(folder: Path) -> list[str]:
         for receiver in receivers
         if receiver.state is not ReceiverState.REMOVED
     ]
-    key_files, faults = KeptFiles(folder), list[str]()
+    key_files = KeptFiles(folder)
+    faults = list[str]()
     for receiver in sorted(live, key=lambda receiver: receiver.name):
-        name, failed = receiver.name, receiver.failed
+        name = receiver.name
+        failed = receiver.failed
         if failed is not None:
             day = str(failed["at"])[:16].replace("T", " ")
             faults.append(

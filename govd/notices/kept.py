@@ -74,10 +74,8 @@ class KeptFiles:
         Raises:
             BadFile: it is missing, or damaged.
         """
-        path, advice = (
-            self.path(name),
-            "Restore it from a backup, or remove the receiver and add it.",
-        )
+        path = self.path(name)
+        advice = "Restore it from a backup, or remove the receiver and add it."
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             secrets = [(str(s["secret"]), s["until"]) for s in document["secrets"]]

@@ -70,7 +70,8 @@ def _sent(mail: EmailMessage, settings: Settings, seconds: float, watch: Watch) 
         OSError, smtplib.SMTPException: it did not come to its end.
     """
     context = ssl.create_default_context()
-    host, port = settings.smtp_host, settings.smtp_port
+    host = settings.smtp_host
+    port = settings.smtp_port
     server: smtplib.SMTP
     if settings.smtp_tls == "tls":
         server = _WatchedTls(watch, host, port, timeout=seconds, context=context)
@@ -133,7 +134,8 @@ def _password(settings: Settings) -> str:
 
 def _refused(refusal: smtplib.SMTPResponseException) -> Outcome:
     """What the server did not want, in our words: its own may hold anything."""
-    code, verdict = refusal.smtp_code, Verdict.LATER
+    code = refusal.smtp_code
+    verdict = Verdict.LATER
     if isinstance(refusal, smtplib.SMTPAuthenticationError):
         step = "the account or its password is not accepted"
     elif isinstance(refusal, smtplib.SMTPSenderRefused):

@@ -55,7 +55,9 @@ def message_id(origin: str, added: int, about: str) -> str:
 
 def of_entry(origin: str, receiver: str, added: int, entry: Record) -> Message:
     """The notice about an entry. `origin`, `added`: as for `message_id`; `receiver`: its name."""
-    seq, kind, subject = int(entry["seq"]), str(entry["kind"]), str(entry["subject"])
+    seq = int(entry["seq"])
+    kind = str(entry["kind"])
+    subject = str(entry["subject"])
     encoded = canonical.encode(entry)
     public_entry: dict[str, Any] = dict(entry)
     data: dict[str, Any] = {"ledger": origin, "entry": public_entry}

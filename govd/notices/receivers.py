@@ -34,7 +34,8 @@ class Receivers:
     """The nouns of `govd notice`."""
 
     def __init__(self, core: Core) -> None:
-        self.core, self.kept = core, KeptFiles(core.home.folder)
+        self.core = core
+        self.kept = KeptFiles(core.home.folder)
         self.sending = Sending(core, self.kept)
         self._forget_removed()
 
@@ -187,7 +188,8 @@ class Receivers:
         before = {receiver.name: int(receiver["sent"]) for receiver in self._live()}
         self.sending.look(now, fresh=True)
         self.sending.wait(PATIENCE_SECONDS)
-        sent_lines, due_lines = [], []
+        sent_lines = []
+        due_lines = []
         for receiver in self._live():
             sent = int(receiver["sent"]) - before[receiver.name]
             if sent:

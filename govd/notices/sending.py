@@ -46,8 +46,10 @@ class Sending:
     """The threads of one home."""
 
     def __init__(self, core: Core, kept: KeptFiles) -> None:
-        self.core, self.kept = core, kept
-        self.due, self.attempts = Due(core), Attempts(kept.folder)
+        self.core = core
+        self.kept = kept
+        self.due = Due(core)
+        self.attempts = Attempts(kept.folder)
         self._running: dict[str, Call] = {}
         self._lock = threading.Lock()
         self._is_ending = False
@@ -184,11 +186,9 @@ class Sending:
     def _attempt(self, receiver: Receiver, message: Message) -> tuple[Outcome, str]:
         """What came of one attempt, and the SHA-256 of what was sent."""
         home = self.core.home
-        seconds, origin, now = (
-            home.settings.notice_seconds,
-            home.origin,
-            datetime.now(UTC),
-        )
+        seconds = home.settings.notice_seconds
+        origin = home.origin
+        now = datetime.now(UTC)
         if receiver.is_mail:
             mailbox = mailbox_of(receiver.to)
             letter = mail_of(message, origin, home.settings.smtp_from, mailbox, now)

@@ -93,10 +93,8 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now: float) -> st
     Raises:
         VerificationFailed: it is not signed with this secret, or too old.
     """
-    message_id, timestamp = (
-        given.get("webhook-id", ""),
-        given.get("webhook-timestamp", ""),
-    )
+    message_id = given.get("webhook-id", "")
+    timestamp = given.get("webhook-timestamp", "")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
         raise VerificationFailed("the webhook has no timestamp")
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:

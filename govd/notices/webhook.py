@@ -51,7 +51,8 @@ def _posted(
         OSError, http.client.HTTPException: there is none.
     """
     parts = urlsplit(url)
-    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    host = parts.hostname or ""
+    is_tls = parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
     stream = socket.create_connection((host, port), seconds)
     try:

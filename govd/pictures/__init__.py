@@ -157,7 +157,8 @@ def _parts(sources: Sequence[Source]) -> Iterator[list[int]]:
             pixels = 0
         if part and (len(part) == PART or total + pixels > PART_PIXELS):
             yield part
-            part, total = [], 0
+            part = []
+            total = 0
         part.append(i)
         total += pixels
     if part:

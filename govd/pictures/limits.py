@@ -91,7 +91,8 @@ def check_scans(file: BinaryIO, kind: str | None, where: str) -> None:
         return
     at = file.tell()
     file.seek(0)
-    scans, last = 0, b""
+    scans = 0
+    last = b""
     while block := file.read(1 << 20):
         scans += (last + block).count(b"\xff\xda")
         last = block[-1:]

@@ -181,7 +181,8 @@ class _Reader(Effects):
         try:
             compiled(expression, moment)
         except BadExpression as error:
-            line, column = error.line - 1, error.column - 1
+            line = error.line - 1
+            column = error.column - 1
             mark = node.start_mark
             style = getattr(node, "style", None)
             if style in ("|", ">"):

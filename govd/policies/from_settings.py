@@ -44,7 +44,8 @@ class Standing:
 
 def standing(settings: Settings) -> list[Standing]:
     """What the settings say of ready policies."""
-    four_eyes, expiry = settings.four_eyes, settings.expiry
+    four_eyes = settings.four_eyes
+    expiry = settings.expiry
     return [
         Standing("four_eyes", f"four_eyes = {str(four_eyes).lower()}", four_eyes, {}),
         Standing("expiry", f'expiry = "{expiry}"', expiry != "off", {"then": expiry}),
@@ -161,7 +162,8 @@ class FromSettings:
 
     def _disable(self, one: Standing) -> None:
         """Let nothing count that counts for this setting alone."""
-        desk, names = self.core.desk, READY_OF[one.setting]
+        desk = self.core.desk
+        names = READY_OF[one.setting]
         with desk.lock:
             counting = [self._counting(name) for name in names]
             payload = {"reason": f"{one.words} in govd.toml"}

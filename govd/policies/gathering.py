@@ -86,7 +86,8 @@ def request_seen(core: Core, request: Request) -> dict[str, Json]:
 
 def is_missing(core: Core, request: Request) -> bool:
     """Whether the newest document of the feed that brought a request has its row no more."""
-    name, document = request.source.get("feed"), request.source.get("document")
+    name = request.source.get("feed")
+    document = request.source.get("document")
     feed = core.desk.views.feeds.get(str(name))
     newest = None if feed is None else feed.documents.get(str(document))
     if newest is None:
@@ -113,7 +114,8 @@ def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
     if predicted is None:
         return {"measured": False, "exact": False, "subsumed": False}
     measured = predicted.disagreement is not None and predicted.measured is not False
-    cost, total_cost = predicted.disagreement_high, predicted.total_disagreement_high
+    cost = predicted.disagreement_high
+    total_cost = predicted.total_disagreement_high
     if cost is None:
         cost = predicted.disagreement
     if total_cost is None:
@@ -202,7 +204,8 @@ def _history(core: Core, request: Request, now: str) -> dict[str, Json]:
     """How much the same filer filed before this request, also in the same append, and what was
     taken back.
     """
-    records, until = core.desk.views.records, str(request.filed_at)
+    records = core.desk.views.records
+    until = str(request.filed_at)
     before = request.get("seq")  # none of one that is previewed
     history: dict[str, Json] = {}
     for name, days in DAYS.items():

@@ -55,7 +55,10 @@ class BadExpression(Exception):
         self, what: str, line: int = 1, column: int = 1, advice: str = ""
     ) -> None:
         super().__init__(what)
-        self.what, self.line, self.column, self.advice = what, line, column, advice
+        self.what = what
+        self.line = line
+        self.column = column
+        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ def _pool() -> Any:
 def _describe(message: descriptor_pb2.DescriptorProto, kind: Variable) -> None:
     hints = get_type_hints(kind)
     for number, entry in enumerate(fields(kind), 1):
-        hint, label = hints[entry.name], Field.LABEL_OPTIONAL
+        hint = hints[entry.name]
+        label = Field.LABEL_OPTIONAL
         if get_origin(hint) is tuple:
             hint, label = get_args(hint)[0], Field.LABEL_REPEATED
         described = message.field.add(name=entry.name, number=number, label=label)
@@ -276,7 +280,9 @@ def _explained(error: str, expression: str, moment: str) -> BadExpression:
     placed = PLACED.search(error)
     if placed is None:
         return BadExpression(_short(error))
-    line, column, words_of_cel = int(placed[1]), int(placed[2]), placed[3]
+    line = int(placed[1])
+    column = int(placed[2])
+    words_of_cel = placed[3]
     variables = MOMENTS[moment][1]
     if match := UNDEFINED.search(words_of_cel):
         owner = next(k for k in map(_of, variables.values()) if k.__name__ == match[2])
@@ -289,7 +295,8 @@ def _explained(error: str, expression: str, moment: str) -> BadExpression:
         words = f"there is no {name!r} at the moment {moment}"
         advice = meant(name, names)
         if name in names and rest:
-            words, advice = f"{name} has no function {rest!r}", ""
+            words = f"{name} has no function {rest!r}"
+            advice = ""
         return BadExpression(words, line, max(1, column - len(name)), advice)
     if "no matching overload" in words_of_cel:
         return BadExpression(words_of_cel, line, column, _types_advice(words_of_cel))

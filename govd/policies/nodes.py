@@ -21,7 +21,8 @@ class Nodes:
     needed: tuple[str, ...] = ()
 
     def __init__(self, text: str, where: str) -> None:
-        self.text, self.where = text, where
+        self.text = text
+        self.where = where
 
     def _root(self) -> yaml.Node:
         if len(self.text.encode()) > MAX_TEXT_BYTES:

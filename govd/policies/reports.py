@@ -233,7 +233,8 @@ def _expression(
     if text is None:
         return {"when": "", "saw": {}}
     when = read(text).when
-    variables, inputs = MOMENTS[payload["moment"]][1], payload["input"]
+    variables = MOMENTS[payload["moment"]][1]
+    inputs = payload["input"]
     saw: dict[str, Json] = {}
     for variable, field in PATH.findall(when):
         if variable in variables and isinstance(inputs.get(variable), Mapping):

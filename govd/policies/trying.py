@@ -32,7 +32,8 @@ class Past:
         self, since: str | None = None, subject: str | None = None
     ) -> Iterator[Record]:
         """Entries of decisions, oldest first; of one `subject`, of those `since` a time."""
-        records, last = self.core.desk.views.records, -1
+        records = self.core.desk.views.records
+        last = -1
         filters = {"since": moment_of(since, "since"), "subject": subject}
         while True:
             seqs = records.seqs(after=last, limit=PAGE, kind="policy.decide", **filters)

@@ -258,7 +258,8 @@ def near_words(opened: Opened, names: Sequence[str], place: int) -> dict[str, Fl
     basis = opened.basis
     if not basis.labels or not basis.vocabulary:
         return {}
-    labels, vocabulary = basis.tensors["labels"], basis.tensors["vocabulary"]
+    labels = basis.tensors["labels"]
+    vocabulary = basis.tensors["vocabulary"]
     near = vocabulary @ labels[place]
     words: dict[str, Floats] = {}
     for at in np.argsort(-near, kind="stable")[:CANDIDATES]:

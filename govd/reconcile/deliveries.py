@@ -25,7 +25,8 @@ class Deliveries:
     """The folders of a home's models."""
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
-        self.core, self.measuring = core, measuring
+        self.core = core
+        self.measuring = measuring
         self.delivery = Delivery()
         self._undelivered: dict[str, str] = {}
 
@@ -77,11 +78,10 @@ class Deliveries:
         return folder_of(self.core, registered.name, path, is_early(registered))
 
     def _delivered(self, registered: RegisteredModel) -> bool:
-        core, model = self.core, registered.name
-        published, is_base_kept = (
-            core.desk.views.published(model),
-            registered.publish_base,
-        )
+        core = self.core
+        model = registered.name
+        published = core.desk.views.published(model)
+        is_base_kept = registered.publish_base
         folder = self._folder(registered)
         if published is None and not is_base_kept:
             did = folder.withdraw()

@@ -30,7 +30,8 @@ class Drift:
     """Looks for what is recognised again. Nothing is written."""
 
     def __init__(self, core: Core, judging: Judging) -> None:
-        self.core, self.judging = core, judging
+        self.core = core
+        self.judging = judging
 
     @staticmethod
     def looked_at(revision: Revision) -> str | None:
@@ -79,7 +80,8 @@ class Drift:
         counted = named(state, contribution, self.judging.prompts(trial.opened))
         if counted is None:
             return None
-        bound, effect = ALLOWED, request.predicted.effect
+        bound = ALLOWED
+        effect = request.predicted.effect
         if effect is not None and effect.named is not None:
             predicted = effect.named
             bound = max(

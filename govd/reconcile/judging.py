@@ -62,7 +62,9 @@ class Judging:
     """Judges the revisions of a home's models. Nothing is written."""
 
     def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
-        self.core, self.requests, self.measuring = core, requests, measuring
+        self.core = core
+        self.requests = requests
+        self.measuring = measuring
         self._sights: Cache[tuple[str, str], Sight] = Cache(SIGHTS)
         self._prompted: Cache[str, dict[str, Floats]] = Cache(PROMPTED)
 
@@ -143,7 +145,8 @@ class Judging:
         """The set that a forget's criteria are bound to, the pictures that are looked at, and why
         there are none.
         """
-        bound, model_set = request.criteria_set, trial.made_for.get("evaluation")
+        bound = request.criteria_set
+        model_set = trial.made_for.get("evaluation")
         digest = model_set if bound is None else bound.digest
         if digest is None:
             return None, Sight.of_pool(trial.opened.basis, trial.adding), ""
@@ -180,7 +183,8 @@ class Judging:
 
     def _on_texts(self, trial: Trial, metrics: Sequence[str]) -> dict[str, Json]:
         """Without a picture only how many anchors' own texts are answered otherwise is known."""
-        basis, name = trial.opened.basis, trial.wanted[0].model
+        basis = trial.opened.basis
+        name = trial.wanted[0].model
         disagreement = 0.0
         if trial.adding:
             _, facts = self.requests.composing.figures(basis, trial.adding)
@@ -266,7 +270,8 @@ class Judging:
         fresh = [breach for breach in broken if breach_key(breach) not in standing]
         if not fresh:
             return None
-        least, first = 1, len(new)
+        least = 1
+        first = len(new)
         by_count = {first: fresh}
         while least < first:
             middle = (least + first) // 2

@@ -46,7 +46,8 @@ class Reconciler:
     """Brings every model to what its ledger wants."""
 
     def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
-        self.core, self.pauses = core, Pauses()
+        self.core = core
+        self.pauses = Pauses()
         self.request_step = RequestStep(core, requests)
         self.revisions = RevisionSteps(
             core, requests, measuring, self.request_step.record, self.pauses
@@ -133,7 +134,8 @@ class Reconciler:
 
     def _reconciled(self, model: str) -> Outcome:
         """Everything for one model."""
-        did, faults = False, list[Exception]()
+        did = False
+        faults = list[Exception]()
         views = self.core.desk.views
         with self.core.working(model):
             request_ids: set[str] = set()
@@ -169,10 +171,8 @@ class Reconciler:
         """Whether a step did something; what went wrong in it is added to `faults`. `subject`: the
         model, or the request, that it is about.
         """
-        name, subject_name = (
-            step.__name__,
-            subject.id if isinstance(subject, Request) else subject,
-        )
+        name = step.__name__
+        subject_name = subject.id if isinstance(subject, Request) else subject
         if self.core.ending or not self.pauses.over(name, subject_name):
             return False
         try:

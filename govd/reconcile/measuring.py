@@ -33,7 +33,9 @@ class Measuring:
     def __init__(
         self, core: Core, contributions: Contributions, composing: Composing
     ) -> None:
-        self.core, self.contributions, self.composing = core, contributions, composing
+        self.core = core
+        self.contributions = contributions
+        self.composing = composing
         self._edits: Cache[str, AnyEdit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
 
@@ -107,10 +109,8 @@ class Measuring:
         """
         if isinstance(edit, TensorEdit):
             return self.external(opened, edit, filed)
-        basis, contributions = (
-            opened.basis,
-            [recognised(opened.basis, c) for c in filed],
-        )
+        basis = opened.basis
+        contributions = [recognised(opened.basis, c) for c in filed]
         figures: Json = None
         by = ""
         if contributions:
@@ -204,10 +204,8 @@ class Measuring:
         leaks = attacks.leaks(edit, contributions, thinned)
         graded = attacked(opened, edit, contributions, thinned, leaks, words)
         outcomes = Outcomes.of(opened.basis, edit, contributions, data)
-        recalls, shares = (
-            retrieval(opened.basis, edit, contributions, data),
-            outcomes.shares(),
-        )
+        recalls = retrieval(opened.basis, edit, contributions, data)
+        shares = outcomes.shares()
         figures: dict[str, Json] = {
             "forget_named": shares.get("forget_named"),
             "forget_named_before": shares.get("forget_named_before"),

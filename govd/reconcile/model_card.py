@@ -115,7 +115,8 @@ def _head(subject: CardSubject) -> Iterator[str]:
 
 
 def _what(subject: CardSubject) -> Iterator[str]:
-    facts, predicate = subject.facts, subject.predicate
+    facts = subject.facts
+    predicate = subject.predicate
     kind = f" ({plain(facts.architecture)})" if facts.architecture else ""
     of = (
         f"`{facts.reference}` at {facts.hf_revision}"

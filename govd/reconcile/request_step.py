@@ -43,7 +43,8 @@ class RequestStep:
     """
 
     def __init__(self, core: Core, requests: Requests) -> None:
-        self.core, self.requests = core, requests
+        self.core = core
+        self.requests = requests
 
     def decide(self, request: Request) -> bool:
         """Compute what a filed request adds, ask the policies, and record what follows; that
@@ -149,25 +150,26 @@ class RequestStep:
         event, reason = verdict(
             [*ballot.everything, *_asked_at_filing(request)], "approve"
         )
-        actor, payload = GOVD, dict(computed)
+        actor = GOVD
+        payload = dict(computed)
         hold_reason = self._held(request)
         # nothing is undone or ended under a legal hold
         if hold_reason and event != "wait":
-            event, reason = "wait", hold_reason
+            event = "wait"
+            reason = hold_reason
         self_approving = self.core.home.settings.approval != "person"
         frozen = self.core.desk.views.frozen
         by_itself = ballot.approver or is_automatic(request.filed_by)
         if event == "approve" and frozen is not None and by_itself:
-            event, reason = "wait", f"{FROZEN} since {frozen.by} froze it"
+            event = "wait"
+            reason = f"{FROZEN} since {frozen.by} froze it"
         elif event == "approve" and ballot.approver is not None:
             actor = ballot.approver
             reason = f"approved by {actor}"
             payload |= {"by": actor, "automatic": True}
         elif event == "approve" and not self_approving:
-            event, reason = (
-                "wait",
-                "a person must approve (approval = person in govd.toml)",
-            )
+            event = "wait"
+            reason = "a person must approve (approval = person in govd.toml)"
         elif event == "approve":
             actor = request.filed_by
             reason = f"approved by its filing by {actor} (approval = self in govd.toml)"

@@ -49,8 +49,11 @@ class RevisionSteps:
         record: Recording,
         pauses: Pauses,
     ) -> None:
-        self.core, self.requests, self.measuring = core, requests, measuring
-        self._record, self._pauses = record, pauses
+        self.core = core
+        self.requests = requests
+        self.measuring = measuring
+        self._record = record
+        self._pauses = pauses
         self._settling = Settling(core, requests)
         self._judging = Judging(core, requests, measuring)
         self._predictions = Predictions(self._judging)
@@ -67,7 +70,8 @@ class RevisionSteps:
         if model not in views.models:
             return False
         desired = self._settling.desired(model)
-        published, last = views.published(model), views.last(model)
+        published = views.published(model)
+        last = views.last(model)
         pending = last if last is not None and last.is_pending else None
         if pending is not None and not self._is_current(pending, desired):
             self._revise(
@@ -143,7 +147,8 @@ class RevisionSteps:
         """By the host, or by a backend on its device where the owner says so (`compose_on` in
         `govd.toml`).
         """
-        core, machine = self.core, self.core.home.settings.compose_on
+        core = self.core
+        machine = self.core.home.settings.compose_on
         if not basis.has_space:  # adding is exact on the host
             machine = "host"
         edit: AnyEdit | None = core.plugins.first(
@@ -182,13 +187,12 @@ class RevisionSteps:
         return self._record(newest, [request_draft(newest, event, GOVD, reason)])
 
     def _evaluate(self, revision: Revision) -> bool:
-        model, measuring = revision.model, self.measuring
+        model = revision.model
+        measuring = self.measuring
         opened = self.core.models.opened_for(model, revision)
         edit = measuring.edit(revision, model)
-        filed, evaluation = (
-            measuring.filed(revision),
-            measuring.evaluation(model, revision),
-        )
+        filed = measuring.filed(revision)
+        evaluation = measuring.evaluation(model, revision)
         try:
             figures, by = measuring.fast(opened, edit, filed, evaluation)
         except GovdError as error:
@@ -283,7 +287,8 @@ class RevisionSteps:
         """The revision and everything that it makes true, in one append; then the log checkpoint
         that vouches for it.
         """
-        core, model = self.core, revision.model
+        core = self.core
+        model = revision.model
         self.before_swap(revision)
         with core.desk.lock:
             desired = self._settling.desired(model)

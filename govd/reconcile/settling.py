@@ -43,7 +43,8 @@ class Settling:
     """Compares requests with what is published."""
 
     def __init__(self, core: Core, requests: Requests) -> None:
-        self.core, self.requests = core, requests
+        self.core = core
+        self.requests = requests
 
     def desired(self, model: str) -> Desired:
         """What is wanted of a model now."""

@@ -73,7 +73,8 @@ def sign_checkpoint(
         text = card(_subject(core, served, revision_claim, format, texts or {}))
         signed |= _put(folder, CARD, text.encode())
     with core.desk.lock:  # no key is changed between the statement and the signature
-        signer, log = ModelKeys(core).signer(), core.desk.ledger.signer
+        signer = ModelKeys(core).signer()
+        log = core.desk.ledger.signer
         revision_claim.predicate |= _keys(core, signer.key)
         revision_claim.subjects = dict(signed)
         signed |= _put(
@@ -99,7 +100,8 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
     """What the entries say of a revision, without what is for auditors alone: people, whole tables
     of figures, where the base lay on this machine.
     """
-    desk, number = core.desk, served.number
+    desk = core.desk
+    number = served.number
     subjects = {model, f"{model}/{number}"}
     if number:
         subjects |= set(desk.revision(model, number).requests)
@@ -109,7 +111,8 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
     )
     entries = desk.ledger.some(seqs)
     revision_claim = claim.claims_of(lambda: entries, [(model, number)])[model, number]
-    facts, predicate = served.opened.model.facts, revision_claim.predicate
+    facts = served.opened.model.facts
+    predicate = revision_claim.predicate
     predicate |= {"origin": desk.ledger.origin, "base": {"digest": facts.digest}}
     if facts.hf_revision:
         predicate["base"] |= {

@@ -20,8 +20,10 @@ class SlowFigures:
     def __init__(
         self, core: Core, measuring: Measuring, settling: Settling, judging: Judging
     ) -> None:
-        self.core, self.measuring = core, measuring
-        self._settling, self._drift = settling, Drift(core, judging)
+        self.core = core
+        self.measuring = measuring
+        self._settling = settling
+        self._drift = Drift(core, judging)
 
     def measure(self, model: str) -> bool:
         """Figures of the published revision that take longer, where it has none yet; whether there

@@ -87,13 +87,15 @@ def _controlled(kind: str, name: str, place: str, carried: int, number: int) -> 
 
 
 def _of_store(known: Known, store: StoreRecord, number: int) -> Copy:
-    state, why = CopyState.FORGOTTEN, ""
+    state = CopyState.FORGOTTEN
+    why = ""
     if set(known.requests.get(store.revision, ())) != set(
         known.requests.get(number, ())
     ):
         state = CopyState.PENDING
     elif store.faults:
-        state, why = CopyState.UNKNOWN, store.faults[0]
+        state = CopyState.UNKNOWN
+        why = store.faults[0]
     side = str(store.stamp["side"])
     return Copy(STORE, store.name, store.url, store.revision, state, why, side)
 

@@ -144,7 +144,9 @@ def parsed(text: str) -> Criterion:
             where="criterion",
             advice=f"Write named<=0.01; metrics: {', '.join(METRICS)}.",
         )
-    metric, sign, number = metric_of(match[1]), match[2], match[3]
+    metric = metric_of(match[1])
+    sign = match[2]
+    number = match[3]
     if sign not in ("<=", "≤"):
         raise Usage(
             f"{text!r}: a criterion says how much at most",
@@ -175,7 +177,8 @@ def metric_of(name: str) -> str:
 
 
 def _bound(metric: str, number: str, text: str) -> float:
-    is_percent, highest = number.endswith("%"), MOST.get(metric, 1.0)
+    is_percent = number.endswith("%")
+    highest = MOST.get(metric, 1.0)
     try:
         bound = float(number.removesuffix("%")) / (100 if is_percent else 1)
     except ValueError:
@@ -212,14 +215,17 @@ def breaches(
     metrics say of this request under `criteria`; None where they say nothing.
     """
     record = judged or {}
-    figures, missing = record.get("figures") or {}, record.get("missing") or {}
-    broken, counts = [], record.get("pictures") or {}
+    figures = record.get("figures") or {}
+    missing = record.get("missing") or {}
+    broken = []
+    counts = record.get("pictures") or {}
     for criterion in criteria:
         figure = figures.get(criterion.metric)
         if figure is not None and figure <= criterion.at_most + ROUNDING:
             continue
         why = str(missing.get(criterion.metric) or "nothing was measured for it")
-        on, pictures = str(record.get("on") or ""), counts.get(criterion.metric)
+        on = str(record.get("on") or "")
+        pictures = counts.get(criterion.metric)
         broken.append(Breach(request_id, criterion, figure, on, why, pictures))
     return broken
 

@@ -74,7 +74,8 @@ def _added(entry: Record) -> dict[str, Json]:
 
 def _run(feed: FeedRecord, entry: Record) -> Changes:
     payload = entry["payload"]
-    number, state = int(payload["run"]), str(payload["state"])
+    number = int(payload["run"])
+    state = str(payload["state"])
     newest = {"digest": payload["digest"], "run": number, "state": state}
     changed: dict[str, Json] = {
         "runs": number,

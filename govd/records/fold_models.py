@@ -96,7 +96,8 @@ def _removed(model: RegisteredModel, entry: Record, lookup: Lookup) -> Changes:
         request = request_at(lookup, request_id)
         if request is None or request.model != model.name:
             raise NotFound(f"not all of its requests are of {model.name}")
-        day, until = entry["time"][:10], request.state_reason
+        day = entry["time"][:10]
+        until = request.state_reason
         records["request", request_id] = request.with_(
             model_retired=retired,
             state_reason=f"its model was retired on {day}; until then: {until}",

@@ -18,7 +18,8 @@ def fold_principal(event: str, entry: Record, lookup: Lookup) -> Changes:
         Conflict: it cannot happen: he is one already, or nothing of that kind stands.
         NotFound: there is no such principal.
     """
-    name, payload = str(entry["subject"]), entry["payload"]
+    name = str(entry["subject"])
+    payload = entry["payload"]
     place = ("principal", spelled(name))
     record = lookup(*place)
     before = None if record is None else Principal.from_json(record)

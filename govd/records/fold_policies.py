@@ -25,7 +25,8 @@ def fold_policy(event: str, entry: Record, lookup: Lookup) -> Changes:
         return _frozen(event, entry)
     if event not in (*MODES, "add"):
         return NOTHING
-    name, payload = str(entry["subject"]), entry["payload"]
+    name = str(entry["subject"])
+    payload = entry["payload"]
     place = ("policy", Policy.key_of(name, str(payload["digest"])))
     if event == "add":
         added = {"name": name, "added_at": entry["time"], "added_by": entry["actor"]}

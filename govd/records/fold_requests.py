@@ -124,7 +124,8 @@ def _extended(request: Request, entry: Record) -> dict[str, Json]:
 
 
 def _held(request: Request, entry: Record) -> dict[str, Json]:
-    by, reason = entry["actor"], _reason(entry["payload"])
+    by = entry["actor"]
+    reason = _reason(entry["payload"])
     hold = {"at": entry["time"], "by": by, "reason": reason, "entry": entry["seq"]}
     return {"held": hold, **_settled(request, "release")}
 
@@ -233,7 +234,8 @@ NOTES: Final[Mapping[str, Callable[[Request, Record], dict[str, Json]]]] = {
 
 def _approval(request: Request, entry: Record) -> dict[str, Json]:
     """An `Approval`; the principal is also there as `by`."""
-    actor, payload = entry["actor"], entry["payload"]
+    actor = entry["actor"]
+    payload = entry["payload"]
     approval = {
         "principal": actor,
         "by": actor,

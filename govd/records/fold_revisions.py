@@ -29,7 +29,8 @@ def fold_revision(event: str, entry: Record, lookup: Lookup) -> Changes:
         Conflict: the revision's state, or that of the published one, does not allow it. NotFound:
         there is no such model or revision.
     """
-    subject, payload = str(entry["subject"]), entry["payload"]
+    subject = str(entry["subject"])
+    payload = entry["payload"]
     model = subject.partition("/")[0]
     head = head_at(lookup, model)
     if head is None:
@@ -75,7 +76,8 @@ def made_of_digest(basis: str, contributions: Iterable[str]) -> str:
 
 
 def _composed(head: Head, entry: Record, lookup: Lookup) -> Changes:
-    subject, payload = str(entry["subject"]), entry["payload"]
+    subject = str(entry["subject"])
+    payload = entry["payload"]
     number = int(subject.partition("/")[2])
     record: dict[str, Json] = {
         "model": head.model,

@@ -131,8 +131,10 @@ class Predicted:
     def from_json(cls, predicted: Mapping[str, Json]) -> Predicted:
         """As an entry says it; what an older one does not say is None."""
         plain = {name: predicted.get(name) for name in PLAIN}
-        costs, effect = predicted.get("costs"), predicted.get("effect")
-        targets, doubted = predicted.get("targets"), predicted.get("doubted_names")
+        costs = predicted.get("costs")
+        effect = predicted.get("effect")
+        targets = predicted.get("targets")
+        doubted = predicted.get("doubted_names")
         covers = predicted.get("covers")
         return cls(
             **plain,

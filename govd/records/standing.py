@@ -47,7 +47,8 @@ def event_of(entry: Mapping[str, Any]) -> Event | None:
     Raises:
         TypeError, AttributeError: its payload is not one of such an entry.
     """
-    kind, payload = entry["kind"], entry["payload"]
+    kind = entry["kind"]
+    payload = entry["payload"]
     if kind in CHANGES or kind == "request.recompute":
         values: tuple[str, ...] = (str(payload.get("contribution") or ""),)
     elif kind == "request.file":

@@ -46,7 +46,8 @@ class Accepting:
     """Criteria of a home's requests."""
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
-        self.core, self.privacy = core, privacy
+        self.core = core
+        self.privacy = privacy
 
     def filed(self, model: str, options: ForgetOptions) -> dict[str, Json]:
         """The fields of a filing that say its criteria; none where there are none.
@@ -122,7 +123,8 @@ class Accepting:
         are bound to another set than the model's, where the new one has not as many pictures of
         each class in each domain, and under a legal hold.
         """
-        bound, sets = request.criteria_set, (old["evaluation"], new["evaluation"])
+        bound = request.criteria_set
+        sets = (old["evaluation"], new["evaluation"])
         if (
             bound is None
             or bound.digest != sets[0]

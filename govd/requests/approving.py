@@ -158,7 +158,8 @@ def needed(request: Request, people: People) -> list[dict[str, Json]]:
 
 def _could(act: Act, unmet: Tally, people: People) -> list[str]:
     """Who would count beside those who do."""
-    time, policy = now(), unmet.requirement.policy
+    time = now()
+    policy = unmet.requirement.policy
     could = []
     for actor in people.actors(time):
         with_him = tallied(act, people, approvers=[approver_of(actor, people, time)])

@@ -29,7 +29,8 @@ class Calibrating:
     """Errors of predictions of a home's models."""
 
     def __init__(self, core: Core, computing: Computing) -> None:
-        self.core, self.computing = core, computing
+        self.core = core
+        self.computing = computing
         self._kept: Cache[str, Calibration] = Cache(KEPT)
 
     def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:

@@ -52,7 +52,8 @@ class Computing:
     """
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
-        self.core, self.privacy = core, privacy
+        self.core = core
+        self.privacy = privacy
 
     def compute(
         self,
@@ -71,7 +72,8 @@ class Computing:
             Unsupported, OverCapacity: this cannot be computed. PluginFault: the method's or a
             plugin's own mistake.
         """
-        core, method = self.core, self.core.plugins.methods[spec.method]
+        core = self.core
+        method = self.core.plugins.methods[spec.method]
         contribution: Contribution | None = core.plugins.first(
             "govd_compute_contribution",
             model=opened.model,
@@ -145,7 +147,8 @@ class Computing:
         pictures: Mapping[str, bytes],
     ) -> tuple[Material, list[dict[str, Json]]]:
         """The embeddings that a spec needs, and what people can look at of them."""
-        basis, encoder = opened.basis, opened.encoder
+        basis = opened.basis
+        encoder = opened.encoder
         concepts = spec.scope.concepts
         phrases = [phrase for concept in concepts for phrase in concept.phrases]
         texts = [
@@ -215,7 +218,8 @@ class Computing:
     def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[tuple[int, str]]:
         """What is synthesised, each with its concept's position in the scope (−1: another)."""
         names, _ = opened.basis.anchors
-        concepts, domains = spec.scope.concepts, spec.scope.domains or ("",)
+        concepts = spec.scope.concepts
+        domains = spec.scope.domains or ("",)
         prompts = [
             (place, prompt(domain, concept.name))
             for place, concept in enumerate(concepts)

@@ -30,14 +30,13 @@ class Decisions:
     """What people and policies say to requests."""
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
-        self.core, self.privacy = core, privacy
+        self.core = core
+        self.privacy = privacy
         self.judging = Judging(core)
         holding = Holding(core, privacy, self)
-        self.hold, self.release, self.extend = (
-            holding.hold,
-            holding.release,
-            holding.extend,
-        )
+        self.hold = holding.hold
+        self.release = holding.release
+        self.extend = holding.extend
 
     @bounded
     def decide(self, request_id: str, event: str, reason: str, actor: str) -> Request:
@@ -152,7 +151,8 @@ class Decisions:
         or `revert`; `predicted`: what the request is predicted to do, None for a revert.
         """
         votes = []
-        people, time = self.core.desk.views.people(), now()
+        people = self.core.desk.views.people()
+        time = now()
         roles = people.roles(actor, time)
         approvals = approvals_of(request)
         answers = self.core.plugins.asker.each(

@@ -41,7 +41,9 @@ class Effects:
     """Effects of forgets on pictures of what they are about."""
 
     def __init__(self, core: Core, calibrating: Calibrating, extents: Extents) -> None:
-        self.core, self.calibrating, self.extents = core, calibrating, extents
+        self.core = core
+        self.calibrating = calibrating
+        self.extents = extents
         self._prompted: dict[str, list[tuple[str, Floats]]] = {}
 
     def on_pool(

@@ -52,7 +52,8 @@ class Requests:
         self.core = core
         self.privacy = Privacy(core)
         self.computing = Computing(core, self.privacy)
-        self.contributions, self.composing = Contributions(core), Composing(core)
+        self.contributions = Contributions(core)
+        self.composing = Composing(core)
         self.decisions = Decisions(core, self.privacy)
         self.calibrating = Calibrating(core, self.computing)
         self.predicting = Predicting(
@@ -68,7 +69,8 @@ class Requests:
         self.criteria = self._shown(self.accepting.change)
         self.release = self._shown(self.decisions.release)
         self.extend = self._shown(self.decisions.extend)
-        self.decide, self.hold = self.decisions.decide, self.decisions.hold
+        self.decide = self.decisions.decide
+        self.hold = self.decisions.hold
         self.all = bounded(Finding(core, self.privacy).all)
         self.reveal = self.privacy.reveal
 
@@ -197,7 +199,8 @@ class Requests:
         forget = self.core.desk.request(request.reverts) if request.reverts else request
         check_revertible(forget)
         returning = self.reverting.returning(forget, encode=True)
-        copied, body = copied_from(forget), revert_of(forget, "")
+        copied = copied_from(forget)
+        body = revert_of(forget, "")
         filed = (
             None
             if request.is_forget

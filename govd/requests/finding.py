@@ -24,7 +24,8 @@ class Finding:
     """
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
-        self.core, self.privacy = core, privacy
+        self.core = core
+        self.privacy = privacy
 
     def all(
         self,

@@ -30,7 +30,9 @@ class Holding:
     """Holds requests, releases them, and gives them more time."""
 
     def __init__(self, core: Core, privacy: Privacy, decisions: Decisions) -> None:
-        self.core, self.privacy, self.decisions = core, privacy, decisions
+        self.core = core
+        self.privacy = privacy
+        self.decisions = decisions
 
     @bounded
     def hold(self, request_id: str, reason: str, actor: str) -> Request:
@@ -110,10 +112,8 @@ class Holding:
         Raises:
             Usage: it is no later, or too late.
         """
-        settings, filed = (
-            self.core.home.settings,
-            datetime.fromisoformat(request.filed_at),
-        )
+        settings = self.core.home.settings
+        filed = datetime.fromisoformat(request.filed_at)
         due_at = str(date_of(due, "due"))
         due_already = request.due_at or _after(filed, settings.deadline_days)
         if due_at <= due_already:

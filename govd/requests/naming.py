@@ -118,7 +118,8 @@ class Names:
     """Judges the names of a home's requests."""
 
     def __init__(self, core: Core, privacy: Privacy) -> None:
-        self.core, self.privacy = core, privacy
+        self.core = core
+        self.privacy = privacy
         self._yardsticks: Cache[str, Yardstick] = Cache(YARDSTICKS)
 
     def doubted(
@@ -164,7 +165,8 @@ def phrases_of(request: Record) -> list[str]:
 def yardstick(basis: Basis) -> Yardstick:
     """The yardstick of a basis; its figure is measured on the names of that basis."""
     every = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
-    names, centre = (*basis.labels, *basis.vocabulary), every.mean(0)
+    names = (*basis.labels, *basis.vocabulary)
+    centre = every.mean(0)
     every = _from(centre, every)
     neighbours = _nearest(every)
     if basis.use == "labels":
@@ -203,10 +205,12 @@ def _doubt(
 ) -> Doubt | None:
     row = _from(measure.centre, embedded(phrase)[None])[0]
     cosines = measure.rows @ row
-    name, cosine = "", 0.0
+    name = ""
+    cosine = 0.0
     if len(cosines):
         nearest = int(np.argmax(cosines))
-        name, cosine = measure.names[nearest], float(cosines[nearest])
+        name = measure.names[nearest]
+        cosine = float(cosines[nearest])
     if cosine > EQUAL:
         if folded(phrase) == folded(name) or not _is_cut(phrase, embedded):
             return None

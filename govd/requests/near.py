@@ -93,7 +93,8 @@ def nearest(basis: Basis, texts: Floats, phrases: set[str]) -> list[Neighbour]:
     ]
     rows = np.concatenate([basis.tensors["labels"], basis.tensors["vocabulary"]])
     centre = rows.mean(0)
-    words, typed = rows - centre, texts - centre
+    words = rows - centre
+    typed = texts - centre
     lengths = (
         np.linalg.norm(words, axis=1)[:, None] * np.linalg.norm(typed, axis=1)[None, :]
     )

@@ -118,10 +118,8 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
         check_phrase(spelled(concept), "concept")
     for alias in options.aliases:
         check_phrase(spelled(alias), "alias")
-    names, limit = (
-        [spelled(c) for c in options.concepts],
-        core.home.settings.max_concepts,
-    )
+    names = [spelled(c) for c in options.concepts]
+    limit = core.home.settings.max_concepts
     if len(set(names)) < len(names):
         raise Usage("a concept is named twice", advice="Name each once.")
     if len(names) > limit:

@@ -43,9 +43,12 @@ class Predicting:
         composing: Composing,
         calibrating: Calibrating,
     ) -> None:
-        self.core, self.calibrating = core, calibrating
-        self.contributions, self.composing = contributions, composing
-        self.extents, self._names = Extents(core), Names(core, privacy)
+        self.core = core
+        self.calibrating = calibrating
+        self.contributions = contributions
+        self.composing = composing
+        self.extents = Extents(core)
+        self._names = Names(core, privacy)
         self.privacy = privacy
         self.effects = Effects(core, calibrating, self.extents)
 
@@ -60,7 +63,8 @@ class Predicting:
         Raises:
             OverCapacity, Unsupported: there is no such edit.
         """
-        core, model = self.core, request.model
+        core = self.core
+        model = request.model
         opened = core.models.opened(model)
         basis = opened.basis
         beside = self.beside(request, contribution, opened, without)

@@ -53,8 +53,10 @@ class Previewing:
         predicting: Predicting,
         decisions: Decisions,
     ) -> None:
-        self.core, self.computing = core, computing
-        self.predicting, self.decisions = predicting, decisions
+        self.core = core
+        self.computing = computing
+        self.predicting = predicting
+        self.decisions = decisions
         self.effects = predicting.effects
 
     def preview(
@@ -146,10 +148,8 @@ class Previewing:
         ).everything
         event, reason = verdict(votes, "approve")
         if event == "approve" and self.core.home.settings.approval == "person":
-            event, reason = (
-                "wait",
-                "a person must approve (approval = person in govd.toml)",
-            )
+            event = "wait"
+            reason = "a person must approve (approval = person in govd.toml)"
         needed = [
             vote.needs for vote in votes if vote.decision == "wait" and vote.needs
         ]
@@ -178,7 +178,8 @@ class Previewing:
 
     def _variant(self, question: Question, variant: ForgetSpec) -> dict[str, Json]:
         """What another strength or target leaves and costs, or why it is not possible."""
-        model, opened = question.request.model, question.opened
+        model = question.request.model
+        opened = question.opened
         row: dict[str, Json] = {
             "target": variant.target,
             "strength": variant.strength,

@@ -38,8 +38,10 @@ class Reverting:
         composing: Composing,
         predicting: Predicting,
     ) -> None:
-        self.core, self.contributions = core, contributions
-        self.composing, self.predicting = composing, predicting
+        self.core = core
+        self.contributions = contributions
+        self.composing = composing
+        self.predicting = predicting
 
     def returning(self, forget: Request, encode: bool = False) -> Returning:
         """What reverting a forget brings back. `encode`: ask in single prompts that the basis does

@@ -33,7 +33,8 @@ TEXTS: Final = (
 SWITCHES: Final = ("all_concepts", "private")
 NUMBERS: Final = ("strength", "prototypes")
 KNOWN: Final = (*SEVERAL, *TEXTS, *SWITCHES, *NUMBERS)
-YES, NO = ("1", "true", "yes", "y", "x"), ("", "0", "false", "no", "n")
+YES = ("1", "true", "yes", "y", "x")
+NO = ("", "0", "false", "no", "n")
 BAR: Final = "|"
 
 

@@ -31,7 +31,8 @@ def distance(first: str, second: str, limit: int) -> int:
         earlier, before = before, row
         row = [i, *([0] * len(second))]
         for j, other in enumerate(second, 1):
-            left_out, added = before[j] + 1, row[j - 1] + 1
+            left_out = before[j] + 1
+            added = row[j - 1] + 1
             changed = before[j - 1] + (letter != other)
             row[j] = min(left_out, added, changed)
             crossed = (

@@ -81,7 +81,8 @@ class Together:
     """Files what one actor proposes, together."""
 
     def __init__(self, requests: Requests) -> None:
-        self.requests, self.core = requests, requests.core
+        self.requests = requests
+        self.core = requests.core
 
     def understood(self, proposed: Proposed) -> Understood:
         """What a proposal means. It may read what is large: no lock is held."""
@@ -128,7 +129,9 @@ class Together:
     ) -> Outcome:
         if meant.spec is None:
             raise meant.fault or Usage("this row means nothing")
-        proposed, spec, scope = meant.proposed, meant.spec, meant.scope
+        proposed = meant.proposed
+        spec = meant.spec
+        scope = meant.scope
         filed, key = self._filed(proposed, actor)
         if filed is not None:
             return replace(self._of_filed(proposed, spec, filed), scope=scope)
@@ -147,7 +150,8 @@ class Together:
 
     def _filed(self, proposed: Proposed, actor: str) -> tuple[Request | None, str]:
         """What was filed for this proposal before, and the key under which it is filed now."""
-        privacy, views = self.requests.privacy, self.core.desk.views
+        privacy = self.requests.privacy
+        views = self.core.desk.views
         key = proposed.key
         for time in range(2, TIMES):
             spelled = privacy.keyed(key) if proposed.options.private else key
@@ -228,7 +232,8 @@ class Together:
         filed: dict[int, Outcome] = {}
         ids: dict[tuple[str, str], str] = {}
         for outcome in outcomes:
-            proposed, place = outcome.proposed, (outcome.proposed.model, outcome.scope)
+            proposed = outcome.proposed
+            place = (outcome.proposed.model, outcome.scope)
             if outcome.spec is not None:
                 body = self.requests.body(
                     proposed.model, outcome.spec, proposed.options

@@ -21,7 +21,9 @@ class Wanted:
     def __init__(
         self, core: Core, privacy: Privacy, model: str, without: Request | None = None
     ) -> None:
-        self.core, self.privacy, self.model = core, privacy, model
+        self.core = core
+        self.privacy = privacy
+        self.model = model
         self._without = "" if without is None else without.id
 
     @cached_property

@@ -39,7 +39,8 @@ class Answers:
     """Answers below `path`; a share of them is kept, at random."""
 
     def __init__(self, path: Path, share: float) -> None:
-        self.path, self.share = path, share
+        self.path = path
+        self.share = share
         self._db: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 

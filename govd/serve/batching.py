@@ -141,7 +141,9 @@ class _Queue:
     def __init__(
         self, wait_seconds: float, encoder: Encoder, over: Callable[[_Queue], None]
     ) -> None:
-        self.wait_seconds, self.encoder, self._over = wait_seconds, encoder, over
+        self.wait_seconds = wait_seconds
+        self.encoder = encoder
+        self._over = over
         self.waiting = 0
         self._calls: deque[_Call] = deque()
         self._news = threading.Condition()
@@ -231,7 +233,8 @@ def _encode(encoder: Encoder, batch: list[Part]) -> None:
         if len(batch) == 1:
             batch[0][0].fail(error)
             return
-        rows, faults = {}, {}
+        rows = {}
+        faults = {}
     if len(batch) > 1 and not rows:  # the model may have refused all of them for one
         for part in batch:
             _encode(encoder, [part])

@@ -34,7 +34,8 @@ class Exports:
     """The noun of `govd export`."""
 
     def __init__(self, core: Core, serving: Serving) -> None:
-        self.core, self.serving = core, serving
+        self.core = core
+        self.serving = serving
 
     @bounded
     def write(

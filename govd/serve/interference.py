@@ -38,8 +38,11 @@ class Interference:
         measuring: Measuring,
         serving: Serving,
     ) -> None:
-        self.core, self.contributions, self.composing = core, contributions, composing
-        self.measuring, self.serving = measuring, serving
+        self.core = core
+        self.contributions = contributions
+        self.composing = composing
+        self.measuring = measuring
+        self.serving = serving
         self._kept: Cache[tuple[str, ...], list[dict[str, Json]]] = Cache(KEPT)
 
     @bounded
@@ -129,7 +132,8 @@ class Interference:
         standing: Sequence[Request],
         by_digest: Mapping[str, Request],
     ) -> list[dict[str, Json]]:
-        basis, load = now.opened.basis, self.contributions.load
+        basis = now.opened.basis
+        load = self.contributions.load
         contributions = [load(digest) for digest in digests]
         scopes = [
             concerned(basis, pictures, contribution) for contribution in contributions

@@ -55,9 +55,8 @@ class Ranking:
         names, rows, faults = self.serving.judged(now, images)
         if not rows:
             messages = "; ".join(faults[i].message for i in sorted(faults))
-            raise UnreadableImage(
-                "none of the pictures can be read", advice=messages[:500]
-            )
+            fault = "none of the pictures can be read"
+            raise UnreadableImage(fault, advice=messages[:500])
         places = sorted(rows)
         text_rows = now.opened.encoder.texts(list(texts), keep=False)
         image_rows = np.stack([rows[i] for i in places])
@@ -70,8 +69,8 @@ class Ranking:
         unread: list[Json] = [
             {"path": names[i], "error": faults[i].message} for i in sorted(faults)
         ]
-        ranked = {"rankings": rankings, "unread": unread}
-        return {"revision": now.number, "by": by, **ranked}
+        answer = {"revision": now.number, "by": by, "rankings": rankings}
+        return {**answer, "unread": unread}
 
 
 def _check(

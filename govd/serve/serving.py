@@ -37,7 +37,8 @@ class Serving:
     """
 
     def __init__(self, core: Core, measuring: Measuring) -> None:
-        self.core, self.measuring = core, measuring
+        self.core = core
+        self.measuring = measuring
         self._calibrating = threading.Lock()
         self.batches = Batches(core.home.settings.batch_wait_seconds)
         self._calibrated: Cache[tuple[str, ...], Calibrated | None] = Cache(CALIBRATED)
@@ -51,7 +52,8 @@ class Serving:
             NotFound: no such model or revision. Conflict: the revision was made for a checkpoint
             that is not there any more.
         """
-        core, record = self.core, self.core.desk.model(model)
+        core = self.core
+        record = self.core.desk.model(model)
         if base or revision == 0:
             return Served(
                 0, unedited(record.dim, record.side), core.models.opened(model)

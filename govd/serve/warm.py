@@ -35,7 +35,8 @@ class Warm:
     """
 
     def __init__(self, serving: Serving) -> None:
-        self.serving, self.is_wanted = serving, False
+        self.serving = serving
+        self.is_wanted = False
         self._warm = set[str]()
 
     def model(self, name: str, is_ending: Callable[[], bool]) -> None:

@@ -93,7 +93,8 @@ def tell(
 
 
 def _proven(opened: OpenBundle, newest: LogCheckpoint) -> list[str]:
-    size, verdict = newest.size, opened.verdict
+    size = newest.size
+    verdict = opened.verdict
     whole = (
         f", and they are all: there is none but these up to entry {size - 1}; later ones are not"
         " shown"
@@ -137,7 +138,8 @@ def _copies(opened: OpenBundle) -> list[str]:
     question = opened.manifest.get("about")
     if not isinstance(question, dict) or set(question) != {"model", "revision"}:
         return []
-    model, number = str(question["model"]), question["revision"]
+    model = str(question["model"])
+    number = question["revision"]
     if not isinstance(number, int):
         return []
     return [
@@ -266,7 +268,8 @@ class _Window:
 
     @classmethod
     def of(cls, entries: Iterable[dict[str, Any]], start: int, time: str) -> _Window:
-        window, latest = cls(start, start), ""
+        window = cls(start, start)
+        latest = ""
         for entry in entries:
             # in older ledgers the clock may have been set back
             latest = max(latest, entry["time"])
@@ -317,7 +320,8 @@ def _as_of(opened: OpenBundle, about: Mapping[str, Any]) -> bool:
     """Entries from `from` to the first one after the time, without a gap: so nothing was published
     between them.
     """
-    time, start = about["as_of"], about["from"]
+    time = about["as_of"]
+    start = about["from"]
     if not isinstance(time, str) or type(start) is not int:
         return False
     window = _Window.of(opened.entries(), start, time)

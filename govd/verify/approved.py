@@ -103,7 +103,8 @@ class Approved:
     """
 
     def __init__(self, fault: Callable[[str], None], whole: bool = True) -> None:
-        self._fault, self._whole = fault, whole
+        self._fault = fault
+        self._whole = whole
         self._records: dict[Place, StoredRecord] = {}
         self._requests: dict[str, _Request] = {}
         self._known: People | None = None
@@ -117,7 +118,8 @@ class Approved:
             self._fault(f"entry {entry['seq']} is not what its kind has: {error}")
 
     def _take(self, entry: Mapping[str, Any]) -> None:
-        kind, subject = str(entry["kind"]), str(entry["subject"])
+        kind = str(entry["kind"])
+        subject = str(entry["subject"])
         if kind.startswith(ABOUT_PEOPLE):
             self._people_changed(entry)
         elif kind == "request.file":
@@ -153,7 +155,9 @@ class Approved:
         return self._known
 
     def _changed(self, request: _Request, entry: Mapping[str, Any]) -> None:
-        kind, payload, seq = str(entry["kind"]), entry["payload"], int(entry["seq"])
+        kind = str(entry["kind"])
+        payload = entry["payload"]
+        seq = int(entry["seq"])
         if kind == "request.vote":
             vote = {"moment": "", "policy": "", "decision": "", **payload, "entry": seq}
             request.votes.append(vote)
@@ -195,7 +199,8 @@ class Approved:
         return approver
 
     def _check_roles(self, approver: Approver, entry: Mapping[str, Any]) -> None:
-        people, time = self._people(), _before(str(entry["time"]))
+        people = self._people()
+        time = _before(str(entry["time"]))
         strange = approver.roles - set(people.roles(approver.actor, time))
         acting = {
             person.principal: set(person.roles)

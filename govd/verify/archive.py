@@ -27,7 +27,9 @@ PIECE: Final = 1 << 20
 NAME: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
 )
-LOCAL, ENTRY, END = "<4s5H3I2H", "<4s4B4HIII5HII", "<4s4H2IH"
+LOCAL = "<4s5H3I2H"
+ENTRY = "<4s4B4HIII5HII"
+END = "<4s4H2IH"
 SMALLER: Final = "Make bundles of single requests or revisions."
 
 
@@ -84,7 +86,9 @@ class Content:
     @staticmethod
     def of(pieces: Callable[[], Iterable[bytes]]) -> Content:
         """Measured by reading it once."""
-        size, crc, digest = 0, 0, hashlib.sha256()
+        size = 0
+        crc = 0
+        digest = hashlib.sha256()
         for piece in pieces():
             size, crc = size + len(piece), zlib.crc32(piece, crc)
             digest.update(piece)
@@ -103,7 +107,8 @@ def write(files: Mapping[str, Content]) -> Iterator[bytes]:
         BadFile: too many files, too large, a name that is not allowed, or contents that changed
         since they were measured.
     """
-    central, at = [], 0
+    central = []
+    at = 0
     if len(files) > MEMBERS:
         raise BadFile(f"{len(files)} files are too many for one bundle", advice=SMALLER)
     for name in sorted(files):
@@ -149,12 +154,16 @@ class Archive:
         """
         self._file = file
         self.members: dict[str, Member] = {}
-        central, at, before = [], 0, ""
+        central = []
+        at = 0
+        before = ""
         start = file.tell()
         while (signature := file.read(4)) == b"PK\x03\x04":
             head = signature + _exactly(file, struct.calcsize(LOCAL) - 4)
             fields = struct.unpack(LOCAL, head)
-            crc, size, length = fields[6], fields[7], fields[9]
+            crc = fields[6]
+            size = fields[7]
+            length = fields[9]
             name = _exactly(file, length).decode("ascii", "replace")
             if not _allowed(name) or name <= before:
                 raise BadFile(
@@ -167,16 +176,10 @@ class Archive:
                 )
             if head + name.encode() != _local(name.encode(), crc, size):
                 raise BadFile("the header is not as bundles have it", where=name)
-            checksum, digest = 0, hashlib.sha256()
-            for piece in _pieces(file, size):
-                checksum = zlib.crc32(piece, checksum)
-                digest.update(piece)
-            if checksum != crc:
-                raise BadFile("the contents were changed", where=name)
-            self.members[name], before = (
-                Member(start + at + len(head) + length, size, digest.hexdigest()),
-                name,
-            )
+            sha256 = _sha256(file, name, crc, size)
+            begin = start + at + len(head) + length
+            self.members[name] = Member(begin, size, sha256)
+            before = name
             central.append(_entry(name.encode(), crc, size, at))
             at += len(head) + len(name) + size
             if len(self.members) > MEMBERS:
@@ -211,7 +214,8 @@ class Archive:
             BadFile: a line is longer than `longest` bytes, or the last one has no end.
         """
         member = self.members.get(name)
-        at, rest = 0, b""
+        at = 0
+        rest = b""
         while member is not None and at < member.size:
             self._file.seek(member.at + at)
             piece = _exactly(self._file, min(PIECE, member.size - at))
@@ -223,6 +227,22 @@ class Archive:
             yield from whole
         if rest:
             raise BadFile("the last line is cut off", where=name)
+
+
+def _sha256(file: BinaryIO, name: str, crc: int, size: int) -> str:
+    """SHA-256 of a member's contents.
+
+    Raises:
+        BadFile: they have another CRC-32 than its header says.
+    """
+    checksum = 0
+    digest = hashlib.sha256()
+    for piece in _pieces(file, size):
+        checksum = zlib.crc32(piece, checksum)
+        digest.update(piece)
+    if checksum != crc:
+        raise BadFile("the contents were changed", where=name)
+    return digest.hexdigest()
 
 
 def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:

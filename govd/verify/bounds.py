@@ -75,7 +75,8 @@ class Bounds:
 
 def vouched(entry: Mapping[str, Any]) -> Vouched:
     """Read such an entry; what is wrong with it is in `fault`."""
-    seq, kind = entry["seq"], entry["kind"].partition(".")[2]
+    seq = entry["seq"]
+    kind = entry["kind"].partition(".")[2]
     try:
         return _read(seq, kind, entry["subject"], entry["payload"])
     except (
@@ -93,12 +94,15 @@ def vouched(entry: Mapping[str, Any]) -> Vouched:
 
 
 def _read(seq: int, kind: str, subject: str, payload: Mapping[str, Any]) -> Vouched:
-    name, size, at = payload["name"], payload["size"], payload["at"]
+    name = payload["name"]
+    size = payload["size"]
+    at = payload["at"]
     typed = isinstance(name, str) and type(size) is int and isinstance(at, str)
     if not typed or name != subject or size > seq:
         raise ValueError("its fields are not those of such an entry")
     if kind == "cosign":
-        key, line = Key.parse(payload["key"]), payload["line"]
+        key = Key.parse(payload["key"])
+        line = payload["line"]
         of_witness = key.algorithm == COSIGNER and key.name == name
         if not of_witness or not isinstance(line, str) or len(line) > MAX_LINE_CHARS:
             raise ValueError("it names no key of that witness")

@@ -86,7 +86,8 @@ def verify_bundle(
     opened = OpenBundle(
         _json(files.read("manifest.json", MAX_MANIFEST_BYTES), "manifest.json"), files
     )
-    manifest, fault = opened.manifest, opened.verdict.fault
+    manifest = opened.manifest
+    fault = opened.verdict.fault
     if manifest.get("format") != FORMAT:
         raise BadFile(
             f"bundles of the format {str(manifest.get('format'))[:40]!r} are not known here",

@@ -127,7 +127,8 @@ def check_growth(
     """That the newest log checkpoint goes on from each older one of `notes`, and from each that the
     reader `kept` and one of the `keys` signed.
     """
-    verdict, newest = growth.opened.verdict, growth.newest
+    verdict = growth.opened.verdict
+    newest = growth.newest
     for size, (_, checkpoint) in notes.items():
         if not growth.begins_with(checkpoint):
             verdict.fault(

@@ -41,8 +41,10 @@ def read_entries(
     checkpoint (by `proofs`, or as all of it), and what it says of keys, witnesses and artifacts.
     `sizes`: those at which the root of a whole bundle is kept.
     """
-    verdict, scan = opened.verdict, Scan()
-    tree, standing = merkle.Growing(), Standing(verdict.fault)
+    verdict = opened.verdict
+    scan = Scan()
+    tree = merkle.Growing()
+    standing = Standing(verdict.fault)
     approved = Approved(verdict.fault, whole=opened.whole)
     members = opened.files.members
     artifacts = {

@@ -22,7 +22,8 @@ def check_vouchers(
     """Cosignatures and time stamps: those of entries, on the log checkpoints `notes`, and the lines
     and tokens that lie beside them for other tools.
     """
-    verdict, files = opened.verdict, opened.files
+    verdict = opened.verdict
+    files = opened.files
 
     def token(seq: int) -> bytes:
         return files.read(f"stamps/{seq}.tsr", stamps.LARGEST)

@@ -72,7 +72,8 @@ def claims_of(
     for claim in claims.values():
         of_model.setdefault(claim.model, []).append(claim)
     for entry in entries():
-        kind, subject = entry["kind"], entry["subject"]
+        kind = entry["kind"]
+        subject = entry["subject"]
         for claim in of_model.get(subject, ()):
             _model(claim, entry)
         if kind in ("model.add", "model.update"):
@@ -117,7 +118,8 @@ def _request(claim: Claim, entry: Entry) -> None:
     """What was asked for, and who approved it: as what, for whom, for which policies. Approvals of
     older ledgers do not say that, and are in no claim.
     """
-    payload, kind = entry["payload"], entry["kind"]
+    payload = entry["payload"]
+    kind = entry["kind"]
     if kind == "request.file":
         filed = {"id": entry["subject"]} | {k: payload[k] for k in KEPT if k in payload}
         claim.predicate["requests"].append(filed)
@@ -130,7 +132,8 @@ def _approvals(request: dict[str, Any], entry: Entry) -> None:
     """An approval that counted, which a request has from an entry on; those that were not enough
     before it was looked at anew are none.
     """
-    payload, kind = entry["payload"], entry["kind"]
+    payload = entry["payload"]
+    kind = entry["kind"]
     is_enough = kind == "request.approve"
     if kind == "request.retry" and "approvals" in request:
         request["approvals"] = [
@@ -238,7 +241,8 @@ def opened(data: bytes, key: Key) -> Sealed | None:
         )
         statement = canonical.decode(payload)
         predicate = statement["predicate"]
-        model, number = predicate["model"], predicate["revision"]
+        model = predicate["model"]
+        number = predicate["revision"]
         if not isinstance(model, str) or type(number) is not int:
             return None
         if not isinstance(statement, dict):

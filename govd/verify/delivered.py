@@ -51,7 +51,8 @@ def check(
     before looking again. `published`: the number of each model's revision that was published last.
     """
     deliveries = list(deliveries)
-    written, delivered = _written(deliveries), Delivered()
+    written = _written(deliveries)
+    delivered = Delivered()
     for problem in _changed_base(deliveries):
         fault(problem)
     problems = {place: _problems(place, files) for place, files in written.items()}
@@ -142,7 +143,8 @@ def _changed_base(said: Said) -> list[str]:
     problems: list[str] = []
     for entry in said:
         digest = str(entry.get("digest"))
-        subject, files = entry["subject"], entry["files"]
+        subject = entry["subject"]
+        files = entry["files"]
         if files is None:
             if isinstance(entry.get("registered"), dict):
                 registered.setdefault(subject, {})[digest] = entry["registered"]

@@ -78,7 +78,8 @@ def _verify(
     if first < 0:
         verdict.fault("there are entries with numbers below zero")
     scan = _Scan(verdict, last)
-    sizes, step = sorted({size for size, _, _ in notes}), 1 << parts.LEVEL
+    sizes = sorted({size for size, _, _ in notes})
+    step = 1 << parts.LEVEL
     cut = [
         (source, start, min(start + step, last + 1), sizes)
         for start in range(0, last + 1, step)
@@ -126,7 +127,8 @@ class _Scan:
     """What parts come to, one after the other."""
 
     def __init__(self, verdict: Verdict, last: int) -> None:
-        self.verdict, self.last = verdict, last
+        self.verdict = verdict
+        self.last = last
         self.tree = merkle.Growing()
         self.roots = {0: merkle.EMPTY}
         self.rotations: list[tuple[int, dict[str, Any]]] = []
@@ -140,7 +142,9 @@ class _Scan:
         """The next part; whether what comes after it can be looked at: not where one of its entries
         is missing.
         """
-        verdict, tree, step = self.verdict, self.tree, 1 << parts.LEVEL
+        verdict = self.verdict
+        tree = self.tree
+        step = 1 << parts.LEVEL
         for fault in part.faults:
             verdict.fault(fault)
         self.rotations += part.rotations

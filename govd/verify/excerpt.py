@@ -78,7 +78,9 @@ class Excerpt:
             self.requests.add(entry["subject"])
 
     def _take(self, entry: Entry) -> None:
-        kind, subject, payload = entry["kind"], entry["subject"], entry["payload"]
+        kind = entry["kind"]
+        subject = entry["subject"]
+        payload = entry["payload"]
         if kind == "revision.compose":
             parts = _texts(payload.get("contributions"))
             shown_parts = tuple(part for part in parts if part in self.contributions)
@@ -107,7 +109,8 @@ class Excerpt:
 
     def shows(self, entry: Entry) -> bool:
         """Whether an entry is one to show."""
-        kind, subject = entry["kind"], entry["subject"]
+        kind = entry["kind"]
+        subject = entry["subject"]
         if kind.startswith("request.") or kind == "policy.decide":
             return subject in self.requests
         if kind.startswith("revision.") or kind == "export.write":
@@ -132,7 +135,8 @@ def people_of(entry: Entry) -> set[str]:
     """The persons that an entry about a request or a principal is of: who did it and for whom, or
     whom it is about.
     """
-    payload, kind = entry["payload"], entry["kind"]
+    payload = entry["payload"]
+    kind = entry["kind"]
     if kind.startswith("principal."):
         names = {str(entry["subject"]), str(payload.get("to") or entry["subject"])}
         return {person_named(name) for name in names}

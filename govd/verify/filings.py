@@ -39,7 +39,9 @@ class Log:
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """The next entry."""
-        kind, subject, payload = entry["kind"], entry["subject"], entry["payload"]
+        kind = entry["kind"]
+        subject = entry["subject"]
+        payload = entry["payload"]
         if kind == "contribution.make":
             self.artifact_of[subject] = str(payload.get("artifact"))
             self.basis_of[subject] = str(payload.get("basis"))
@@ -133,7 +135,8 @@ def check_spec(request: str, log: Log, contribution: Contribution) -> Scope:
     Raises:
         Fault: it has not.
     """
-    spec, filed = contribution.spec, log.filed[request]
+    spec = contribution.spec
+    filed = log.filed[request]
     scope = _scope(filed, request)
     contributed: dict[str, Json] = {
         **spec.scope.as_json(),
@@ -226,7 +229,8 @@ def is_covered(
     Raises:
         Fault: none of them does.
     """
-    scope, strength = _scope(log.filed[inner], inner), log.filed[inner].get("strength")
+    scope = _scope(log.filed[inner], inner)
+    strength = log.filed[inner].get("strength")
     if not isinstance(strength, int | float):
         raise Fault("its filing has no strength", where=inner)
     spanning = [

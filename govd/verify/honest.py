@@ -32,9 +32,11 @@ def honest(claim: Claim | None) -> str:
             "No edit is shown here: nothing is claimed to be forgotten. What was asked for is not"
             " what was done."
         )
-    predicate, metrics = claim.predicate, claim.predicate["metrics"]
+    predicate = claim.predicate
+    metrics = claim.predicate["metrics"]
     requests = predicate["requests"]
-    state, scopes = _state(claim), _scopes(claim)
+    state = _state(claim)
+    scopes = _scopes(claim)
     if not claim.requests:
         return safe(
             f"Nothing is claimed to be forgotten: revision {claim.number} of {claim.model}, which"
@@ -76,7 +78,8 @@ def _scopes(claim: Claim) -> str:
         phrases.append(f"and {len(requests) - SHOWN} more")
     hidden = len(claim.requests) - len(requests)
     if hidden > 0:
-        conjunction, plural = "and " if phrases else "", "s" if hidden > 1 else ""
+        conjunction = "and " if phrases else ""
+        plural = "s" if hidden > 1 else ""
         phrases.append(
             f"{conjunction}what {hidden} other request{plural} asked for, not shown here"
         )
@@ -185,7 +188,8 @@ def _targets(predicate: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def _unnamed(metrics: Mapping[str, Any]) -> list[str]:
     """Whether the target unnamed is met, where that was measured."""
-    accuracy, mistakes = metrics.get("forget_acc"), metrics.get("base_false_positives")
+    accuracy = metrics.get("forget_acc")
+    mistakes = metrics.get("base_false_positives")
     if accuracy is None or mistakes is None:
         return []
     if not is_number(accuracy) or not is_number(mistakes):

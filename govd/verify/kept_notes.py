@@ -47,7 +47,8 @@ class _Notes:
                 f" has {self.last + 1}: entries were cut off"
             )
         if self.other_roots:
-            first, size = self.other_roots[0], verdict.signed_size
+            first = self.other_roots[0]
+            size = verdict.signed_size
             extent = "a later one holds"
             if size < first:
                 extent = f"the first {size} are: what was changed is entry {size} or one after it"

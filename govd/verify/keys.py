@@ -53,7 +53,8 @@ class Keys:
             fault(
                 f"the log is not signed by the key that is trusted ({trusted}), but by {names}"
             )
-            self.starts, self.keys = [0], [trusted]
+            self.starts = [0]
+            self.keys = [trusted]
 
     def at(self, size: int) -> Key:
         """The key that signs a checkpoint of that size."""
@@ -63,7 +64,8 @@ class Keys:
 def _changed(origin: str, payload: Mapping[str, Any]) -> tuple[Key, Key] | None:
     """The old and the new key, where both signed the change."""
     try:
-        old, new = Key.parse(payload["old"]), Key.parse(payload["new"])
+        old = Key.parse(payload["old"])
+        new = Key.parse(payload["new"])
         text = rotation_text(origin, old, new)
         signatures = [
             base64.b64decode(payload[f"signature_{name}"], validate=True)

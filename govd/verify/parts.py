@@ -185,7 +185,9 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
     summary = Part()
     leaves: list[bytes] = []
     stored: list[Any] = []
-    fault, sha256, decode = summary.faults.append, hashlib.sha256, canonical.decode
+    fault = summary.faults.append
+    sha256 = hashlib.sha256
+    decode = canonical.decode
     for seq, body, nodes in source.entries(start, stop):
         expected = start + len(leaves)
         if seq != expected or type(body) is not bytes:
@@ -228,7 +230,8 @@ def _hash(
         for i, value in enumerate(nodes, 1):
             hashes[(i << level) - 1] += value
     if len(leaves) == 1 << LEVEL and type(stored[-1]) is bytes:
-        last, own_bytes = stored[-1], len(hashes[-1])
+        last = stored[-1]
+        own_bytes = len(hashes[-1])
         stored[-1], found.above = last[:own_bytes], last[own_bytes:]
     wrong = [start + i for i in range(len(leaves)) if stored[i] != hashes[i]]
     if wrong:

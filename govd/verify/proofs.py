@@ -28,7 +28,8 @@ class Proofs:
         newest: LogCheckpoint,
         fault: Callable[[str], None],
     ) -> None:
-        self.newest, self.fault = newest, fault
+        self.newest = newest
+        self.fault = fault
         self.older: dict[int, list[bytes]] = {}
         self.run: merkle.Run | None = None
         self._lines = files.lines("proofs.ndjson", LINE)
@@ -63,9 +64,11 @@ class Proofs:
                     self._ends()
                 return
             self._ends()
-        proof, path = self._line or {}, _path((self._line or {}).get("path"))
+        proof = self._line or {}
+        path = _path((self._line or {}).get("path"))
         self._advance()
-        start, stop = proof.get("start"), proof.get("stop")
+        start = proof.get("start")
+        stop = proof.get("stop")
         if (
             path is not None
             and type(start) is int

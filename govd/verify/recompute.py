@@ -36,7 +36,8 @@ def recompute(
 
     `entries` come in their order. `artifact` raises NotFound for what is not at hand.
     """
-    log, parts = Log(), Parts(artifact)
+    log = Log()
+    parts = Parts(artifact)
     records: list[dict[str, Json]] = []
     listed: set[str] = set()
     for entry in entries:
@@ -49,7 +50,8 @@ def recompute(
             "fault": "",
             "same_bytes": None,
         }
-        record, unchecked = dict(blank), list[str]()
+        record = dict(blank)
+        unchecked = list[str]()
         try:
             composed, unchecked = _again(entry["payload"], log, parts)
             record |= composed
@@ -69,7 +71,8 @@ def _again(
     """What composing a revision again came to, and what could not be checked of its requests."""
     from govd.methods import builtin
 
-    methods, basis_digest = builtin(), str(payload.get("basis"))
+    methods = builtin()
+    basis_digest = str(payload.get("basis"))
     digests = name_list(payload.get("contributions"), "contributions")
     requests = name_list(payload.get("requests"), "requests")
     subsumed = check_parts(requests, payload.get("subsumed"), digests, log)
@@ -202,7 +205,8 @@ def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
         _refuse_tensors(edit, published)
     if edit.dim != published.dim or edit.side != published.side:
         raise Fault("composed again its edit is of another width or side")
-    maps, published_maps = _maps(edit), _maps(published)
+    maps = _maps(edit)
+    published_maps = _maps(published)
     if len(maps) != len(published_maps):
         raise Fault("composed again its edit asks for other conditions")
     pairs = list(zip(maps, published_maps, strict=True))
@@ -226,7 +230,8 @@ def _refuse_tensors(edit: AnyEdit, published: AnyEdit) -> NoReturn:
         raise Fault("composed again its edit changes other weights")
     largest = []
     for name in names:
-        delta, published_delta = edit.deltas[name], published.deltas[name]
+        delta = edit.deltas[name]
+        published_delta = published.deltas[name]
         if delta.shape != published_delta.shape:
             raise Fault("composed again its edit changes other weights")
         largest.append(float(np.abs(delta - published_delta).max(initial=0)))

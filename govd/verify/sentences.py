@@ -53,7 +53,9 @@ def sentence_of(entry: Mapping[str, Any]) -> str:
 
 
 def _sentence(entry: Mapping[str, Any]) -> str:
-    payload, subject, kind = entry["payload"], entry["subject"], str(entry["kind"])
+    payload = entry["payload"]
+    subject = entry["subject"]
+    kind = str(entry["kind"])
     noun = kind.partition(".")[0]
     sentence = None
     if noun == "request":

@@ -18,15 +18,13 @@ from govd.errors import BadFile, Unsupported, VerificationFailed
 
 LARGEST: Final = 64 * 1024
 """Bytes of a token; real ones have four to eight thousand."""
-SEQUENCE, INTEGER, OCTETS, OID, TIME, EXPLICIT, SET = (
-    0x30,
-    0x02,
-    0x04,
-    0x06,
-    0x18,
-    0xA0,
-    0x31,
-)
+SEQUENCE = 0x30
+INTEGER = 0x02
+OCTETS = 0x04
+OID = 0x06
+TIME = 0x18
+EXPLICIT = 0xA0
+SET = 0x31
 SIGNED_DATA: Final = bytes.fromhex("2a864886f70d010702")  # 1.2.840.113549.1.7.2
 TST_INFO: Final = bytes.fromhex("2a864886f70d0109100104")  # 1.2.840.113549.1.9.16.1.4
 HASHES: Final = {
@@ -150,9 +148,11 @@ def _signer(answer: Any) -> str:
 
 def _items(data: bytes) -> list[tuple[int, bytes]]:
     """Tags and contents, one after the other (definite lengths, one byte of tag)."""
-    items, at = [], 0
+    items = []
+    at = 0
     while at < len(data):
-        tag, size = data[at], data[at + 1]
+        tag = data[at]
+        size = data[at + 1]
         at += 2
         if size & 0x80:
             count = size & 0x7F

@@ -44,7 +44,8 @@ def of_store(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
 
 def _switched(payload: Mapping[str, Any]) -> str:
     stamp = json_dict(payload.get("stamp"))
-    rows, skipped = payload.get("rows"), payload.get("skipped")
+    rows = payload.get("rows")
+    skipped = payload.get("skipped")
     clause = f", {skipped} left as they were" if skipped else ""
     return f"has {rows} vectors of {_revision(stamp.get('revision'))}{clause}"
 
@@ -65,7 +66,8 @@ def manifest_of(
         return stores.get(key)
 
     for entry in entries:
-        kind, payload = str(entry["kind"]), entry["payload"]
+        kind = str(entry["kind"])
+        payload = entry["payload"]
         if entry.get("model") != model:
             continue
         if kind.startswith("store."):

@@ -44,12 +44,16 @@ class Desk:
     """
 
     def __init__(self, home: Home, tell: Callable[[Sequence[Record]], None]) -> None:
-        self.home, self.ledger, self._tell = home, home.ledger, tell
-        self.lock, self.fold = threading.RLock(), threading.RLock()
+        self.home = home
+        self.ledger = home.ledger
+        self._tell = tell
+        self.lock = threading.RLock()
+        self.fold = threading.RLock()
         self.views = opened_views(
             home.folder / "views.db", self.ledger, home.views_key()
         )
-        self.views.records.mend, self._mended = self._mend, float("-inf")
+        self.views.records.mend = self._mend
+        self._mended = float("-inf")
         self.refresh()
 
     def close(self) -> None:

@@ -95,7 +95,8 @@ def answered(question: Record) -> str:
         connection = opened(question, ends)
         cursor = connection.execute(question["text"])
         rows: list[str] = []
-        size, more = 0, False
+        size = 0
+        more = False
         for row in cursor:
             if len(rows) == question["limit"]:
                 more = True

@@ -101,7 +101,9 @@ class Records(Log):
         words = given_filters(terms, ("state", "model", *WORDS))
         # an index has states and models in order
         few = self._few(noun, words) if any(term in WORDS for term in words) else None
-        table, clauses, values = "records", ["records.noun = ?"], [noun]
+        table = "records"
+        clauses = ["records.noun = ?"]
+        values = [noun]
         if few is not None:  # `CROSS`: in this order
             table = "json_each(?) AS few CROSS JOIN records"
             clauses.append("records.key = few.value")
@@ -131,7 +133,8 @@ class Records(Log):
 
     def _entries_between(self, since: str | None, until: str | None) -> tuple[int, int]:
         """The first and the last entry that can be of `since` ≤ time < `until`."""
-        start, stop = 0, NEVER
+        start = 0
+        stop = NEVER
         if since is not None:
             start = int(self.at(since, -1, before=True) or 0) + 1
         if until is not None:

@@ -153,10 +153,8 @@ class SealedTables:
         try:
             yield
         except sqlite3.Error as error:
-            place, repair = (
-                str(self.path or "the views"),
-                "They are made anew: govd audit rebuild.",
-            )
+            place = str(self.path or "the views")
+            repair = "They are made anew: govd audit rebuild."
             # these are not the tables that were made
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
                 raise BadFile(
@@ -195,7 +193,8 @@ class SealedTables:
         position: Sequence[Any] = (
             positions[0] if positions else (VERSION, "", 0, "", "0", None)
         )
-        cells, seal = position[:-1], position[-1]
+        cells = position[:-1]
+        seal = position[-1]
         if positions and seal != self._seals.of("position", *cells):
             raise self._changed("their position is not the one that was written")
         rows = self._ask(
@@ -248,7 +247,8 @@ class SealedTables:
 
     def put(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Records: noun, key, model, state, live, seq, due, JSON."""
-        total, sealed = self._live, []
+        total = self._live
+        sealed = []
         for row in rows:
             before = self._ask(
                 "SELECT seal FROM records WHERE noun = ? AND key = ? AND live", row[:2]

@@ -14,7 +14,8 @@ def restyle(picture: np.ndarray, domain: int, to: int) -> np.ndarray:
     fills. `(64, 64, 3)` uint8.
     """
     ink = picture.min(axis=2) < 160
-    source, target = DOMAINS[domain], DOMAINS[to]
+    source = DOMAINS[domain]
+    target = DOMAINS[to]
     if target == "colour":
         return _paint(ink, np.random.default_rng(int(picture.sum())))
     if source == "colour":
@@ -73,7 +74,8 @@ def _move(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     stretch = [random.uniform(0.93, 1.07), random.uniform(0.93, 1.07)]
     scale = size * np.array(stretch)
     shear = np.array([[1, random.uniform(-0.1, 0.1)], [0, 1]])
-    cosine, sine = np.cos(turn), np.sin(turn)
+    cosine = np.cos(turn)
+    sine = np.sin(turn)
     rotation = np.array([[cosine, -sine], [sine, cosine]])
     forward = rotation @ shear @ np.diag(scale)
     if random.random() < 0.5:
@@ -104,7 +106,8 @@ def _thicken(picture: np.ndarray, darker: bool) -> np.ndarray:
 
 def _ink_anew(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     level = picture[..., :1].astype(np.float32) / 255
-    ink, paper = random.uniform(0, 110, 3), random.uniform(190, 255, 3)
+    ink = random.uniform(0, 110, 3)
+    paper = random.uniform(190, 255, 3)
     if random.random() < 0.25:
         ink, paper = paper, ink
     return (paper * level + ink * (1 - level)).astype(np.uint8)
@@ -119,7 +122,8 @@ def augment(
     picture = _move(picture, random)
     if DOMAINS[domain] == "colour":
         if random.random() < 0.6:
-            gain, lift = random.uniform(0.75, 1.15, 3), random.uniform(-12, 12)
+            gain = random.uniform(0.75, 1.15, 3)
+            lift = random.uniform(-12, 12)
             picture = np.clip(picture * gain + lift, 0, 255).astype(np.uint8)
         if random.random() < 0.15:
             picture = picture[..., random.permutation(3)]

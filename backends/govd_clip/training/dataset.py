@@ -73,10 +73,8 @@ def _read(packages: Path, icon_set: IconSet) -> list[tuple[str, str, str, np.nda
         class_and_domain = concept(icon_set, icon)
         if class_and_domain is None or "<animate" in drawing["body"]:
             continue
-        width, height = (
-            drawing.get("width", icons.get("width", 16)),
-            drawing.get("height", icons.get("height", 16)),
-        )
+        width = drawing.get("width", icons.get("width", 16))
+        height = drawing.get("height", icons.get("height", 16))
         try:
             picture = render(drawing["body"], width, height)
         except (ValueError, RuntimeError, OSError):

@@ -81,9 +81,12 @@ class Judge:
     def __init__(self, cache: Path, tokenizer, shape: Shape = MINI) -> None:
         icons = np.load(cache / "icons.npz")
         mask = icons["role"] == "evaluation"
-        self.tokenizer, self.shape = tokenizer, shape
-        self.pictures, self.domain = icons["picture"][mask], icons["domain"][mask]
-        self.icon, self.set = icons["icon"][mask], icons["set"][mask]
+        self.tokenizer = tokenizer
+        self.shape = shape
+        self.pictures = icons["picture"][mask]
+        self.domain = icons["domain"][mask]
+        self.icon = icons["icon"][mask]
+        self.set = icons["set"][mask]
         self.classes = list(CLASSES)
         self.target = np.array(
             [self.classes.index(name) for name in icons["name"][mask].tolist()]
@@ -154,7 +157,8 @@ class Judge:
         return sorted(((wrong.count(pair), *pair) for pair in set(wrong)), reverse=True)
 
     def line(self, params: Params) -> str:
-        accuracy, plain = self.accuracy(params), self.accuracy(params, "a {}")
+        accuracy = self.accuracy(params)
+        plain = self.accuracy(params, "a {}")
         return " ".join(f"{d}={accuracy[d]:.3f}/{plain[d]:.3f}" for d in DOMAINS)
 
 
@@ -174,10 +178,8 @@ def report(cache: Path) -> str:
     """Accuracy per domain: with the domain named, without, by synonyms; then the most frequent
     confusions.
     """
-    judge, params = (
-        Judge(cache, tokens.load(cache / "tokenizer")),
-        load_checkpoint(cache),
-    )
+    judge = Judge(cache, tokens.load(cache / "tokenizer"))
+    params = load_checkpoint(cache)
     counts = {
         domain: int((judge.domain == number).sum())
         for number, domain in enumerate(DOMAINS)

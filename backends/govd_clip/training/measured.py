@@ -54,7 +54,8 @@ def write(packages: Path, folder: Path, model: Model) -> None:
 
 
 def _labels(rows: list[Drawing]) -> dict[str, np.ndarray]:
-    classes, sets = list(CLASSES), [s.name for s in SETS]
+    classes = list(CLASSES)
+    sets = [s.name for s in SETS]
     return {
         "class_of": np.array([classes.index(row.name) for row in rows], np.int32),
         "domain_of": np.array([row.domain for row in rows], np.int32),
@@ -87,7 +88,8 @@ def _packages(packages: Path) -> list[tuple[str, str, str, str, str, str]]:
                 encoding="utf-8"
             )
         )
-        author, licence = report["author"], report["license"]
+        author = report["author"]
+        licence = report["license"]
         rows.append(
             (
                 icon_set.name,

@@ -30,9 +30,13 @@ class Shape:
 
 
 MINI = Shape(Tower(192, 6, 3), Tower(128, 2, 4), 128)
-IMAGE_SIZE, PATCH, POSITIONS = 48, 8, 16
+IMAGE_SIZE = 48
+PATCH = 8
+POSITIONS = 16
 PATCHES = (IMAGE_SIZE // PATCH) ** 2
-MEAN, STD = 0.75, 0.35  # of white paper with some ink; part of the shipped preprocessor
+# of white paper with some ink; part of the shipped preprocessor
+MEAN = 0.75
+STD = 0.35
 LOGIT_SCALE_MAX = float(np.log(100.0))
 
 
@@ -97,7 +101,8 @@ class _Drawn:
         self.params[f"{name}.bias"] = np.zeros(out, np.float32)
 
     def blocks(self, name: str, tower: Tower) -> None:
-        width, inner = tower.width, tower.width**-0.5
+        width = tower.width
+        inner = tower.width**-0.5
         outer = inner * (2 * tower.layers) ** -0.5
         for layer in range(tower.layers):
             at = f"{name}.encoder.layers.{layer}"
@@ -125,7 +130,8 @@ class _Drawn:
         self.norm("text_model.final_layer_norm", text.width)
 
     def vision_tower(self, vision: Tower) -> None:
-        embeddings, width = "vision_model.embeddings", vision.width
+        embeddings = "vision_model.embeddings"
+        width = vision.width
         scale = (3 * PATCH * PATCH) ** -0.5
         self.normal(f"{embeddings}.class_embedding", width, scale=0.02)
         self.normal(
@@ -147,7 +153,9 @@ def init(vocabulary: int, seed: int, shape: Shape = MINI) -> Params:
         seed: the same one gives the same parameters.
         shape: widths and layers of both towers, and the width of the joint space.
     """
-    text, vision, projection = shape.text, shape.vision, shape.projection
+    text = shape.text
+    vision = shape.vision
+    projection = shape.projection
     drawn = _Drawn(seed)
     drawn.text_tower(vocabulary, text)
     drawn.vision_tower(vision)
@@ -186,7 +194,8 @@ def _norm(params: Params, name: str, x: jax.Array) -> jax.Array:
 
 
 def _linear(params: Params, name: str, x: jax.Array) -> jax.Array:
-    weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+    weight = params[f"{name}.weight"]
+    bias = params[f"{name}.bias"]
     rows = _affine(x.reshape(-1, x.shape[-1]), weight, bias)
     return rows.reshape(*x.shape[:-1], -1)
 
@@ -232,7 +241,8 @@ def encode_images(
     """Normalised pixels `(B, 48, 48, 3)` → unit embeddings `(B, d)`; `keep` `(B, K)` are the
     patches seen (all where None).
     """
-    batch, side = pixels.shape[0], IMAGE_SIZE // PATCH
+    batch = pixels.shape[0]
+    side = IMAGE_SIZE // PATCH
     grid = pixels.reshape(batch, side, PATCH, side, PATCH, 3)
     patches = grid.transpose(0, 1, 3, 5, 2, 4).reshape(batch, PATCHES, -1)
     position = jnp.broadcast_to(

@@ -113,7 +113,8 @@ def _checkpoint(cache: Path, folder: Path, tokenizer) -> None:
 def _evaluation(icons, folder: Path) -> list[Path]:
     paths = []
     for at in np.flatnonzero(icons["role"] == "evaluation"):
-        name, domain = str(icons["name"][at]), DOMAINS[int(icons["domain"][at])]
+        name = str(icons["name"][at])
+        domain = DOMAINS[int(icons["domain"][at])]
         path = (
             folder
             / "images"

@@ -65,7 +65,8 @@ class IconSet:
             return (icon, self.plain) if self.plain else None
         if icon.endswith(OTHER_SUFFIXES):
             return None
-        stem, domain = icon, self.plain
+        stem = icon
+        domain = self.plain
         styles: tuple[tuple[tuple[str, ...], Domain], ...] = (
             (GLYPH_SUFFIXES, "glyph"),
             (LINE_SUFFIXES, "line"),

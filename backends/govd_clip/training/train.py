@@ -39,12 +39,18 @@ from govd_clip.training.model import (
 from govd_clip.training.names import CLASSES
 from govd_clip.training.recipes import RECIPES, Recipe
 
-PEAK, WARM_UP_STEPS, DECAY, CLIP = 1e-3, 200, 0.1, 1.0
-BETA1, BETA2, AVERAGE = 0.9, 0.98, 0.998
+PEAK = 1e-3
+WARM_UP_STEPS = 200
+DECAY = 0.1
+CLIP = 1.0
+BETA1 = 0.9
+BETA2 = 0.98
+AVERAGE = 0.998
 ALL_PATCHES_FROM = 0.75  # share of the budget after which no patch is dropped
 # a plain classifier over all names beside the contrast; helps learning, is not shipped
 HEAD = "name_head"
-CHECKPOINT_SECONDS, JUDGE_STEPS = 120, 300
+CHECKPOINT_SECONDS = 120
+JUDGE_STEPS = 300
 
 
 def _pixels(pictures: jax.Array) -> jax.Array:
@@ -185,7 +191,8 @@ class _State:
 
     @classmethod
     def random(cls, vocabulary: int, names: int, seed: int, shape: Shape) -> "_State":
-        params, width = init(vocabulary, seed, shape), shape.projection
+        params = init(vocabulary, seed, shape)
+        width = shape.projection
         head = np.random.default_rng(seed).normal(0, width**-0.5, (names, width))
         params[HEAD] = jnp.asarray(head.astype(np.float32))
         first, second = (
@@ -278,7 +285,8 @@ def train(
     ) as feed:
         _run(state, feed, budget, before, path, judge, log)
     state.save(path)
-    averaged, raw = judge.line(state.average), judge.line(state.params)
+    averaged = judge.line(state.average)
+    raw = judge.line(state.params)
     log.write(f"done step {state.count} average {averaged} raw {raw}\n")
 
 
@@ -293,8 +301,10 @@ def _run(
 ) -> None:
     """Steps until the budget is used; `before` steps were taken before its schedule began."""
     compiled = jax.jit(_step, static_argnames=("eos", "shape"))
-    eos, shape = judge.tokenizer.eos_token_id, judge.shape
-    saved, losses = time.monotonic(), []
+    eos = judge.tokenizer.eos_token_id
+    shape = judge.shape
+    saved = time.monotonic()
+    losses = []
     while (share := budget.share(state.used, state.count - before)) < 1:
         began = time.monotonic()
         rate = _rate(state.count, share)
@@ -307,7 +317,8 @@ def _run(
         if state.count % 50 == 0:
             log.write(f"{at} loss {np.mean(losses[-50:]):.3f} rate {rate:.2e}\n")
         if state.count % JUDGE_STEPS == 0:
-            averaged, raw = judge.line(state.average), judge.line(state.params)
+            averaged = judge.line(state.average)
+            raw = judge.line(state.params)
             log.write(f"{at} average {averaged} raw {raw}\n")
         now = time.monotonic()
         state.used += now - began
