@@ -5,8 +5,10 @@ and the only one outside the home.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from govd.errors import Conflict, GovdError
+from govd.errors import Conflict, GovdError, PluginFault
+from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.publish_folder import PublishFolder, folder_of, is_early
 from govd.models.publish_places import check_place
@@ -19,6 +21,9 @@ from govd.records.model import RegisteredModel
 from govd.records.revision import Revision
 from govd.requests.decisions import GOVD
 from govd.types import Json
+
+REASON_CHARACTERS: Final = 1000
+"""Of what is said of a fault in the ledger."""
 
 
 class Deliveries:
@@ -45,9 +50,44 @@ class Deliveries:
             did = self._delivered(registered)
         except GovdError as error:
             self._undelivered[model] = error.message
+            self._failed(registered, error)
             raise
         self._undelivered.pop(model, None)
+        self._recovered(registered)
         return did
+
+    def _failed(self, registered: RegisteredModel, error: GovdError) -> None:
+        """An entry, the first time that a revision cannot be delivered: none for each attempt."""
+        number, fault = self._wanted(registered), registered.delivery_fault
+        if fault is not None and fault["revision"] == number:
+            return
+        payload: dict[str, Json] = {
+            "revision": number,
+            "folder": registered.publish_to,
+            "reason": _reason(error),
+        }
+        self._noted("delivery.fail", registered.name, payload)
+
+    def _recovered(self, registered: RegisteredModel) -> None:
+        """An entry, when what could not be delivered is there after all."""
+        fault = registered.delivery_fault
+        if fault is None:
+            return
+        payload: dict[str, Json] = {
+            "revision": self._wanted(registered),
+            "folder": registered.publish_to,
+            "failed": fault["entry"],
+        }
+        self._noted("delivery.recover", registered.name, payload)
+
+    def _wanted(self, registered: RegisteredModel) -> int:
+        """The revision that is to be delivered; 0: the base."""
+        published = self.core.desk.views.published(registered.name)
+        return published.number if published else 0
+
+    def _noted(self, kind: str, model: str, payload: dict[str, Json]) -> None:
+        subject = f"{model}/{payload['revision']}"
+        self.core.desk.append([Draft(kind, subject, GOVD, model, payload)])
 
     def undelivered(self, model: str) -> str | None:
         """Why what is published is not what `--publish-to` leads to, as far as can be seen without
@@ -56,6 +96,9 @@ class Deliveries:
         registered = self.core.desk.model(model)
         if model in self._undelivered or not registered.publish_to:
             return self._undelivered.get(model)
+        fault = registered.delivery_fault
+        if fault is not None and fault["revision"] == self._wanted(registered):
+            return str(fault["reason"])
         published = self.core.desk.views.published(model)
         folder = self._folder(registered)
         number = None
@@ -130,3 +173,10 @@ class Deliveries:
             payload = {"files": files, "model_digest": opened.model.facts.digest}
             core.desk.append([revision_draft(published, "deliver", GOVD, payload)])
         return True
+
+
+def _reason(error: GovdError) -> str:
+    """Why, without what a plugin may quote of somebody's request."""
+    if isinstance(error, PluginFault):
+        return f"{error.title} ({error.where})"
+    return error.message[:REASON_CHARACTERS]

@@ -1,5 +1,5 @@
-"""What govd adds to a checkpoint that a backend wrote: its card, the statement about its revision,
-and the signature over all of it.
+"""What govd adds to a checkpoint that a backend wrote, or to an edit: a checkpoint's card, the
+statement about its revision, and the signature over all of it.
 """
 
 from __future__ import annotations
@@ -60,6 +60,31 @@ def sign_checkpoint(
     Raises:
         PluginFault: the backend wrote files of these names. BadFile: the key that signs is lost.
     """
+    present = dict(files)
+    if CARD not in files:
+        subject = _subject(
+            core, served, _claim(core, served, model), format, texts or {}
+        )
+        present |= _put(folder, CARD, card(subject).encode())
+    return sign_folder(core, served, model, folder, present)
+
+
+def sign_folder(
+    core: Core, served: Served, model: str, folder: Path, files: Mapping[str, str]
+) -> dict[str, str]:
+    """Add statement and signature to a folder with a checkpoint or an edit; all files with their
+    SHA-256.
+
+    Args:
+        core: of the home.
+        served: the model with the edit.
+        model: its name.
+        folder: with these files and nothing else.
+        files: with their SHA-256.
+
+    Raises:
+        PluginFault: the backend wrote files of these names. BadFile: the key that signs is lost.
+    """
     collisions = sorted({STATEMENT_FILE, SIGNATURE} & set(files))
     if collisions:
         raise PluginFault(
@@ -69,9 +94,6 @@ def sign_checkpoint(
         )
     signed = dict(files)
     revision_claim = _claim(core, served, model)
-    if CARD not in files:
-        text = card(_subject(core, served, revision_claim, format, texts or {}))
-        signed |= _put(folder, CARD, text.encode())
     with core.desk.lock:  # no key is changed between the statement and the signature
         signer = ModelKeys(core).signer()
         log = core.desk.ledger.signer
@@ -121,6 +143,10 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
         }
     if served.edit.conditions:
         predicate["carries"] = "linear"
+    if served.edit.side != desk.model(model).side:
+        predicate["side"] = str(
+            served.edit.side
+        )  # the revision's digest is another side's
     predicate["metrics"] = _figures(predicate["metrics"])
     predicate["requests"] = [
         {name: value for name, value in request.items() if name not in LEFT_OUT}

@@ -13,7 +13,7 @@ from govd.errors import NoWeights, PluginFault
 from govd.models.core import Core
 from govd.models.embeddings import file_digest
 from govd.models.served import Served
-from govd.reconcile.signed import sign_checkpoint
+from govd.reconcile.signed import sign_checkpoint, sign_folder
 from govd.types import LinearEdit
 
 EDIT_FILE: Final = "edit.safetensors"
@@ -61,13 +61,20 @@ def write_checkpoint(
     # of factors or tensors, as the model's own
     edit = cast(LinearEdit, served.edit.linear)
     if served.edit.linear.rank and is_map(served):
-        return write_edit(core, served, model, folder / EDIT_FILE)
+        return _signed_edit(core, served, model, folder)
     try:
         files = served.opened.model.write_checkpoint(edit, folder)
     except NoWeights:
-        return write_edit(core, served, model, folder / EDIT_FILE)
+        return _signed_edit(core, served, model, folder)
     check_written(served, files)
     return sign_checkpoint(core, served, model, folder, files)
+
+
+def _signed_edit(
+    core: Core, served: Served, model: str, folder: Path
+) -> Mapping[str, str]:
+    files = write_edit(core, served, model, folder / EDIT_FILE)
+    return sign_folder(core, served, model, folder, files)
 
 
 def is_map(served: Served) -> bool:

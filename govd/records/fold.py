@@ -4,10 +4,11 @@ through `Lookup` alone, writes nothing, and no record that it was given changes.
 Entry kinds: `model.<event>`, `request.file`, `request.vote`, `request.<event>` and
 `revision.<event>` for each event of `lifecycle`, and those that change no state: `request.extend`,
 `.criteria`, `.hold`, `.release`, `.read`, `.shred`, `.recompute`, `revision.measure`, `.deliver`,
-`model.update`, `contribution.make`, `export.<event>`, `token.<event>`, `key.<event>`,
-`witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `store.<event>`,
+`model.update`, `contribution.make`, `delivery.<event>`, `export.<event>`, `token.<event>`,
+`key.<event>`, `witness.cosign`, `witness.stamp`, `policy.<event>`, `feed.<event>`, `store.<event>`,
 `notice.<event>`, `principal.<event>`. The subject of a request's entries is its id, of a revision's
-`model/number`, of a model's, feed's, store's, receiver's or principal's its name.
+and its delivery's `model/number`, of a model's, feed's, store's, receiver's or principal's its
+name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from govd.errors import Conflict, NotFound
 from govd.records.changes import NOTHING, Changes, Lookup, Place, typed
 from govd.records.contribution import ContributionRef
 from govd.records.fold_feeds import fold_feed
-from govd.records.fold_models import fold_model
+from govd.records.fold_models import fold_delivery, fold_model
 from govd.records.fold_notices import fold_notice
 from govd.records.fold_people import fold_principal
 from govd.records.fold_policies import fold_policy
@@ -105,6 +106,7 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "token": _fold_token,
     "witness": _fold_witness,
     "contribution": _fold_contribution,
+    "delivery": fold_delivery,
     "export": _fold_export,
     "request": fold_request,
     "revision": fold_revision,

@@ -33,10 +33,30 @@ def fold_model(event: str, entry: Record, lookup: Lookup) -> Changes:
         raise NotFound(f"there is no model {name}")
     if event == "update":
         updated = {**model, "updated_at": entry["time"], **entry["payload"]}
+        if updated.get("publish_to") != model.publish_to:
+            updated.pop("delivery_fault", None)  # it was another folder's
         return Changes({("model", name): RegisteredModel.from_json(updated)})
     if event == "remove":
         return _removed(model, entry, lookup)
     return NOTHING
+
+
+def fold_delivery(event: str, entry: Record, lookup: Lookup) -> Changes:
+    """Of `delivery.fail`, the first time that a revision could not be written to `--publish-to`,
+    and `delivery.recover`, when that came about after all.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+    name = str(entry["subject"]).rpartition("/")[0]
+    model = model_at(lookup, name)
+    if model is None:
+        raise NotFound(f"there is no model {name}")
+    fault: dict[str, Json] | None = None
+    if event == "fail":
+        seen = {"entry": entry["seq"], "since": entry["time"]}
+        fault = {**entry["payload"], **seen}
+    return Changes({("model", name): model.with_(delivery_fault=fault)})
 
 
 def check_name(name: str, lookup: Lookup) -> None:

@@ -10,6 +10,7 @@ from govd.records.lifecycle import EVENTS
 _OF_REQUESTS: Final = EVENTS["forget"] | EVENTS["revert"] | NOTES.keys()
 _OTHERS: Final = """
     contribution.make
+    delivery.fail delivery.recover
     export.write export.fail
     feed.add feed.enable feed.disable feed.run feed.release feed.reject
     key.add key.rotate

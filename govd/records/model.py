@@ -93,6 +93,13 @@ class RegisteredModel(StoredRecord):
         return bool(self._json.get("publish_base", True))
 
     @property
+    def delivery_fault(self) -> Mapping[str, Json] | None:
+        """Which revision could not be delivered (`revision`), why (`reason`), since when (`since`)
+        and by which entry (`entry`); None where all is well.
+        """
+        return self._json.get("delivery_fault")
+
+    @property
     def calibration(self) -> str | None:
         """SHA-256 of the errors of predictions that were measured when it was registered."""
         return self._json.get("calibration")

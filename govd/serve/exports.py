@@ -22,7 +22,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
 from govd.models.served import Served
-from govd.reconcile.signed import sign_checkpoint
+from govd.reconcile.signed import sign_checkpoint, sign_folder
 from govd.reconcile.writing import EDIT_FILE, check_written, is_map, write_edit
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
@@ -49,8 +49,8 @@ class Exports:
         recipient: str = "",
         side: str | None = None,
     ) -> Record:
-        """Write the edited model (`hf`, with its card and signature) or its edit (`edit`) into a
-        folder that is empty or not there yet; the recipient is recorded, so that he can be told of
+        """Write the edited model (`hf`, with its card) or its edit (`edit`), signed, into a folder
+        that is empty or not there yet; the recipient is recorded, so that he can be told of
         later reverts.
 
         Raises:
@@ -196,7 +196,9 @@ class Exports:
         texts: Mapping[str, Record],
     ) -> Mapping[str, str]:
         if format == "edit":
-            return write_edit(self.core, now, model, folder / f"{model}.{EDIT_FILE}")
+            path = folder / f"{model}.{EDIT_FILE}"
+            edit_files = write_edit(self.core, now, model, path)
+            return sign_folder(self.core, now, model, folder, edit_files)
         try:
             files: Mapping[str, str] | None = self.core.plugins.first(
                 "govd_export",

@@ -207,6 +207,13 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
     match kind:
         case "contribution.make":
             return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
+        case "delivery.fail":
+            return f"revision {subject} could not be delivered to {payload.get('folder')}: {reason}"
+        case "delivery.recover":
+            return (
+                f"revision {subject} was delivered to {payload.get('folder')}, which had failed"
+                f" before (entry {payload.get('failed')})"
+            )
         case "export.write":
             return f"{subject} was exported to {payload.get('recipient') or payload.get('folder')}"
         case "export.fail":

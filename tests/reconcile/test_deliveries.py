@@ -35,9 +35,19 @@ def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(
             service.reconcile()
     assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
     assert list(folder.iterdir()) == []
+    (failed,) = service.audit.log(kind="delivery")  # none for each attempt
+    assert (failed["kind"], failed["subject"]) == ("delivery.fail", "a/1")
+    assert "No space left" in failed["payload"]["reason"]
     model.write_checkpoint = write  # type: ignore[method-assign]
     service.reconcile()
     assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 1
+    service.reconcile()
+    _, recovered = service.audit.log(kind="delivery")
+    assert recovered["kind"] == "delivery.recover"
+    assert recovered["payload"]["failed"] == failed["seq"]
+    told = [line["what"] for line in service.audit.trail(red)["timeline"]]
+    assert sum("could not be delivered" in sentence for sentence in told) == 1
+    assert service.verification.verify()["holds"]
 
 
 def _full() -> dict[str, str]:

@@ -71,6 +71,29 @@ def test_their_own_tool_verifies_what_is_published(
     assert not verified(copy, pem, tmp_path)
 
 
+@pytest.mark.parametrize("side", [None, "text"])
+def test_their_own_tool_verifies_an_edit_alone(
+    service: Service, tmp_path: Path, side: str | None
+) -> None:
+    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconcile()
+    for name in ("one", "two"):
+        service.export("m", tmp_path / name, "ann", format="edit", side=side)
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two")
+    )
+    edit = "m.edit.safetensors"
+    assert one.keys() == {edit, "model.sig", "statement.dsse.json"}
+    assert one == two
+    assert verified(tmp_path / "one", service.checkpoints.model_key(), tmp_path)
+    record = verify_folder(tmp_path / "one", str(service.core.desk.ledger.signer.key))
+    assert (record["holds"], record["faults"]) == (True, [])
+    (tmp_path / "two" / edit).write_bytes(one[edit] + b"x")
+    assert not verified(tmp_path / "two", service.checkpoints.model_key(), tmp_path)
+    assert not verify_folder(tmp_path / "two", None)["holds"]
+
+
 def test_what_is_published_again_has_the_same_bytes(
     service: Service, current: Path
 ) -> None:
