@@ -80,6 +80,13 @@ class StoreRecord(StoredRecord):
         return tuple(self._json.get("faults", ()))
 
     @property
+    def purged(self) -> Mapping[str, Json] | None:
+        """The last purge: `size_bytes`, `until`, `remains`, of which edit the vectors were then
+        (`edit_digest`) and the digests that are kept of their rows (`rows_digest`).
+        """
+        return self._json.get("purged")
+
+    @property
     def skipped(self) -> int:
         """Rows that the last patch left as they were."""
         return int((self._json.get("last") or {}).get("skipped", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +17,16 @@ from govd.records.store import StoreRecord, StoreState
 from govd.serve.serving import Serving
 from govd.stores.finding import Finding, Query
 from govd.stores.jobs import GOVD, Jobs
-from govd.stores.opening import opened
+from govd.stores.opening import GuardedStore, opened
 from govd.stores.patching import source_of
 from govd.stores.plans import PatchOptions
 from govd.stores.portions import ROWS, Task, made_of
 from govd.stores.registry import Registry, StoreSettings, digest_of
+from govd.stores.remembering import remembered
 from govd.stores.verifying import Verifying
 from govd.types import Json, Record, StoreFacts
 
+log = logging.getLogger("govd")
 TRIAL: Final = 4
 """Portions that are edited, and not written, to tell how long a patch takes."""
 
@@ -152,7 +155,7 @@ class Stores:
     @bounded
     def purge(self, name: str, reason: str, actor: str) -> Record:
         """Take away every vector of a store that is not searched, originals included: after it
-        nothing can be undone.
+        nothing can be undone. Digests of what is searched are kept, for `verify`.
 
         Raises:
             Conflict: it is being patched.
@@ -164,10 +167,13 @@ class Stores:
                     f"{name} is being patched", advice="Wait until it is done."
                 )
             with opened(self.core, store.url, self.registry.secret(name)) as at:
+                rows_digest = self._remembered(at)
                 purged = at.purge(self.core.progress)
             payload: dict[str, Json] = {
                 "reason": reason,
                 "revision": store.revision,
+                "edit_digest": store.stamp["edit_digest"],
+                "rows_digest": rows_digest,
                 "size_bytes": purged.size_bytes,
                 "until": purged.until,
                 "remains": list(purged.remains),
@@ -176,6 +182,17 @@ class Stores:
                 [Draft("store.purge", name, actor, store.model, payload)]
             )
         return self.show(name)
+
+    def _remembered(self, at: GuardedStore) -> str | None:
+        """The artifact that says what is searched; None where it cannot be read: that does not hold
+        up a purge.
+        """
+        try:
+            rows = remembered(at, self.core.progress)
+        except GovdError as fault:
+            log.warning("no digests of rows are kept: %s", fault.message)
+            return None
+        return self.core.artifacts.put(rows.as_bytes())
 
     @bounded
     def verify(self, name: str, actor: str) -> Record:

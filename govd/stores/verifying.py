@@ -19,6 +19,7 @@ from govd.stores.opening import GuardedStore, opened
 from govd.stores.portions import ROWS, unusable
 from govd.stores.recognising import look, named, unit, watched
 from govd.stores.registry import Registry
+from govd.stores.remembering import WORD, Reading, Remembered, since
 from govd.types import Batch, Floats, Json, StoreStamp
 
 TOLERANCE: Final[Mapping[str, float]] = {
@@ -62,10 +63,13 @@ class Verifying:
         with opened(self.core, store.url, self.registry.secret(store.name)) as at:
             stamp = at.stamp()
             counts, faults = Counts(), list(_of_stamp(store, stamp))
-            stale = 0
+            stale, before = 0, self._remembered(store)
+            reading = Reading(before.every, most=WORD) if before else None
             if stamp is not None and not faults:
-                counts = self._counted(store, at)
+                counts = self._counted(store, at, reading)
                 faults += _of_counts(store, stamp, counts)
+                if before is not None and reading is not None:
+                    faults += since(before, reading).faults(before.every > 1)
                 stale = self._stale(store, at)
         if stale:
             faults.append(
@@ -79,7 +83,19 @@ class Verifying:
             "well": not faults,
         }
 
-    def _counted(self, store: StoreRecord, at: GuardedStore) -> Counts:
+    def _remembered(self, store: StoreRecord) -> Remembered | None:
+        """What its rows were when originals were purged; None where there are originals still, or
+        they were patched since.
+        """
+        purged = store.purged or {}
+        digest = purged.get("rows_digest")
+        if digest is None or purged["edit_digest"] != store.stamp["edit_digest"]:
+            return None
+        return Remembered.from_bytes(self.core.artifacts.get(str(digest)))
+
+    def _counted(
+        self, store: StoreRecord, at: GuardedStore, reading: Reading | None
+    ) -> Counts:
         model = self.core.desk.model(store.model)
         revision = (
             self.core.desk.revision(model.name, store.revision)
@@ -96,6 +112,8 @@ class Verifying:
         basis = self.core.models.opened_for(model.name, revision).basis
         for portion in at.portions("searched", ROWS):
             batch = at.read("searched", portion)
+            if reading is not None:
+                reading.add(batch)
             counts.rows += len(batch.keys)
             bad = unusable(batch.vectors)
             counts.unusable += len(bad)

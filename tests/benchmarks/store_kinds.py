@@ -342,7 +342,7 @@ KINDS: dict[str, tuple[Callable[[Path, ExitStack], Kind], int]] = {
     "faiss": (Faiss, 1),
     "pgvector": (Pgvector, 1),
     "pgvector-hnsw": (PgvectorHnsw, 5),
-    "qdrant": (Qdrant, 10),
-    "chroma": (Chroma, 10),
+    "qdrant": (Qdrant, 50),
+    "chroma": (Chroma, 50),
 }
 """How each is made, and by how much fewer rows it has: slow ones are measured on fewer."""

@@ -41,14 +41,6 @@ def example_plugins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patching, "ROWS", killed.ROWS)
 
 
-@pytest.fixture
-def rows(service: Service, pool: Path) -> Any:
-    """Unit vectors of pictures, as the unedited model makes them."""
-    files = sorted(pool.glob("*/*/*.png"))
-    vectors, _ = service.embeddings("m", images=files, base=True)
-    return np.asarray(vectors, np.float32)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Callable[[], str]]:
     """Starts a server, once, where one is wanted."""

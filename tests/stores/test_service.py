@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ import numpy as np
 import pytest
 
 import govd
-from govd.asking import plugins
 from govd.errors import Conflict, NotFound, Unsupported, Usage
-from govd.requests import ForgetOptions
 from govd.service.backup import backup
 from govd.service.restore import restore
 from govd.service.service import Service, open_service
@@ -24,48 +21,7 @@ from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from govd.verify.offline import verify_offline
 from govd_npy import NpyStore
-from tests import conftest
-
-NPY = EntryPoint("npy", "govd_npy", "govd")
-
-
-@pytest.fixture
-def example_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "found_entry_points", lambda: [*conftest.POINTS, NPY])
-
-
-@pytest.fixture
-def rows(service: Service, pool: Path) -> Any:
-    """Unit vectors of pictures, as the unedited model makes them."""
-    files = sorted(pool.glob("*/*/*.png"))
-    vectors, _ = service.embeddings("m", images=files, base=True)
-    return np.asarray(vectors, np.float32)
-
-
-@pytest.fixture
-def path(tmp_path: Path, rows: Any) -> Path:
-    np.save(tmp_path / "v.npy", rows)
-    return tmp_path / "v.npy"
-
-
-def settings(path: Path, **how: Any) -> StoreSettings:
-    return StoreSettings("shop", path.as_uri(), "m", **{"stamp_as": "base", **how})
-
-
-def forget(service: Service, name: str = "red") -> str:
-    request = service.forget("m", ForgetOptions(concepts=(name,)), "ann")
-    service.reconcile()
-    return str(request["id"])
-
-
-def patched(service: Service, **how: Any) -> Any:
-    service.stores.patch("shop", PatchOptions(**how), "ann")
-    service.stores.step()
-    return service.stores.show("shop")
-
-
-def kinds(service: Service) -> list[str]:
-    return [str(e["kind"]) for e in service.audit.log(kind="store")]
+from tests.stores.shop import forget, kinds, patched, settings
 
 
 def test_what_was_forgotten_is_found_no_more_and_comes_back(
@@ -172,50 +128,6 @@ def test_rows_that_no_edit_can_be_made_of_are_named(
     listed = service.core.artifacts.get(store["last"]["skipped_list"]).decode()
     assert "\t3\tnot finite" in listed
     assert "\t5\tall zero" in listed
-
-
-def test_verify_finds_vectors_that_the_unedited_model_added_later(
-    service: Service, path: Path, rows: Any
-) -> None:
-    service.stores.add(settings(path), "ann")
-    forget(service)
-    patched(service)
-    there = np.load(path)
-    np.save(path, np.concatenate([there, rows[:40]]))
-    verdict = service.stores.verify("shop", "ann")["verdict"]
-    assert not verdict["well"]
-    assert any(
-        "out of sync: 40 rows came since" in fault for fault in verdict["faults"]
-    )
-    assert verdict["counts"]["without"] == 40
-    assert verdict["counts"]["named"] > 0
-
-
-def test_verify_finds_vectors_that_were_changed(
-    service: Service, path: Path, rows: Any
-) -> None:
-    service.stores.add(settings(path), "ann")
-    forget(service)
-    patched(service)
-    there = np.load(path)
-    there[:7] = rows[7:14]
-    np.save(path, there)
-    verdict = service.stores.verify("shop", "ann")["verdict"]
-    assert verdict["counts"]["wrong"] == 7
-    assert any("not what revision 1 makes" in fault for fault in verdict["faults"])
-
-
-def test_after_purging_nothing_is_undone(service: Service, path: Path) -> None:
-    service.stores.add(settings(path), "ann")
-    forget(service)
-    patched(service)
-    purged = service.stores.purge("shop", "originals may not be kept", "ann")
-    assert purged["purged"]["size_bytes"] > 0
-    with pytest.raises(Unsupported, match="no originals are kept"):
-        service.stores.patch("shop", PatchOptions(revision=0), "ann")
-    assert service.stores.show("shop")["state"] == "ready", (
-        "what is refused makes no entry"
-    )
 
 
 def test_a_store_that_vanishes_is_a_failure_and_not_the_end(

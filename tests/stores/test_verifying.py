@@ -1,0 +1,96 @@
+"""What `store verify` finds, before and after a purge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from govd.errors import Unsupported
+from govd.service.service import Service
+from govd.stores.plans import PatchOptions
+from govd.stores.remembering import Reading, Remembered, Since, since
+from govd.types import Batch
+from tests.stores.shop import forget, patched, settings
+
+
+def test_verify_finds_vectors_that_the_unedited_model_added_later(
+    service: Service, path: Path, rows: Any
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    there = np.load(path)
+    np.save(path, np.concatenate([there, rows[:40]]))
+    verdict = service.stores.verify("shop", "ann")["verdict"]
+    assert not verdict["well"]
+    assert any(
+        "out of sync: 40 rows came since" in fault for fault in verdict["faults"]
+    )
+    assert verdict["counts"]["without"] == 40
+    assert verdict["counts"]["named"] > 0
+
+
+def test_verify_finds_vectors_that_were_changed(
+    service: Service, path: Path, rows: Any
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    there = np.load(path)
+    there[:7] = rows[7:14]
+    np.save(path, there)
+    verdict = service.stores.verify("shop", "ann")["verdict"]
+    assert verdict["counts"]["wrong"] == 7
+    assert any("not what revision 1 makes" in fault for fault in verdict["faults"])
+
+
+def test_after_purging_nothing_is_undone(service: Service, path: Path) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    purged = service.stores.purge("shop", "originals may not be kept", "ann")
+    assert purged["purged"]["size_bytes"] > 0
+    with pytest.raises(Unsupported, match="no originals are kept"):
+        service.stores.patch("shop", PatchOptions(revision=0), "ann")
+    assert service.stores.show("shop")["state"] == "ready", (
+        "what is refused makes no entry"
+    )
+
+
+def test_verify_finds_what_was_changed_after_a_purge(
+    service: Service, path: Path, rows: Any
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    service.stores.purge("shop", "originals may not be kept", "ann")
+    assert service.stores.verify("shop", "ann")["verdict"]["well"]
+    there = np.load(path)
+    there[:7] = rows[7:14]
+    np.save(path, there)
+    faults = service.stores.verify("shop", "ann")["verdict"]["faults"]
+    assert any("7 rows are not what they were" in fault for fault in faults)
+    np.save(path, np.concatenate([np.load(path)[7:], rows[:9]]))
+    faults = service.stores.verify("shop", "ann")["verdict"]["faults"]
+    assert any("2 rows came since originals were purged" in fault for fault in faults)
+
+
+def test_digests_of_rows_stay_few_and_tell_a_change_of_any_row(rows: Any) -> None:
+    keys = [f"row {number}" for number in range(len(rows))]
+    reading = Reading(most=10)
+    reading.add(Batch(keys, rows))
+    before = Remembered.from_bytes(reading.remembered().as_bytes())
+    assert before.every > 1
+    assert 0 < len(before.keys) <= 10
+    again = Reading(before.every, most=len(rows))
+    order = np.random.default_rng(0).permutation(len(rows))
+    again.add(Batch([keys[i] for i in order], rows[order]))
+    assert since(before, again) == Since(0, 0, 0, len(before.keys), False)
+    for place in range(len(rows)):
+        other, turned = Reading(before.every, most=len(rows)), rows.copy()
+        turned[place] = turned[place][::-1]
+        other.add(Batch(keys, turned))
+        assert list(since(before, other).faults(True))
