@@ -15,6 +15,7 @@ from govd.errors import NotFound
 from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.records.limits import bounded
+from govd.records.states import check_state
 from govd.types import Json, Record
 from govd.verify.sentences import sentence_of
 from govd.views import sql
@@ -48,25 +49,44 @@ class Audit:
 
     @bounded
     def log(
-        self, after: int | None = None, limit: int = 100, **filters: str | None
+        self,
+        after: int | None = None,
+        limit: int = 100,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        actor: str | None = None,
+        kind: str | None = None,
+        subject: str | None = None,
+        model: str | None = None,
+        concept: str | None = None,
+        domain: str | None = None,
+        state: str | None = None,
+        policy: str | None = None,
     ) -> list[Record]:
         """Entries in order, from the one after entry `after`, that match all filters: `since` ≤
         time < `until` (a date alone: to its end); `actor`, `kind` (or its noun), `subject`,
         `model`; votes of `policy`; about requests with that `concept`, `domain`, `state`.
 
         Raises:
-            Usage: an unknown filter, or a time that is none.
+            Usage: a time that is none, a kind or state that there is not.
         """
-        filters |= {
-            name: moment(filters[name], name, end=name == "until")
-            for name in ("since", "until")
-            if filters.get(name)
-        }
-        check_filters(self.core, filters.get("model"), filters.get("kind"))
-        if filters.get("concept"):
-            filters["concept"] = str(filters["concept"]).casefold()
-        page_size = max(0, min(limit, PAGE))
-        seqs = self.core.desk.views.records.seqs(after, page_size, **filters)
+        check_state(state)
+        check_filters(self.core, model, kind)
+        seqs = self.core.desk.views.records.seqs(
+            after,
+            max(0, min(limit, PAGE)),
+            since=moment(since, "since") if since else None,
+            until=moment(until, "until", end=True) if until else None,
+            actor=actor,
+            kind=kind,
+            subject=subject,
+            model=model,
+            concept=concept.casefold() if concept else None,
+            domain=domain,
+            state=state,
+            policy=policy,
+        )
         return self.core.desk.ledger.some(seqs)
 
     @bounded

@@ -85,7 +85,7 @@ def log(
 ) -> None:
     """Entries of the ledger, in their order."""
     from govd.cli.show_audit import show_log
-    from govd.service.states import check_state
+    from govd.records.states import check_state
 
     check_format(form)
     check_state(state)

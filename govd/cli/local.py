@@ -11,11 +11,11 @@ from typing import Any, Self
 
 from govd.errors import Conflict, GovdError
 from govd.records.actors import OWNER, local_account
+from govd.records.states import check_state
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import pictures_of
 from govd.service.api import Action, Api, Question
 from govd.service.service import Service, open_service
-from govd.service.states import check_state
 from govd.service.tokens import Holder
 from govd.service.unfinished import unfinished
 from govd.stores.finding import Query
@@ -57,8 +57,8 @@ class Local(Api):
 
     def _reconcile(self) -> None:
         self._left, self._looked = False, True
-        self.service.reconcile()
-        self.service.measure()
+        self.service.reconciler.run()
+        self.service.reconciler.measure()
         self.service.stores.step()
 
     @property
@@ -167,7 +167,7 @@ class Local(Api):
         self, *concepts: str, model: str, wait: bool = False, **options: Any
     ) -> Record:
         return self._done(
-            self.service.forget(
+            self.service.requests.forget(
                 model, ForgetOptions(concepts=concepts, **options), self.actor
             ),
             wait,
@@ -178,7 +178,7 @@ class Local(Api):
         return [self.service.requests.show(request_id) for request_id in request_ids]
 
     def preview(self, *concepts: str, model: str, **options: Any) -> Record:
-        return self.resumed.preview(
+        return self.resumed.requests.preview(
             model, ForgetOptions(concepts=concepts, **options), self.actor
         )
 
@@ -208,14 +208,13 @@ class Local(Api):
         wait: bool = False,
     ) -> Record:
         return self._done(
-            self.service.revert(request_id, reason, self.actor, idempotency_key), wait
+            self.service.requests.revert(
+                request_id, reason, self.actor, idempotency_key
+            ),
+            wait,
         )
 
     # -- the ledger
-
-    def audit_log(self, **filters: Any) -> list[Record]:
-        check_state(filters.get("state"))
-        return self.service.audit.log(**filters)
 
     def events(self, after: int = -1) -> Iterator[Record]:
         size = self.service.core.desk.ledger.size()
@@ -240,7 +239,7 @@ class Local(Api):
             Path(file), request, model, revision, since, as_of, with_others
         )
 
-    # -- who calls, stores, notices
+    # -- who calls, stores
 
     def whoami(self) -> Record:
         return self.service.principals.whoami(Holder(self.actor, OWNER))
@@ -264,6 +263,3 @@ class Local(Api):
         self.service.checkpoints.sign()
         store = self.service.stores.show(str(begun["name"]))
         return {**store, "estimate": begun["estimate"]}
-
-    def notice_history(self, name: str | None = None, limit: int = 100) -> list[Record]:
-        return self.service.notices.history(name, limit)

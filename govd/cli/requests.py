@@ -102,7 +102,7 @@ def list_(
 ) -> None:
     """Requests in the order of their filing."""
     from govd.cli.show_requests import show_requests
-    from govd.service.states import check_state
+    from govd.records.states import check_state
 
     check_format(form)
     check_state(state)

@@ -55,6 +55,8 @@ class Daemon(AnswerCalls, Api):
         path, query = _path(question, arguments), question.said(arguments)
         if question.kind == "list":
             return self._http.all(path, **query)
+        if question.kind == "pages":
+            return self._http.all(path, **{**query, "limit": arguments["limit"]})
         if question.kind == "text":
             return self._http.ask(question.verb, path, **query).text
         body: Json = {} if question.verb == "POST" else None
@@ -142,9 +144,6 @@ class Daemon(AnswerCalls, Api):
 
     # -- the ledger
 
-    def audit_log(self, limit: int = 100, **filters: Any) -> list[Record]:
-        return self._http.all("audit/log", limit=limit, **filters)
-
     def events(self, after: int = -1) -> Iterator[Record]:
         return self._http.events(after)
 
@@ -179,7 +178,7 @@ class Daemon(AnswerCalls, Api):
             "key": self.audit_key(),
         }
 
-    # -- who calls, stores, notices
+    # -- who calls, stores
 
     def whoami(self) -> Record:
         return self._get("whoami")
@@ -198,9 +197,6 @@ class Daemon(AnswerCalls, Api):
             f"stores/{part_of_path(name)}/find",
             {**body, "limit": limit, "whole": whole},
         )
-
-    def notice_history(self, name: str | None = None, limit: int = 100) -> list[Record]:
-        return self._http.all("notices/history", limit=limit, name=name)
 
 
 def _path(declared: Declared, arguments: Mapping[str, Any]) -> str:

@@ -40,11 +40,11 @@ def router() -> APIRouter:
 def endpoint(action: Action) -> Any:
     """What FastAPI calls, with the action's arguments and documentation."""
 
-    def act(context: Context, actor: str, response: Response, **arguments: Any) -> Any:
+    def act(context: Context, caller: str, response: Response, **arguments: Any) -> Any:
         form, body = arguments.pop("form", "json"), arguments.pop("body", None)
         if body is not None:
             arguments |= {name: getattr(body, name) for name in action.others}
-        answer = action.done(context.service, arguments, actor)
+        answer = action.done(context.service, arguments, caller)
         response.headers.update(headers_of(action, answer))
         if action.wakes:
             context.wake()
@@ -88,7 +88,7 @@ def signature(action: Action) -> inspect.Signature:
         given.append(argument("form", Form))
     given.append(argument("response", Response))
     given.append(argument("context", Here))
-    given.append(argument("actor", ROLES[action.role]))
+    given.append(argument("caller", ROLES[action.role]))
     kind = Json if action.rows is None else Response
     return inspect.Signature(given, return_annotation=kind)
 

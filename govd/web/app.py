@@ -16,14 +16,12 @@ from govd.service.service import Service
 from govd.web import (
     actions,
     audit_proofs,
-    audit_questions,
     events,
     feeds,
     health,
     inference,
     metrics,
     models,
-    notices,
     principals,
     problems,
     questions,
@@ -47,12 +45,10 @@ ROUTERS = (
     actions.router(),
     models.router,
     requests.router,
-    audit_questions.router,
     audit_proofs.router,
     events.router,
     feeds.sent,
     stores.router,
-    notices.router,
     principals.router,
 )
 

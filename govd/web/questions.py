@@ -5,7 +5,7 @@ its declaration names.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -17,6 +17,9 @@ from govd.web.declared import ROLES, argument, arguments_of, tag_of
 from govd.web.heavy import heavy
 from govd.web.rendering import Document, Form, Limit, listed, rows
 from govd.web.strict import Strict
+
+LISTS: Final = ("list", "pages")
+"""Kinds of questions whose answers come in pages."""
 
 
 def router() -> APIRouter:
@@ -36,7 +39,7 @@ def router() -> APIRouter:
 def endpoint(question: Question) -> Any:
     """What FastAPI calls, with the question's arguments and documentation."""
 
-    def answer(context: Context, actor: str, **arguments: Any) -> Response:
+    def answer(context: Context, caller: str, **arguments: Any) -> Response:
         return rendered(question, context, arguments)
 
     answer.__name__, answer.__doc__ = question.name, question.documentation
@@ -46,15 +49,17 @@ def endpoint(question: Question) -> Any:
 
 def signature(question: Question) -> inspect.Signature:
     """The question's arguments, who may ask, and how the answer is to leave."""
-    given = list(arguments_of(question, question.parameters))
+    names = [name for name in question.parameters if name != "limit"]
+    given, is_list = list(arguments_of(question, names)), question.kind in LISTS
     if question.kind == "list":
         given.append(argument("after", str | None, None))
+    if is_list:
         given.append(argument("limit", Limit, 100))
         given.append(argument("request", Request))
-    if question.kind == "list" or question.rows is not None:
+    if is_list or question.rows is not None:
         given.append(argument("form", Form))
     given.append(argument("context", Here))
-    given.append(argument("actor", ROLES[question.role]))
+    given.append(argument("caller", ROLES[question.role]))
     return inspect.Signature(given, return_annotation=Response)
 
 
@@ -66,11 +71,16 @@ def rendered(
         name: arguments.pop(name, None)
         for name in ("request", "form", "after", "limit")
     }
-    answer = question.answering(context.service)(**arguments)
+    ask, limit = question.answering(context.service), how["limit"]
+    if question.kind == "pages":
+        items = ask(**arguments, after=how["after"], limit=limit + 1)
+        cursor = items[limit - 1][question.cursor] if len(items) > limit else None
+        return listed(how["request"], how["form"], items[:limit], cursor)
+    answer = ask(**arguments)
     if question.kind == "text":
         return PlainTextResponse(answer)
     if question.kind == "list":
-        items, cursor = page(answer, question.cursor, how["after"], how["limit"])
+        items, cursor = page(answer, question.cursor, how["after"], limit)
         return listed(how["request"], how["form"], items, cursor)
     if question.rows is not None:
         return rows(how["form"], answer, question.rows(answer))

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from govd.errors import Denied
+from govd.records.states import check_state
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import picture_of, pictures_of
-from govd.service.states import check_state
 from govd.types import Json
 from govd.web.bodies import (
     ForgetBody,
@@ -94,7 +94,7 @@ async def forget(
     """File a forget. With a key the same call files it once."""
     given = options(body, "model") | ({"idempotency_key": key} if key else {})
     record = await run_in_threadpool(
-        context.service.forget, body.model, ForgetOptions(**given), actor
+        context.service.requests.forget, body.model, ForgetOptions(**given), actor
     )
     return await answered(context, response, record, wait, timeout)
 
@@ -106,7 +106,7 @@ def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) 
     response.headers["Cache-Control"] = (
         "no-store"  # it may name whom a private request will not
     )
-    return context.service.preview(
+    return context.service.requests.preview(
         body.model, ForgetOptions(**options(body, "model")), reader
     )
 
@@ -168,7 +168,7 @@ async def revert(
 ) -> Json:
     """Take a forget back. With a key the same call files it once."""
     record = await run_in_threadpool(
-        context.service.revert,
+        context.service.requests.revert,
         request_id,
         body.reason,
         actor,

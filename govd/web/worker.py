@@ -53,11 +53,11 @@ class Worker(threading.Thread):
                 return
             well = self._step("automatic", self._automatic)
             well &= self._step(
-                "reconcile", partial(self.service.reconcile, patient=False)
+                "reconcile", partial(self.service.reconciler.run, patient=False)
             )
             if not self.news.is_set():
                 well &= self._step(
-                    "measure", partial(self.service.measure, patient=False)
+                    "measure", partial(self.service.reconciler.measure, patient=False)
                 )
             well &= self._step("vouch", self.service.vouch)
             self.failing = 0 if well else self.failing + 1

@@ -64,7 +64,7 @@ def test_what_may_be_private_is_not_kept_even_when_it_is_refused(
     def refuse(*_: object) -> None:
         raise Usage("Ann Example is not to be had")
 
-    monkeypatch.setattr(service, "preview", refuse)
+    monkeypatch.setattr(service.requests, "preview", refuse)
     monkeypatch.setattr(service.requests, "reveal", refuse)
     answers = [client.post(f"/v1/{path}", headers=KEY, json=body) for _ in "12"]
     assert [a.status_code for a in answers] == [422, 422]

@@ -179,7 +179,7 @@ def test_ready_means_that_the_reconciler_works(
             raise MachineFault("the disk is full")
         return False
 
-    monkeypatch.setattr(service, "reconcile", reconcile)
+    monkeypatch.setattr(service.reconciler, "run", reconcile)
     monkeypatch.setattr("govd.web.worker.EVERY", 0.01)
     monkeypatch.setattr("govd.web.worker.SLOWEST", 0.02)
     with app_of(
@@ -219,8 +219,8 @@ def test_a_step_that_fails_does_not_stop_the_others(
     def fails() -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(service, "reconcile", fails)
-    monkeypatch.setattr(service, "measure", fails)
+    monkeypatch.setattr(service.reconciler, "run", fails)
+    monkeypatch.setattr(service.reconciler, "measure", fails)
     monkeypatch.setattr(service, "vouch", done.set)
     worker.start()
     worker.news.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from govd.service.api.action import action
 from govd.service.api.declared import Asked
@@ -18,9 +18,39 @@ if TYPE_CHECKING:
 class Audit(Asked):
     """The ledger: questions, proofs, evidence."""
 
-    @abstractmethod
-    def audit_log(self, **filters: Any) -> list[Record]:
-        """Entries in order, filtered; at most `limit` (100), from the one after entry `after`."""
+    @question("audit/log", "audit.log", kind="pages", cursor="seq")
+    def audit_log(
+        self,
+        since: str | None = None,
+        until: str | None = None,
+        actor: str | None = None,
+        kind: str | None = None,
+        subject: str | None = None,
+        model: str | None = None,
+        concept: str | None = None,
+        domain: str | None = None,
+        state: str | None = None,
+        policy: str | None = None,
+        after: int | None = None,
+        limit: int = 100,
+    ) -> list[Record]:
+        """Entries of the ledger, in their order, that match all filters.
+
+        Args:
+            since: made from this time on.
+            until: made before this time; of a date alone, before its end.
+            actor: who made them.
+            kind: of entry (`request.file`), or its noun.
+            subject: what they are about.
+            model: of this model.
+            concept: about requests with it.
+            domain: about requests in it.
+            state: about requests in it.
+            policy: votes of it.
+            after: from the one after this entry.
+            limit: at most so many.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def events(self, after: int = -1) -> Iterator[Record]:

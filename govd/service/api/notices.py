@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -92,8 +91,15 @@ class Notices(Asked):
         """
         raise NotImplementedError
 
-    @abstractmethod
-    def notice_history(self, name: str | None = None, limit: int = 100) -> list[Record]:
-        """What became of notices, the newest first; to one receiver by its `name`, at most
-        `limit`.
+    @question("notices/history", "notices.history", kind="pages", cursor="entry")
+    def notice_history(
+        self, name: str | None = None, limit: int = 100, after: int | None = None
+    ) -> list[Record]:
+        """What became of notices, the newest first.
+
+        Args:
+            name: to this receiver alone.
+            limit: at most so many.
+            after: older than this entry.
         """
+        raise NotImplementedError

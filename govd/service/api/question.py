@@ -12,15 +12,16 @@ from govd.service.api.declared import Asked, Declared, passing
 P = ParamSpec("P")
 T = TypeVar("T")
 A = TypeVar("A", bound=Asked)
-Kind = Literal["record", "list", "text"]
+Kind = Literal["record", "list", "pages", "text"]
 
 
 @dataclass(frozen=True)
 class Question(Declared):
     """A question; arguments that are no parts of the path are its query.
 
-    `kind`: what it answers, JSON records or a text. `cursor`: the field that pages of a list go on
-    by. `resumes`: on a home without a daemon, what was cut off goes on before it is answered.
+    `kind`: what it answers, JSON records or a text; `pages`: a list whose pages the room turns, by
+    its arguments `after` and `limit`. `cursor`: the field that pages go on by. `resumes`: on a home
+    without a daemon, what was cut off goes on before it is answered.
     """
 
     verb: Literal["GET", "POST"] = "GET"
