@@ -21,6 +21,7 @@ from govd.models.core import Core
 from govd.reconcile.deliveries import Deliveries
 from govd.reconcile.measuring import Measuring
 from govd.reconcile.pauses import Pauses
+from govd.reconcile.recording import Recording
 from govd.reconcile.request_step import RequestStep
 from govd.reconcile.revision_steps import RevisionSteps
 from govd.records.lifecycle import RequestState
@@ -48,9 +49,10 @@ class Reconciler:
     def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
         self.core = core
         self.pauses = Pauses()
-        self.request_step = RequestStep(core, requests)
+        recording = Recording(core)
+        self.request_step = RequestStep(core, requests, recording)
         self.revisions = RevisionSteps(
-            core, requests, measuring, self.request_step.record, self.pauses
+            core, requests, measuring, recording, self.pauses
         )
         self.deliveries = Deliveries(core, measuring)
         self._running: dict[tuple[str, str], Call] = {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from govd.errors import (
     BadFile,
@@ -16,6 +14,7 @@ from govd.errors import (
 )
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.reconcile.recording import Recording, spoken_fault
 from govd.records.actors import is_automatic
 from govd.records.drafts import request_draft
 from govd.records.policy import FROZEN
@@ -27,24 +26,15 @@ from govd.types import Json, Vote
 log = logging.getLogger("govd")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What may change while a request is decided: the modes of policies, by their keys, and whether
-    what acts by itself is frozen.
-    """
-
-    modes: frozenset[tuple[str, str]]
-    frozen: bool
-
-
 class RequestStep:
     """Decides requests that were filed: the contribution, the policies' votes, the owner's
     approval.
     """
 
-    def __init__(self, core: Core, requests: Requests) -> None:
+    def __init__(self, core: Core, requests: Requests, recording: Recording) -> None:
         self.core = core
         self.requests = requests
+        self.recording = recording
 
     def decide(self, request: Request) -> bool:
         """Compute what a filed request adds, ask the policies, and record what follows; that
@@ -75,39 +65,9 @@ class RequestStep:
             advice = f"a bug in govd ({name}): `govd request retry ID` tries again"
             self._ended(request, "fail", advice)
             raise
-        rules = self._rules()
-        return self.record(request, [*drafts, *self._decided(request, computed)], rules)
-
-    def _rules(self) -> Rules:
-        """What a request is decided by beside what it is itself, as it is now."""
-        views = self.core.desk.views
-        modes = frozenset(
-            (policy.key, policy.mode) for policy in list(views.policies.values())
-        )
-        return Rules(modes, views.frozen is not None)
-
-    def record(
-        self,
-        request: Request,
-        drafts: Sequence[Draft],
-        rules: Rules | None = None,
-    ) -> bool:
-        """Append entries about a request, unless somebody decided it or changed its model
-        meanwhile; that it was dealt with. `rules`: what it was decided by; where they are others
-        by now, it is looked at once more.
-        """
-        core = self.core
-        with core.desk.lock:
-            now = core.desk.views.request(request.id)
-            ends = any(
-                draft.kind in ("request.approve", "request.deny") for draft in drafts
-            )
-            is_late = rules is not None and rules != self._rules()
-            if is_late or (ends and self._held(request)):
-                return True  # changed, or held, meanwhile: it is looked at once more
-            if now is not None and now.state is request.state:
-                core.desk.append(drafts)
-        return True
+        rules = self.recording.rules()
+        drafts += self._decided(request, computed)
+        return self.recording.record(request, drafts, rules)
 
     def _contributed(self, request: Request) -> tuple[list[Draft], dict[str, Json]]:
         """Entries of the contribution, and what the decision says of it."""
@@ -152,7 +112,7 @@ class RequestStep:
         )
         actor = GOVD
         payload = dict(computed)
-        hold_reason = self._held(request)
+        hold_reason = self.recording.held(request)
         # nothing is undone or ended under a legal hold
         if hold_reason and event != "wait":
             event = "wait"
@@ -179,20 +139,9 @@ class RequestStep:
             request_draft(request, event, actor, {**payload, "reason": reason}),
         ]
 
-    def _held(self, request: Request) -> str:
-        """The legal hold that forbids that a request is approved or denied by itself, in words."""
-        subjects = (
-            [request.id] if request.is_forget else [request.id, str(request.reverts)]
-        )
-        for subject in subjects:
-            if self.core.desk.request(subject).hold is not None:
-                return f"{subject} is under a legal hold: a person decides once it is released"
-        return ""
-
     def _ended(self, request: Request, event: str, reason: str) -> bool:
-        return self.record(
-            request, [request_draft(request, event, GOVD, {"reason": reason})]
-        )
+        draft = request_draft(request, event, GOVD, {"reason": reason})
+        return self.recording.record(request, [draft])
 
 
 def _asked_at_filing(request: Request) -> list[Vote]:
@@ -202,10 +151,3 @@ def _asked_at_filing(request: Request) -> list[Vote]:
         for vote in request.votes
         if vote.moment == "expire" and vote.decision == "wait"
     ]
-
-
-def spoken_fault(request: Request, error: GovdError) -> str:
-    """What was wrong, without what a private request hides."""
-    if request.private is None:
-        return error.message
-    return f"{error.title} (what was wrong would say what is private)"

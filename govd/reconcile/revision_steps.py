@@ -14,7 +14,7 @@ from govd.reconcile.judging import Judging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
 from govd.reconcile.predictions import Predictions
-from govd.reconcile.request_step import spoken_fault
+from govd.reconcile.recording import Recording, spoken_fault
 from govd.reconcile.settling import Desired, Settling
 from govd.reconcile.slow_figures import SlowFigures
 from govd.records.criteria import Breach, unjudged
@@ -32,13 +32,12 @@ MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
 """What a revision keeps of the model that it was composed for."""
 CRITERIA = "criteria"
 """Whose word it is where an acceptance criterion would not be kept."""
-Recording = Callable[[Request, Sequence[Draft]], bool]
 
 
 class RevisionSteps:
-    """Brings a model's revisions on. `record`: appends entries about a request that nobody changed
-    meanwhile. `pauses`: when gates that failed are asked again. `before_swap`: what is done before
-    a revision is published.
+    """Brings a model's revisions on. `recording`: appends entries about a request that nobody
+    changed meanwhile. `pauses`: when gates that failed are asked again. `before_swap`: what is done
+    before a revision is published.
     """
 
     def __init__(
@@ -46,13 +45,13 @@ class RevisionSteps:
         core: Core,
         requests: Requests,
         measuring: Measuring,
-        record: Recording,
+        recording: Recording,
         pauses: Pauses,
     ) -> None:
         self.core = core
         self.requests = requests
         self.measuring = measuring
-        self._record = record
+        self._recording = recording
         self._pauses = pauses
         self._settling = Settling(core, requests)
         self._judging = Judging(core, requests, measuring)
@@ -184,7 +183,9 @@ class RevisionSteps:
         newest = approved[-1]
         event = "wait" if isinstance(error, PluginFault) else "fail"
         reason = {"reason": spoken_fault(newest, error)}
-        return self._record(newest, [request_draft(newest, event, GOVD, reason)])
+        return self._recording.record(
+            newest, [request_draft(newest, event, GOVD, reason)]
+        )
 
     def _evaluate(self, revision: Revision) -> bool:
         model = revision.model
@@ -269,7 +270,9 @@ class RevisionSteps:
             "reason": f"{CRITERIA}: {breach.reason_for(request.id)}",
             "criterion": breach.as_json(),
         }
-        return self._record(request, [request_draft(request, "wait", GOVD, payload)])
+        return self._recording.record(
+            request, [request_draft(request, "wait", GOVD, payload)]
+        )
 
     def _unresolved(self, model: str) -> list[Gate]:
         """Forgets that were served and wait now, since nobody can compute them for what the model
