@@ -113,7 +113,7 @@ def test_changed_views_are_made_anew_before_anybody_believes_them(
         assert served is not None
         assert now is not None
         assert {red, blue} < set(now["requests"])
-        found = again.verification.verify(again=True)
+        found = again.verification.verify(recompute=True)
         assert found["holds"], found["faults"]
 
 
@@ -237,7 +237,7 @@ def test_work_goes_on_over_views_that_are_harmed_while_it_runs(
     assert [
         service.requests.show(request)["filed_by"] for request in requests
     ] == before
-    assert service.verification.verify(again=True)["holds"]
+    assert service.verification.verify(recompute=True)["holds"]
 
 
 def test_a_token_counts_as_far_as_its_entry_says_so(service: Service) -> None:
@@ -287,7 +287,7 @@ def test_a_publish_without_what_is_in_force_is_found(
     left_out = service.core.desk.views.open.pop(red)
     forget(service, "blue")
     service.core.desk.views.open[red] = left_out
-    found = service.verification.verify(again=True)
+    found = service.verification.verify(recompute=True)
     assert (
         f"publishes m/2 without {red}, which was in force or approved then"
         in found["faults"][0]

@@ -217,14 +217,14 @@ def test_doctored_views_leave_nothing_out_of_a_bundle(
         assert {"request.vote", "revision.evaluate", "contribution.make"} <= {
             e["kind"] for e in entries(tmp_path / "revision.zip")
         }
-        found = again.verification.verify(again=True)
+        found = again.verification.verify(recompute=True)
         assert found["holds"]
         assert [f["same_bytes"] for f in found["recomputed"]] == [True]
         assert again.verification.rebuild()["differences"] > 0
 
 
 def test_composing_nothing_again_is_no_success(service: Service) -> None:
-    found = service.verification.verify(again=True)
+    found = service.verification.verify(recompute=True)
     assert "there is no edit here" in found["faults"][0]
 
 

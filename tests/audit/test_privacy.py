@@ -67,7 +67,7 @@ def test_shredding_leaves_every_proof_and_no_text(
         service.requests.reveal(request["id"], "dpo")
     with pytest.raises(Conflict, match="destroyed"):
         service.requests.shred(request["id"], "again", "dpo")
-    assert service.verification.verify(again=True)["holds"]
+    assert service.verification.verify(recompute=True)["holds"]
     assert verify_offline(
         tmp_path / "before.zip", service.checkpoints.key(), again=True
     )["holds"]

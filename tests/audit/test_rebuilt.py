@@ -154,7 +154,7 @@ def test_keys_rotate_and_what_the_old_one_signed_stays_verifiable(
     said = service.checkpoints.rotate_key("the laptop was lost", "ann")
     assert said["old"] == old != service.checkpoints.key() == said["new"]
     forget(service, "blue")
-    verdict = service.verification.verify(kept=[kept])
+    verdict = service.verification.verify(since=[kept])
     assert verdict["holds"], verdict["faults"]
     assert verdict["keys"] == [said["old"], said["new"]]
     assert service.verification.verify(key=old)["holds"], (
@@ -231,7 +231,7 @@ def test_a_log_signed_anew_with_another_key_is_known_by_the_key(
         again.checkpoints.sign()
         assert again.verification.verify()["holds"], "alone it looks whole"
         assert not again.verification.verify(key=known)["holds"]
-        assert not again.verification.verify(kept=[kept])["holds"]
+        assert not again.verification.verify(since=[kept])["holds"]
 
 
 def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
@@ -256,7 +256,7 @@ def test_a_log_cut_off_with_all_that_speaks_of_it_is_known_by_a_kept_checkpoint(
     (tmp_path / "home" / "keys" / "signed.note").unlink()
     with open_service(tmp_path / "home") as again:
         assert again.verification.verify()["holds"], "alone it looks whole"
-        found = again.verification.verify(kept=[kept])
+        found = again.verification.verify(since=[kept])
         assert not found["holds"]
         assert "entries were cut off" in found["faults"][0]
 

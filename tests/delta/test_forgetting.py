@@ -147,7 +147,7 @@ def test_a_run_is_recorded_with_its_code_its_limits_and_its_log(
 def test_an_auditor_composes_it_again_and_reads_what_is_claimed(
     service: Service, tmp_path: Path
 ) -> None:
-    verdict = service.verification.verify(again=True)
+    verdict = service.verification.verify(recompute=True)
     assert verdict["holds"], verdict["faults"]
     assert any(
         "composed again" in line and "same bytes" in line for line in verdict["proven"]

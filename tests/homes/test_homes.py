@@ -138,9 +138,9 @@ def test_it_folds_to_the_same_states_without_its_views(
 
 def test_it_verifies_and_composes_to_the_same_bytes(opened: Service, kept: Row) -> None:
     verdict = opened.verification.verify(
-        kept=[kept["checkpoint"]],
+        since=[kept["checkpoint"]],
         key=kept["key"],
-        again=True,
+        recompute=True,
         witnesses=[kept["witness"]],
     )
     assert verdict["holds"], verdict["faults"]
@@ -207,6 +207,6 @@ def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> Non
         "state_reason"
     ]
     assert all(r["state"] != "filed" for r in opened.requests.all())
-    verdict = opened.verification.verify(again=True)
+    verdict = opened.verification.verify(recompute=True)
     assert verdict["holds"], verdict["faults"]
     assert opened.verification.rebuild()["same"]

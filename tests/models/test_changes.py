@@ -47,7 +47,7 @@ def test_a_model_is_rebased_with_its_forgets(
     revert(service, red)
     revert(service, cell)
     assert accuracy(service, "red") > 0.9
-    assert service.verification.verify(again=True)["holds"]
+    assert service.verification.verify(recompute=True)["holds"]
     assert service.verification.rebuild()["same"]
 
 

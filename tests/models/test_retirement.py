@@ -115,7 +115,7 @@ def test_current_goes_and_published_revisions_stay(
         json.loads((tmp_path / "served" / "2" / "revision.json").read_text())["number"]
         == 2
     )
-    verdict = retired.verification.verify(again=True)
+    verdict = retired.verification.verify(recompute=True)
     assert verdict["holds"], verdict["faults"]
     (tmp_path / "served" / "current").symlink_to("1")
     assert "is retired" in retired.verification.verify()["faults"][0]

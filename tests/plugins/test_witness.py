@@ -87,7 +87,7 @@ def test_a_witness_cosigns_what_has_grown(tmp_path: Path, witness: Witness) -> N
             assert [(b["by"], b["at"][:4]) for b in then] == [
                 ("witness.example/w1", "2027")
             ]
-            assert service.verification.verify(kept=[note])["holds"]
+            assert service.verification.verify(since=[note])["holds"]
             service.bundles.bundle(tmp_path / "all.zip")
             found = verify_offline(
                 tmp_path / "all.zip", service.checkpoints.key(), [str(witness.key)]
@@ -242,7 +242,7 @@ def test_an_operator_who_shows_another_history_is_refused(
             assert service.verification.verify()["holds"], "alone it looks whole"
             (said,) = service.checkpoints.witness()
             assert "another history" in said["fault"]
-            verdict = service.verification.verify(kept=[kept])
+            verdict = service.verification.verify(since=[kept])
             assert not verdict["holds"]
             assert "not those that were signed" in " ".join(verdict["faults"])
 

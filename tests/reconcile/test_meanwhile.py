@@ -259,7 +259,7 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
         )
         assert len(revision["requests"]) == len(revision["contributions"])
     assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
-    assert service.verification.verify(again=True)["holds"]
+    assert service.verification.verify(recompute=True)["holds"]
 
 
 @pytest.mark.parametrize("kind", ["forget", "revert"])

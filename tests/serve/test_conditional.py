@@ -38,7 +38,7 @@ def test_a_cell_goes_and_both_edits_have_their_figures(
         >= cell(metrics, "blue", "bright")["before"] - 0.1
     )
     assert "cells" in metrics["checkpoint"]
-    assert asking.verification.verify(again=True)["holds"]
+    assert asking.verification.verify(recompute=True)["holds"]
     said = asking.export("m", tmp_path / "edit", "ann", format="edit")
     edit = load_edit(tmp_path / "edit" / "m.edit.safetensors")
     assert edit.digest == said["edit_digest"] == revision["edit_digest"]

@@ -37,7 +37,7 @@ def test_examples_are_pictures_of_the_concept(
     ]  # type: ignore[index]
     assert terms[0]["images"] == plain.facts["terms"][0]["images"] + 3
     assert cell(published(service)["metrics"], "red", "dark")["after"] == 0
-    assert service.verification.verify(again=True)["holds"]
+    assert service.verification.verify(recompute=True)["holds"]
     service.core.artifacts.path(request["examples"][0]).unlink()
     assert request["examples"][0] in service.verification.verify()["faults"][0]
 

@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 
 def again(service: Service) -> dict[str, Any]:
-    found = dict(service.verification.verify(again=True))
+    found = dict(service.verification.verify(recompute=True))
     assert found["holds"], found["faults"]
     return found
 
