@@ -92,7 +92,7 @@ def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
     rows = []
     for step in steps:
         row = (
-            f"{step['beta']:g}, {step['w']:g}",
+            _step(step),
             f"{step['named']} of {step['of']}",
             share(step["others_changed"]),
         )
@@ -100,12 +100,24 @@ def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
         rows.append((*row, *lost, f"{step['others_moved']:.3f}"))
     last = ("lost in other domains",) if elsewhere else ()
     return table(
-        "tried: β, w",
+        "tried",
         "still named",
         "others changed",
         *last,
         "others moved by",
         rows=rows,
+    )
+
+
+def _step(step: Mapping[str, Json]) -> str:
+    """How certain a step is: the margin that its pictures are pushed away, how far it leans to the
+    texts, or, of a cell, the weight of what is retained.
+    """
+    if "margin" not in step:
+        return f"β {step['beta']:g}, w {step['w']:g}"
+    leaning = f", β {step['beta']:g}" if step["beta"] else ""
+    return (
+        "the text alone" if step["beta"] == 1 else f"margin {step['margin']:g}{leaning}"
     )
 
 

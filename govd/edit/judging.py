@@ -19,8 +19,8 @@ GOAL = 0.01
 TIE = 1e-9
 """A forgotten label that leads by less has been levelled: what is left is rounding."""
 UNSURE = 1e-7
-"""Margins nearer to `TIE` than this are computed again exactly: the machine's own products are far
-better than that.
+"""Margins nearer than this to what decides are computed again exactly: the machine's own products
+are far better than that.
 """
 KEPT = 1 << 23
 """Scores of held-out pictures that are kept from step to step, at most: 64 MiB."""
@@ -167,10 +167,22 @@ def named(
     picture. Normalising changes no order among texts. Decided on the exact scores: the machine's
     own products only where they leave no doubt.
     """
+    return leads(images, texts, forgotten, left, right, TIE)
+
+
+def leads(
+    images: Floats,
+    texts: Floats,
+    forgotten: Any,
+    left: Floats,
+    right: Floats,
+    by: float,
+) -> Any:
+    """The same for a forgotten text that is ahead by more than `by` (behind by less, below 0)."""
     if not len(images):
         return np.zeros(0, bool)
     scores = images @ texts.T - (images @ left) @ (right.T @ texts.T)
-    return _decided(scores, images, texts, forgotten, left, right)
+    return _decided(scores, images, texts, forgotten, left, right, by)
 
 
 def _decided(
@@ -180,10 +192,11 @@ def _decided(
     forgotten: Any,
     left: Floats,
     right: Floats,
+    by: float = TIE,
 ) -> Any:
     """The same from scores `(n, m)` of the machine's own products."""
     margin = _margin(scores, forgotten)
-    doubt = np.flatnonzero(np.abs(margin - TIE) < UNSURE)
+    doubt = np.flatnonzero(np.abs(margin - by) < UNSURE)
     if len(doubt):
         some = images[doubt]
         spread = exact.matmul(exact.matmul(some, left), exact.matmul(right.T, texts.T))
@@ -191,7 +204,7 @@ def _decided(
             exact.matmul(some, texts.T) - spread,
             forgotten if forgotten.ndim == 1 else forgotten[doubt],
         )
-    return margin > TIE
+    return margin > by
 
 
 def _margin(scores: Floats, forgotten: Any) -> Floats:

@@ -12,23 +12,34 @@ the class are seen. β = 1 is `oblique`, with its theorem; a large w protects th
 forgotten labels are levelled on all forgotten pictures at once: solved one by one, pictures of one
 forgotten class are answered with another.
 
+A forget of concepts everywhere takes few pictures for all of a class: those nearest to being named
+count more, by powers that its contribution brings for each of `LEVELS` (`reweighting`), and its
+own pictures in `w C_R` weigh against it as any others do. Without powers, as contributions of
+before had none, pictures count alike, and `w` is what makes a column certain.
+
 Where a forget names domains, its pictures are those of its cells, and `C_R` is to a large share of
 the same classes elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from govd.edit import exact
 from govd.edit.algebra import Algebra, Factored, Host
 from govd.edit.basis import Basis
-from govd.edit.pool import GRID, WEIGHT, PoolFit, on_grid, ridge, weighted_moment
+from govd.edit.pool import (
+    WEIGHT,
+    PoolFit,
+    on_grid,
+    repeated_moment,
+    ridge,
+    weighted_moment,
+)
 from govd.types import Contribution, Floats
 
 LEAN = 3
@@ -39,11 +50,27 @@ on `mini`'s calibration drawings.
 """
 
 
+REWEIGHTED = 30.0
+"""The weight w of retained pictures where those of a class are weighted one by one. It matters
+little: what is nearest to being named grows until it is heard (10 to 300 gave the same tables on
+Caltech-101 and Oxford Pets).
+"""
+LEVELS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
+"""Margins that pictures are to be away from being named, in units of `PoolFit.unit`."""
+ALONE = 3
+"""The first of them that a forget alone is tried with: it is chosen on a few dozens of pictures of
+a pool, whose like the next ones need not be.
+"""
+
+
 class Step(NamedTuple):
-    """How a column is fitted: from cheap to certain."""
+    """How a column is fitted: from cheap to certain. `margin`: the place in `LEVELS`, −1 where
+    pictures count alike.
+    """
 
     beta: float
     w: float
+    margin: int = -1
 
 
 STEPS = (
@@ -66,16 +93,33 @@ CELL_STEPS = (
 """The same where a forget names domains: β is none, since it reaches into all of them."""
 
 
-def steps_of(domains: Sized) -> tuple[Step, ...]:
-    """The list that a forget goes down."""
-    return CELL_STEPS if len(domains) else STEPS
+WEIGHTED_STEPS = (
+    *(Step(0.0, REWEIGHTED, place) for place in range(len(LEVELS))),
+    Step(0.5, REWEIGHTED, len(LEVELS) - 1),
+    Step(1.0, 0.0, len(LEVELS) - 1),
+)
+"""The same where pictures are weighted one by one."""
+
+
+def steps_of(domains: Sized, weighted: bool = False) -> tuple[Step, ...]:
+    """The list that a forget goes down.
+
+    Args:
+        domains: that it names.
+        weighted: its pictures are weighted one by one.
+    """
+    if len(domains):
+        return CELL_STEPS
+    return WEIGHTED_STEPS if weighted else STEPS
 
 
 @dataclass(frozen=True)
 class Levelled:
     """What one contribution levels: for each concept its pictures (positions in the thinned pool),
     those of the same concept in other domains, other pictures `(m, d)` that somebody gave, the
-    guess `(d,)`; for each target its column among the targets and its step.
+    guess `(d,)`; for each target its column among the targets and its step. `powers`: for each
+    concept those `(n, levels)` of its rows, pictures of the pool that fits see first, then given
+    ones, the guess last; none where pictures count alike. `concept_of`: the concept of each target.
     """
 
     domains: tuple[int, ...]
@@ -86,6 +130,27 @@ class Levelled:
     columns: tuple[int, ...]
     steps: tuple[int, ...]
     strength: float
+    powers: tuple[Any, ...] = ()
+    concept_of: tuple[int, ...] = ()
+
+    @property
+    def listed(self) -> tuple[Step, ...]:
+        """The list that `steps` are places of."""
+        return steps_of(self.domains, bool(self.powers))
+
+    def powers_at(self, extra: int) -> tuple[Any, ...]:
+        """For each concept the powers `(n,)` of its rows, so many steps down the list; nothing
+        where pictures count alike.
+        """
+        if not self.powers:
+            return ()
+        places = dict.fromkeys(range(len(self.own)), 0)
+        for concept, step in zip(self.concept_of, self.steps, strict=True):
+            place = min(max(step + extra, 0), len(self.listed) - 1)
+            places[concept] = max(places[concept], self.listed[place].margin)
+        return tuple(
+            powers[:, places[concept]] for concept, powers in enumerate(self.powers)
+        )
 
     @staticmethod
     def of(
@@ -109,11 +174,12 @@ class Levelled:
         )
         examples = tensors.get("examples", np.zeros((basis.dim, 0))).T
         given = tuple(examples if i == 0 else examples[:0] for i in range(count))
-        listed = steps_of(tensors["domains"])
-        steps = tuple(
-            listed.index(Step(float(beta), float(w)))
-            for beta, w in zip(tensors["beta"], tensors["w"], strict=True)
-        )
+        powers: tuple[Any, ...] = ()
+        if "powers" in tensors:
+            rows_of = tensors["powers_of"]
+            table = tensors["powers"].astype(np.int64).reshape(len(rows_of), -1)
+            powers = tuple(table[rows_of == i] for i in range(count))
+        steps = _places(tensors, bool(powers))
         guess = tuple(np.ascontiguousarray(column) for column in tensors["guess"].T)
         domains = tuple(int(s) for s in tensors["domains"])
         return Levelled(
@@ -125,14 +191,28 @@ class Levelled:
             tuple(columns),
             steps,
             float(tensors["strength"][0]),
+            powers,
+            tuple(int(i) for i in tensors["concept_of"]) if powers else (),
         )
+
+
+def _places(tensors: Mapping[str, Any], weighted: bool) -> tuple[int, ...]:
+    """The steps of a contribution's targets, as places of their list."""
+    listed = steps_of(tensors["domains"], weighted)
+    margins = (
+        tensors["margin"] if weighted else np.full(len(tensors["beta"]), -1, np.int64)
+    )
+    return tuple(
+        listed.index(Step(float(beta), float(w), int(margin)))
+        for beta, w, margin in zip(tensors["beta"], tensors["w"], margins, strict=True)
+    )
 
 
 def class_rows(
     pool: PoolFit, levelled: Levelled, seen: Any
 ) -> tuple[Floats, Floats, Floats]:
-    """Rows `(m, d)` in units of the grid that `C_F` is made of and their weights `(m,)`; and the
-    pool's own among them, `(n, d)`.
+    """Rows `(m, d)` in units of the grid that `C_F` is made of, concept after concept: the pool's
+    own, given ones, the guess; their weights `(m,)`; and the pool's own among them, `(n, d)`.
 
     Args:
         levelled: what one contribution levels.
@@ -165,7 +245,7 @@ class Fits:
     everything: Sequence[Levelled]
     aims: Floats
     algebra: Algebra
-    _groups: dict[tuple[int, ...], Group] = field(default_factory=dict)
+    _groups: dict[tuple[Any, ...], Group] = field(default_factory=dict)
     _known: dict[tuple[Any, ...], Floats] = field(default_factory=dict)
 
     @cached_property
@@ -183,47 +263,65 @@ class Fits:
             self._steps(domains, extra)
             for domains in sorted({one.domains for one in self.everything})
         ]
-        key = tuple(tuple(step.items()) for _, step, _ in groups)
+        margins = tuple(self._margins(extra))
+        key = (margins, *(tuple(step.items()) for _, step, _ in groups))
         # at the end of the lists one step is as the one before
         if key not in self._known:
             self._known.clear()
             total = np.zeros(self.aims.shape)
             for domains, step, strength in groups:
-                solved = self._group(domains).columns(self.aims, step)
+                group = self._group(domains, margins, extra)
+                solved = group.columns(self.aims, step)
                 for column, fitted in solved.items():
                     aim = None if domains else self.aims[:, column]
                     total[:, column] += _strong(fitted, aim, strength[column])
             self._known[key] = total
         return self._known[key]
 
+    def _margins(self, extra: int) -> Iterator[tuple[int, ...]]:
+        """For each forget whose pictures are weighted one by one the margins of its targets."""
+        for one in self.everything:
+            if one.powers:
+                last = len(one.listed) - 1
+                yield tuple(
+                    one.listed[min(max(step + extra, 0), last)].margin
+                    for step in one.steps
+                )
+
     def _steps(
         self, domains: tuple[int, ...], extra: int
     ) -> tuple[tuple[int, ...], dict[int, Step], dict[int, float]]:
-        """For each column of one set of domains the step that it takes, and its strength."""
-        listed = steps_of(domains)
-        place: dict[int, int] = {}
+        """For each column of one set of domains the step that it takes, and its strength. Who goes
+        back takes no step before the first, and none whose pictures count alike.
+        """
+        taken: dict[int, Step] = {}
         strength: dict[int, float] = {}
         for one in self.everything:
             if one.domains != domains:
                 continue
+            own_extra = extra if one.powers else max(extra, 0)
             for column, own_step in zip(one.columns, one.steps, strict=True):
-                place[column] = max(
-                    place.get(column, 0), min(own_step + extra, len(listed) - 1)
-                )
+                place = min(max(own_step + own_extra, 0), len(one.listed) - 1)
+                step = one.listed[place]
+                taken[column] = max(taken.get(column, step), step, key=_certainty)
                 strength[column] = max(strength.get(column, 0.0), one.strength)
-        return (
-            domains,
-            {column: listed[place[column]] for column in sorted(place)},
-            strength,
-        )
+        return domains, {column: taken[column] for column in sorted(taken)}, strength
 
-    def _group(self, domains: tuple[int, ...]) -> Group:
-        if domains not in self._groups:
+    def _group(
+        self, domains: tuple[int, ...], margins: tuple[Any, ...], extra: int
+    ) -> Group:
+        key = (domains, margins)
+        if key not in self._groups:
             members = [one for one in self.everything if one.domains == domains]
-            self._groups[domains] = Group.of(
-                self.pool, members, self.everything, self.algebra
+            self._groups[key] = Group.of(
+                self.pool, members, self.everything, self.algebra, extra=extra
             )
-        return self._groups[domains]
+        return self._groups[key]
+
+
+def _certainty(step: Step) -> tuple[float, int, float]:
+    """By which the more certain of two steps for the same column is told."""
+    return (step.beta, step.margin, -step.w)
 
 
 def _strong(fitted: Floats, aim: Floats | None, strength: float) -> Floats:
@@ -244,7 +342,7 @@ class Group:
     retained: Floats
     algebra: Algebra
     _factors: dict[float, Factored] = field(default_factory=dict)
-    _solved: dict[tuple[float, int], Floats] = field(default_factory=dict)
+    _solved: dict[tuple[float, bool, int], Floats] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -253,6 +351,7 @@ class Group:
         everything: Sequence[Levelled],
         algebra: Algebra,
         half: int | None = None,
+        extra: int = 0,
     ) -> Group:
         """Moments of all pictures that fits may see, or of a half of them.
 
@@ -262,41 +361,56 @@ class Group:
             everything: all forgets: those that name no domain are fitted beside each other.
             algebra: where it is computed.
             half: of the pool, 0 or 1; None: all of it.
+            extra: steps down the list, by which pictures are weighted.
         """
         everywhere, seen = not members[0].domains, pool.seen(half)
-        parts = [
-            class_rows(pool, one, seen)
-            for one in (everything if everywhere else members)
-        ]
+        counted = everything if everywhere else members
+        parts = [class_rows(pool, one, seen) for one in counted]
         rows, weights, pictures = (
             np.concatenate([part[i] for part in parts]) for i in range(3)
         )
+        powers = [
+            np.concatenate(one.powers_at(extra) or (np.zeros(len(part[0]), np.int64),))
+            for one, part in zip(counted, parts, strict=True)
+        ]
         own = weighted_moment(pictures) / int(np.count_nonzero(seen))
         retained: Floats = pool.moment(half) - own
         if not everywhere:
             retained = _with_elsewhere(pool, members, retained, seen)
-        return Group(weighted_moment(rows, weights), own, retained, algebra)
+        forgotten = repeated_moment(rows, weights, np.concatenate(powers))
+        return Group(forgotten, own, retained, algebra)
 
     def columns(self, aims: Floats, steps: Mapping[int, Step]) -> dict[int, Floats]:
         """Columns `(d,)` of `aims` `(d, p)`, the same `aims` in every call, each at its step."""
-        for w in sorted({step.w for step in steps.values() if step.beta < 1.0}):
+        systems = {
+            (step.w, step.margin >= 0) for step in steps.values() if step.beta < 1
+        }
+        for w, weighted in sorted(systems):
             self._solve(
                 aims,
                 w,
-                [i for i, step in steps.items() if step.w == w and step.beta < 1.0],
+                weighted,
+                [
+                    i
+                    for i, step in steps.items()
+                    if (step.w, step.margin >= 0) == (w, weighted) and step.beta < 1.0
+                ],
             )
         return {
             i: aims[:, i]
             if beta == 1.0
-            else (1.0 - beta) * self._solved[w, i] + beta * aims[:, i]
-            for i, (beta, w) in steps.items()
+            else (1.0 - beta) * self._solved[w, margin >= 0, i] + beta * aims[:, i]
+            for i, (beta, w, margin) in steps.items()
         }
 
-    def _solve(self, aims: Floats, w: float, columns: Sequence[int]) -> None:
+    def _solve(
+        self, aims: Floats, w: float, weighted: bool, columns: Sequence[int]
+    ) -> None:
         """Solve those columns that were not solved with this w before; a column's bytes depend on
-        no other column.
+        no other column. Where pictures are weighted one by one, the forgotten ones among all that
+        `w` protects are protected, too; otherwise they are levelled with the rest.
         """
-        new = [i for i in columns if (w, i) not in self._solved]
+        new = [i for i in columns if (w, weighted, i) not in self._solved]
         if not new:
             return
         if w not in self._factors:
@@ -304,13 +418,13 @@ class Group:
                 self.forgotten + w * self.own + w * self.retained + ridge(len(aims), w)
             )
             self._factors[w] = self.algebra.factor(self.algebra.array(system))
+        levelled = self.forgotten if weighted else self.forgotten + w * self.own
         wanted = self.algebra.matmul(
-            self.algebra.array(self.forgotten + w * self.own),
-            self.algebra.array(aims[:, new]),
+            self.algebra.array(levelled), self.algebra.array(aims[:, new])
         )
         solved = np.asarray(self.algebra.host(self._factors[w].solve(wanted)))
         self._solved.update(
-            ((w, i), column) for i, column in zip(new, solved.T, strict=True)
+            ((w, weighted, i), column) for i, column in zip(new, solved.T, strict=True)
         )
 
 
@@ -339,42 +453,15 @@ def _with_elsewhere(
 def alone(
     pool: PoolFit, levelled: Levelled, aims: Floats, step: Step, half: int
 ) -> Floats:
-    """Columns `(d, p)` of one forget, fitted on a half of the pool; by Woodbury's identity where
-    its pictures are fewer than dimensions.
+    """Columns `(d, p)` of one forget whose pictures count alike, fitted on a half of the pool.
 
     Args:
+        pool: pictures that fits are made on.
         levelled: what the forget levels.
         aims: `(d, p)`, `t_j − t̄` of its targets.
         step: how far it leans to the texts (β), and the weight of what is retained (w).
+        half: of the pool, 0 or 1.
     """
-    if step.beta == 1.0:
-        return aims
-    own_rows = sum(
-        len(own) + len(given) + 1
-        for own, given in zip(levelled.own, levelled.given, strict=True)
-    )
-    if levelled.domains or own_rows > len(aims):
-        fitted = Group.of(pool, [levelled], [levelled], Host(), half).columns(
-            aims, dict.fromkeys(range(aims.shape[1]), step)
-        )
-        return np.stack(list(fitted.values()), axis=1)
-    seen = pool.seen(half)
-    rows, weights, pictures = class_rows(pool, levelled, seen)
-    forgotten = weighted_moment(rows, weights)
-    wanted = exact.matmul(
-        forgotten + step.w * (weighted_moment(pictures) / int(np.count_nonzero(seen))),
-        aims,
-    )
-    # C_F is scaledᵀ scaled
-    scaled = np.ldexp(rows, -GRID) * np.sqrt(np.ldexp(weights, -WEIGHT))[:, None]
-    inverse = pool.protected_inverse(step.w, half)
-    # as each alone: a column's bytes depend on no other
-    both = exact.matmul(inverse, np.concatenate([scaled.T, wanted], axis=1))
-    lifted, solved = both[:, : len(scaled)], both[:, len(scaled) :]
-    inner = exact.matmul(scaled, lifted)
-    inner = (inner + inner.T) / 2 + np.eye(len(scaled))
-    solved = solved - exact.matmul(
-        lifted, exact.Factor(inner).solve(exact.matmul(scaled, solved))
-    )
-    columns: Floats = (1.0 - step.beta) * solved + step.beta * aims
-    return columns
+    group = Group.of(pool, [levelled], [levelled], Host(), half)
+    fitted = group.columns(aims, dict.fromkeys(range(aims.shape[1]), step))
+    return np.stack(list(fitted.values()), axis=1)

@@ -8,6 +8,7 @@ any machine, and sums can be kept by adding and taking off.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,12 @@ below the ridge.
 """
 WEIGHT = 14
 """Bits of a class's weight. With both, 2,048 classes fit into 53 bits."""
+GROWTH = 3.0
+"""What the weight of a picture is multiplied by each time that it is still too near."""
+SHARE = 0.75
+"""`PoolFit.unit` as a share of what it is the lesser of."""
+SURE = 0.9
+"""The quantile of pictures that are called sure of their label."""
 FOLDS = 5
 """The last fold is *held out*: no fit and no choice of a forget sees it, so what an edit does to it
 is what it does to new pictures.
@@ -48,6 +55,17 @@ def weighted_moment(rows: Floats, weights: Floats | None = None) -> Floats:
     return total
 
 
+def repeated_moment(rows: Floats, weights: Floats, powers: Any) -> Floats:
+    """The same where each row counts `GROWTH ** power` times, `powers` `(n,)`: one exact sum for
+    each power, so that weights stay whole numbers of few bits.
+    """
+    total = np.zeros((rows.shape[1], rows.shape[1]))
+    for power in np.unique(powers):
+        at = powers == power
+        total = total + GROWTH ** float(power) * weighted_moment(rows[at], weights[at])
+    return total
+
+
 @dataclass(frozen=True)
 class PoolFit:
     """The (thinned) pool of a basis. Positions are those of thinned pictures."""
@@ -55,7 +73,7 @@ class PoolFit:
     basis: Basis
     images: Floats
     fold: Any
-    _inverses: dict[tuple[float, int], Floats] = field(default_factory=dict)
+    _inverses: dict[tuple[float, int | None], Floats] = field(default_factory=dict)
     _moments: dict[int | None, Floats] = field(default_factory=dict)
 
     @staticmethod
@@ -96,6 +114,25 @@ class PoolFit:
         """ρ, the mean squared cosine of a picture to its own best text."""
         return float(exact.mean(self.best_score[:, None] ** 2)[0])
 
+    @cached_property
+    def unit(self) -> float:
+        """What margins are measured in: a share of how far apart a picture's labels lie (the
+        standard deviation of its scores), and no more than that share of how far ahead the label
+        of a sure picture is.
+        """
+        anchors = self.basis.anchors[1]
+        spread = exact.gram(anchors) / len(anchors)
+        mean = exact.mean(anchors)
+        variance = (spread - mean[:, None] * mean[None, :]) * self.moment()
+        apart = math.sqrt(float(exact.row_sum(variance.reshape(1, -1))[0]))
+        best = self.basis.pool_rivals(
+            "labels" if self.basis.labels else "vocabulary", ()
+        )
+        if best.shape[1] < 2:
+            return SHARE * apart
+        ahead = np.sort(best[:, 0] - best[:, 1])
+        return SHARE * min(apart, float(ahead[int(SURE * (len(ahead) - 1))]))
+
     def seen(self, half: int | None = None) -> Any:
         """Mask `(n,)` of the pictures that fits see: all that are not held out, or a half (0 or 1)
         of those. Where a forget is chosen each half is fitted alone, and the other judges.
@@ -109,8 +146,10 @@ class PoolFit:
             self._moments[half] = weighted_moment(rows) / max(1, len(rows))
         return self._moments[half]
 
-    def protected_inverse(self, w: float, half: int) -> Floats:
-        """`(w C + λ τ I)⁻¹` `(d, d)` with the moment `C` of a half of the pool."""
+    def protected_inverse(self, w: float, half: int | None) -> Floats:
+        """`(w C + λ τ I)⁻¹` `(d, d)` with the moment `C` of a half of the pool, or of all that
+        fits see.
+        """
         key = (w, half)
         if key not in self._inverses:
             self._inverses[key] = exact.inverse(

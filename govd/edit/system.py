@@ -13,10 +13,13 @@ from govd.edit.algebra import Algebra, Array
 from govd.edit.basis import Basis
 from govd.edit.duals import Targets, duals, retained_mean, targets_of
 from govd.edit.judging import Answers, Held, Judges, enough
-from govd.edit.levelling import STEPS, Fits, Levelled
+from govd.edit.levelling import ALONE, STEPS, Fits, Levelled
 from govd.edit.pool import PoolFit
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats, Json
+
+MANY_JUDGES = 50
+"""Held-out pictures that are enough to tell how certain forgets are together."""
 
 
 class Dual:
@@ -71,7 +74,7 @@ class Dual:
     ) -> tuple[Array, Array, Mapping[str, Json]]:
         """One system for all. Columns that are fitted on the pool are judged together on pictures
         that no fit sees: while too many of those are named, every such column goes one step down
-        its list; the fact `step` says how many.
+        its list; the fact `step` says how many (up, below 0).
         """
         left, right = system.fixed(algebra)
         if system.fits is None:
@@ -79,7 +82,7 @@ class Dual:
         columns = list(system.fits.levelled)
         right = algebra.concat([right, system.removals[:, columns]])
         judges = system.judges(np.asarray(algebra.host(right)))
-        for extra in range(len(STEPS)):
+        for extra in range(system.first_step, len(STEPS)):
             both = algebra.concat(
                 [left, algebra.array(system.fits.columns(extra)[:, columns])]
             )
@@ -149,6 +152,18 @@ class System:
             removals=duals(basis, self.targets, hard, algebra),
             mode="hard" if hard else "soft",
         )
+
+    @property
+    def first_step(self) -> int:
+        """Where the walk down the lists begins. A forget alone is chosen on a few dozens of
+        pictures and begins further down than it seems to need (`ALONE`). Many level each other's
+        labels on each picture; where enough pictures judge them, they go back by as much.
+        """
+        assert self.fits is not None
+        assert self.held is not None
+        weighted = any(one.powers for one in self.fits.everything)
+        judged = len(self.held.pictures)
+        return -ALONE if weighted and judged >= MANY_JUDGES else 0
 
     def judges(self, right: Floats) -> Judges:
         """Who judges detectors whose removals are `right` `(d, r)`."""

@@ -9,14 +9,16 @@ import pytest
 
 from govd.edit import Host, compose, exact
 from govd.edit.extent import pool_in_scope
-from govd.edit.levelling import STEPS
+from govd.edit.levelling import WEIGHTED_STEPS
 from govd.methods import builtin
 from govd.types import Contribution
 from tests.edit.conftest import World
 
 METHODS = builtin()
-SYSTEMS = len({step.w for step in STEPS if step.beta < 1.0})
-"""Systems on the pool that any edit needs at most: one for each distinct w."""
+SYSTEMS = len({step.margin for step in WEIGHTED_STEPS if step.beta < 1.0})
+"""Systems on the pool that any edit needs at most: one for each margin, since pictures have other
+weights at each.
+"""
 
 
 class Counting(Host):
@@ -67,7 +69,7 @@ def test_each_system_is_factored_once_however_far_the_edit_walks(
     )
     assert 0 < algebra.counts["factors"] <= SYSTEMS
     assert algebra.counts["columns"] <= SYSTEMS * len(contributions), (
-        "a column is solved once for each w"
+        "a column is solved once for each margin"
     )
     assert edit.digest == compose(basis, contributions, METHODS).digest
 

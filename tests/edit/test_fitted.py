@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, compose
-from govd.edit.algebra import Host
-from govd.edit.judging import enough
-from govd.edit.levelling import LEAN, STEPS, Group, Levelled, Step, alone
+from govd.edit import Basis, Host, compose
+from govd.edit.contribution import sealed
+from govd.edit.judging import Answers, enough
+from govd.edit.levelling import (
+    ALONE,
+    LEAN,
+    LEVELS,
+    STEPS,
+    WEIGHTED_STEPS,
+    Levelled,
+    Step,
+)
 from govd.edit.metrics import on_images
-from govd.edit.pool import RIDGE, PoolFit, on_grid, weighted_moment
+from govd.edit.pool import GROWTH, RIDGE, PoolFit, on_grid, weighted_moment
+from govd.edit.reweighting import reweighted
 from govd.edit.strength import soft_auc
+from govd.edit.system import MANY_JUDGES, System
 from govd.methods import builtin
-from govd.methods.fitted import FLOOR
 from govd.types import Contribution
 from tests.edit.conftest import World
 
@@ -40,32 +49,66 @@ def own_rows(basis: Basis, at: int, seen: np.ndarray) -> np.ndarray:
 
 
 def brute_force(
-    basis: Basis, gone: list[int], steps: list[tuple[float, float]]
+    basis: Basis,
+    gone: list[int],
+    steps: list[Step],
+    powers: list[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """The columns of the docstring's formula, each class's moment on its own."""
+    """The columns of the docstring's formula, each class's moment on its own. `powers`: for each
+    class those of its pictures and, last, of its guess; None: all count alike.
+    """
     pool, labels = basis.tensors["pool"], basis.tensors["labels"]
     seen = ~PoolFit.of(basis).held
     best = pool @ labels.T
     closeness = (best.max(1) ** 2).mean()
     mean = np.delete(labels, gone, 0).mean(0)
     forgotten, own = np.zeros((basis.dim, basis.dim)), np.zeros((basis.dim, basis.dim))
-    for at in gone:
+    for i, at in enumerate(gone):
         rows = own_rows(basis, at, seen)
-        lean = LEAN * closeness * np.outer(labels[at], labels[at])
-        forgotten += (rows.T @ rows + lean) / (len(rows) + LEAN)
+        guess = (LEAN * closeness) ** 0.5 * labels[[at]]
+        counts = np.ones(len(rows) + 1) if powers is None else GROWTH ** powers[i]
+        fitted = np.concatenate([rows, guess])
+        forgotten += (fitted * counts[:, None]).T @ fitted / (len(rows) + LEAN)
         own += rows.T @ rows / seen.sum()
     everything = pool[seen].T @ pool[seen] / seen.sum()
     columns = []
-    for at, (beta, w) in zip(gone, steps, strict=True):
+    for at, (beta, w, margin) in zip(gone, steps, strict=True):
         aim = labels[at] - mean
         system = (
             forgotten + w * everything + RIDGE * (1 + w) / basis.dim * np.eye(basis.dim)
         )
+        levelled = forgotten if margin >= 0 else forgotten + w * own
         columns.append(
-            (1 - beta) * np.linalg.solve(system, (forgotten + w * own) @ aim)
-            + beta * aim
+            (1 - beta) * np.linalg.solve(system, levelled @ aim) + beta * aim
         )
     return np.stack(columns, axis=1)
+
+
+def places(world: World, contributions: list[Contribution]) -> list[int]:
+    """The labels of single forgets."""
+    return [world.names.index(c.spec.scope.concepts[0].name) for c in contributions]
+
+
+def step_of(contribution: Contribution, extra: int) -> Step:
+    """The step of a single forget, so many steps down the list."""
+    tensors = contribution.tensors
+    own = WEIGHTED_STEPS.index(
+        Step(
+            float(tensors["beta"][0]), float(tensors["w"][0]), int(tensors["margin"][0])
+        )
+    )
+    return WEIGHTED_STEPS[min(max(own + extra, 0), len(WEIGHTED_STEPS) - 1)]
+
+
+def expected(
+    world: World, basis: Basis, chosen: list[Contribution], extra: int
+) -> np.ndarray:
+    steps = [step_of(c, extra) for c in chosen]
+    powers = [
+        c.tensors["powers"].reshape(-1, len(LEVELS))[:, step.margin].astype(float)
+        for c, step in zip(chosen, steps, strict=True)
+    ]
+    return brute_force(basis, places(world, chosen), steps, powers)
 
 
 def test_it_is_its_definition(
@@ -73,54 +116,75 @@ def test_it_is_its_definition(
 ) -> None:
     chosen = sorted(made[:4], key=lambda c: c.digest)
     edit = compose(hard, chosen, METHODS)
-    gone = [world.names.index(c.spec.scope.concepts[0].name) for c in chosen]
-    extra = edit.facts["step"]
-    steps = [
-        STEPS[
-            min(
-                STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0])))
-                + extra,
-                len(STEPS) - 1,
-            )
-        ]
-        for c in chosen
-    ]
-    wanted = brute_force(hard, gone, steps)
-    assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max(), (
+    wanted = expected(world, hard, chosen, edit.facts["step"])
+    assert np.abs(edit.L - wanted).max() < 5e-3 * np.abs(wanted).max(), (
         "the grid is all that differs"
     )
     texts = hard.tensors["labels"]
+    gone = places(world, chosen)
     assert np.abs(texts[gone] @ edit.B - np.eye(4)).max() < 1e-9
 
 
-def test_forgets_that_need_a_further_step_together_take_it_together(
-    world: World,
+def test_contributions_without_powers_are_composed_as_they_were(
+    world: World, hard: Basis, made: list[Contribution]
 ) -> None:
-    """Prompts that disagree: each forget alone is certain enough at its own step, all of them are
-    only further down the list.
-    """
+    """Alone and beside one whose pictures are weighted one by one."""
+    before = ("powers", "powers_of", "concept_of", "margin")
+    old = [
+        sealed(
+            "test",
+            c.spec,
+            {name: t for name, t in c.tensors.items() if name not in before}
+            | {"beta": np.array([0.25]), "w": np.array([0.3])},
+            dict(c.facts),
+        )
+        for c in made[:4]
+    ]
+    chosen = sorted(old, key=lambda c: c.digest)
+    edit = compose(hard, chosen, METHODS)
+    place = STEPS.index(Step(0.25, 0.3)) + edit.facts["step"]
+    wanted = brute_force(hard, places(world, chosen), [STEPS[place]] * 4)
+    assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max()
+    both = compose(hard, [*old, made[4]], METHODS)
+    assert both.rank == 5
+    shuffled = [old[2], made[4], old[0], old[3], old[1]]
+    assert compose(hard, shuffled, METHODS).digest == both.digest
+
+
+@pytest.mark.parametrize("extra", [-ALONE, -1, 0, 1, len(WEIGHTED_STEPS)])
+def test_all_go_up_and_down_the_list_together(
+    world: World, hard: Basis, made: list[Contribution], extra: int
+) -> None:
+    chosen = sorted(made, key=lambda c: c.digest)
+    fits = System.of(hard, chosen, Host()).fits
+    assert fits is not None
+    wanted = expected(world, hard, chosen, extra)
+    assert np.abs(fits.columns(extra) - wanted).max() < 5e-3 * np.abs(wanted).max()
+
+
+def test_few_pictures_do_not_take_certainty_back(
+    world: World, hard: Basis, made: list[Contribution]
+) -> None:
+    few, many = (compose(hard, made[:count], METHODS).facts for count in (2, 12))
+    assert few["held_out"] < MANY_JUDGES <= many["held_out"]
+    assert few["step"] == 0
+    assert many["step"] == -ALONE, "together they leave few enough named as it is"
+    assert enough(many["held_out_named"], many["held_out"])
+
+
+def test_where_too_many_stay_named_all_go_to_the_end_of_the_list(world: World) -> None:
+    """Prompts that disagree, one of which no step satisfies."""
     draw = np.random.default_rng(0)
     prompts = np.stack(
-        [world.texts[:40] + 0.02 * draw.normal(size=(40, 96)) for _ in range(3)]
+        [world.texts[:40] + 0.03 * draw.normal(size=(40, 96)) for _ in range(3)]
     )
     basis = world.basis(max_edit_norm=1e9, label_prompts=prompts)
-    chosen = sorted(
-        (world.contribution(basis, name, method="fitted") for name in world.names[:12]),
-        key=lambda c: c.digest,
-    )
-    edit = compose(basis, chosen, METHODS)
-    extra = edit.facts["step"]
-    assert extra >= 1
-    own = [
-        STEPS.index((float(c.tensors["beta"][0]), float(c.tensors["w"][0])))
-        for c in chosen
+    chosen = [
+        world.contribution(basis, name, method="fitted") for name in world.names[:12]
     ]
-    assert min(own) + extra < len(STEPS) - 1, "not all are at the end of the list"
-    gone = [world.names.index(c.spec.scope.concepts[0].name) for c in chosen]
-    wanted = brute_force(
-        basis, gone, [STEPS[min(at + extra, len(STEPS) - 1)] for at in own]
-    )
-    assert np.abs(edit.L - wanted).max() < 2e-3 * np.abs(wanted).max()
+    edit = compose(basis, chosen, METHODS)
+    assert not enough(edit.facts["held_out_named"], edit.facts["held_out"])
+    assert all(step_of(c, edit.facts["step"]).beta == 1.0 for c in chosen)
 
 
 def test_what_is_forgotten_is_unnamed_and_the_rest_stays(
@@ -144,14 +208,15 @@ def test_every_step_that_was_tried_is_a_fact_and_the_last_is_taken(
     for contribution in made:
         (term,) = contribution.facts["terms"]
         tried = term["tried"]
-        assert [(row["beta"], row["w"]) for row in tried] == [
-            tuple(step) for step in STEPS[FLOOR : FLOOR + len(tried)]
+        assert [(row["beta"], row["w"], row["margin"]) for row in tried] == [
+            (step.beta, step.w, LEVELS[step.margin])
+            for step in WEIGHTED_STEPS[ALONE : ALONE + len(tried)]
         ]
         assert (tried[-1]["beta"], tried[-1]["w"]) == (term["beta"], term["w"])
         assert not any(enough(row["named"], row["of"]) for row in tried[:-1])
         assert (
             enough(tried[-1]["named"], tried[-1]["of"])
-            or len(tried) == len(STEPS) - FLOOR
+            or len(tried) == len(WEIGHTED_STEPS) - ALONE
         )
         assert all(row["others_moved"] > 0 for row in tried)
 
@@ -292,20 +357,25 @@ def test_soft_auc_is_auc_where_nothing_is_in_doubt() -> None:
     assert abs(soft_auc(scores, own.astype(float)) - pairs) < 1e-12
 
 
-@pytest.mark.parametrize("domains", [(), ("sketch",)])
 def test_a_forget_fitted_alone_is_the_group_of_itself(
-    world: World, hard: Basis, domains: tuple[str, ...]
+    world: World, hard: Basis, made: list[Contribution]
 ) -> None:
-    """By Woodbury's identity or by the whole system: the same columns."""
-    contribution = world.contribution(
-        hard, world.names[2], method="fitted", domains=domains
-    )
-    pool, aims = PoolFit.of(hard), contribution.tensors["targets"]
-    levelled = Levelled.of(hard, contribution, range(aims.shape[1]))
-    rows = sum(len(own) + 1 for own in levelled.own)
-    assert rows < len(aims), "fewer pictures than dimensions"
-    for step in (Step(0.0, 1.0), Step(0.25, 0.3)):
-        group = Group.of(pool, [levelled], [levelled], Host(), 0)
-        whole = group.columns(aims, dict.fromkeys(range(aims.shape[1]), step))
-        columns = alone(pool, levelled, aims, step, 0)
-        assert np.allclose(columns, np.stack(list(whole.values()), axis=1), atol=1e-9)
+    """By its pictures' kernel, as it was chosen, or by the whole system, as it is composed."""
+    for contribution in made[:3]:
+        edit = compose(hard, [contribution], METHODS)
+        assert edit.facts["step"] == 0
+        pool, text = PoolFit.of(hard), contribution.tensors["targets"]
+        levelled = Levelled.of(hard, contribution, (0,))
+        place = world.names.index(contribution.spec.scope.concepts[0].name)
+        mean = np.delete(hard.tensors["labels"], place, 0).mean(0)
+        removal = contribution.tensors["lifted"]
+        chosen = reweighted(
+            pool,
+            levelled,
+            text - mean[:, None],
+            Answers.of(hard, text),
+            removal / (text * removal).sum(),
+        )
+        assert (chosen.powers.ravel() == contribution.tensors["powers"]).all()
+        fitted = chosen.columns[step_of(contribution, 0).margin]
+        assert np.abs(edit.L - fitted).max() < 1e-6 * np.abs(fitted).max()

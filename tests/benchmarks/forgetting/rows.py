@@ -11,9 +11,10 @@ import numpy as np
 
 from govd.edit import Basis, Edit, Material, Method, Problem, compose
 from govd.edit.contribution import sealed
+from govd.edit.levelling import ALONE, LEVELS
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
-from govd.methods.fitted import FLOOR, Fitted
+from govd.methods.fitted import Fitted
 from govd.types import Concept, Contribution, ForgetSpec, Scope
 from tests.benchmarks.forgetting.cases import Case
 from tests.benchmarks.forgetting.figures import Map
@@ -184,11 +185,9 @@ DELETED = "label deleted"
 """The one row without an edit: the forgotten labels are taken out of the list of answers."""
 DEFAULT = "fitted"
 LABELED = "gradient, true labels"
-FLOORS = {
-    0: "fitted, no floor",
-    1: "fitted, floor (0, 3)",
-    2: "fitted, floor (0, 1)",
-} | {FLOOR: DEFAULT}
+FLOORS = {place: f"fitted, from margin {LEVELS[place]:g}" for place in (0, 2, 5)} | {
+    ALONE: DEFAULT
+}
 """The rows by the first step that is tried; the product's own is the default."""
 ROWS: dict[str, Row] = {
     "base": unedited,

@@ -1,0 +1,137 @@
+"""Pictures that are still too near to being named count for more: the fit of `levelling`, once more
+with other weights until each picture is a margin away.
+
+A ridge regression levels the average picture of a class. What decides whether a name is still
+given are the few that lie nearest to it, so their weights in `C_F` are multiplied by `GROWTH`
+wherever the forgotten label still leads, or follows by less than the margin, and the closed form is
+solved again. What is far away already keeps its weight: the cost goes where it is needed. Without a
+margin this is a support vector machine with a quadratic penalty, solved by reweighting.
+
+Margins come in units of `PoolFit.unit`; from one to the next the weights only grow, so what is more
+certain on the pictures that a fit sees is never less so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.judging import Answers, leads
+from govd.edit.levelling import LEVELS, REWEIGHTED, Levelled, class_rows
+from govd.edit.pool import (
+    GRID,
+    GROWTH,
+    WEIGHT,
+    PoolFit,
+    repeated_moment,
+    ridge,
+)
+from govd.types import Floats
+
+MOST = 7
+"""The highest power of `GROWTH` that a picture's weight is multiplied by."""
+
+
+@dataclass(frozen=True)
+class Reweighted:
+    """For each margin of `LEVELS` the powers `(n, levels)` of a forget's rows, in the order of
+    `class_rows`, and its columns `(d, p)`.
+    """
+
+    powers: Any
+    columns: tuple[Floats, ...]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is fitted, each row `(n, d)` with its class's weight `(n,)`, and the same as unit
+    pictures, which judge.
+    """
+
+    fitted: Floats
+    weights: Floats
+    judged: Floats
+
+    @staticmethod
+    def of(pool: PoolFit, levelled: Levelled, half: int | None) -> _Rows:
+        """Rows in the order of `class_rows`; guesses judge at length one."""
+        rows, weights, _ = class_rows(pool, levelled, pool.seen(half))
+        fitted = np.ldexp(rows, -GRID)
+        return _Rows(fitted, weights, exact.unit(fitted))
+
+
+def reweighted(
+    pool: PoolFit,
+    levelled: Levelled,
+    aims: Floats,
+    answers: Answers,
+    removals: Floats,
+    half: int | None = None,
+) -> Reweighted:
+    """The weights of one forget's pictures, alone and at full strength, for each margin.
+
+    Args:
+        pool: pictures that fits are made on.
+        levelled: what the forget levels.
+        aims: `(d, p)`, `t_j − t̄` of its targets.
+        answers: what competes for a picture.
+        removals: `(d, p)`, duals of its targets.
+        half: of the pool, 0 or 1; None: all that fits see.
+    """
+    rows = _Rows.of(pool, levelled, half)
+    forgotten = answers.mask(range(aims.shape[1]))
+    fit = _dual(pool, rows, aims, half)
+    if len(rows.fitted) > len(aims):
+        fit = _primal(pool, rows, aims, half)
+    powers = np.zeros(len(rows.fitted), np.int64)
+    kept: list[Any] = []
+    columns: list[Floats] = []
+    left = fit(powers)
+    for margin in LEVELS:
+        while True:
+            near = np.zeros(len(powers), bool)
+            for texts in answers.texts:
+                near |= leads(
+                    rows.judged, texts, forgotten, left, removals, -margin * pool.unit
+                )
+            near &= powers < MOST
+            if not near.any():
+                break
+            powers = powers + near
+            left = fit(powers)
+        kept.append(powers)
+        columns.append(left)
+    return Reweighted(np.stack(kept, axis=1), tuple(columns))
+
+
+def _dual(pool: PoolFit, rows: _Rows, aims: Floats, half: int | None) -> Any:
+    """Solves `(K + D⁻¹) c = Z aims`, one unknown for each row `Z`; columns are `P⁻¹ Zᵀ c`."""
+    inverse = pool.protected_inverse(REWEIGHTED, half)
+    lifted = exact.matmul(inverse, rows.fitted.T)
+    kernel = exact.matmul(rows.fitted, lifted)
+    kernel = (kernel + kernel.T) / 2
+    wanted = exact.matmul(rows.fitted, aims)
+    inverted = np.ldexp(1.0, WEIGHT) / rows.weights
+
+    def fit(powers: Any) -> Floats:
+        system = kernel + np.diag(inverted / GROWTH ** powers.astype(np.float64))
+        return exact.matmul(lifted, exact.Factor(system).solve(wanted))
+
+    return fit
+
+
+def _primal(pool: PoolFit, rows: _Rows, aims: Floats, half: int | None) -> Any:
+    """The same where there are more rows than dimensions."""
+    protected = REWEIGHTED * pool.moment(half) + ridge(len(aims), REWEIGHTED)
+    units = np.ldexp(rows.fitted, GRID)
+
+    def fit(powers: Any) -> Floats:
+        forgotten = repeated_moment(units, rows.weights, powers)
+        wanted = exact.matmul(forgotten, aims)
+        solved: Floats = exact.Factor(forgotten + protected).solve(wanted)
+        return solved
+
+    return fit
