@@ -155,7 +155,9 @@ def _beyond(rung: Mapping[str, Any], leak: Mapping[str, Any]) -> str:
         for attack in _of_kind(leak.get("attacks"))
         if attack.get("attack") == rung.get("by")
     ]
-    return f"{words.broken} ({value_of(deciding[0])})" if deciding else words.broken
+    if deciding:
+        return f"{words.broken} ({value_of(deciding[0])})"
+    return words.broken
 
 
 def value_of(attack: Mapping[str, Any], which: str = "now") -> str:
@@ -170,10 +172,14 @@ def value_of(attack: Mapping[str, Any], which: str = "now") -> str:
         place = attack.get("place")
         needs = attack.get("needs")
         words = needs.get("words") if isinstance(needs, Mapping) else None
-        return f"place {place} of {words}" if which == "now" and place else "–"
+        if which == "now" and place:
+            return f"place {place} of {words}"
+        return "–"
     if not isinstance(value, int | float) or isinstance(value, bool):
         return "–"
-    return f"AUC {value:.2f}" if kind == "area" else f"{100 * value:.1f} %"
+    if kind == "area":
+        return f"AUC {value:.2f}"
+    return f"{100 * value:.1f} %"
 
 
 def cost_of(attack: Mapping[str, Any]) -> str:
@@ -200,8 +206,6 @@ def cost_of(attack: Mapping[str, Any]) -> str:
 
 
 def _of_kind(value: Any) -> list[Mapping[str, Any]]:
-    return (
-        [record for record in value if isinstance(record, Mapping)]
-        if isinstance(value, list | tuple)
-        else []
-    )
+    if isinstance(value, list | tuple):
+        return [record for record in value if isinstance(record, Mapping)]
+    return []

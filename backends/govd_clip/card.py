@@ -69,7 +69,9 @@ def notes(family: Family, slots: Mapping[str, Slot]) -> dict[str, str]:
     card = {"library": library, "load": _OPEN_CLIP if family == "open_clip" else clip}
     card |= {"open_clip:library": "open_clip", "open_clip:load": _OPEN_CLIP}
     for side, layer in PROJECTION.items():
-        name = stored(layer, slots).name if family == "open_clip" else layer
+        name = layer
+        if family == "open_clip":
+            name = stored(layer, slots).name
         card[side] = _FOLDED.format(layer=f"`{name}`", s="s", its="its")
         card[f"open_clip:{side}"] = (
             f"The edit lies in the weights: in `{stored(layer, ()).name}` alone. Every other tensor"

@@ -177,7 +177,9 @@ def header(path: Path) -> tuple[dict[str, Any], int]:
     start = 8 + length
     expected = start + _data_bytes(entries, path)
     if expected != size:
-        reason = "is truncated" if size < expected else "has more than its header says"
+        reason = "has more than its header says"
+        if size < expected:
+            reason = "is truncated"
         raise BadCheckpoint(
             f"{reason}: {size:,} bytes, not {expected:,}",
             where=str(path),

@@ -54,4 +54,6 @@ def model_type(config: Path) -> object:
         value = json.loads(config.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    return value.get("model_type") if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        return value.get("model_type")
+    return None

@@ -147,7 +147,9 @@ def govd_export(
         return None
     if format == OPEN_CLIP:
         return model.write_open_clip(edit, folder)
-    return model.write_checkpoint(edit, folder) if format in FORMATS else None
+    if format in FORMATS:
+        return model.write_checkpoint(edit, folder)
+    return None
 
 
 @hookimpl

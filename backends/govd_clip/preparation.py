@@ -137,7 +137,9 @@ class Processor:
         own scale included.
         """
         processor = self._processor
-        scale = 255 * float(processor.rescale_factor) if processor.do_rescale else 255.0
+        scale = 255.0
+        if processor.do_rescale:
+            scale = 255 * float(processor.rescale_factor)
         mean, deviation = (
             (
                 np.asarray(processor.image_mean, np.float64),
@@ -168,11 +170,9 @@ class Processor:
             mode = "squash"
             if is_cut or set(size) != {"height", "width"}:
                 return None
-        return (
-            Resizing(sides.pop(), int(processor.resample), mode)
-            if len(sides) == 1
-            else None
-        )
+        if len(sides) == 1:
+            return Resizing(sides.pop(), int(processor.resample), mode)
+        return None
 
     def _target(self, image: Image.Image) -> tuple[int, int] | None:
         """Width and height that the processor resizes to, where that is all that it does; None:
@@ -193,11 +193,9 @@ class Processor:
             return None
         short, long = sorted(image.size)
         scaled = int(sides["shortest_edge"] * long / short)
-        return (
-            (sides["shortest_edge"], scaled)
-            if image.width <= image.height
-            else (scaled, sides["shortest_edge"])
-        )
+        if image.width <= image.height:
+            return (sides["shortest_edge"], scaled)
+        return (scaled, sides["shortest_edge"])
 
     def _bad(
         self,

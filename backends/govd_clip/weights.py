@@ -72,7 +72,9 @@ def _check_layers(config: Config, found: Mapping[str, Slot], folder: Path) -> No
         ends = [name[len(begin) :] for name in found if name.startswith(begin)]
         stored = {end.partition(".")[0] for end in ends}
         if layers > len(stored):
-            setting = "layers" if config.family == "open_clip" else "num_hidden_layers"
+            setting = "num_hidden_layers"
+            if config.family == "open_clip":
+                setting = "layers"
             file = config_file(folder).name
             reason = (
                 f"{side}_config.{setting} is {layers} in "

@@ -58,7 +58,9 @@ class OutsideEncoder:
             )
             for at in range(0, len(texts), BATCH)
         ]
-        return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
+        if rows:
+            return np.concatenate(rows)
+        return np.zeros((0, self.dim), np.float32)
 
     def _checked(self, answer: Any, count: int) -> Floats:
         try:

@@ -63,11 +63,15 @@ class VectorModel:
             progress("texts", 0, len(missing))
             fresh = dict(zip(missing, self._encoder(missing), strict=True))
         rows = [prompts[text] if text in prompts else fresh[text] for text in texts]
-        return np.stack(rows) if rows else np.zeros((0, self.facts.dim), np.float32)
+        if rows:
+            return np.stack(rows)
+        return np.zeros((0, self.facts.dim), np.float32)
 
     def _refusal(self, missing: Sequence[str]) -> Unsupported:
         near = get_close_matches(missing[0], self._vectors.names, NEAREST)
-        rest = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        rest = ""
+        if len(missing) > 1:
+            rest = f", and {len(missing) - 1} more"
         hint = f"The nearest names: {', '.join(near)}. " if near else ""
         return Unsupported(
             f"the file has no vector for the text {missing[0]!r}{rest}",
@@ -87,7 +91,9 @@ class VectorModel:
         """
         if not images:
             return np.zeros((0, self.facts.dim), np.float32)
-        first = str(images[0]) if isinstance(images[0], Path) else "a picture"
+        first = "a picture"
+        if isinstance(images[0], Path):
+            first = str(images[0])
         advice = (
             "Give image vectors as .npy (n, d): this model is a file of vectors and encodes no"
             " pictures."

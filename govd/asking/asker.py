@@ -156,7 +156,9 @@ class Asker:
 
         def work() -> Any:
             answer = implementation.function(*inputs)
-            return None if answer is None else check(answer, arguments)
+            if answer is None:
+                return None
+            return check(answer, arguments)
 
         return self.call(
             name, hook, work, self.seconds if hook in QUICK else self.work_seconds
@@ -180,4 +182,6 @@ def _given(value: Any) -> Any:
     """An argument as a plugin gets it: models as their backend made them, records that cannot be
     changed.
     """
-    return value.inner if isinstance(value, Guarded) else read_only(value)
+    if isinstance(value, Guarded):
+        return value.inner
+    return read_only(value)

@@ -100,7 +100,9 @@ def plain_text(value: Any, what: str = "a text", most: int | None = None) -> str
         raise Nonsense(f"{what} that is a {type(value).__name__}")
     # no lone surrogates: no file could hold them
     text = str.__str__(value).encode("utf-8", "replace").decode("utf-8")
-    return text if most is None or len(text) <= most else text[: most - 1] + "…"
+    if most is None or len(text) <= most:
+        return text
+    return text[: most - 1] + "…"
 
 
 def check_kind(answer: Any, kind: type) -> None:

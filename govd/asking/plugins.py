@@ -72,11 +72,9 @@ def _register(manager: pluggy.PluginManager, point: EntryPoint) -> str:
         return ""
     if manager.has_plugin(point.name):
         manager.unregister(name=point.name)
-    return (
-        words(registering.error)
-        if registering.error
-        else f"its hooks could not be looked at within {IMPORT_SECONDS:g} s"
-    )
+    if registering.error:
+        return words(registering.error)
+    return f"its hooks could not be looked at within {IMPORT_SECONDS:g} s"
 
 
 def _registered(manager: pluggy.PluginManager, name: str, plugin: object) -> None:

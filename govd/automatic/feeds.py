@@ -116,7 +116,9 @@ class Feeds:
         url = str(payload["url"])
         if settings.model:
             self.core.desk.model(settings.model)
-        shown_once = new_secret() if url == WEBHOOK and not settings.secret else ""
+        shown_once = ""
+        if url == WEBHOOK and not settings.secret:
+            shown_once = new_secret()
         secret = settings.secret or shown_once
         if url == WEBHOOK:
             secret = check_secret(secret)
@@ -270,7 +272,9 @@ class Feeds:
         """
         feed = self.core.desk.refresh().feeds.get(name)
         files = FeedFiles(self.core.home.folder, name) if feed is not None else None
-        secret = files.secret() if files is not None and feed is not None else ""
+        secret = ""
+        if files is not None and feed is not None:
+            secret = files.secret()
         if feed is None or files is None or feed.url != WEBHOOK or not secret:
             raise Unauthenticated("no feed of this name takes what is signed so")
         delivery = headers.get("webhook-id", "")

@@ -20,7 +20,7 @@ from govd.records.feed import FeedRecord
 from govd.records.lifecycle import RequestState
 from govd.records.request import Request
 from govd.requests import Requests
-from govd.requests.filing import copied_from, revert_of
+from govd.requests.reverting import copied_from, revert_of
 from govd.requests.together import Outcome
 from govd.types import Json
 
@@ -152,7 +152,9 @@ class Missings:
         first = key = f"{feed.actor}:missing:{request.id}"
         count = 1
         while True:
-            stored_key = self.requests.privacy.keyed(key) if request.private else key
+            stored_key = key
+            if request.private:
+                stored_key = self.requests.privacy.keyed(key)
             before = self.core.desk.views.by_key(stored_key)
             if before is None or not self._is_withdrawn_by(feed, before):
                 return key, before

@@ -15,7 +15,7 @@ from govd.policies.judging import Judged, Judging
 from govd.records.lifecycle import OPEN
 from govd.records.request import Request
 from govd.requests import Requests
-from govd.requests.filing import copied_from, revert_of
+from govd.requests.reverting import copied_from, revert_of
 from govd.types import Json
 
 NEVER: Final = ""

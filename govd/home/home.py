@@ -139,7 +139,9 @@ class Home:
     def _rotated_to(self) -> str:
         """The key that the ledger was changed to last, empty where it never was."""
         changes = rotations(self.folder / "ledger.db")
-        return str(changes[-1]["payload"].get("new", "")) if changes else ""
+        if changes:
+            return str(changes[-1]["payload"].get("new", ""))
+        return ""
 
     def token(self) -> str:
         """The home's own token, made on first use, readable by its owner alone."""

@@ -42,7 +42,9 @@ def _at_least(least: int) -> Check:
 
 
 def _seconds(value: float) -> str:
-    return "" if 0 < value < LONGEST_SECONDS else "It is over 0, and a week at most."
+    if 0 < value < LONGEST_SECONDS:
+        return ""
+    return "It is over 0, and a week at most."
 
 
 def _brief(value: float) -> str:
@@ -62,13 +64,11 @@ def _encoders(values: tuple[str, ...]) -> str:
     wrong = next(
         (encoder for encoder in values if len(encoder.split(maxsplit=1)) < 2), None
     )
+    if wrong is None:
+        return ""
     return (
-        ""
-        if wrong is None
-        else (
-            f'{wrong!r} says no address or command: write "FILE ADDRESS" or "FILE COMMAND"; * is'
-            " any file."
-        )
+        f'{wrong!r} says no address or command: write "FILE ADDRESS" or "FILE COMMAND"; * is'
+        " any file."
     )
 
 

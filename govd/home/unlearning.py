@@ -73,13 +73,19 @@ def _wrong(key: str, value: Any) -> str:
         broken = next(
             (v for v in value if key == "gates" and not GATE.fullmatch(v)), None
         )
-        return "" if broken is None else f"{broken!r} is no bound: write NAME<=NUMBER."
+        if broken is None:
+            return ""
+        return f"{broken!r} is no bound: write NAME<=NUMBER."
     if key in NUMBERS:
         whole = isinstance(value, int) or (
             key == "seconds" and isinstance(value, float)
         )
         fits = whole and not isinstance(value, bool) and 0 < value < NUMBERS[key]
-        return "" if fits else f"{key} is a number over 0, under {NUMBERS[key]:.0f}."
+        if fits:
+            return ""
+        return f"{key} is a number over 0, under {NUMBERS[key]:.0f}."
     if key == "network":
-        return "" if value in NETWORKS else f"network is {', '.join(NETWORKS)}."
+        if value in NETWORKS:
+            return ""
+        return f"network is {', '.join(NETWORKS)}."
     return "" if isinstance(value, str) else f"{key} is a text."

@@ -274,11 +274,9 @@ class Appender:
 
         `lock` is held.
         """
-        return (
-            self._tree.root()
-            if self._tree is not None and self._tree.size == size
-            else None
-        )
+        if self._tree is not None and self._tree.size == size:
+            return self._tree.root()
+        return None
 
     def _roll_back(self, writer: sqlite3.Connection) -> None:
         try:

@@ -122,7 +122,9 @@ def decode(data: bytes) -> Any:
 
 def _number(text: str) -> int | float:
     """A whole number; beyond 2⁵³ it can only have been a float."""
-    return int(text) if len(text) < 16 or abs(int(text)) <= _SAFE else float(text)
+    if len(text) < 16 or abs(int(text)) <= _SAFE:
+        return int(text)
+    return float(text)
 
 
 def digest(value: Any) -> str:

@@ -150,11 +150,9 @@ def make_database(path: Path) -> None:
 def migrations_folder() -> Path:
     """Where the migrations are: in the wheel beside this file, in a checkout at its top."""
     here = Path(__file__).parent
-    return (
-        here / "_migrations"
-        if (here / "_migrations").is_dir()
-        else here.parents[1] / "migrations"
-    )
+    if (here / "_migrations").is_dir():
+        return here / "_migrations"
+    return here.parents[1] / "migrations"
 
 
 def peek(path: Path) -> dict[str, Json]:

@@ -102,11 +102,9 @@ def proof(
     )
 
     def read(level: int, number: int) -> bytes:
-        return (
-            _picked(hashes.get(_last(level, number)), level, number)
-            if level
-            else node(connection, 0, number)
-        )
+        if level:
+            return _picked(hashes.get(_last(level, number)), level, number)
+        return node(connection, 0, number)
 
     return make(read)
 

@@ -306,4 +306,6 @@ def _publish_base(given: Given, old: Record) -> bool | None:
     stays = old["publish_to"] and (
         not given.publish_to or same(Path(given.publish_to), Path(old["publish_to"]))
     )
-    return old.get("publish_base") if stays or "publish_base" in old else False
+    if stays or "publish_base" in old:
+        return old.get("publish_base")
+    return False

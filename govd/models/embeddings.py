@@ -104,7 +104,9 @@ def _digest(texts: Floats, images: Floats) -> str:
 
 
 def _name(image: Source, place: int) -> str:
-    return str(image) if isinstance(image, Path) else f"picture {place + 1}"
+    if isinstance(image, Path):
+        return str(image)
+    return f"picture {place + 1}"
 
 
 def _tell(faults: Iterable[UnreadableImage]) -> None:
@@ -286,11 +288,9 @@ class Encoder:
                 advice="Leave them out, or replace them.",
                 path=next(iter(faults.values())).where,
             )
-        return (
-            np.stack([vectors[i] for i in range(len(images))])
-            if images
-            else np.zeros((0, self.model.facts.dim), np.float32)
-        )
+        if images:
+            return np.stack([vectors[i] for i in range(len(images))])
+        return np.zeros((0, self.model.facts.dim), np.float32)
 
     def averaged(
         self,

@@ -55,7 +55,9 @@ def walk(folder: Path) -> Walk:
         BadFile: there is no such folder, or it cannot be opened.
     """
     if not folder.is_dir():
-        reason = "this is a file, not a folder" if folder.exists() else "no such folder"
+        reason = "no such folder"
+        if folder.exists():
+            reason = "this is a file, not a folder"
         raise BadFile(reason, where=str(folder), advice="Give a folder of pictures.")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise BadFile(

@@ -160,11 +160,9 @@ def pool_of(
         ]
         rows = np.concatenate(draws)
         return Pool(rows, "prototype", len(rows))
-    return (
-        read_pool(str(defaults["pool"]), encoder, core.progress)
-        if "pool" in defaults
-        else None
-    )
+    if "pool" in defaults:
+        return read_pool(str(defaults["pool"]), encoder, core.progress)
+    return None
 
 
 def _label_prompts(core: Core, encoder: Encoder, words: Words) -> Floats | None:

@@ -80,7 +80,9 @@ class Repeat:
 
 def prompt(domain: str, word: str) -> str:
     """A prompt for a word in a domain; `domain` empty: in none that is named."""
-    return f"a {domain} of a {word}" if domain else f"a picture of a {word}"
+    if domain:
+        return f"a {domain} of a {word}"
+    return f"a picture of a {word}"
 
 
 def default_vocabulary() -> list[str]:

@@ -85,7 +85,9 @@ def _named(given: str) -> tuple[Path, str]:
     """The file or folder, and which of its arrays or columns is meant."""
     path = Path(given)
     file, mark, name = given.rpartition("::")
-    return (Path(file), name) if mark and not path.exists() else (path, "")
+    if mark and not path.exists():
+        return (Path(file), name)
+    return (path, "")
 
 
 def _of_files(files: list[Path], name: str, dim: int, progress: Progress) -> Pool:

@@ -160,7 +160,9 @@ class PublishFolder:
         """
         if not os.path.lexists(self.current):
             return None
-        target = os.readlink(self.current) if self.current.is_symlink() else ""
+        target = ""
+        if self.current.is_symlink():
+            target = os.readlink(self.current)
         name = target.rstrip("/").removeprefix("./")
         if self.mark(name) is not None or self._missing(name):
             return name

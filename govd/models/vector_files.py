@@ -133,11 +133,9 @@ class _Array:
         try:
             with self.stream() as file:
                 _header(file)
-                return (
-                    self._columns(file, positions)
-                    if self.fortran
-                    else self._rows(file, positions)
-                )
+                if self.fortran:
+                    return self._columns(file, positions)
+                return self._rows(file, positions)
         except (EOFError, OSError, zipfile.BadZipFile) as fault:
             raise BadFile(
                 f"the file ends early or is damaged ({fault})",

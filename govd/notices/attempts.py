@@ -85,7 +85,9 @@ class Attempts:
         """
         with self._lock:
             before = self._heads.get(name, {})
-            count = int(before["attempts"]) + 1 if before.get("id") == notice_id else 1
+            count = 1
+            if before.get("id") == notice_id:
+                count = int(before["attempts"]) + 1
             pause = PAUSES_SECONDS[min(count, len(PAUSES_SECONDS)) - 1]
             pause *= 1 + JITTER * random.random()
             pause = min(max(pause, outcome.wait_seconds), LONGEST_SECONDS)
@@ -105,7 +107,9 @@ class Attempts:
     def count(self, name: str, notice_id: str) -> int:
         """How often a notice was tried in vain."""
         head = self._heads.get(name, {})
-        return int(head["attempts"]) if head.get("id") == notice_id else 0
+        if head.get("id") == notice_id:
+            return int(head["attempts"])
+        return 0
 
     def head(self, name: str) -> Mapping[str, Any] | None:
         """What a receiver was tried with in vain last: `id`, `attempts`, `at`, `reason`,

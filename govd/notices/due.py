@@ -63,7 +63,9 @@ class Due:
         if notice is None:
             return None
         message = self._made_again(receiver, notice.about)
-        return message if message is not None and message.id == notice_id else None
+        if message is not None and message.id == notice_id:
+            return message
+        return None
 
     def _made_again(
         self, receiver: Receiver, event: Mapping[str, Json]

@@ -222,7 +222,9 @@ class Receivers:
             if receiver.name == name:
                 return receiver
         names = ", ".join(receiver.name for receiver in self._live())
-        advice = f"There are {names}." if names else "govd notice add adds one."
+        advice = "govd notice add adds one."
+        if names:
+            advice = f"There are {names}."
         raise NotFound(f"no receiver is called {name!r}", advice=advice)
 
     def _to_retry(self, notice: str) -> tuple[str, dict[str, Json]]:

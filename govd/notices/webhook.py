@@ -39,7 +39,9 @@ def post(url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> O
                 return _unanswered(seconds)
             return _of_fault(fault, seconds)
     # a connection that is shut down looks like an answer's end
-    return _unanswered(seconds) if watch.is_over else _of_status(status, patience)
+    if watch.is_over:
+        return _unanswered(seconds)
+    return _of_status(status, patience)
 
 
 def _posted(

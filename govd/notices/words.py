@@ -61,9 +61,9 @@ def _sentence(message: Message) -> str:
     sentence = sentence_of(entry)
     noun, _, event = message.kind.partition(".")
     if not sentence:
-        return (
-            f"{message.kind} of {message.subject}" if message.subject else message.kind
-        )
+        if message.subject:
+            return f"{message.kind} of {message.subject}"
+        return message.kind
     if noun == "request" and event in (
         "wait",
         "approve",

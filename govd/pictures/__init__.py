@@ -90,7 +90,9 @@ def pixels_of(source: Source, name: str = "") -> int:
         UnreadableImage: the header is of no picture, or says one that is over a bound.
     """
     if isinstance(source, np.ndarray):
-        return int(source.shape[0] * source.shape[1]) if source.ndim == 3 else 0
+        if source.ndim == 3:
+            return int(source.shape[0] * source.shape[1])
+        return 0
     return open_picture(source, name, lambda image: int(image.width * image.height))
 
 
@@ -99,7 +101,9 @@ def turn(source: Source) -> contextlib.AbstractContextManager[Any]:
     do not multiply their memory.
     """
     try:
-        return _large if pixels_of(source) > LARGE else contextlib.nullcontext()
+        if pixels_of(source) > LARGE:
+            return _large
+        return contextlib.nullcontext()
     except UnreadableImage:
         return contextlib.nullcontext()
 
@@ -167,11 +171,9 @@ def _parts(sources: Sequence[Source]) -> Iterator[list[int]]:
 
 def _verdict(source: Source, name: str) -> Bytes | UnreadableImage:
     try:
-        return (
-            _checked_array(source)
-            if isinstance(source, np.ndarray)
-            else decoded(source, name)
-        )
+        if isinstance(source, np.ndarray):
+            return _checked_array(source)
+        return decoded(source, name)
     except UnreadableImage as error:
         return error
 

@@ -116,11 +116,9 @@ def kind_of(file: BinaryIO) -> str:
     kind = next(
         (kind for mark, kind in _KINDS if begin.lstrip().startswith(mark)), None
     )
-    return (
-        f"is no picture but {kind}"
-        if kind
-        else f"is no picture: none of {', '.join(FORMATS)}"
-    )
+    if kind:
+        return f"is no picture but {kind}"
+    return f"is no picture: none of {', '.join(FORMATS)}"
 
 
 def unreadable_image(what: str, where: str, advice: str = _ADVICE) -> UnreadableImage:

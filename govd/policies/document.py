@@ -187,7 +187,9 @@ class _Reader(Effects):
             style = getattr(node, "style", None)
             if style in ("|", ">"):
                 first = self.text.splitlines()[mark.line + 1 : mark.line + 2]
-                indent = len(first[0]) - len(first[0].lstrip()) if first else 0
+                indent = 0
+                if first:
+                    indent = len(first[0]) - len(first[0].lstrip())
                 place = (mark.line + 2 + line, indent + column + 1)
             else:
                 quoted = 1 if style else 0

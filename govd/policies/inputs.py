@@ -187,7 +187,9 @@ MOMENTS: Final[Mapping[str, tuple[str, Mapping[str, Variable]]]] = {
 
 def parts(kind: Variable) -> tuple[Variable, bool]:
     """The dataclass, and whether there are several of it."""
-    return (get_args(kind)[0], True) if get_origin(kind) is tuple else (kind, False)
+    if get_origin(kind) is tuple:
+        return (get_args(kind)[0], True)
+    return (kind, False)
 
 
 def described(moment: str) -> dict[str, Json]:

@@ -310,9 +310,9 @@ def _of(kind: Variable) -> Any:
 def meant(name: str, known: Sequence[str]) -> str:
     """Which of what is `known` a wrong `name` may have been, or all of it: advice for an error."""
     near = difflib.get_close_matches(name, known, 3, 0.5)
-    return (
-        f"Perhaps {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
-    )
+    if near:
+        return f"Perhaps {' or '.join(near)}?"
+    return f"There are: {', '.join(known)}."
 
 
 def _types_advice(what: str) -> str:

@@ -66,9 +66,9 @@ def attacked(
     records = [
         graded(attempts) for attempts in tried(models, scopes, subjects, records=leaks)
     ]
-    return (
-        records if len(records) <= WHOLE else [_decisive(record) for record in records]
-    )
+    if len(records) <= WHOLE:
+        return records
+    return [_decisive(record) for record in records]
 
 
 def _decisive(record: Mapping[str, Json]) -> dict[str, Json]:

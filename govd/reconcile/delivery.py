@@ -52,11 +52,9 @@ class Delivery:
                 or any(mark.get(key) != value for key, value in wanted.items())
             ):
                 return None
-            return (
-                dict(mark["files"])
-                if self._unchanged(folder.path / name, mark["files"])
-                else None
-            )
+            if self._unchanged(folder.path / name, mark["files"]):
+                return dict(mark["files"])
+            return None
         except (OSError, ValueError):
             return None
 

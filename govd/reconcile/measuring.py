@@ -173,11 +173,9 @@ class Measuring:
     ) -> Record:
         """The same figures of the linear edit, which weights get where the edit is conditional."""
         figures = {"data_free": unlabelled.data_free(basis, linear, contributions)}
-        return (
-            figures
-            if data is None
-            else figures | metrics.on_images(basis, linear, contributions, data)
-        )
+        if data is None:
+            return figures
+        return figures | metrics.on_images(basis, linear, contributions, data)
 
     def slow(
         self,

@@ -90,7 +90,9 @@ class Settling:
         return drafts
 
     def _subsumed(self, request: Request, outer: str, judged: Json) -> Draft:
-        outer_name = outer if self.may_tell(request.id, outer) else "another forget"
+        outer_name = "another forget"
+        if self.may_tell(request.id, outer):
+            outer_name = outer
         reason = (
             f"covered by {outer_name}: adds nothing while that "
             f"stands, takes over when it is reverted"

@@ -86,7 +86,9 @@ def person_of(actor: str) -> str | None:
 
 def person_named(name: str) -> str:
     """The person who is called so in a list of principals; `owner` is the home's own."""
-    return OWNER if spelled(name) == OWNER else principal(spelled(name))
+    if spelled(name) == OWNER:
+        return OWNER
+    return principal(spelled(name))
 
 
 def check_name(name: str, what: str = "token") -> str:
@@ -138,4 +140,6 @@ def spoken(actor: str) -> str:
     """An actor as people are shown it."""
     if is_legacy(actor):
         return f"{actor} (legacy)" if actor else actor
-    return f"{actor} (local account)" if actor.startswith(f"{LOCAL}:") else actor
+    if actor.startswith(f"{LOCAL}:"):
+        return f"{actor} (local account)"
+    return actor

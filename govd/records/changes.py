@@ -89,7 +89,9 @@ def revision_at(lookup: Lookup, subject: str) -> Revision | None:
 def model_at(lookup: Lookup, name: str) -> RegisteredModel | None:
     """The model of this name, also where it was retired or removed."""
     record = lookup("model", name)
-    return None if record is None else RegisteredModel.from_json(record)
+    if record is None:
+        return None
+    return RegisteredModel.from_json(record)
 
 
 def head_at(lookup: Lookup, model: str) -> Head | None:
@@ -102,4 +104,6 @@ def published_at(lookup: Lookup, model: str) -> Revision | None:
     """The revision that a model serves, None while it is the base."""
     head = head_at(lookup, model)
     number = head.published if head else None
-    return revision_at(lookup, f"{model}/{number}") if number else None
+    if number:
+        return revision_at(lookup, f"{model}/{number}")
+    return None

@@ -82,7 +82,9 @@ def copies(known: Known, number: int) -> list[Copy]:
 
 
 def _controlled(kind: str, name: str, place: str, carried: int, number: int) -> Copy:
-    state = CopyState.FORGOTTEN if carried == number else CopyState.PENDING
+    state = CopyState.PENDING
+    if carried == number:
+        state = CopyState.FORGOTTEN
     return Copy(kind, name, place, carried, state, side="image")
 
 

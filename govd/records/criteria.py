@@ -168,7 +168,9 @@ def metric_of(name: str) -> str:
         return metric
     close = difflib.get_close_matches(metric, [*METRICS, *ALIASES], 3, CLOSE)
     candidates = list(dict.fromkeys(ALIASES.get(other, other) for other in close))
-    question = f"Did you mean {' or '.join(candidates)}? " if candidates else ""
+    question = ""
+    if candidates:
+        question = f"Did you mean {' or '.join(candidates)}? "
     raise Usage(
         f"there is no metric {name.strip()!r}",
         where="criterion",

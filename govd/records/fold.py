@@ -47,7 +47,9 @@ def fold(entry: Record, lookup: Lookup) -> Changes:
     """
     noun, _, event = str(entry["kind"]).partition(".")
     of_noun = FOLDS.get(noun)
-    return NOTHING if of_noun is None else of_noun(event, entry, lookup)
+    if of_noun is None:
+        return NOTHING
+    return of_noun(event, entry, lookup)
 
 
 def folded(entries: Iterable[Record]) -> dict[Place, StoredRecord]:

@@ -163,7 +163,9 @@ def _not_yet_enough(request: Request, entry: Record) -> dict[str, Json]:
     """A person approved, and policies said no, or not yet. What counts for one of them is among the
     approvals already.
     """
-    field = "approvals" if entry["payload"].get("meets") else "approvals_held"
+    field = "approvals_held"
+    if entry["payload"].get("meets"):
+        field = "approvals"
     return {field: [*request.get(field, []), _approval(request, entry)]}
 
 
@@ -265,4 +267,6 @@ def _origin(entry: Record) -> dict[str, Json]:
 
 
 def _reason(payload: Record) -> str:
-    return KEPT_PRIVATE if payload.get("private") else str(payload.get("reason", ""))
+    if payload.get("private"):
+        return KEPT_PRIVATE
+    return str(payload.get("reason", ""))

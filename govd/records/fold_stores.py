@@ -31,7 +31,9 @@ def fold_store(event: str, entry: Record, lookup: Lookup) -> Changes:
     if store is None or not is_there:
         raise NotFound(f"no store is called {place[1]}")
     changed = _changed(event, store, entry)
-    return NOTHING if changed is None else Changes({place: store.with_(**changed)})
+    if changed is None:
+        return NOTHING
+    return Changes({place: store.with_(**changed)})
 
 
 def _added(entry: Record) -> StoreRecord:

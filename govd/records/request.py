@@ -33,7 +33,9 @@ class Request(StoredRecord):
     @cached_property
     def kind(self) -> Kind:
         """`forget` or `revert`."""
-        return "revert" if self._json["kind"] == "revert" else "forget"
+        if self._json["kind"] == "revert":
+            return "revert"
+        return "forget"
 
     @cached_property
     def state(self) -> RequestState:

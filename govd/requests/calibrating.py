@@ -64,11 +64,9 @@ class Calibrating:
         calibration = calibrated(
             opened.basis, make, core.plugins.methods, progress=core.progress
         )
-        return (
-            None
-            if calibration is None
-            else core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
-        )
+        if calibration is None:
+            return None
+        return core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
 
     def of(self, record: Mapping[str, Json]) -> Calibration | None:
         """A model's, None where they were not measured: models that were registered by older
@@ -97,8 +95,6 @@ class Calibrating:
         except (NotFound, BadFile):
             return None
         points = [] if calibration is None else curve(calibration.loads)
-        return (
-            {"points": points, "here": {"forgets": forgets, "changed": changed}}
-            if points
-            else None
-        )
+        if points:
+            return {"points": points, "here": {"forgets": forgets, "changed": changed}}
+        return None

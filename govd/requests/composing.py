@@ -81,14 +81,18 @@ class Composing:
             OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake.
         """
         cached = self._kept.get(_key(basis, contributions))
-        return cached[0] if cached is not None else self._edit(basis, contributions)
+        if cached is not None:
+            return cached[0]
+        return self._edit(basis, contributions)
 
     def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions: that of a revision which is made of the same, else
         composed.
         """
         stored = self._stored(basis, contributions) if contributions else None
-        return self._composed(basis, contributions) if stored is None else stored
+        if stored is None:
+            return self._composed(basis, contributions)
+        return stored
 
     def _stored(
         self, basis: Basis, contributions: Sequence[Contribution]

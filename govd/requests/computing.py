@@ -117,9 +117,9 @@ class Computing:
         is_private = request.private is not None
         spec = spec_of(self.privacy.revealed(request))
         contribution = self.compute(spec, opened, keep=not is_private)
-        return (
-            self._untold(request, contribution, opened) if is_private else contribution
-        )
+        if is_private:
+            return self._untold(request, contribution, opened)
+        return contribution
 
     def _untold(
         self, request: Request, contribution: Contribution, opened: Opened

@@ -86,8 +86,6 @@ class Extents:
     ) -> Bools:
         key = (basis.digest, contribution.digest, digest)
         mask = self._masks.get(key)
-        return (
-            self._masks.put(key, labelled_in_scope(basis, contribution, data))
-            if mask is None
-            else mask
-        )
+        if mask is None:
+            return self._masks.put(key, labelled_in_scope(basis, contribution, data))
+        return mask

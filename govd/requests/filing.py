@@ -23,26 +23,21 @@ from govd.requests.computing import Computing
 from govd.requests.contributions import Contributions
 from govd.requests.decisions import Decisions
 from govd.requests.finding import Finding
-from govd.requests.holding import check_hold, check_model
+from govd.requests.holding import check_hold
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
 from govd.requests.predicting import Predicting
 from govd.requests.previewing import Previewing, as_filed
 from govd.requests.privacy import Privacy
-from govd.requests.reverting import Reverting
+from govd.requests.reverting import (
+    Reverting,
+    check_revertible,
+    copied_from,
+    revert_of,
+)
 from govd.requests.wanted import Wanted
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
 P = ParamSpec("P")
-COPIED = (
-    "concepts",
-    "domains",
-    "strength",
-    "method",
-    "target",
-    "prototypes",
-    "examples",
-)
-"""What a revert's record repeats of its forget."""
 
 
 class Requests:
@@ -196,7 +191,9 @@ class Requests:
             Conflict: it is not in force. Denied: it is under a legal hold.
         """
         request = self.core.desk.request(request_id)
-        forget = self.core.desk.request(request.reverts) if request.reverts else request
+        forget = request
+        if request.reverts:
+            forget = self.core.desk.request(request.reverts)
         check_revertible(forget)
         returning = self.reverting.returning(forget, encode=True)
         copied = copied_from(forget)
@@ -322,34 +319,3 @@ class Requests:
                 advice=f"That was {filed.id}. Use a new key.",
             )
         return filed
-
-
-def revert_of(forget: Request, reason: str) -> dict[str, Json]:
-    """A revert as its filer says it, without what it copies of its forget."""
-    return {
-        "kind": "revert",
-        "model": forget.model,
-        "reverts": forget.id,
-        "reason": reason,
-    }
-
-
-def copied_from(forget: Request) -> dict[str, Json]:
-    """What a revert's record repeats of its forget."""
-    return {field: forget[field] for field in COPIED if field in forget}
-
-
-def check_revertible(forget: Request) -> None:
-    """Refuse to take back what is not in force.
-
-    Raises:
-        Conflict: it is not. Denied: it is under a legal hold.
-    """
-    check_hold(forget)
-    check_model(forget)
-    if not forget.stands:
-        state = forget.state if forget.is_forget else "a revert"
-        raise Conflict(
-            f"{forget.id} is {state}: there is nothing to revert",
-            advice="`govd request list --state in_force` shows what can be reverted.",
-        )

@@ -173,11 +173,9 @@ class Holding:
 
 
 def _act(request: Request, event: str, payload: dict[str, Json]) -> Act:
-    return (
-        release_of(request)
-        if event == "release"
-        else extension_of(request, payload["due_at"])
-    )
+    if event == "release":
+        return release_of(request)
+    return extension_of(request, payload["due_at"])
 
 
 def _check_reason(reason: str, what: str) -> None:

@@ -92,7 +92,9 @@ class Doubt:
                 f"{self.phrase!r} is no known word, and further from all of them than they are from"
                 f" each other {measured}"
             )
-        return f"{text}: did you mean {self.meant}?" if self.meant else text
+        if self.meant:
+            return f"{text}: did you mean {self.meant}?"
+        return text
 
     def as_json(self) -> dict[str, Json]:
         """As a request's prediction says it."""

@@ -136,7 +136,9 @@ class Predicting:
         """
         spec = spec_of(self.privacy.revealed(request))
         watch = watch_for(opened.basis, beside.everything)
-        prompts = STORED if "label_prompts" in opened.basis.tensors else TOGETHER
+        prompts = TOGETHER
+        if "label_prompts" in opened.basis.tensors:
+            prompts = STORED
         return self.effects.on_pool(request.model, opened, spec, beside, watch, prompts)
 
     def beside(

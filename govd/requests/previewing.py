@@ -230,7 +230,9 @@ def _shown(vote: Vote) -> dict[str, Json]:
         "reason": vote.reason,
         "inputs": dict(vote.inputs),
     }
-    return row if vote.needs is None else {**row, "needs": vote.needs.as_json()}
+    if vote.needs is None:
+        return row
+    return {**row, "needs": vote.needs.as_json()}
 
 
 def _shown_effect(effect: Effect | None) -> dict[str, Json] | None:

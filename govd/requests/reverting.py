@@ -12,7 +12,7 @@ from govd.edit import AnyEdit
 from govd.edit.extent import in_scope
 from govd.edit.prediction import Costs, Watch, costs, watch_for
 from govd.edit.tensors import factors_of, unedited
-from govd.errors import Unsupported
+from govd.errors import Conflict, Unsupported
 from govd.models.core import Core, Opened
 from govd.records.predicted import Effect
 from govd.records.request import Request
@@ -21,11 +21,24 @@ from govd.requests.beside import Beside
 from govd.requests.composing import Composing, discreet
 from govd.requests.contributions import Contributions
 from govd.requests.effects import ENCODED, STORED, TOGETHER
+from govd.requests.holding import check_hold, check_model
 from govd.requests.options import spec_of
 from govd.requests.predicting import Predicting, nameless
 from govd.types import Contribution, Json
 
 SHOWN: Final = ("concepts", "domains")
+
+
+COPIED = (
+    "concepts",
+    "domains",
+    "strength",
+    "method",
+    "target",
+    "prototypes",
+    "examples",
+)
+"""What a revert's record repeats of its forget."""
 
 
 class Reverting:
@@ -175,7 +188,9 @@ class Reverting:
         watch: Watch | None = watch_for(opened.basis, beside.everything)
         spec = spec_of(self.predicting.privacy.revealed(forget))
         effects = self.predicting.effects
-        stored = STORED if "label_prompts" in opened.basis.tensors else TOGETHER
+        stored = TOGETHER
+        if "label_prompts" in opened.basis.tensors:
+            stored = STORED
         prompts = ENCODED if encode else stored
         on_pool = effects.on_pool(forget.model, opened, spec, beside, watch, prompts)
         labelled = None
@@ -196,3 +211,34 @@ def _shown(request: Request) -> dict[str, Json]:
     if request.private:
         return {"id": None, "concepts": [], "domains": []}
     return {"id": request.id, **{name: request[name] for name in SHOWN}}
+
+
+def revert_of(forget: Request, reason: str) -> dict[str, Json]:
+    """A revert as its filer says it, without what it copies of its forget."""
+    return {
+        "kind": "revert",
+        "model": forget.model,
+        "reverts": forget.id,
+        "reason": reason,
+    }
+
+
+def copied_from(forget: Request) -> dict[str, Json]:
+    """What a revert's record repeats of its forget."""
+    return {field: forget[field] for field in COPIED if field in forget}
+
+
+def check_revertible(forget: Request) -> None:
+    """Refuse to take back what is not in force.
+
+    Raises:
+        Conflict: it is not. Denied: it is under a legal hold.
+    """
+    check_hold(forget)
+    check_model(forget)
+    if not forget.stands:
+        state = forget.state if forget.is_forget else "a revert"
+        raise Conflict(
+            f"{forget.id} is {state}: there is nothing to revert",
+            advice="`govd request list --state in_force` shows what can be reverted.",
+        )

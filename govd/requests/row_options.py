@@ -99,11 +99,9 @@ def filed_row(row: Mapping[str, Any], line: int, where: str, pictures: bool) -> 
 def _value(name: str, cell: Any, where: str) -> Any:
     if name in SEVERAL:
         parts = _parts(name, cell, where)
-        return (
-            [_bytes(Path(part), where) for part in parts]
-            if name == "example"
-            else parts
-        )
+        if name == "example":
+            return [_bytes(Path(part), where) for part in parts]
+        return parts
     if name in SWITCHES:
         return _switch(name, cell, where)
     if name in NUMBERS:

@@ -143,7 +143,9 @@ def _of_json(text: str, where: str, pictures: bool) -> Iterator[Filing]:
             where=where,
             advice="Give a list of names or objects.",
         ) from None
-    items = document.get("rows") if isinstance(document, dict) else document
+    items = document
+    if isinstance(document, dict):
+        items = document.get("rows")
     if not isinstance(items, list):
         raise Usage(
             "this is no list of rows",

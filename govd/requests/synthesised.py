@@ -17,9 +17,9 @@ def pictures_of(core: Core, request: Request) -> list[Record]:
     if request.private or not request.contribution:
         return []
     contribution = core.desk.views.contribution(request.contribution)
-    return (
-        [] if contribution is None else list(contribution.facts.get("prototypes", []))
-    )
+    if contribution is None:
+        return []
+    return list(contribution.facts.get("prototypes", []))
 
 
 def picture_of(core: Core, request: Request, digest: str) -> bytes:

@@ -154,7 +154,9 @@ class Together:
         views = self.core.desk.views
         key = proposed.key
         for time in range(2, TIMES):
-            spelled = privacy.keyed(key) if proposed.options.private else key
+            spelled = key
+            if proposed.options.private:
+                spelled = privacy.keyed(key)
             filed = views.by_key(spelled)
             if filed is None or not self._taken_back(filed, actor):
                 return filed, key

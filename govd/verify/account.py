@@ -155,7 +155,9 @@ def _missing(opened: OpenBundle, found: Bounds) -> list[str]:
         names = [
             f"{digest[:16]}…" for digest, kind in opened.missing.items() if kind == noun
         ][:5]
-        more = f" and {count - len(names)} more" if count > len(names) else ""
+        more = ""
+        if count > len(names):
+            more = f" and {count - len(names)} more"
         sentences.append(
             f"What is in the {noun} {', '.join(names)}{more}: the digest is proven, the bytes are"
             " not in this bundle."

@@ -261,7 +261,9 @@ def tell(found: Sequence[Bound]) -> tuple[list[str], list[str]]:
             if checked:
                 proven.append(f"{sentence}.")
             else:
-                give = "--witness KEY" if kind == "cosign" else "--timestamp-root PEM"
+                give = "--timestamp-root PEM"
+                if kind == "cosign":
+                    give = "--witness KEY"
                 recorded.append(
                     f"{sentence}, as entry {bound.entry} records: who signed it was not checked"
                     f" (give {give})."

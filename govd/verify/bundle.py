@@ -201,6 +201,6 @@ def _claim_fault(sealed: claim.Sealed, from_entries: claim.Claim | None) -> str:
     statement = from_entries.statement()
     if sealed.statement.get("subject") != statement["subject"]:
         return other_files
-    return (
-        "" if sealed.statement == statement else "the claim is not what the entries say"
-    )
+    if sealed.statement == statement:
+        return ""
+    return "the claim is not what the entries say"

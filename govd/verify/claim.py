@@ -177,7 +177,9 @@ def _after(claim: Claim, subject: str) -> int:
     number = subject.rpartition("/")[2]
     if "published_at" not in claim.predicate or not _is_number(number):
         return claim.followed_by
-    return claim.followed_by if int(number) == claim.number else int(number)
+    if int(number) == claim.number:
+        return claim.followed_by
+    return int(number)
 
 
 def _is_number(text: str) -> bool:
@@ -203,7 +205,9 @@ def newest(entries: Iterable[Entry]) -> list[Revision]:
         if kind in ("revision.publish", "revision.compose"):
             model, _, number = entry["subject"].rpartition("/")
             if model and _is_number(number):
-                numbers = published if kind == "revision.publish" else composed
+                numbers = composed
+                if kind == "revision.publish":
+                    numbers = published
                 numbers[model] = int(number)
     return sorted((composed | published).items())
 

@@ -188,7 +188,9 @@ def _strays(folder: str, written: Collection[Place]) -> str:
     """
     current = Path(folder) / "current"
     number = current.resolve().name if current.exists() else "0"
-    return "" if number == "0" or (folder, number) in written else number
+    if number == "0" or (folder, number) in written:
+        return ""
+    return number
 
 
 def _problems(place: Place, files: Mapping[str, str]) -> list[str]:

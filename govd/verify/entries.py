@@ -184,7 +184,9 @@ def _check_published(published: Sequence[tuple[int, str]], verdict: Verdict) -> 
     bare = [(seq, subject) for seq, subject in published if seq >= verdict.signed_size]
     if bare and verdict.signed_size:
         seq, subject = bare[0]
-        more = f" (nor are {len(bare) - 1} later ones)" if bare[1:] else ""
+        more = ""
+        if bare[1:]:
+            more = f" (nor are {len(bare) - 1} later ones)"
         fault = (
             f"{subject} was published by entry {seq}, which no signed log checkpoint covers{more}:"
             " checkpoints were deleted, or a crash"

@@ -120,9 +120,9 @@ class Excerpt:
             return subject in self.contributions
         if kind.startswith("principal."):
             return bool(people_of(entry) & self.people)
-        return (
-            subject in self.models if kind.startswith("model.") else kind in OF_THE_LOG
-        )
+        if kind.startswith("model."):
+            return subject in self.models
+        return kind in OF_THE_LOG
 
     def shows_artifacts(self, entry: Entry) -> bool:
         """Whether what an entry names is shown: an edit and its basis only where no other request
@@ -149,8 +149,6 @@ def people_of(entry: Entry) -> set[str]:
 
 
 def _texts(said: Any) -> list[str]:
-    return (
-        [text for text in said if isinstance(text, str)]
-        if isinstance(said, list)
-        else []
-    )
+    if isinstance(said, list):
+        return [text for text in said if isinstance(text, str)]
+    return []

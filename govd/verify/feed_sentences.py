@@ -28,7 +28,9 @@ def of_feed(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
     because = f": {reason}" if reason else ""
     run = f"run {payload.get('run')} of the feed {subject}"
     if kind == "feed.run":
-        document = f" ({payload.get('document')})" if payload.get("document") else ""
+        document = ""
+        if payload.get("document"):
+            document = f" ({payload.get('document')})"
         if payload.get("state") == "held":
             return f"{run}{document} is held for a person{because}"
         return f"{run}{document}: {_counted(payload)}"
@@ -39,7 +41,9 @@ def of_feed(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
     if kind == "feed.add":
         return f"the feed {subject} was added: {payload.get('url')}"
     happened = CHANGED.get(kind)
-    return f"the feed {subject} {happened}{because}" if happened else None
+    if happened:
+        return f"the feed {subject} {happened}{because}"
+    return None
 
 
 def _counted(payload: Mapping[str, Any]) -> str:

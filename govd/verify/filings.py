@@ -280,4 +280,6 @@ def _targets(contribution: Contribution) -> np.ndarray[Any, Any] | None:
     tensors = contribution.tensors
     everywhere = None if contribution.spec.scope.domains else tensors.get("texts")
     texts = tensors.get("targets", everywhere)
-    return texts if texts is not None and texts.ndim == 2 and texts.size else None
+    if texts is not None and texts.ndim == 2 and texts.size:
+        return texts
+    return None

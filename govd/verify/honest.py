@@ -89,7 +89,9 @@ def _scopes(claim: Claim) -> str:
 def _state(claim: Claim) -> str:
     """What became of a revision."""
     predicate = claim.predicate
-    state = "was published" if "published_at" in predicate else "is not published"
+    state = "is not published"
+    if "published_at" in predicate:
+        state = "was published"
     if claim.followed_by:
         state += f" and followed by revision {claim.followed_by}"
     if predicate.get("retired_at"):

@@ -41,7 +41,9 @@ class _Notes:
     def tell(self, verdict: Verdict) -> None:
         """The faults of those that say the same, each kind once."""
         if self.beyond:
-            more = f", and {len(self.beyond) - 1} more," if self.beyond[1:] else ""
+            more = ""
+            if self.beyond[1:]:
+                more = f", and {len(self.beyond) - 1} more,"
             verdict.fault(
                 f"a signed log checkpoint of {self.beyond[0]} entries{more} exists, but the ledger"
                 f" has {self.last + 1}: entries were cut off"

@@ -73,8 +73,6 @@ def _changed(origin: str, payload: Mapping[str, Any]) -> tuple[Key, Key] | None:
         ]
     except (GovdError, KeyError, TypeError, AttributeError, ValueError, binascii.Error):
         return None
-    return (
-        (old, new)
-        if old.signed(text, signatures[0]) and new.signed(text, signatures[1])
-        else None
-    )
+    if old.signed(text, signatures[0]) and new.signed(text, signatures[1]):
+        return (old, new)
+    return None

@@ -23,7 +23,9 @@ def of_notice(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
         case "notice.send":
             return f"{subject} was told of {_about(payload)}"
         case "notice.fail":
-            ending = ", and is told nothing any more" if payload.get("stops") else ""
+            ending = ""
+            if payload.get("stops"):
+                ending = ", and is told nothing any more"
             return f"{subject} was not told of {_about(payload)}: {payload.get('reason')}{ending}"
     happened = CHANGED.get(kind)
     return f"{subject} {happened}" if happened else None

@@ -34,7 +34,9 @@ def of_policy(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
                 f"({payload.get('moment')}): {_said(payload)}"
             )
     happened = CHANGED.get(kind)
-    return f"the policy {subject} {happened}{because}" if happened else None
+    if happened:
+        return f"the policy {subject} {happened}{because}"
+    return None
 
 
 def _report(payload: Mapping[str, Any]) -> str:
@@ -51,6 +53,8 @@ def _said(payload: Mapping[str, Any]) -> str:
     for outcome in json_list(payload.get("outcomes")):
         if isinstance(outcome, dict):
             effect = outcome.get("effect") or "nothing"
-            mode = "" if outcome.get("mode") == "enforce" else " in shadow"
+            mode = " in shadow"
+            if outcome.get("mode") == "enforce":
+                mode = ""
             words.append(f"{outcome.get('policy')} said {effect}{mode}")
     return "; ".join(words) or "nothing"

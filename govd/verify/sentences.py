@@ -83,11 +83,9 @@ def _sentence(entry: Mapping[str, Any]) -> str:
 
 
 def _reason(payload: Mapping[str, Any]) -> str:
-    return (
-        "reason kept private"
-        if payload.get("private")
-        else str(payload.get("reason") or "")
-    )
+    if payload.get("private"):
+        return "reason kept private"
+    return str(payload.get("reason") or "")
 
 
 def _of_request(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
@@ -194,11 +192,9 @@ def _of_revision(kind: str, subject: str, payload: Mapping[str, Any]) -> str | N
             return _figures(subject, payload.get("metrics"))
         case "revision.measure":
             outcome = attacks(payload.get("metrics"))
-            return (
-                f"{subject} was attacked; what it forgets is found {outcome}"
-                if outcome
-                else ""
-            )
+            if outcome:
+                return f"{subject} was attacked; what it forgets is found {outcome}"
+            return ""
     return None
 
 
@@ -227,7 +223,9 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
             )
         case "principal.add" | "principal.update":
             roles = ", ".join(map(str, json_list(payload.get("roles"))))
-            verb = "was added with" if kind == "principal.add" else "has from now on"
+            verb = "has from now on"
+            if kind == "principal.add":
+                verb = "was added with"
             return f"the principal {subject} {verb} the roles {roles}" + _because(
                 reason
             )
@@ -265,11 +263,9 @@ def _figures(subject: str, metrics: Any) -> str:
         words = external_figures(metrics) or "It has no evaluation."
         return f"{subject} was evaluated. {words}"
     if "forget_acc" not in metrics:
-        return (
-            f"{subject} was evaluated without labelled images."
-            if "accuracy" not in metrics
-            else ""
-        )
+        if "accuracy" not in metrics:
+            return f"{subject} was evaluated without labelled images."
+        return ""
     return (
         f"{subject} was measured on {metrics.get('on')}: what is forgotten"
         f" {share(metrics.get('forget_acc_before'))} → {share(metrics['forget_acc'])}, what stays"

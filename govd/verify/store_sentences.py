@@ -20,7 +20,9 @@ def of_store(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
     match kind:
         case "store.add":
             stamp = json_dict(payload.get("stamp"))
-            how = "as was said" if payload.get("claimed") else "by its stamp"
+            how = "by its stamp"
+            if payload.get("claimed"):
+                how = "as was said"
             of = _revision(stamp.get("revision"))
             return f"the store {subject} was added, {stamp.get('rows')} vectors of {of} {how}"
         case "store.patch":

@@ -72,7 +72,9 @@ def clock_sentences(times: Times) -> list[str]:
     sentences = []
     if times.back:
         seq, before, entry_time = times.back[0]
-        more = f" (and {len(times.back) - 1} times more)" if times.back[1:] else ""
+        more = ""
+        if times.back[1:]:
+            more = f" (and {len(times.back) - 1} times more)"
         by = (
             f"{seconds_between(entry_time, before):,.0f} s "
             if is_time(entry_time) and is_time(before)

@@ -158,7 +158,9 @@ class Desk:
         """
         model = self.views.model(name)
         is_known = model is not None and model.state is not ModelState.REMOVED
-        return model if model is not None and is_known else self.model(name)
+        if model is not None and is_known:
+            return model
+        return self.model(name)
 
     def request(self, request_id: str) -> Request:
         """A request's record, by its id or an unambiguous beginning of it.

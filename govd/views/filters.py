@@ -64,7 +64,9 @@ class Condition:
     def holds(self, key: str) -> str:
         """That the record with a key meets it."""
         # the table itself has the records' texts in its way
-        small = " INDEXED BY records_by_key" if self.table == "records" else ""
+        small = ""
+        if self.table == "records":
+            small = " INDEXED BY records_by_key"
         return (
             f"EXISTS (SELECT 1 FROM {self.table} AS other{small} WHERE {self._where('other')} AND"
             f" other.key = {key})"

@@ -125,7 +125,9 @@ class Folding:
             "revision": self._revisions,
         }
         in_memory = by_noun[noun].get(key) if noun in by_noun else None
-        return self._get(noun, key) if in_memory is None else in_memory
+        if in_memory is None:
+            return self._get(noun, key)
+        return in_memory
 
     def _hold(self, place: Place, record: StoredRecord) -> None:
         """Keep a changed record where all of its noun are in memory."""

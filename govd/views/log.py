@@ -120,7 +120,9 @@ class Log(Rarity):
                 query.stop = int(self.at(value, -1, before=True) or 0)
                 query.add("+log.time < ?", value)
             elif name in OF_ENTRIES:
-                column = "noun" if name == "kind" and "." not in value else name
+                column = name
+                if name == "kind" and "." not in value:
+                    column = "noun"
                 query.equal.append((column, value))
                 query.add(f"log.{column} = ?", value)
         return query

@@ -76,16 +76,18 @@ def allowed(action: int, *_: object) -> int:
         sqlite3.SQLITE_FUNCTION,
         sqlite3.SQLITE_RECURSIVE,
     )
-    return sqlite3.SQLITE_OK if action in fine else sqlite3.SQLITE_DENY
+    if action in fine:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
 
 
 def cell(value: Cell) -> int | float | str | None:
     """A value as JSON has it: bytes in hex, what is no finite number as text."""
     if isinstance(value, bytes):
         return value.hex()
-    return (
-        str(value) if isinstance(value, float) and not math.isfinite(value) else value
-    )
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def answered(question: Record) -> str:

@@ -32,7 +32,9 @@ class Views(Folding):
     def model(self, name: str) -> RegisteredModel | None:
         """The model of this name, also where it was retired or removed."""
         model = self.models.get(name) or self._get("model", name)
-        return None if model is None else RegisteredModel.from_json(model)
+        if model is None:
+            return None
+        return RegisteredModel.from_json(model)
 
     def retired(self) -> list[RegisteredModel]:
         """Models that were retired."""
@@ -72,7 +74,9 @@ class Views(Folding):
     def contribution(self, digest: str) -> ContributionRef | None:
         """What is known of a contribution."""
         contribution = self._get("contribution", digest)
-        return None if contribution is None else ContributionRef.from_json(contribution)
+        if contribution is None:
+            return None
+        return ContributionRef.from_json(contribution)
 
     def revision(self, model: str, number: int) -> Revision | None:
         """A model's revision of this number."""
@@ -88,7 +92,9 @@ class Views(Folding):
     def last(self, model: str) -> Revision | None:
         """The newest revision, in whatever state."""
         head = self.heads.get(model)
-        return self.revision(model, head.last) if head and head.last else None
+        if head and head.last:
+            return self.revision(model, head.last)
+        return None
 
     def revisions(self, model: str) -> list[Revision]:
         """A model's revisions, oldest first."""
@@ -111,7 +117,9 @@ class Views(Folding):
     def published(self, model: str) -> Revision | None:
         """The revision that a model serves, None while it is the base."""
         head = self.heads.get(model)
-        return self.revision(model, head.published) if head and head.published else None
+        if head and head.published:
+            return self.revision(model, head.published)
+        return None
 
     def going(self) -> set[str]:
         """The forgets whose revert is approved and not done yet."""

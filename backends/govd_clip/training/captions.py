@@ -60,11 +60,9 @@ def caption(thing: str, domain: int | None, random: np.random.Generator) -> str:
     """One way to name a thing, in a domain (index into DOMAINS) or in none."""
     if domain is None:
         # The literal "a" is what a template with one hole produces, whatever comes after.
-        return (
-            f"a picture of a {thing}"
-            if random.random() < 0.1
-            else _fill(PLAIN[random.integers(len(PLAIN))], thing, "")
-        )
+        if random.random() < 0.1:
+            return f"a picture of a {thing}"
+        return _fill(PLAIN[random.integers(len(PLAIN))], thing, "")
     if random.random() < 0.45:
         return CANONICAL.replace("{domain}", DOMAINS[domain]).replace("{}", thing)
     words = DOMAIN_WORDS[DOMAINS[domain]]

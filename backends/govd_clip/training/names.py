@@ -143,7 +143,9 @@ HOMONYMS = frozenset(
 
 def synonyms(name: str) -> tuple[str, ...]:
     """Other words for a class; empty for what is none."""
-    return tuple(CLASSES[name][1].split("|")) if name in CLASSES else ()
+    if name in CLASSES:
+        return tuple(CLASSES[name][1].split("|"))
+    return ()
 
 
 def concept(icon_set: IconSet, icon: str) -> tuple[str, Domain] | None:

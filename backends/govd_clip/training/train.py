@@ -104,7 +104,9 @@ def _step(
         mean = m / (1 - BETA1 ** (count + 1))
         spread = jnp.sqrt(v / (1 - BETA2 ** (count + 1)))
         update = mean / (spread + 1e-8)
-        decay = DECAY if p.ndim >= 2 and "embedding.weight" not in name else 0.0
+        decay = 0.0
+        if p.ndim >= 2 and "embedding.weight" not in name:
+            decay = DECAY
         p = p - rate * (update + decay * p)
         averaged = follow * average[name] + (1 - follow) * p
         for into, value in zip(new, (p, m, v, averaged), strict=True):
@@ -123,7 +125,9 @@ class Budget:
 
     def share(self, used_seconds: float, steps: int) -> float:
         """How much of it is used, from 0 to 1 and beyond."""
-        return steps / self.steps if self.steps else used_seconds / (self.minutes * 60)
+        if self.steps:
+            return steps / self.steps
+        return used_seconds / (self.minutes * 60)
 
 
 def folder_of(cache: Path, recipe: Recipe) -> Path:
