@@ -83,7 +83,8 @@ def check_beside(folder: Path) -> None:
     no file to read.
 
     Raises:
-        BadCheckpoint: an adapter lies there, or something that is no regular file of a usual size.
+        BadCheckpoint: an adapter lies there, or something other than a regular file of a usual
+            size.
     """
     if (folder / ADAPTER).exists():
         reason = (

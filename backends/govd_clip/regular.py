@@ -29,7 +29,9 @@ def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise BadCheckpoint(
-            "is no regular file", where=str(path), advice="Copy the file itself there."
+            "is not a regular file",
+            where=str(path),
+            advice="Copy the file itself there.",
         )
     if status.st_size > largest:
         reason = f"has {status.st_size:,} bytes, more than {largest:,}"

@@ -121,7 +121,7 @@ def _check_file(path: Path, most_bytes: int, job: ExternalJob) -> None:
     except OSError:
         raise _failed(f"it ended well and wrote no {path.name} (`out`)", job) from None
     if not stat.S_ISREG(status.st_mode):
-        raise _failed(f"its {path.name} is no regular file", job)
+        raise _failed(f"its {path.name} is not a regular file", job)
     if status.st_size > most_bytes:
         problem = (
             f"its {path.name} has {status.st_size:,} bytes, and may have {most_bytes:,}"

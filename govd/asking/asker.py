@@ -26,7 +26,7 @@ from govd.errors import GovdError, PluginFault
 
 log = logging.getLogger("govd")
 HANGING: Final = 2
-"""Calls of one plugin that may hang before it is asked no more until one of them returns."""
+"""Calls of one plugin that may hang before it is no longer asked until one of them returns."""
 QUICK: Final = frozenset(
     {
         "govd_vote",

@@ -27,9 +27,9 @@ from govd.verify.parts import named
 from govd.views.records import Records
 
 LEAST: Final = 3
-"""Entries that follow each other from which on one proof is given for the run of them."""
+"""From so many consecutive entries on, one proof covers the whole run."""
 LOOKED: Final = 10_000
-"""Cosignatures and time stamps among which the earliest of each witness is sought."""
+"""Cosignatures and time stamps that are searched for the earliest of each witness."""
 NOTES: Final = 1024
 """Log checkpoints with cosignatures or time stamps that a bundle of everything brings; the oldest
 and the newest half of them.
@@ -62,7 +62,7 @@ class BundleContents:
         self, question: Question, since: int | None
     ) -> tuple[dict[str, Content], int, str]:
         """The files that answer a `question`, how many entries they have, and the key that signs.
-        `since`: the size of a log checkpoint that somebody kept.
+        `since`: the size of a log checkpoint kept elsewhere.
 
         Raises:
             Usage: the ledger has fewer entries than `since`. NotFound: an artifact is not there.
@@ -134,11 +134,11 @@ class BundleContents:
             size = LogCheckpoint.read(self.core.desk.ledger.checkpoint()).size
         if since is not None and since > size:
             advice = (
-                "It is of another ledger, or this one was cut off: govd audit verify --since"
+                "It belongs to another ledger, or this one was truncated: govd audit verify --since"
                 " CHECKPOINT."
             )
             raise Usage(
-                f"the log checkpoint that was kept has {since} entries, the ledger {size}",
+                f"the log checkpoint that you kept has {since} entries, the ledger {size}",
                 advice=advice,
             )
         return size
@@ -310,7 +310,7 @@ def _check_size(seq: int, body: bytes) -> None:
 
 
 def _runs(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Numbers that follow each other, as first and one after the last."""
+    """Runs of consecutive numbers, each as its first and one past its last."""
     start = 0
     for following, seq in enumerate(seqs, start=1):
         if following == len(seqs) or seqs[following] != seq + 1:

@@ -82,7 +82,7 @@ class Bundles:
             or (model is not None and number is None and as_of is None)
         ):
             raise Usage(
-                "say --request ID, or --revision MODEL N, or neither (everything)"
+                "give --request ID, or --revision MODEL N, or neither (everything)"
             )
         if with_others and request is None:
             raise Usage(
@@ -125,7 +125,7 @@ class Bundles:
                 os.fsync(out.fileno())
             if file.exists():
                 raise Usage(
-                    "this file was made by somebody else meanwhile",
+                    "something else created this file in the meantime",
                     where=str(file),
                     advice="Choose another name.",
                 )

@@ -131,13 +131,14 @@ def _cosigned(lines: Any, arguments: dict[str, Any], size: int) -> dict[str, Jso
     key = Key.parse(arguments["key"])
     if lines is None:
         raise PluginFault(
-            "no plugin speaks to witnesses at this address", where=arguments["url"]
+            "no installed plugin can reach a witness at this address",
+            where=arguments["url"],
         )
     text, _ = split(arguments["checkpoint"])
     seconds = seen_at(text, lines, key)
     if seconds is None:
         raise VerificationFailed(
-            "the witness answered, but not with a cosignature of its key",
+            "the witness answered, but not with a cosignature by its key",
             where=arguments["url"],
         )
     (line,) = [line for line in lines if seen_at(text, [line], key) is not None][:1]
@@ -150,14 +151,14 @@ def _stamped(
 ) -> dict[str, Json]:
     if answer is None:
         raise PluginFault(
-            "no plugin speaks to time stamp authorities",
+            "no installed plugin can reach a time stamp authority",
             advice="pip install 'govd[timestamp]'",
         )
     token = bytes(answer["token"])
     stamp = stamps.read(token)
     if not stamp.of(arguments["message"]):
         raise VerificationFailed(
-            "the time stamp is of something else than this log checkpoint", where=name
+            "the time stamp is for something other than this log checkpoint", where=name
         )
     # the setting names a root certificate, and the plugin has checked it
     verified = bool(arguments["url"].strip().partition(" ")[2])
@@ -182,7 +183,7 @@ def _witness(setting: str) -> tuple[str, Key]:
         ) from None
     if key.algorithm != COSIGNER:
         raise BadFile(
-            f"the key of the witness {key.name} is none that cosigns",
+            f"the key of the witness {key.name} is not a cosigning key",
             where="govd.toml",
             advice="Its algorithm byte must be 4.",
         )

@@ -31,7 +31,8 @@ def read_regular(path: Path, largest_bytes: int) -> bytes:
         mode = os.fstat(handle).st_mode
         if not (stat.S_ISREG(mode) or (piped and stat.S_ISFIFO(mode))):
             raise OSError(
-                0, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file"
+                0,
+                "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file",
             )
         data = bytearray()
         while len(data) <= largest_bytes and (block := os.read(handle, 1 << 20)):

@@ -256,9 +256,9 @@ class Changes:
         if request["state"] not in WANTED:
             return []
         reason = (
-            "its text was destroyed: nobody can compute it for what the model is now. Nothing new"
-            " is published for this model until this is withdrawn (it then ends) or the model is"
-            " set back to what it was"
+            "its text was destroyed, so it cannot be computed for the model as it is now. Nothing"
+            " new is published for this model until this is withdrawn (it then ends) or the model"
+            " is set back to what it was"
         )
         return [Draft("request.wait", request_id, actor, name, {"reason": reason})]
 

@@ -135,7 +135,7 @@ def _file(source: Path | bytes, where: str) -> Iterator[BinaryIO]:
         mode = source.stat().st_mode
         if not stat.S_ISREG(mode):
             raise unreadable_image(
-                "is a folder" if stat.S_ISDIR(mode) else "is no regular file", where
+                "is a folder" if stat.S_ISDIR(mode) else "is not a regular file", where
             )
         file = source.open("rb")
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What attackers ask with: a model's pictures and labels in registered and unregistered prompts,
+"""The queries of attackers: a model's pictures and labels in registered and unregistered prompts,
 and other words for what is forgotten.
 """
 
@@ -24,7 +24,7 @@ WHOLE: Final = 64
 the ledger stays small.
 """
 NEAR: Final = 3
-"""Words of the vocabulary that are tried for each label, at most."""
+"""At most so many words of the vocabulary are tried for each label."""
 CANDIDATES: Final = 16
 """The words nearest to a label, of which those are taken that have no nearer name."""
 
@@ -103,7 +103,7 @@ def space_of(
     if "label_prompts" in basis.tensors and basis.labels:
         templates = some_prompts(basis.templates, len(names))
         single = dict(zip(templates, basis.tensors["label_prompts"], strict=True))
-    missing = {"prompts": "one prompt is registered"}
+    missing = {"prompts": "only one prompt is registered"}
     unseen = _unseen_prompts(opened, names, missing)
     prompts: dict[str, dict[str, Floats]] = {
         "label": {"": texts},
@@ -149,7 +149,7 @@ def _unseen_prompts(
 
 
 def checked(words: OtherWords, names: Collection[str]) -> None:
-    """Refuse other words for what is no label, and words that cannot be meant.
+    """Refuse other words for something that is not a label, and words that make no sense.
 
     Raises:
         Usage: one of them.
@@ -157,7 +157,7 @@ def checked(words: OtherWords, names: Collection[str]) -> None:
     for label, phrases in words.items():
         if label not in names:
             raise Usage(
-                f"{label!r} is no label, but other words are given for it",
+                f"{label!r} is not a label, yet other words are given for it",
                 advice="Name labels as they are registered.",
             )
         for word in (

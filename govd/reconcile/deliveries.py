@@ -1,5 +1,5 @@
-"""What is published and what `--publish-to` leads to, kept the same: the last step of reconciling,
-and the only one outside the home.
+"""Keeps `--publish-to` in step with what is published: the last step of reconciling, and the only
+one outside the home.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Deliveries:
         self.core.desk.append([Draft(kind, subject, GOVD, model, payload)])
 
     def undelivered(self, model: str) -> str | None:
-        """Why what is published is not what `--publish-to` leads to, as far as can be seen without
-        reading its files; None where it is.
+        """Why `--publish-to` does not lead to what is published, as far as can be seen without
+        reading its files; None where it does.
         """
         registered = self.core.desk.model(model)
         if model in self._undelivered or not registered.publish_to:

@@ -120,7 +120,7 @@ class Delivery:
         """Whether the folder has these files with these bytes, and no others."""
         if set(os.listdir(place)) != set(files) or not self._unchanged(place, files):
             raise MachineFault(
-                "what was written is not what the backend said that it wrote",
+                "the files written are not those that the backend reported",
                 where=str(place),
             )
 
@@ -162,7 +162,7 @@ class Delivery:
                 if (not whole or not folder.remove(name)) and place not in self._left:
                     self._left.add(place)
                     log.warning(
-                        "%s is left: not all that lies in it is as it was delivered",
+                        "%s is kept: some of its files are not as they were delivered",
                         place,
                     )
 
@@ -233,7 +233,7 @@ def _alone(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(
-                "another process writes to it at this moment", where=str(path)
+                "another process is writing to it", where=str(path)
             ) from None
         except OSError:
             log.debug("%s cannot be locked", path)

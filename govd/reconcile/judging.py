@@ -182,7 +182,7 @@ class Judging:
         return sight
 
     def _on_texts(self, trial: Trial, metrics: Sequence[str]) -> dict[str, Json]:
-        """Without a picture only how many anchors' own texts are answered otherwise is known."""
+        """Without pictures the only figure is how many anchors' own texts get another answer."""
         basis = trial.opened.basis
         name = trial.wanted[0].model
         disagreement = 0.0
@@ -238,7 +238,7 @@ class Judging:
         return by_metric
 
     def own_costs(self, trial: Trial, request: Request, state: State) -> Costs:
-        """What changes by one forget: with it against without it."""
+        """What one forget changes: answers with it compared with answers without it."""
         contribution = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
         without = self._trial(trial.opened, None, rest, trial.made_for)
@@ -258,9 +258,9 @@ class Judging:
     def to_blame(
         self, revision: Revision, wanted: Sequence[Request], broken: Sequence[Breach]
     ) -> tuple[Request, Breach] | None:
-        """The request with which a criterion is first not kept, where those that are new in a
-        revision are added one by one in the order of their filing, and the criterion; None where
-        none of them is to blame.
+        """The first request that breaks a criterion when the new ones of a revision are added one
+        by one in the order of their filing, and that criterion; None where none of them is to
+        blame.
         """
         new = self._newcomers(revision.model, wanted)
         if not new or not broken:
@@ -299,7 +299,7 @@ class Judging:
     def _broken_with(
         self, trial: Trial, new: Sequence[Request], count: int
     ) -> list[Breach]:
-        """What is not kept with only the first so many of the new requests."""
+        """The criteria that break with only the first `count` of the new requests."""
         added = {request.id for request in new[:count]}
         views = self.core.desk.views
         later = _reverted_by(new) - _reverted_by(new[:count])

@@ -34,13 +34,13 @@ Subject = TypeVar("Subject", str, Request)
 Outcome = tuple[bool, list[Exception]]
 """Whether something was done for a model, and what went wrong."""
 ROUNDS: Final = 3
-"""Times that one looks for what was filed, while others were decided, before a revision is made:
-what comes at once is served at once.
+"""Rounds of looking for newly filed requests before a revision is made: what arrives together is
+served together.
 """
 MOMENT_SECONDS: Final = 1.0
-"""For which a look that is not patient waits for all models together."""
+"""How long a look that is not patient waits for all models together."""
 REST_SECONDS: Final = 20.0
-"""For which the steps at hand are waited for when a home is let go."""
+"""How long closing a home waits for the steps in progress."""
 
 
 class Reconciler:
@@ -89,7 +89,7 @@ class Reconciler:
         return self._sweep(self._measured, list(self.core.desk.views.models), patient)
 
     def rest(self) -> None:
-        """Begin no further step, and wait for those at hand, for a while."""
+        """Start no further step, and wait a while for those in progress."""
         self.core.ending = True
         last = time.monotonic() + REST_SECONDS
         for call in list(self._running.values()):

@@ -240,7 +240,7 @@ def _limits(subject: CardSubject) -> Iterator[str]:
         )
     if rounding := subject.note("rounding"):
         yield rounding
-    yield "What the unedited model does wrong, this one does, too."
+    yield "It makes every mistake that the unedited model makes and that was not edited away."
 
 
 def _checks(subject: CardSubject) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""When something that a plugin or an external job failed in is tried again."""
+"""When a step in which a plugin or an external job failed is tried again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ LONGEST_PAUSE_SECONDS: Final = 600.0
 
 
 class Pauses:
-    """After what a plugin failed in is tried again: a second, two, four, and so on; nothing else
-    waits for it meanwhile.
+    """Seconds before a step in which a plugin failed is tried again: one, two, four, and so on;
+    nothing else waits for it meanwhile.
     """
 
     def __init__(self) -> None:

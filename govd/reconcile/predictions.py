@@ -14,8 +14,8 @@ from govd.records.request import Request
 from govd.types import Figure, Json
 
 TAKEN_APART: Final = 8
-"""New forgets of one revision whose own costs are measured, at most: an edit is composed without
-each.
+"""At most so many new forgets of one revision have their own costs measured: for each, an edit is
+composed without it.
 """
 SAMPLED: Final = 2
 """Of so many it is done where more are new."""

@@ -74,7 +74,7 @@ class Recording:
 
 
 def spoken_fault(request: Request, error: GovdError) -> str:
-    """What was wrong, without what a private request hides."""
+    """What was wrong, without revealing what a private request hides."""
     if request.private is None:
         return error.message
-    return f"{error.title} (what was wrong would say what is private)"
+    return f"{error.title} (the details would reveal what is private)"

@@ -94,7 +94,7 @@ class RequestStep:
             return {"returns": self.requests.reverting.returning(forget).as_json()}
         except GovdError as error:
             log.warning(
-                "what %s brings back cannot be told: %s", revert.id, error.message
+                "cannot tell what %s would bring back: %s", revert.id, error.message
             )
             return {}
 

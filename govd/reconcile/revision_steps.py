@@ -74,7 +74,9 @@ class RevisionSteps:
         pending = last if last is not None and last.is_pending else None
         if pending is not None and not self._is_current(pending, desired):
             self._revise(
-                pending, "supersede", reason="what is wanted has changed meanwhile"
+                pending,
+                "supersede",
+                reason="the forgets to publish changed in the meantime",
             )
             return True
         served = [] if published is None else list(published.contributions)
@@ -224,7 +226,7 @@ class RevisionSteps:
         broken = all_breaches(forgets, revision.criteria)
         if self._is_stale(revision, forgets, broken):
             self._revise(
-                revision, "supersede", reason="criteria were changed meanwhile"
+                revision, "supersede", reason="the criteria changed in the meantime"
             )
             return True
         blamed = self._judging.to_blame(revision, forgets, broken)
@@ -298,7 +300,7 @@ class RevisionSteps:
             if desired.contributions != list(revision.contributions):
                 return True  # looked at again
             if all_breaches(desired.wanted, revision.criteria):
-                return True  # criteria were changed meanwhile
+                return True  # the criteria changed in the meantime
             publish = revision_draft(
                 revision, "publish", GOVD, {"edit_digest": revision.edit_digest}
             )

@@ -1,5 +1,5 @@
-"""Acceptance criteria of a forget: said with its filing, and changed by an entry that says who and
-why.
+"""Acceptance criteria of a forget: given when it is filed, and changed by an entry that says by
+whom and why.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Accepting:
         criteria = all_parsed(options.criteria)
         if not criteria and options.criterion_set is not None:
             raise Usage(
-                "a criterion set without a criterion", advice="Say --criterion, too."
+                "a criterion set needs at least one criterion",
+                advice="Say --criterion, too.",
             )
         if not criteria:
             return {}
@@ -185,7 +186,7 @@ def _foreseen(criterion: Criterion, figure: Figure | None) -> dict[str, Json]:
 
 
 def _check_judged(request: Request) -> None:
-    """Refuse criteria of what nothing is judged for.
+    """Refuse criteria for a request that is not judged.
 
     Raises:
         Conflict: it has ended, or is a revert.
@@ -195,7 +196,7 @@ def _check_judged(request: Request) -> None:
     standing = request.state if request.is_forget else "a revert"
     raise Conflict(
         f"{request.id} is {standing}: nothing is judged for it",
-        advice="Criteria are of forgets that are open or stand.",
+        advice="Only a forget that is open or in force can have criteria.",
     )
 
 
@@ -250,7 +251,7 @@ def bound_to(registered: RegisteredModel, digest: str | None) -> CriteriaSet | N
         return None
     if not DIGEST.fullmatch(digest):
         raise Usage(
-            f"{digest[:80]!r} is no digest of an evaluation set",
+            f"{digest[:80]!r} is not the digest of an evaluation set",
             where="criterion set",
             advice=f"64 hexadecimal digits; {registered.name} has"
             f" {registered_set or 'none'}.",
@@ -272,7 +273,7 @@ def check_scope(criteria: Sequence[Criterion], domains: Sequence[str]) -> None:
     """
     if not domains and any(criterion.metric == "elsewhere" for criterion in criteria):
         raise Usage(
-            "a criterion on elsewhere, of a forget that is everywhere",
+            "a criterion on elsewhere, for a forget that applies everywhere",
             where="criterion",
             advice="Name domains (--domain D), or leave it out.",
         )

@@ -113,7 +113,7 @@ class Composing:
             edit = edit_from_bytes(core.artifacts.get(revision.edit), revision.edit)
         except GovdError as error:
             log.warning(
-                "the edit of %s is composed anew: %s", revision.subject, error.message
+                "composing the edit of %s again: %s", revision.subject, error.message
             )
             return None
         return edit if edit.digest == revision.edit_digest else None

@@ -86,7 +86,7 @@ class Computing:
             return contribution
         if not opened.basis.has_space:
             raise Unsupported(
-                "no plugin computes what a forget adds to this model",
+                "no installed plugin can compute a forget for this model",
                 where=opened.model.facts.reference,
                 advice="Install the plugin that it was registered with; `govd doctor` lists them.",
             )
@@ -110,7 +110,7 @@ class Computing:
         """
         if request.shredded_at:
             raise Unsupported(
-                "its text was destroyed: nobody can compute it",
+                "its text was destroyed, so it can no longer be computed",
                 where=request.id,
                 advice="Withdraw it.",
             )

@@ -82,7 +82,7 @@ class Contributions:
         reference = self.core.desk.views.contribution(digest)
         if reference is None:
             raise NotFound(
-                "no entry speaks of this contribution",
+                "no entry mentions this contribution",
                 where=digest,
                 advice="Run `govd audit verify`.",
             )

@@ -63,9 +63,9 @@ class Decisions:
             lifecycle.decide(request.kind, request.state, event)
             if event == "approve" and policies != core.desk.views.policies:
                 raise Conflict(
-                    "policies were changed while they were asked",
+                    "the policies changed while they were being asked",
                     where=request.id,
-                    advice="Approve it once more: they are asked again.",
+                    advice="Approve it again: they will be asked anew.",
                 )
             self._check_allowed(request, event, reason)
             payload = self.privacy.reason(request, reason or f"by {actor}")
@@ -113,7 +113,7 @@ class Decisions:
             check_hold(request)
         if event == "retry" and request.shredded_at:
             raise Conflict(
-                f"the text of {request.id} was destroyed: nothing can be looked at again",
+                f"the text of {request.id} was destroyed: there is nothing left to look at again",
                 advice="Approve it where it waits for a person, or withdraw it.",
             )
         if event == "reject" and not reason.strip():
@@ -133,7 +133,7 @@ class Decisions:
         basis = None if reference is None else reference.basis
         if basis != self.core.desk.model(request.model).basis:
             raise Conflict(
-                f"{request.id} is not computed for what the model is now",
+                f"{request.id} was computed for an earlier state of the model",
                 advice="Withdraw it, or set the model back to what it was.",
             )
 

@@ -253,7 +253,7 @@ class Requests:
         for other in self.core.desk.views.open.values():
             if other.reverts == forget.id and other.state in OPEN:
                 raise Conflict(
-                    f"its revert is filed already, as {other.id}",
+                    f"its revert has already been filed, as {other.id}",
                     advice=f"`govd request show {other.id}`.",
                 )
 
@@ -306,15 +306,15 @@ class Requests:
             return None
         if key.startswith(PRIVATE):
             raise Usage(
-                f"an idempotency key that begins with {PRIVATE}",
-                advice="The ledger spells those of private requests so.",
+                f"an idempotency key cannot begin with {PRIVATE}",
+                advice="That prefix marks the keys of private requests in the ledger.",
             )
         filed = self.core.desk.views.by_key(self.privacy.keyed(key) if private else key)
         if filed is None:
             return None
         if not self.privacy.same(filed, body):
             raise KeyReused(
-                "this idempotency key came with another request",
+                "this idempotency key was used for another request",
                 where=key,
                 advice=f"That was {filed.id}. Use a new key.",
             )

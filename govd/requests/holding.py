@@ -119,7 +119,7 @@ class Holding:
         if due_at <= due_already:
             raise Usage(
                 f"{due} is no later than {due_already[:10]}, when it is due already",
-                advice="Say a later --due.",
+                advice="Give a later --due.",
             )
         latest = _after(filed, settings.extended_days)
         if due_at > latest:
@@ -197,7 +197,8 @@ def check_hold(request: Request) -> None:
     hold = request.hold
     if hold is not None:
         raise Denied(
-            f"it is under a legal hold since {hold.at[:10]} by {spoken(hold.by)}: {hold.reason}",
+            f"it has been under a legal hold since {hold.at[:10]}, by {spoken(hold.by)}:"
+            f" {hold.reason}",
             where=request.id,
             advice="`govd request release ID --reason …` ends it.",
         )

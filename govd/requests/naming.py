@@ -32,7 +32,7 @@ from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_varian
 from govd.types import Floats, Json, Record
 
 SAMPLE: Final = 2048
-"""Words, evenly taken, whose nearest others are looked up."""
+"""So many words, evenly spaced, have their nearest neighbours looked up."""
 ORDINARY: Final = 0.5
 """Share of words that have a nearer neighbour: what is as near to a label as that may be another
 word for it.
@@ -56,8 +56,8 @@ YARDSTICKS: Final = 8
 """Models whose names are kept measured in memory."""
 CUT: Final = "cut"
 HIDDEN: Final = (
-    "a name of this private request is neither known nor near to what is (who may see it finds it"
-    " in `govd preview`)"
+    "a name in this private request is neither known nor close to a known one (whoever may see it"
+    " finds it in `govd preview`)"
 )
 
 
@@ -89,8 +89,8 @@ class Doubt:
             text = f"{self.phrase!r} is neither a label nor near one {measured}"
         else:
             text = (
-                f"{self.phrase!r} is no known word, and further from all of them than they are from"
-                f" each other {measured}"
+                f"{self.phrase!r} is not a known word, and lies further from all of them than they"
+                f" lie from each other {measured}"
             )
         if self.meant:
             return f"{text}: did you mean {self.meant}?"

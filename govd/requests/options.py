@@ -1,4 +1,4 @@
-"""What somebody types, checked, as what is computed."""
+"""From what somebody typed to what is computed, every option checked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ForgetOptions:
 
 
 def _check_amounts(core: Core, options: ForgetOptions, method: str) -> None:
-    """Refuse a strength, a target or prototypes that there are not."""
+    """Refuse a strength, a target or a number of prototypes that does not exist."""
     limit = core.plugins.methods[method].max_strength
     if not 0 < options.strength <= limit:
         raise Usage(
@@ -129,7 +129,7 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
         )
     if options.all_concepts == bool(names):
         raise Usage(
-            "name concepts, or say --all-concepts (not both)",
+            "name concepts or give --all-concepts, not both",
             advice="For a whole domain: --all-concepts --domain D.",
         )
     if options.all_concepts and not options.domains:
@@ -176,7 +176,7 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
 def _check_space(
     registered: RegisteredModel, options: ForgetOptions, method: str
 ) -> None:
-    """Refuse what needs a space of a model that has none, and the other way round.
+    """Refuse options that need a joint space where the model has none, and the other way round.
 
     Raises:
         Unsupported: it is asked for.
@@ -298,5 +298,7 @@ def date_of(text: str | None, what: str) -> str | None:
             f"{what} is {text!r}", advice="Write a date as 2027-01-31."
         ) from None
     if date <= now():
-        raise Usage(f"{what} is {text!r}, which is past", advice="Say a date to come.")
+        raise Usage(
+            f"{what} is {text!r}, which is past", advice="Give a date in the future."
+        )
     return date

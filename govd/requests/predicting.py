@@ -58,7 +58,7 @@ class Predicting:
         """What the model would be with this contribution beside those in force, without a labelled
         picture.
 
-        `without`: a request that is taken for not there.
+        `without`: a request to ignore.
 
         Raises:
             OverCapacity, Unsupported: there is no such edit.
@@ -104,8 +104,8 @@ class Predicting:
         )
 
     def _by_extent(self, request: Request, beside: Beside) -> Predicted:
-        """What can be said of a forget of a model without a space: how much it changes. What that
-        costs nobody knows before the model's own evaluation.
+        """What can be said of a forget on a model without a space: how much it changes. Its cost is
+        unknown until the model's own evaluation.
         """
         return Predicted(
             subsumed_by=self._covering(request, beside.covered_by),
@@ -191,7 +191,7 @@ class Predicting:
         )
 
     def _in_force(self, request: Request, without: str) -> list[Request]:
-        """The forgets of a request's model, but for itself and one that is taken for not there."""
+        """The forgets of a request's model, except itself and one to ignore."""
         return [
             forget
             for forget in self.core.desk.views.wanted(request.model)
@@ -265,7 +265,7 @@ def _anchors(edit: AnyEdit) -> dict[str, Json]:
 
 
 def nameless(figure: Figure) -> Figure:
-    """A cost without what it is of: neither label nor domain."""
+    """A cost without its label and its domain."""
     return replace(figure, label="", domain="")
 
 

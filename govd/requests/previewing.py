@@ -32,8 +32,7 @@ STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0)
 @dataclass(frozen=True)
 class Question:
     """What is previewed: `request` as it would be filed, the spec that it computes, the model, and
-    example pictures by their digests. `without`: the id of a request that is taken for not there,
-    empty for none.
+    example pictures by their digests. `without`: the id of a request to ignore, empty for none.
     """
 
     request: Request
@@ -71,7 +70,7 @@ class Previewing:
 
         `body`: the payload with which it would be filed. `spec`: what it computes. `pictures`:
         examples by their digests. `same`: a request of the same scope that waits or is in force,
-        which is taken for not there. `actor`: who would file it.
+        which is ignored. `actor`: who would file it.
 
         Raises:
             OverCapacity, Unsupported: there is no such edit.
@@ -240,7 +239,7 @@ def _shown_effect(effect: Effect | None) -> dict[str, Json] | None:
 
 
 def _told(same: Request | None) -> dict[str, Json] | None:
-    """What is said of a request of the same scope; of a private one not which it is."""
+    """A request of the same scope, as it may be shown; a private one without its id."""
     if same is None:
         return None
     is_private = same.private is not None

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from govd.errors import Usage
 from govd.home.regular import PICTURE_BYTES, read_regular
+from govd.types import Record
 
 SEVERAL: Final = {
     "concept": "concepts",
@@ -59,7 +60,7 @@ def column_of(name: str) -> str:
 
 
 def check_columns(columns: Sequence[str], where: str) -> None:
-    """Refuse columns that are no options, or that stand twice.
+    """Refuse columns that are not options, or that appear twice.
 
     Raises:
         Usage: one is or does.
@@ -67,19 +68,19 @@ def check_columns(columns: Sequence[str], where: str) -> None:
     unknown = [name for name in columns if name and name not in KNOWN]
     if unknown:
         raise Usage(
-            f"the column {unknown[0]!r} is no option of forget",
+            f"the column {unknown[0]!r} is not an option of forget",
             where=where,
             advice=f"Columns: {', '.join(KNOWN)}.",
         )
     if len(set(columns)) < len(columns):
         raise Usage(
-            "a column stands twice",
+            "a column appears twice",
             where=where,
             advice="Put several values into one cell, with | between them.",
         )
 
 
-def filed_row(row: Mapping[str, Any], line: int, where: str, pictures: bool) -> Filing:
+def filed_row(row: Record, line: int, where: str, pictures: bool) -> Filing:
     """A row of cells or JSON values, by its columns; with what is wrong with it, if so."""
     try:
         if row.get("example") and not pictures:
@@ -122,7 +123,7 @@ def _parts(name: str, cell: Any, where: str) -> tuple[str, ...]:
     raise Usage(
         f"{name} is {cell!r}"[:200],
         where=where,
-        advice="It must be a text, or several.",
+        advice="It must be a text or a list of texts.",
     )
 
 
@@ -158,7 +159,7 @@ def _bytes(path: Path, where: str) -> bytes:
         ) from None
 
 
-def named_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+def named_in(row: Record) -> tuple[str, ...]:
     """The concepts of a row that is refused, as it spells them."""
     concepts = row.get("concept")
     names = [concepts] if isinstance(concepts, str) else concepts

@@ -1,5 +1,5 @@
-"""Rows of forgets from a file or a feed: CSV, one name a line, JSON or NDJSON. A row that cannot be
-meant holds up no other.
+"""Rows of forgets from a file or a feed: CSV, one name a line, JSON or NDJSON. A row that makes no
+sense does not hold up the others.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _of_csv(
                 yield _of_cells(cells, columns, reader.line_num, where, pictures)
     except csv.Error as fault:
         raise Usage(
-            f"line {reader.line_num} is no CSV ({fault})",
+            f"line {reader.line_num} is not CSV ({fault})",
             where=where,
             advice="Close each quotation mark, and quote cells that hold the delimiter.",
         ) from None
@@ -131,7 +131,7 @@ def _of_cells(
 
 
 class _Twice(Exception):
-    """A name that an object has twice."""
+    """An object has a name twice."""
 
 
 def _of_json(text: str, where: str, pictures: bool) -> Iterator[Filing]:
@@ -139,7 +139,7 @@ def _of_json(text: str, where: str, pictures: bool) -> Iterator[Filing]:
         document = _parsed(text)
     except (ValueError, RecursionError, _Twice) as fault:
         raise Usage(
-            f"this is no JSON ({fault})",
+            f"this is not JSON ({fault})",
             where=where,
             advice="Give a list of names or objects.",
         ) from None
@@ -148,7 +148,7 @@ def _of_json(text: str, where: str, pictures: bool) -> Iterator[Filing]:
         items = document.get("rows")
     if not isinstance(items, list):
         raise Usage(
-            "this is no list of rows",
+            "this is not a list of rows",
             where=where,
             advice="Give a list of names or objects.",
         )
@@ -165,7 +165,7 @@ def _of_ndjson(text: str, where: str, pictures: bool) -> Iterator[Filing]:
             item = _parsed(line)
         except (ValueError, RecursionError, _Twice) as fault:
             wrong = Usage(
-                f"this is no JSON ({fault})", where=place, advice="One object a line."
+                f"this is not JSON ({fault})", where=place, advice="One object a line."
             )
             yield Filing(number, (), fault=wrong)
             continue
@@ -184,7 +184,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _Twice(f"{next(n for n in names if names.count(n) > 1)!r} stands twice")
+        raise _Twice(f"{next(n for n in names if names.count(n) > 1)!r} appears twice")
     return fields
 
 
@@ -194,7 +194,7 @@ def _of_item(item: Any, line: int, where: str, pictures: bool) -> Filing:
         return Filing(line, (item.strip(),))
     if not isinstance(item, dict):
         fault = Usage(
-            "this is no row", where=where, advice="Write a name or an object."
+            "this is not a row", where=where, advice="Write a name or an object."
         )
         return Filing(line, (), fault=fault)
     columns = [column_of(name) for name in item]

@@ -1,5 +1,5 @@
-"""Whether a name is another one mistyped: letters changed, left out, added or turned round (optimal
-string alignment distance).
+"""Whether one name is a misspelling of another: letters changed, left out, added or transposed
+(optimal string alignment distance).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SHORT = 5
 turned or doubled letters count.
 """
 SHORTEST = 3
-"""Names of fewer characters have no spelling to compare."""
+"""Names of fewer characters are too short to compare."""
 
 
 def distance(first: str, second: str, limit: int) -> int:

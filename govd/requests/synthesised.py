@@ -1,6 +1,4 @@
-"""The pictures that were synthesised for a request, found by what its contribution says of
-itself.
-"""
+"""The pictures that were synthesised for a request, found through the facts of its contribution."""
 
 from __future__ import annotations
 

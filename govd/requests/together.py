@@ -128,7 +128,7 @@ class Together:
         self, meant: Understood, actor: str, wanted: dict[str, Wanted]
     ) -> Outcome:
         if meant.spec is None:
-            raise meant.fault or Usage("this row means nothing")
+            raise meant.fault or Usage("this row asks for nothing")
         proposed = meant.proposed
         spec = meant.spec
         scope = meant.scope
@@ -164,7 +164,7 @@ class Together:
         return filed, key
 
     def _taken_back(self, request: Request, actor: str) -> bool:
-        """Whether this actor himself took back what he filed."""
+        """Whether the actor who filed it also took it back."""
         desk = self.core.desk
         is_going = request.id in desk.views.going()
         if is_going or request.state is RequestState.REVERTED:
@@ -193,7 +193,7 @@ class Together:
             proposed, spec, filed
         ):
             raise KeyReused(
-                "this idempotency key came with another row",
+                "this idempotency key was used for another row",
                 where=proposed.options.idempotency_key,
                 advice=f"That was filed as {filed.id}. Give the row another key.",
             )
@@ -256,9 +256,9 @@ def spoken(proposed: Proposed, error: GovdError) -> str:
     """What was wrong with a row, without what a private one hides."""
     if not proposed.options.private:
         return error.message
-    return f"{error.title} (what was wrong would say what is private)"
+    return f"{error.title} (the details would reveal what is private)"
 
 
 @bounded
 def _check_texts(model: str, options: ForgetOptions) -> None:
-    """Refuse texts that cannot be meant."""
+    """Refuse texts that make no sense."""

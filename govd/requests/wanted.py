@@ -15,7 +15,7 @@ from govd.types import ForgetSpec
 
 class Wanted:
     """The forgets of one model that are open or in force, as the views have them now: made under
-    the lock of whoever files. `without`: a request that is taken for not there.
+    the lock of whoever files. `without`: a request to ignore.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Wanted:
         if other.private:
             advice = "Whoever may see private requests can revert it first."
             raise Conflict(
-                "the same scope is wanted already, by a private request",
+                "a private request already covers the same scope",
                 advice=advice,
                 taken=True,
             )

@@ -153,7 +153,7 @@ class Service:
             raise
         except GovdError as error:  # reading goes on
             log.warning(
-                "what govd.toml says of policies is no entry: %s", error.message
+                "what govd.toml says of policies is not an entry: %s", error.message
             )
 
     def __enter__(self) -> Service:

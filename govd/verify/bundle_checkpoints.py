@@ -100,7 +100,7 @@ class Growth:
         """
         if kept.size > self.newest.size:
             return (
-                f"the log checkpoint that was kept has {kept.size} entries, this bundle ends at"
+                f"the log checkpoint that you kept has {kept.size} entries, this bundle ends at"
                 f" {self.newest.size}: ask for a newer one"
             )
         is_older = kept.size != self.newest.size

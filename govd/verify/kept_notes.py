@@ -29,12 +29,12 @@ class _Notes:
         signed it: it is told with the others.
         """
         if checkpoint.origin not in [key.name for key in keys.keys]:
-            return f"log checkpoint {size} speaks of another log, {checkpoint.origin[:100]}"
+            return f"log checkpoint {size} belongs to another log, {checkpoint.origin[:100]}"
         if any(_opens(note, key) for key in keys.keys):
             self.beyond.append(size)
             return ""
         return (
-            f"log checkpoint {size} is signed by no key that is known here; if it is genuine,"
+            f"log checkpoint {size} is not signed by any key known here; if it is genuine,"
             f" entries were cut off: the ledger has {self.last + 1}"
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from govd.verify.honest import json_list
 
 CHANGED: Final = {
-    "notice.remove": "is told nothing any more",
+    "notice.remove": "is no longer notified",
     "notice.secret": "has another secret",
     "notice.retry": "is to be told again",
 }
@@ -25,7 +25,7 @@ def of_notice(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
         case "notice.fail":
             ending = ""
             if payload.get("stops"):
-                ending = ", and is told nothing any more"
+                ending = ", and is no longer notified"
             return f"{subject} was not told of {_about(payload)}: {payload.get('reason')}{ending}"
     happened = CHANGED.get(kind)
     return f"{subject} {happened}" if happened else None

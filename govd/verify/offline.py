@@ -103,7 +103,9 @@ def composed_again(
         reason = "there is no edit here"
         if recomputed:
             reason = str(recomputed[0]["says"] or recomputed[0]["fault"])
-        verdict.fault(f"nothing was composed again, though that was asked: {reason}")
+        verdict.fault(
+            f"nothing was composed again, although that was requested: {reason}"
+        )
     return recomputed
 
 

@@ -200,11 +200,11 @@ def part(asked: tuple[Source, int, int, list[int]]) -> Part:
         try:
             entry = decode(body)
             if entry["seq"] != seq or entry.keys() not in (FIELDS, CLAMPED):
-                fault(f"entry {seq} is no entry, or says that it is another one")
+                fault(f"entry {seq} is not an entry, or claims to be another one")
             else:
                 summary.take(seq, entry)
         except (GovdError, TypeError, KeyError, AttributeError, ValueError) as error:
-            fault(f"entry {seq} is no entry: {error}")
+            fault(f"entry {seq} is not an entry: {error}")
         if len(summary.faults) > MOST:
             break
     else:

@@ -9,7 +9,7 @@ from govd.verify.honest import json_list
 
 CHANGED: Final = {
     "policy.shadow": "is asked from now on and counts for nothing",
-    "policy.disable": "is asked no more",
+    "policy.disable": "is no longer asked",
 }
 SHOWN_DIGITS: Final = 12
 

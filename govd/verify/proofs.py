@@ -40,7 +40,7 @@ class Proofs:
                 break
             path = _path(self._line.get("path"))
             if type(self._line["from"]) is not int or path is None:
-                self.fault("a proof of consistency is none")
+                self.fault("a proof of consistency is malformed")
             else:
                 self.older[self._line["from"]] = path
             self._advance()

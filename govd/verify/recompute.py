@@ -204,16 +204,16 @@ def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
     if isinstance(edit, TensorEdit) or isinstance(published, TensorEdit):
         _refuse_tensors(edit, published)
     if edit.dim != published.dim or edit.side != published.side:
-        raise Fault("composed again its edit is of another width or side")
+        raise Fault("its edit, composed again, is of another width or side")
     maps = _maps(edit)
     published_maps = _maps(published)
     if len(maps) != len(published_maps):
-        raise Fault("composed again its edit asks for other conditions")
+        raise Fault("its edit, composed again, has other conditions")
     pairs = list(zip(maps, published_maps, strict=True))
     if any(
         not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs
     ):
-        raise Fault("composed again its edit asks for other conditions")
+        raise Fault("its edit, composed again, has other conditions")
     return max((_apart(our[1:], other[1:]) for our, other in pairs), default=0.0)
 
 
@@ -224,18 +224,18 @@ def _refuse_tensors(edit: AnyEdit, published: AnyEdit) -> NoReturn:
         Fault: always.
     """
     if not isinstance(edit, TensorEdit) or not isinstance(published, TensorEdit):
-        raise Fault("composed again its edit is of another kind")
+        raise Fault("its edit, composed again, is of another kind")
     names = edit.deltas.keys()
     if names != published.deltas.keys():
-        raise Fault("composed again its edit changes other weights")
+        raise Fault("its edit, composed again, changes other weights")
     largest = []
     for name in names:
         delta = edit.deltas[name]
         published_delta = published.deltas[name]
         if delta.shape != published_delta.shape:
-            raise Fault("composed again its edit changes other weights")
+            raise Fault("its edit, composed again, changes other weights")
         largest.append(float(np.abs(delta - published_delta).max(initial=0)))
-    raise Fault(f"composed again its edit differs by {max(largest, default=0.0):.1e}")
+    raise Fault(f"its edit, composed again, differs by {max(largest, default=0.0):.1e}")
 
 
 def _compared(
@@ -263,6 +263,6 @@ def _compared(
             "same_bytes": False,
         }
     return {
-        "fault": f"composed again its edit differs by {difference:.1e}",
+        "fault": f"its edit, composed again, differs by {difference:.1e}",
         "same_bytes": False,
     }

@@ -33,7 +33,7 @@ HAPPENED: Final = {
     "request.release": "was released from its legal hold",
     "request.read": "was revealed",
     "request.breach": "is recognised again",
-    "request.mend": "is recognised no more",
+    "request.mend": "is no longer recognised",
     "request.recompute": "was computed anew",
     "request.subsume": "is subsumed",
     "request.revert": "was taken back",

@@ -124,7 +124,7 @@ def _predicate(data: bytes, folder: Path) -> dict[str, Any]:
     except (GovdError, KeyError, TypeError, ValueError):
         pass
     raise BadFile(
-        "this is no statement about a revision", where=str(folder / STATEMENT_FILE)
+        "this is not a statement about a revision", where=str(folder / STATEMENT_FILE)
     )
 
 
@@ -142,7 +142,7 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         if not path.is_file() or path.stat().st_size > LARGEST:
             raise BadFile(
-                f"has no {name}: it is no checkpoint that govd signed",
+                f"has no {name}: it is not a checkpoint that govd signed",
                 where=str(folder),
                 advice="Give the folder that `govd export` or --publish-to wrote.",
             )
@@ -160,7 +160,7 @@ def _digests(folder: Path, fault: Callable[[str], None]) -> dict[str, str]:
         if name.partition("/")[0] in UNSIGNED or stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
-            fault(safe(f"{name} is no regular file"))
+            fault(safe(f"{name} is not a regular file"))
             continue
         try:
             with path.open("rb") as file:

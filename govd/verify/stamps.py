@@ -78,7 +78,9 @@ def read(token: bytes) -> Stamp:
         algorithm, digest = _sequence(imprint, SEQUENCE, OCTETS)
         return Stamp(HASHES[_sequence(algorithm, OID)[0]], digest, _time(time))
     except (ValueError, IndexError, KeyError) as error:
-        raise VerificationFailed(f"this is no RFC 3161 time stamp ({error})") from None
+        raise VerificationFailed(
+            f"this is not an RFC 3161 time stamp ({error})"
+        ) from None
 
 
 def trusted(

@@ -1,3 +1,3 @@
-"""What the entries come to, kept in tables that can be made anew; questions to them; the desk at
+"""What the entries come to, kept in tables that can be rebuilt; questions to them; the desk at
 which entries are appended.
 """

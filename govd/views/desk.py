@@ -28,8 +28,8 @@ from govd.views.views import Views
 
 log = logging.getLogger("govd")
 MENDED_SECONDS: Final = 60.0
-"""Between two times that views are made anew while they are in use: where somebody goes on changing
-them, that is told.
+"""Seconds between two rebuilds of views in use, at least: where something keeps changing them, that
+is reported.
 """
 EVERY: Final = 2**31
 """A limit that no ledger reaches."""
@@ -224,8 +224,8 @@ class Desk:
         )
 
     def _mend(self, generation: int) -> bool:
-        """Make the views anew that somebody else changed while they are in use, once a minute at
-        most; whether they are now.
+        """Rebuild views that something else changed while they were in use, at most once a minute;
+        whether that was done.
         """
         with self.fold:
             records = self.views.records

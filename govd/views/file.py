@@ -1,4 +1,4 @@
-"""Opening the views beside a ledger: as far as they go, or made anew."""
+"""Opening the views beside a ledger: continued where they stopped, or rebuilt."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def opened_views(path: Path, ledger: Ledger, key: bytes) -> Views:
             ):
                 return Views(records, ledger.origin)
             records.close()
-            log.info("the views are made anew from the entries")
+            log.info("rebuilding the views from the entries")
         except BadFile as error:
             if records is not None:
                 records.close()
             if last:
                 raise
-            log.warning("%s. They are made anew.", error.what)
+            log.warning("%s. They are being rebuilt.", error.what)
         remove_tables(path)
     raise BadFile(
-        "the views cannot be made",
+        "the views cannot be built",
         where=str(path),
         advice="This is a bug; please report it.",
     )

@@ -27,7 +27,7 @@ OF_REQUESTS: Final = ("state", "concept", "domain", "filed_by")
 
 
 class RequestFilters(TypedDict, total=False):
-    """What requests are found by; None is no filter."""
+    """Filters for requests; None means no filter."""
 
     state: str | None
     model: str | None

@@ -203,7 +203,7 @@ class Folding:
         self._changed, self._terms, self._spans, self._first = {}, [], [], {}
 
     def _is_live(self, place: Place, record: StoredRecord) -> bool:
-        """Whether something can still happen to it."""
+        """Whether it can still change."""
         if isinstance(record, Revision):
             return record.number in self._numbers(record.model)
         return can_change(place[0], record)

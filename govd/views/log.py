@@ -13,7 +13,7 @@ from govd.views.sealed_tables import mended
 from govd.views.seals import Cell
 
 NEVER: Final = 2**62
-"""The number of an entry that there will not be."""
+"""An entry number that no ledger reaches."""
 
 
 @dataclass

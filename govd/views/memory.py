@@ -24,11 +24,11 @@ IN_MEMORY: Final = {
 ALWAYS: Final = frozenset(
     {"token", "head", "witness", "policy", "freeze", "feed", "principal"}
 )
-"""Nouns to whose records something can always happen."""
+"""Nouns whose records can always change."""
 
 
 def can_change(noun: str, record: StoredRecord) -> bool:
-    """Whether something can still happen to a record of this noun."""
+    """Whether a record of this noun can still change."""
     if isinstance(record, Request):
         return not record.is_final
     if isinstance(record, RegisteredModel):

@@ -21,8 +21,8 @@ Cell = None | int | float | str | bytes
 
 
 def limit_process(memory_bytes: int, seconds: float) -> None:
-    """Bound what this process may take; a system that cannot do so has the database's own limits
-    still.
+    """Limit what this process may use; a system that cannot do so still has the database's own
+    limits.
     """
     try:
         import resource
@@ -69,7 +69,7 @@ def opened(question: Record, ends: float) -> sqlite3.Connection:
 
 
 def allowed(action: int, *_: object) -> int:
-    """Reading, and nothing else."""
+    """Allow reading and nothing else."""
     fine = (
         sqlite3.SQLITE_SELECT,
         sqlite3.SQLITE_READ,

@@ -14,7 +14,7 @@ FEW: Final = 1000
 order until enough are found.
 """
 MANY: Final = 10_000
-"""Rows that are counted, or gone through, to find out whether few match."""
+"""At most so many rows are counted, or gone through, to find out whether few match."""
 
 
 class Rarity(SealedTables):

@@ -35,7 +35,7 @@ class Records(Log):
 
     @mended
     def starting(self, noun: str, prefix: str) -> list[str]:
-        """Keys that begin so, three at most."""
+        """Keys with this prefix, at most three."""
         values = (noun, prefix, prefix + "\U0010ffff")
         return [
             key
@@ -47,9 +47,7 @@ class Records(Log):
 
     @mended
     def live(self, noun: str) -> list[tuple[str, dict[str, Json]]]:
-        """Keys and records that something can still happen to, in the order of their first
-        entry.
-        """
+        """Keys and records that can still change, in the order of their first entry."""
         query = f"SELECT {ROW}, seal FROM records WHERE noun = ? AND live ORDER BY seq"
         return [(row[1], self._read(row)) for row in self._ask(query, (noun,))]
 

@@ -186,7 +186,7 @@ class SealedTables:
             BadFile: somebody else changed, added or dropped something, or put something older back.
         """
         if self._ask(DEFINED) != _defined():
-            raise self._changed("they define something else than govd's tables")
+            raise self._changed("they define something other than govd's tables")
         positions = self._ask(
             "SELECT version, origin, size, last, live, seal FROM position"
         )

@@ -56,7 +56,7 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
     }
     if not _turns.acquire(timeout=PATIENCE_SECONDS):
         raise Conflict(
-            "other questions in SQL are being answered",
+            "other SQL questions are being answered",
             advice="Try again in a few seconds.",
         )
     try:
@@ -84,6 +84,6 @@ def _answer(question: Mapping[str, Json], seconds: float) -> Record:
     except subprocess.TimeoutExpired:
         return {"problem": f"it took longer than {seconds:g} s"}
     if process.returncode != 0:
-        return {"problem": "it took more time or memory than it may"}
+        return {"problem": "it took more time or memory than allowed"}
     answer: Record = json.loads(process.stdout)
     return answer

@@ -384,7 +384,7 @@ def test_two_bundles_at_once_do_not_mix(
         return read(digest)
 
     monkeypatch.setattr(contents, "_artifact", first_the_other)
-    with pytest.raises(Usage, match="by somebody else meanwhile"):
+    with pytest.raises(Usage, match="in the meantime"):
         service.bundles.bundle(tmp_path / "b.zip")
     assert verify_offline(tmp_path / "b.zip", service.checkpoints.key())["holds"]
     assert sorted(p.name for p in tmp_path.glob("*.zip*")) + sorted(

@@ -89,7 +89,7 @@ def test_sql_that_takes_too_much_harms_nobody(
         with pytest.raises(Usage, match="may take up to"):
             service.audit.sql("SELECT 1", seconds=seconds)
     monkeypatch.setattr("govd.views.sql.PATIENCE_SECONDS", 0.05)
-    with sql._turns, sql._turns, pytest.raises(Conflict, match="other questions"):
+    with sql._turns, sql._turns, pytest.raises(Conflict, match="other SQL questions"):
         service.audit.sql("SELECT 1")
 
 

@@ -166,8 +166,8 @@ def test_rows_of_json_are_answered_in_a_line_each(
     ("content", "words"),
     [
         (b"gr\xf6\xdfe\n", "UTF-8"),
-        (b"concept,colour\nred,1\n", "'colour' is no option"),
-        (b"concept,concepts\nred,blue\n", "stands twice"),
+        (b"concept,colour\nred,1\n", "'colour' is not an option"),
+        (b"concept,concepts\nred,blue\n", "appears twice"),
         (b"concept\n" + b"red\n" * 10_001, "more than 10000 rows"),
     ],
 )

@@ -70,8 +70,8 @@ def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("concept,colour\nred,1\n", "'colour' is no option"),
-        ("concept,concepts\nred,1\n", "stands twice"),
+        ("concept,colour\nred,1\n", "'colour' is not an option"),
+        ("concept,concepts\nred,1\n", "appears twice"),
         ("# nothing\n\n", "nothing to forget"),
     ],
 )

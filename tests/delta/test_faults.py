@@ -42,7 +42,7 @@ FAULTS = {
     "much": "output_mb",
     "garbage": "no safetensors file",
     "truncated": "does not lie in the file as its header says",
-    "link": "no regular file",
+    "link": "not a regular file",
     "nothing": r"wrote no delta\.safetensors",
     "base": "it changed the files of the base model",
     "memory": r"it may allocate 1024 MiB: memory_mb",

@@ -328,13 +328,13 @@ def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_of
     other = Signer.at(tmp_path / "other.key", "govd/another")
     note = other.sign(LogCheckpoint("govd/another", 999, b"\x00" * 32).text)
     assert any(
-        "speaks of another log" in f
+        "belongs to another log" in f
         for f in verify(source, key, ledger.origin, kept=[note]).faults
     )
     stranger = Signer.at(tmp_path / "stranger.key", ledger.origin)
     note = stranger.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)
     assert any(
-        "signed by no key that is known here" in f
+        "not signed by any key known here" in f
         for f in verify(source, key, ledger.origin, kept=[note]).faults
     )
     note = ledger.signer.sign(LogCheckpoint(ledger.origin, 999, b"\x00" * 32).text)

@@ -232,7 +232,9 @@ def test_a_name_of_nothing_that_can_be_seen_is_none(
 def test_what_need_not_end_is_not_read_as_a_text(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (Path("/dev/zero"), tmp_path / "pipe"):
-        with pytest.raises(BadFile, match=r"cannot be read \(it is no regular file\)"):
+        with pytest.raises(
+            BadFile, match=r"cannot be read \(it is not a regular file\)"
+        ):
             phrases.lines(path)
     with (tmp_path / "large").open("wb") as file:
         file.truncate(TEXT_BYTES + 1)

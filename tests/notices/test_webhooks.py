@@ -431,7 +431,7 @@ def test_what_was_told_is_said_in_the_log_in_words(office: Service, tell: Tell) 
     about = office.notices.history()[1]["subject"]
     assert f"shop was told of token.create of {about} (entry {seq})" in sentences
     assert sentences[-1].endswith(
-        "wants no notices any more, and is told nothing any more"
+        "wants no notices any more, and is no longer notified"
     )
     assert any(
         s.startswith("shop is told of token.* from now on, at http://")

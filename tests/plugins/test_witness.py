@@ -265,7 +265,7 @@ def test_what_is_not_a_cosignature_of_the_witness_is_not_kept(
         with open_service(home) as service:
             news(service)
             first, second = service.checkpoints.witness()
-            assert "not with a cosignature of its key" in first["fault"]
+            assert "not with a cosignature by its key" in first["fault"]
             assert "does not answer" in second["fault"]
             assert service.checkpoints.witness(patient=True) == [], (
                 "who failed is left alone for a while"

@@ -41,7 +41,7 @@ def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebo
         before.number,
         old["digest"],
     )
-    with pytest.raises(Conflict, match="not computed for what the model is now"):
+    with pytest.raises(Conflict, match="computed for an earlier state of the model"):
         service.requests.decide(private, "approve", "", "bob")
     service.requests.decide(private, "withdraw", "she agreed", "dpo")
     service.reconcile()

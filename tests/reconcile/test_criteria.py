@@ -289,7 +289,7 @@ def test_a_rebase_on_other_pictures_waits_until_somebody_binds_the_criteria_to_t
     assert service.serving("m").number == 1, "what was served is served"
     assert state(service, request)[0] == "in_force", "who stands is not to blame"
     new = str(service.core.desk.model("m").evaluation)
-    with pytest.raises(Usage, match="no digest of an evaluation set"):
+    with pytest.raises(Usage, match="not the digest of an evaluation set"):
         service.requests.criteria(request, [], [], "why", "ann", "the-new-one")
     service.requests.criteria(
         request, [], [], "measured on the new base", "ann", new[:12]

@@ -73,7 +73,7 @@ def test_other_words_are_tried_where_they_are_given(service: Service) -> None:
         by_attack(leak)["synonyms"]["needs"]["words"]
         == 1 + by_attack(plain)["synonyms"].get("needs", {"words": 0})["words"]
     )
-    with pytest.raises(Usage, match="no label"):
+    with pytest.raises(Usage, match="not a label"):
         service.evaluate("m", None, words={"crimson": ["red"]})
 
 

@@ -208,7 +208,7 @@ def test_a_backend_that_says_other_digests_than_it_wrote_publishes_nothing(
         **write(edit, part),
         "edit.safetensors": "0" * 64,
     }  # type: ignore[method-assign]
-    with pytest.raises(MachineFault, match="not what the backend said"):
+    with pytest.raises(MachineFault, match="not those that the backend reported"):
         forget(published, "red")
     assert names(folder) == []
 
@@ -274,7 +274,7 @@ def test_two_govds_do_not_write_to_a_folder_at_once(
     folder.mkdir()
     handle = os.open(folder, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    with pytest.raises(MachineFault, match="another process writes to it"):
+    with pytest.raises(MachineFault, match="another process is writing to it"):
         forget(published, "red")
     os.close(handle)
     published.reconcile()

@@ -31,7 +31,7 @@ def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(
     assert state(other, red)[0] == "waiting"
     assert "plugin test" in state(other, red)[1]
     assert state(other, blue)[0] == "in_force"
-    with pytest.raises(Conflict, match="not computed"):
+    with pytest.raises(Conflict, match="earlier state"):
         other.requests.decide(red, "approve", "", "bob")
     plugin.contribute = None
     other.requests.decide(red, "retry", "", "bob")

@@ -143,7 +143,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "other bytes": (other_bytes, "edit.safetensors has other bytes"),
     "an added file": (added, "modeling.py was added"),
     "a missing file": (missing, "README.md is missing"),
-    "a link": (a_link, "README.md is no regular file"),
+    "a link": (a_link, "README.md is not a regular file"),
     "another signature": (other_signature, "model.sig is not signed by the key"),
     "another statement": (
         other_statement,

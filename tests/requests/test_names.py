@@ -114,7 +114,7 @@ def test_preview_says_that_it_would_wait(service: Service) -> None:
 def test_a_private_name_is_judged_and_not_told(service: Service) -> None:
     request = filed(service, "rde", private=True)
     assert request["state"] == "waiting"
-    assert "a name of this private request" in request["state_reason"]
+    assert "a name in this private request" in request["state_reason"]
     entries = str(list(service.core.desk.ledger.some(request["entries"])))
     assert "rde" not in entries
     assert "did you mean" not in entries

@@ -266,7 +266,7 @@ def test_reverts_of_what_is_not_in_force(service: Service) -> None:
         service.revert("nothing", "", "ann")
     red = forget(service, "red")
     service.revert(red["id"], "", "ann")
-    with pytest.raises(Conflict, match="filed already"):
+    with pytest.raises(Conflict, match="already been filed"):
         service.revert(red["id"], "", "ann")
 
 

@@ -342,7 +342,9 @@ def test_missing_parts_are_named_and_composing_nothing_is_no_success(
         shown = set(re.findall("[0-9a-f]{16}", line))
         assert shown == {digest[:16] for digest in named}
     found = judged(files, tmp_path, made, again=True)
-    assert "nothing was composed again, though that was asked" in found["faults"][0]
+    assert (
+        "nothing was composed again, although that was requested" in found["faults"][0]
+    )
     assert "not in the bundle" in found["faults"][0]
     contribution = of(made.rows, "contribution.make", -1)["payload"]["artifact"]
     found = judged(
