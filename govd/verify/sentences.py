@@ -204,7 +204,7 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
         case "contribution.make":
             return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
         case "delivery.fail":
-            return f"revision {subject} could not be delivered to {payload.get('folder')}: {reason}"
+            return f"revision {subject} could not be delivered: {reason}"
         case "delivery.recover":
             return (
                 f"revision {subject} was delivered to {payload.get('folder')}, which had failed"

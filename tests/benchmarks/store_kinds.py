@@ -272,13 +272,16 @@ class PgvectorHnsw(Pgvector):
 class Qdrant:
     """A collection of local mode, vectors put in place page by page."""
 
+    alias = ""
+
     def __init__(self, folder: Path, held: ExitStack) -> None:
         from qdrant_client import QdrantClient
 
         from govd_qdrant.clients import Client, address_of
 
         QdrantClient(path=str(folder / "qdrant")).close()
-        self.url = f"qdrant+file://{folder / 'qdrant'}?collection=items"
+        name = self.alias or "items"
+        self.url = f"qdrant+file://{folder / 'qdrant'}?collection={name}"
         client = Client(address_of(self.url), "")
         held.callback(client.close)
         self.use = client.use
@@ -292,6 +295,12 @@ class Qdrant:
         with self.use() as at:
             at.create_collection("items", vectors_config=config)
             at.upload_collection("items", vectors, ids=range(len(vectors)))
+            if self.alias:
+                alias = models.CreateAlias(
+                    collection_name="items", alias_name=self.alias
+                )
+                operation = models.CreateAliasOperation(create_alias=alias)
+                at.update_collection_aliases([operation])
 
     def rewrite(self, apply: Apply) -> None:
         from qdrant_client import models
@@ -308,6 +317,12 @@ class Qdrant:
                     for point, row in zip(points, apply(rows), strict=True)
                 ]
                 at.update_vectors("items", edited, wait=True)
+
+
+class QdrantAlias(Qdrant):
+    """The same, searched by an alias."""
+
+    alias = "searched"
 
 
 class Chroma:
@@ -343,6 +358,7 @@ KINDS: dict[str, tuple[Callable[[Path, ExitStack], Kind], int]] = {
     "pgvector": (Pgvector, 1),
     "pgvector-hnsw": (PgvectorHnsw, 5),
     "qdrant": (Qdrant, 50),
+    "qdrant-alias": (QdrantAlias, 50),
     "chroma": (Chroma, 50),
 }
 """How each is made, and by how much fewer rows it has: slow ones are measured on fewer."""
