@@ -121,6 +121,17 @@ def manifest(
         put(api.manifest(model, number), as_json, show_manifest)
 
 
+Side = Literal["image", "text"]
+SideOption = Annotated[
+    str | None,
+    typer.Option(
+        "--side",
+        metavar="image|text",
+        help="text: edit queries, for stores whose vectors stay as they are.",
+    ),
+]
+
+
 def export(
     model: ModelArgument,
     folder: Annotated[
@@ -138,14 +149,7 @@ def export(
             ),
         ),
     ] = "hf",
-    side: Annotated[
-        str | None,
-        typer.Option(
-            "--side",
-            metavar="image|text",
-            help="text: edit queries, for stores whose vectors stay as they are.",
-        ),
-    ] = None,
+    side: SideOption = None,
     disclose: Annotated[
         bool, typer.Option("--disclose", help="Also with private forgets in it.")
     ] = False,
@@ -167,9 +171,7 @@ def export(
             str(absolute(folder)),
             revision,
             format,
-            side=cast(
-                'Literal["image", "text"] | None', side
-            ),  # checked where it is read
+            side=cast("Side | None", side),  # others are refused where it is read
             disclose=disclose,
             recipient=recipient,
         )
