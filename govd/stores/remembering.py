@@ -1,6 +1,7 @@
-"""What rows of a store were when its originals were purged: digests, by which a later verification
-tells what was changed, put in or taken away since. Memory stays flat: of large stores only rows
-that their keys choose are remembered one by one, and all of them together by a sum.
+"""Which vectors a store had when its originals were purged: digests, by which a later verification
+tells how many were changed, put in or taken away since. They are of vectors without their keys:
+numbers of rows change when files are written anew. Memory stays flat: of large stores only digests
+that are divisible by a number are kept one by one, and all of them together as a sum.
 """
 
 from __future__ import annotations
@@ -19,29 +20,28 @@ from govd.stores.portions import ROWS
 from govd.types import Batch, Progress
 
 MOST: Final = 1 << 16
-"""Rows that are remembered one by one."""
+"""Digests that are kept one by one."""
 WORD: Final = 1 << 64
 UNSIGNED: Final = "<u8"
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """Rows as they were: how many, the sum of their digests modulo 2⁶⁴, and of each row whose key's
-    number is divisible by `every` that number and its digest, `(n,)` and `(n,)`, uint64.
+    """Vectors as they were: how many, the sum of their digests modulo 2⁶⁴, and those digests
+    `(n,)`, ascending, uint64, that are divisible by `every`.
     """
 
     rows: int
     total: int
     every: int
-    keys: Any
     digests: Any
 
     def as_bytes(self) -> bytes:
-        """As an artifact: a line of JSON, then the numbers."""
+        """As an artifact: a line of JSON, then the digests."""
         head = {"rows": self.rows, "total": self.total, "every": self.every}
-        line = json.dumps({**head, "kept": len(self.keys)}, sort_keys=True) + "\n"
-        columns = (self.keys.astype(UNSIGNED), self.digests.astype(UNSIGNED))
-        return line.encode() + b"".join(column.tobytes() for column in columns)
+        line = json.dumps(head, sort_keys=True) + "\n"
+        numbers: bytes = self.digests.astype(UNSIGNED).tobytes()
+        return line.encode() + numbers
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Remembered:
@@ -52,48 +52,37 @@ class Remembered:
         """
         line, _, numbers = data.partition(b"\n")
         try:
-            head = json.loads(line)
-            keys, digests = np.frombuffer(numbers, UNSIGNED).reshape(2, head["kept"])
-            return cls(head["rows"], head["total"], head["every"], keys, digests)
-        except (KeyError, TypeError, ValueError) as fault:
-            raise BadFile(f"these are no digests of rows ({fault})") from None
+            digests = np.frombuffer(numbers, UNSIGNED)
+            return cls(digests=digests, **json.loads(line))
+        except (TypeError, ValueError) as fault:
+            raise BadFile(f"these are no digests of vectors ({fault})") from None
 
 
 class Reading:
-    """Digests of rows as they are read, batch by batch. `every` doubles where too many are kept."""
+    """Digests of vectors as they are read, batch by batch. `every` doubles where more than `most`
+    would be kept.
+    """
 
     def __init__(self, every: int = 1, most: int = MOST) -> None:
         self.rows, self.total, self.every, self._most = 0, 0, every, most
-        self._kept: dict[int, int] = {}
+        self._kept: set[int] = set()
 
     def add(self, batch: Batch) -> None:
-        """Rows that were read."""
+        """Vectors that were read."""
         vectors = np.ascontiguousarray(batch.vectors)
-        for key, vector in zip(batch.keys, vectors, strict=True):
-            name = key.encode()
-            number = _number(name)
-            digest = _number(name + b"\0" + vector.tobytes())
-            self.total = (self.total + digest) % WORD
-            if number % self.every == 0:
-                self._kept[number] = digest
-        self.rows += len(batch.keys)
+        cells = [blake2b(row.data, digest_size=8).digest() for row in vectors]
+        digests = np.frombuffer(b"".join(cells), UNSIGNED)
+        self.rows += len(digests)
+        self.total = (self.total + int(digests.sum(dtype=np.uint64))) % WORD
+        self._kept.update(digests[digests % np.uint64(self.every) == 0].tolist())
         while len(self._kept) > self._most:
             self.every *= 2
-            kept = self._kept.items()
-            self._kept = {key: row for key, row in kept if key % self.every == 0}
+            self._kept = {digest for digest in self._kept if digest % self.every == 0}
 
     def remembered(self) -> Remembered:
         """What was read."""
-        keys = np.fromiter(self._kept.keys(), np.uint64, len(self._kept))
-        digests = np.fromiter(self._kept.values(), np.uint64, len(self._kept))
-        order = np.argsort(keys)
-        return Remembered(
-            self.rows, self.total, self.every, keys[order], digests[order]
-        )
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+        digests = np.array(sorted(self._kept), np.uint64)
+        return Remembered(self.rows, self.total, self.every, digests)
 
 
 def remembered(at: GuardedStore, progress: Progress) -> Remembered:
@@ -109,13 +98,13 @@ def remembered(at: GuardedStore, progress: Progress) -> Remembered:
 
 @dataclass(frozen=True)
 class Since:
-    """How rows differ from what they were: `changed`, `new` and `gone` of those that are remembered
+    """How vectors differ from what they were: `changed`, `came` and `left`, of those that are kept
     one by one (`looked_at`); `is_other`: whether the sum of all differs though these do not.
     """
 
     changed: int
-    new: int
-    gone: int
+    came: int
+    left: int
     looked_at: int
     is_other: bool
 
@@ -127,10 +116,10 @@ class Since:
                 f"out of sync: {self.changed}{of} rows are not what they were when originals were"
                 " purged"
             )
-        if self.new:
-            yield f"out of sync: {self.new}{of} rows came since originals were purged"
-        if self.gone:
-            yield f"{self.gone}{of} rows are gone that were there when originals were purged"
+        if self.came:
+            yield f"out of sync: {self.came}{of} rows came since originals were purged"
+        if self.left:
+            yield f"{self.left}{of} rows are gone that were there when originals were purged"
         if self.is_other:
             yield (
                 "out of sync: some rows are not what they were when originals were purged, none of"
@@ -139,11 +128,15 @@ class Since:
 
 
 def since(before: Remembered, reading: Reading) -> Since:
-    """How what was read, by the same `every`, differs from what was there before."""
+    """How what was read, by the same `every`, differs from what was there before. A vector that is
+    new beside one that is gone is one that was changed.
+    """
     now = reading.remembered()
-    _, then, today = np.intersect1d(before.keys, now.keys, return_indices=True)
-    changed = int((before.digests[then] != now.digests[today]).sum())
-    new, gone = len(now.keys) - len(today), len(before.keys) - len(then)
+    new = len(np.setdiff1d(now.digests, before.digests, assume_unique=True))
+    gone = len(np.setdiff1d(before.digests, now.digests, assume_unique=True))
+    came = max(0, new - gone) if now.rows > before.rows else 0
+    left = max(0, gone - new) if now.rows < before.rows else 0
     is_same = (before.rows, before.total) == (now.rows, now.total)
-    is_other = not (is_same or changed or new or gone) and before.rows == now.rows
-    return Since(changed, new, gone, len(before.keys), is_other)
+    is_other = not (is_same or new or gone) and before.rows == now.rows
+    changed = max(new - came, gone - left)
+    return Since(changed, came, left, len(before.digests), is_other)

@@ -167,8 +167,8 @@ class Stores:
                     f"{name} is being patched", advice="Wait until it is done."
                 )
             with opened(self.core, store.url, self.registry.secret(name)) as at:
-                rows_digest = self._remembered(at)
                 purged = at.purge(self.core.progress)
+                rows_digest = self._remembered(at)
             payload: dict[str, Json] = {
                 "reason": reason,
                 "revision": store.revision,
@@ -184,8 +184,8 @@ class Stores:
         return self.show(name)
 
     def _remembered(self, at: GuardedStore) -> str | None:
-        """The artifact that says what is searched; None where it cannot be read: that does not hold
-        up a purge.
+        """The artifact that says what is searched; None where that cannot be read: the purge was
+        done all the same.
         """
         try:
             rows = remembered(at, self.core.progress)

@@ -19,6 +19,7 @@ from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore
 from govd.stores.patching import Outcome, Stopped, patch
 from govd.stores.portions import Task
+from govd.stores.remembering import remembered
 from govd.types import Store, StoreStamp, silent
 
 DIM = 16
@@ -332,9 +333,12 @@ class StoreContract:
         to(claimed, home, 1, an_edit(1))
         before = claimed.searched()
         store = claimed.open()
+        rows = remembered(guarded(store), silent)
         purged = store.purge()
         assert purged.size_bytes > 0
         assert [stamp.revision for stamp in store.held()] == [1]
+        again = remembered(guarded(store), silent)
+        assert (rows.rows, rows.total) == (again.rows, again.total)
         store.close()
         after = claimed.searched()
         assert all(np.array_equal(after[key], before[key]) for key in before)
