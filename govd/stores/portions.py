@@ -210,13 +210,13 @@ def made_of(
     left[list(skipped)] = True
     if task.edit is None or left.all():
         return batch.vectors, skipped
-    made = edited(
+    moved = edited(
         task.edit, batch.vectors[~left] if left.any() else batch.vectors, task, batch
     )
     if not left.any():
-        return made, skipped
+        return moved, skipped
     vectors = batch.vectors.copy()
-    vectors[~left] = made
+    vectors[~left] = moved
     return vectors, skipped
 
 
@@ -275,7 +275,7 @@ def edited(edit: Edit, vectors: Floats, task: Task, batch: Batch) -> Floats:
             advice="Store unit vectors, or say --any-length: each row then keeps its own.",
         )
     try:
-        made = applied(edit, vectors)
+        moved = applied(edit, vectors)
     except Usage as fault:
         raise BadFile(fault.what, where=fault.where, advice=fault.advice) from None
-    return made * length[:, None].astype(made.dtype) if len(off) else made
+    return moved * length[:, None].astype(moved.dtype) if len(off) else moved

@@ -63,12 +63,12 @@ class Registry:
         stores = self.core.desk.refresh().stores
         store = stores.get(name)
         if store is None or store.state is StoreState.REMOVED:
-            known = [
+            names = [
                 key
                 for key, s in sorted(stores.items())
                 if s.state is not StoreState.REMOVED
             ]
-            listed = ", ".join(known) or "none yet (govd store add)"
+            listed = ", ".join(names) or "none yet (govd store add)"
             raise NotFound(f"no store is called {name!r}", advice=f"Stores: {listed}.")
         return store
 
@@ -146,12 +146,10 @@ class Registry:
         stamp = store.stamp()
         if stamp is not None:
             self.check_stamp(stamp, model)
-            asked = (
-                None if settings.stamp_as is None else self._number(settings.stamp_as)
-            )
-            if asked is not None and asked != stamp.revision:
+            word = settings.stamp_as
+            if word is not None and self._number(word) != stamp.revision:
                 raise Conflict(
-                    f"it is stamped as revision {stamp.revision}, not {settings.stamp_as}",
+                    f"it is stamped as revision {stamp.revision}, not {word}",
                     where=settings.url,
                     advice="Leave --stamp-as out: a stamp is not written over.",
                 )
@@ -218,14 +216,14 @@ class Registry:
                 f" {stamp.revision}",
                 advice=f"This home is {ours.origin}, and the store was to be of {model.name}.",
             )
-        known = self._revision(model, stamp.revision)
-        digest = digest_of(known)
+        revision = self._revision(model, stamp.revision)
+        digest = digest_of(revision)
         if stamp.side != "image" or stamp.edit_digest != digest:
             raise Conflict(
                 f"its stamp says revision {stamp.revision}, and its edit is not that revision's",
                 advice="The stamp was changed, or belongs to another ledger: don't trust it.",
             )
-        if stamp.model_digest != self._model_digest(model, known):
+        if stamp.model_digest != self._model_digest(model, revision):
             raise Conflict(
                 "its vectors are those of another checkpoint than is registered",
                 advice=f"{model.name} was rebased: encode the pictures again.",

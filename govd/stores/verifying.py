@@ -206,16 +206,16 @@ def _compared(
     bad: set[int],
 ) -> set[int]:
     """Compare a batch with the edit of its originals; places of rows without one."""
-    known = originals.of(batch)
-    places = [i for i, key in enumerate(batch.keys) if key in known and i not in bad]
-    without = {i for i, key in enumerate(batch.keys) if key not in known}
+    kept = originals.of(batch)
+    places = [i for i, key in enumerate(batch.keys) if key in kept and i not in bad]
+    without = {i for i, key in enumerate(batch.keys) if key not in kept}
     counts.without += len(without)
     if places:
-        rows = np.stack([known[batch.keys[i]] for i in places])
-        made = rows if edit is None else edit.apply(rows)
+        rows = np.stack([kept[batch.keys[i]] for i in places])
+        expected = rows if edit is None else edit.apply(rows)
         length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
         there = batch.vectors[places].astype(np.float64)
-        off = np.abs(made.astype(np.float64) * length - there).max(axis=1)
+        off = np.abs(expected.astype(np.float64) * length - there).max(axis=1)
         counts.wrong += int((off > tolerance).sum())
     return without
 
