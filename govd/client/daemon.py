@@ -52,7 +52,7 @@ class Daemon(AnswerCalls, Api):
 
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The daemon's answer to a declared question."""
-        path, query = _path(question, arguments), question.said(arguments)
+        path, query = _path(question, arguments), question.explicit(arguments)
         if question.kind == "list":
             return self._http.all(path, **query)
         if question.kind == "pages":
@@ -64,10 +64,10 @@ class Daemon(AnswerCalls, Api):
 
     def act(self, action: Action, arguments: Mapping[str, Any]) -> Any:
         """Have a declared action done; of a decision what follows from it is waited for."""
-        path, said = _path(action, arguments), action.said(arguments)
+        path, fields = _path(action, arguments), action.explicit(arguments)
         if action.verb == "DELETE":
-            return self._http.json(action.verb, path, **said)
-        answer = self._http.json(action.verb, path, said)
+            return self._http.json(action.verb, path, **fields)
+        answer = self._http.json(action.verb, path, fields)
         return self._settled(answer) if action.waits else answer
 
     # -- models and what they answer

@@ -77,20 +77,20 @@ def headers_of(action: Action, answer: Record) -> Mapping[str, str]:
 def signature(action: Action) -> inspect.Signature:
     """The action's arguments, who may do it, and how the answer is to leave."""
     in_body = action.others if action.verb != "DELETE" else ()
-    given = [
+    parameters = [
         *arguments_of(action, (n for n in action.parameters if n not in in_body)),
         *([argument("body", body_of(action))] if in_body else ()),
     ]
     if action.waits:
-        given.append(argument("wait", Wait, True))
-        given.append(argument("timeout", Timeout, SECONDS))
+        parameters.append(argument("wait", Wait, True))
+        parameters.append(argument("timeout", Timeout, SECONDS))
     if action.rows is not None:
-        given.append(argument("form", Form))
-    given.append(argument("response", Response))
-    given.append(argument("context", Here))
-    given.append(argument("caller", ROLES[action.role]))
+        parameters.append(argument("form", Form))
+    parameters.append(argument("response", Response))
+    parameters.append(argument("context", Here))
+    parameters.append(argument("caller", ROLES[action.role]))
     kind = Json if action.rows is None else Response
-    return inspect.Signature(given, return_annotation=kind)
+    return inspect.Signature(parameters, return_annotation=kind)
 
 
 def body_of(action: Action) -> type[Body]:

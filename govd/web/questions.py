@@ -50,17 +50,17 @@ def endpoint(question: Question) -> Any:
 def signature(question: Question) -> inspect.Signature:
     """The question's arguments, who may ask, and how the answer is to leave."""
     names = [name for name in question.parameters if name != "limit"]
-    given, is_list = list(arguments_of(question, names)), question.kind in LISTS
+    parameters, is_list = list(arguments_of(question, names)), question.kind in LISTS
     if question.kind == "list":
-        given.append(argument("after", str | None, None))
+        parameters.append(argument("after", str | None, None))
     if is_list:
-        given.append(argument("limit", Limit, 100))
-        given.append(argument("request", Request))
+        parameters.append(argument("limit", Limit, 100))
+        parameters.append(argument("request", Request))
     if is_list or question.rows is not None:
-        given.append(argument("form", Form))
-    given.append(argument("context", Here))
-    given.append(argument("caller", ROLES[question.role]))
-    return inspect.Signature(given, return_annotation=Response)
+        parameters.append(argument("form", Form))
+    parameters.append(argument("context", Here))
+    parameters.append(argument("caller", ROLES[question.role]))
+    return inspect.Signature(parameters, return_annotation=Response)
 
 
 def rendered(

@@ -5,6 +5,7 @@ nothing.
 import json
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from govd.cli import app
 from govd.cli.local import Local
+from govd.errors import NotFound
 from govd.hookspecs import hookimpl
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -92,6 +94,28 @@ def test_questions_to_the_ledger_publish_nothing(
     with Local(home) as api:
         api.model("m")
     is_done(home, request)
+
+
+@pytest.mark.parametrize(
+    ("act", "goes_on"),
+    [
+        (lambda api: api.create_token("reader", "ann"), False),
+        (lambda api: api.freeze("a fair"), False),
+        (lambda api: api.evaluate("m"), True),
+        (lambda api: api.remove_store("shop"), True),
+        (lambda api: api.add_feed("hook", "webhook:", model="m"), True),
+        (lambda api: api.reconcile(), True),
+    ],
+    ids=["token", "freeze", "evaluate", "store", "feed", "reconcile"],
+)
+def test_an_action_says_whether_what_was_cut_off_goes_on(
+    home: Path, act: Callable[[Local], object], goes_on: bool
+) -> None:
+    """`reconciles` of its declaration; where it goes on first, also if it is refused then."""
+    filed(home)
+    with Local(home) as api, suppress(NotFound):
+        act(api)
+    assert ("request.publish" in kinds(home)) == goes_on
 
 
 def test_what_was_cut_off_can_still_be_decided_otherwise(home: Path) -> None:

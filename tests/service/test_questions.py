@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from govd.cli import app
 from govd.client.daemon import Daemon
+from govd.requests import ForgetOptions
 from govd.service.api import ACTIONS, QUESTIONS, Action, Api, Question
 from govd.service.api.declared import Declared
 from govd.service.service import Service
@@ -126,7 +127,7 @@ class Recorded(Daemon):
         self.sent.append((question.name, dict(arguments)))
 
     def act(self, action: Action, arguments: Any) -> Any:
-        self.sent.append((action.name, action.said(arguments)))
+        self.sent.append((action.name, action.explicit(arguments)))
 
 
 def test_a_call_binds_its_arguments_as_any_other() -> None:
@@ -138,7 +139,7 @@ def test_a_call_binds_its_arguments_as_any_other() -> None:
     with pytest.raises(TypeError):
         daemon.audit_why("m")  # type: ignore[call-arg]
     (as_of,) = (q for q in QUESTIONS if q.name == "audit_as_of")
-    assert as_of.said(daemon.sent[0][1]) == {"time": "now", "proof": True}
+    assert as_of.explicit(daemon.sent[0][1]) == {"time": "now", "proof": True}
     daemon.delegate("ann", "bob", until="2099-01-01")
     assert daemon.sent[-1] == ("delegate", {"to": "bob", "until": "2099-01-01"})
 
@@ -164,3 +165,43 @@ def test_roles_and_forms_come_from_the_declaration(service: Service) -> None:
             client.get("/v1/audit/key").headers["content-type"].startswith("text/plain")
         )
         assert client.post("/v1/audit/rebuild").status_code == 403
+
+
+def test_an_action_takes_what_it_declares_and_its_room_says_the_rest(
+    service: Service,
+) -> None:
+    woken: list[None] = []
+    headers = {"Authorization": f"Bearer {service.core.home.token()}"}
+    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"]
+    app = create_app(Context(service, wake=lambda: woken.append(None)))
+    with TestClient(app, "http://localhost", headers=headers) as client:
+
+        def post(path: str, **body: Any) -> Any:
+            return client.post(f"/v1/{path}", json=body)
+
+        held = post(f"requests/{request}/hold")
+        assert (held.status_code, held.json()["title"]) == (422, "Wrong usage")
+        assert "a hold needs a reason" in held.json()["detail"]
+        extended = post(f"requests/{request}/extend", due="2099-01-01")
+        assert "needs a reason" in extended.json()["detail"]
+        unknown = post(f"requests/{request}/hold", reason="court", until="2099")
+        assert "unknown field until" in unknown.json()["detail"]
+        assert "to (body): Field required" in post("principals/ann/delegate").text
+        assert post(f"requests/{request}/nothing", reason="x").status_code == 404
+        assert post(f"requests/{request}/hold", reason="court").json()["held"]
+        assert post("policies").json()["title"] == "Wrong usage"
+        days = post("notices", address="https://x.org", on=["*"], days=[1] * 101)
+        assert days.status_code == 422
+        assert not woken
+        withdrawn = post(f"requests/{request}/withdraw", reason="x")
+        assert withdrawn.status_code == 403
+        post(f"requests/{request}/release", reason="over")
+        withdrawn = client.post(
+            f"/v1/requests/{request}/withdraw?wait=false", json={"reason": "x"}
+        )
+        assert (withdrawn.status_code, woken) == (202, [None])
+        added = post("feeds", name="hook", url="webhook:", model="m")
+        assert (added.headers["Location"], len(woken)) == ("/v1/feeds/hook", 1)
+        assert added.headers["Cache-Control"] == "no-store"
+        assert client.post("/v1/feeds/hook/run").status_code == 200
+        assert len(woken) == 2

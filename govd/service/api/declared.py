@@ -101,7 +101,7 @@ class Declared:
         method: Callable[..., Any] = attrgetter(self.answered_by)(service)
         return method
 
-    def said(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def explicit(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that are no parts of the path and not what they are by themselves."""
         return {
             name: arguments[name]
