@@ -83,7 +83,7 @@ def discriminant(x: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def missed(scores: np.ndarray, inside: np.ndarray) -> float:
-    """The share of pictures inside that a threshold misses which takes `ALARMS` of the others in."""
+    """The share of pictures inside that a threshold misses that takes `ALARMS` of the rest in."""
     others = np.sort(scores[~inside])
     threshold = others[int((1 - ALARMS) * (len(others) - 1))]
     return float((scores[inside] <= threshold).mean())
