@@ -20,11 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from govd.edit import levelling, pool
+from govd.edit import Method, levelling, pool
 from govd.edit.metrics import cells, scores
 from govd.methods import dual
+from govd.methods.fitted import Fitted
 from govd.types import Concept, Scope
-from tests.benchmarks.mini import FOLDS, Mini, Part
+from tests.benchmarks.mini import FOLDS, METHODS, Mini, Part
 
 LEFT = 0.1
 GRID = {
@@ -32,8 +33,13 @@ GRID = {
     "RIDGE": (0.01, 0.03, 0.1),
     "ELSEWHERE": (0.5, 0.8, 0.9),
     "SINKS": (4, 8, 16),
+    "ALONE": (0, 1, 2, 3, 4, 5),
 }
-AFFECTS = {"ELSEWHERE": ("line and glyph", "colour"), "SINKS": ("whole",)}
+AFFECTS = {
+    "ELSEWHERE": ("line and glyph", "colour"),
+    "SINKS": ("whole",),
+    "ALONE": ("concepts",),
+}
 """Groups whose figures a constant can change; all but whole domains where it is not named."""
 FEWEST = 3
 """Drawings that a cell must have to be counted."""
@@ -186,7 +192,11 @@ def row(setting: str, name: str, found: Sequence[Outcome]) -> str:
 
 @contextmanager
 def constant(name: str, value: float) -> Iterator[None]:
-    """A constant of the methods at another value."""
+    """A constant of the methods at another value; `ALONE` is one of the default's own."""
+    if name == "ALONE":
+        with replaced(METHODS, "fitted", Fitted(int(value))):
+            yield
+        return
     module = next(m for m in (levelling, pool, dual) if hasattr(m, name))
     was = getattr(module, name)
     setattr(module, name, value)
@@ -194,6 +204,17 @@ def constant(name: str, value: float) -> Iterator[None]:
         yield
     finally:
         setattr(module, name, was)
+
+
+@contextmanager
+def replaced(mapping: dict[str, Method], name: str, value: Method) -> Iterator[None]:
+    """Another value in a mapping for a while."""
+    was = mapping[name]
+    mapping[name] = value
+    try:
+        yield
+    finally:
+        mapping[name] = was
 
 
 def main() -> None:
