@@ -276,5 +276,11 @@ def slots(folder: Path) -> dict[str, Slot]:
                     where=str(path),
                     advice=AGAIN,
                 )
-            slot_of[name] = Slot(path, kind, shape, start + begin, end - begin)
+            slot_of[name] = Slot(
+                path=path,
+                dtype=kind,
+                shape=shape,
+                begin=start + begin,
+                size=end - begin,
+            )
     return slot_of

@@ -232,7 +232,15 @@ def places(config: Config, names: Collection[str]) -> list[Place]:
         rows = _stored(path, shape) if is_flipped else shape
         if stored.third is not None:
             rows = (3 * rows[0], *rows[1:])
-        listed.append(Place(path, stored.name, rows, stored.third, is_flipped))
+        listed.append(
+            Place(
+                path=path,
+                name=stored.name,
+                shape=rows,
+                third=stored.third,
+                flipped=is_flipped,
+            )
+        )
     return listed
 
 

@@ -83,7 +83,9 @@ def _slot(path: Path, name: str, entry: Any, offset: int, size: int) -> Slot:
     fits = itemsize is None or (whole and end - begin == prod(shape) * itemsize)
     if not whole or not fits or not begin <= end <= size - offset:
         raise ValueError(f"{name[:80]!r} does not lie in the file as its header says")
-    return Slot(path, kind, shape, offset + begin, offset + end)
+    return Slot(
+        path=path, kind=kind, shape=shape, begin=offset + begin, end=offset + end
+    )
 
 
 def values(data: bytes, kind: str, shape: tuple[int, ...]) -> Floats:

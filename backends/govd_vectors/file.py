@@ -91,15 +91,15 @@ def read(path: Path) -> VectorFile:
             )
         pool_rows = shape[0]
     return VectorFile(
-        path,
-        names,
-        vectors,
-        _labels(arrays, path, names),
-        by_name | prompts,
-        templates,
-        domains,
-        pool_rows,
-        _scale(arrays, path),
+        path=path,
+        names=names,
+        vectors=vectors,
+        labels=_labels(arrays, path, names),
+        prompts=by_name | prompts,
+        templates=templates,
+        domains=domains,
+        pool_rows=pool_rows,
+        logit_scale=_scale(arrays, path),
     )
 
 

@@ -35,11 +35,11 @@ def vote_of(answer: Any, arguments: Mapping[str, Any]) -> Vote:
     if not isinstance(inputs, dict):
         raise Nonsense("inputs that are no mapping")
     return Vote(
-        _decision(answer.decision),
-        plain_text(answer.policy, "a policy", 200),
-        plain_text(answer.reason, "a reason", REASON),
-        inputs,
-        _needs(answer.needs),
+        decision=_decision(answer.decision),
+        policy=plain_text(answer.policy, "a policy", 200),
+        reason=plain_text(answer.reason, "a reason", REASON),
+        inputs=inputs,
+        needs=_needs(answer.needs),
     )
 
 

@@ -53,7 +53,14 @@ class KeyRotation:
                 f"signature_{n}": base64.b64encode(s.raw(text)).decode()
                 for n, s in (("old", old), ("new", new))
             }
-            drafts = [Draft("key.rotate", new.key.id.hex(), actor, "", payload)]
+            drafts = [
+                Draft(
+                    kind="key.rotate",
+                    subject=new.key.id.hex(),
+                    actor=actor,
+                    payload=payload,
+                )
+            ]
             models = self.model_keys.following()
             if models is not None:
                 drafts.append(self.model_keys.draft(models, reason, actor))

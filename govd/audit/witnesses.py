@@ -123,7 +123,9 @@ class Witnesses:
         except GovdError as error:
             self._failed[name] = time.monotonic()
             return {**outcome, "fault": error.message}
-        core.desk.append([Draft(event, name, "govd", "", payload)])
+        core.desk.append(
+            [Draft(kind=event, subject=name, actor="govd", payload=payload)]
+        )
         return {**outcome, "at": payload["at"]}
 
 

@@ -86,7 +86,14 @@ def _proposed(feed: FeedRecord, filing: Filing, source: Mapping[str, Json]) -> P
     else:
         proposed = ForgetOptions(private=bool(options.get("private")))
     row_source = {**source, "row": filing.line}
-    return Proposed(filing.line, model, proposed, key, row_source, fault)
+    return Proposed(
+        row=filing.line,
+        model=model,
+        options=proposed,
+        key=key,
+        source=row_source,
+        fault=fault,
+    )
 
 
 def _content(options: Mapping[str, Any]) -> dict[str, Json]:

@@ -143,7 +143,15 @@ class FeedRuns:
             self.check_held(self.core.desk.views.feeds[feed.name], number)
             payload = {"run": number, "reason": reason}
             self.core.desk.append(
-                [Draft("feed.reject", feed.name, actor, feed.model, payload)]
+                [
+                    Draft(
+                        kind="feed.reject",
+                        subject=feed.name,
+                        actor=actor,
+                        model=feed.model,
+                        payload=payload,
+                    )
+                ]
             )
         return self.run(feed.name, number)
 
@@ -253,7 +261,13 @@ class FeedRuns:
         if payload["state"] == DONE:
             payload |= self._listed("rows", [_row(outcome) for outcome in outcomes])
             payload |= self._listed("missing", [row.as_json() for row in missing])
-        return Draft(f"feed.{event}", feed.name, actor, feed.model, payload)
+        return Draft(
+            kind=f"feed.{event}",
+            subject=feed.name,
+            actor=actor,
+            model=feed.model,
+            payload=payload,
+        )
 
     def _listed(self, name: str, rows: list[dict[str, Json]]) -> dict[str, Json]:
         """Rows as an entry has them: itself where they are few."""

@@ -145,7 +145,13 @@ class Feeds:
             files.put_secret(secret)
             if before is None or before.url != payload["url"]:
                 files.forget_look()
-            entry = Draft("feed.add", name, actor, str(payload["model"]), payload)
+            entry = Draft(
+                kind="feed.add",
+                subject=name,
+                actor=actor,
+                model=str(payload["model"]),
+                payload=payload,
+            )
             self.core.desk.append([entry])
 
     def _first_look(self, feed: Feed, now: datetime) -> tuple[tuple[str, ...], str]:
@@ -183,7 +189,17 @@ class Feeds:
             feed = self.feed(name)
             if feed.is_enabled == (event == "enable"):
                 raise Conflict(f"the feed {name} is {event}d already")
-            self.core.desk.append([Draft(f"feed.{event}", name, actor, feed.model, {})])
+            self.core.desk.append(
+                [
+                    Draft(
+                        kind=f"feed.{event}",
+                        subject=name,
+                        actor=actor,
+                        model=feed.model,
+                        payload={},
+                    )
+                ]
+            )
         return self.show(name)
 
     # -- running

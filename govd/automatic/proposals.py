@@ -52,7 +52,13 @@ class PolicyProposals:
         fresh = [outcome for outcome in outcomes if self.is_fresh(request.id, outcome)]
         if not fresh:
             return False
-        judged = Judged(self.moment, request.id, request.model, inputs, tuple(fresh))
+        judged = Judged(
+            moment=self.moment,
+            subject=request.id,
+            model=request.model,
+            seen=inputs,
+            outcomes=tuple(fresh),
+        )
         counting = [o for o in fresh if o.counts and self._files(o)]
         # what lets it go overrules nobody
         asking = [o for o in counting if o.decision == "wait"]
@@ -175,5 +181,11 @@ class PolicyProposals:
         }
         return [
             draft,
-            Draft("request.vote", draft.subject, outcome.actor, request.model, vote),
+            Draft(
+                kind="request.vote",
+                subject=draft.subject,
+                actor=outcome.actor,
+                model=request.model,
+                payload=vote,
+            ),
         ]

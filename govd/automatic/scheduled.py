@@ -73,7 +73,13 @@ class Scheduled:
         (outcome,) = decide([asked], "propose", inputs)
         if not self.proposals.is_fresh(document.name, outcome):
             return False
-        judged = Judged("propose", document.name, model, inputs, (outcome,))
+        judged = Judged(
+            moment="propose",
+            subject=document.name,
+            model=model,
+            seen=inputs,
+            outcomes=(outcome,),
+        )
         if outcome.result == "true" and asked.mode is Mode.ENFORCE:
             key = f"{outcome.actor}:forget"
             options = ForgetOptions(**forget, idempotency_key=key)

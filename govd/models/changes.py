@@ -131,8 +131,7 @@ class Changes:
         if not same_basis:
             calibration = self.calibrating.measured(opened, payload)
         payload["calibration"] = calibration
-        change = {**payload, "rebased": rebased}
-        drafts = [Draft("model.update", name, actor, name, change)]
+        drafts = [_update(name, actor, {**payload, "rebased": rebased})]
         # before the lock: this takes time
         recomputed = {} if same_basis else self._recomputed(name, opened, actor)
         with core.desk.lock:
@@ -239,7 +238,16 @@ class Changes:
             "reason": "the model was changed",
         }
         drafts = self.contributions.put(contribution, name, actor, opened)
-        return [*drafts, Draft("request.recompute", request_id, actor, name, payload)]
+        return [
+            *drafts,
+            Draft(
+                kind="request.recompute",
+                subject=request_id,
+                actor=actor,
+                model=name,
+                payload=payload,
+            ),
+        ]
 
     def _shredded(self, request: Request, opened: Opened, actor: str) -> list[Draft]:
         """Back in force where its contribution is of this very basis; else it waits."""
@@ -252,7 +260,15 @@ class Changes:
                 return []
             reason = "the model is again the one that it was computed for"
             payload: dict[str, Json] = {"reason": reason, "by": actor}
-            return [Draft("request.approve", request_id, actor, name, payload)]
+            return [
+                Draft(
+                    kind="request.approve",
+                    subject=request_id,
+                    actor=actor,
+                    model=name,
+                    payload=payload,
+                )
+            ]
         if request["state"] not in WANTED:
             return []
         reason = (
@@ -260,7 +276,26 @@ class Changes:
             " new is published for this model until this is withdrawn (it then ends) or the model"
             " is set back to what it was"
         )
-        return [Draft("request.wait", request_id, actor, name, {"reason": reason})]
+        return [
+            Draft(
+                kind="request.wait",
+                subject=request_id,
+                actor=actor,
+                model=name,
+                payload={"reason": reason},
+            )
+        ]
+
+
+def _update(name: str, actor: str, payload: Json) -> Draft:
+    """The entry that a model was changed."""
+    return Draft(
+        kind="model.update",
+        subject=name,
+        actor=actor,
+        model=name,
+        payload=payload,
+    )
 
 
 def _options(given: Given, old: Record, basis: Basis, rebased: bool) -> Given:

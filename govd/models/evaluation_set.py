@@ -63,13 +63,13 @@ def read_images(
     skipped = len(files.paths) - len(places)
     left_out = files.left_out + Counter({UNREADABLE: skipped})
     data = EvaluationData(
-        np.asarray(vectors, np.float64),
-        classes,
-        tuple(names),
-        class_of,
-        _domain_numbers([files.domains[i] for i in places], names),
-        None,
-        skipped,
+        vectors=np.asarray(vectors, np.float64),
+        classes=classes,
+        domains=tuple(names),
+        class_of=class_of,
+        domain_of=_domain_numbers([files.domains[i] for i in places], names),
+        paraphrases=None,
+        skipped=skipped,
     )
     return data, left_out
 
@@ -120,13 +120,13 @@ def of_classes(data: EvaluationData, names: Collection[str]) -> EvaluationData |
         [classes.index(data.classes[c]) for c in data.class_of[kept_rows]]
     )
     return EvaluationData(
-        data.vectors[kept_rows],
-        classes,
-        data.domains,
-        class_of,
-        data.domain_of[kept_rows],
-        data.paraphrases,
-        data.skipped,
+        vectors=data.vectors[kept_rows],
+        classes=classes,
+        domains=data.domains,
+        class_of=class_of,
+        domain_of=data.domain_of[kept_rows],
+        paraphrases=data.paraphrases,
+        skipped=data.skipped,
     )
 
 
@@ -161,11 +161,11 @@ def evaluation_from(data: bytes) -> EvaluationData:
     ends = np.cumsum(list(counts.values()))
     parts = np.split(tensors["paraphrases"], ends[:-1]) if counts else []
     return EvaluationData(
-        tensors["vectors"],
-        tuple(json.loads(header["classes"])),
-        tuple(json.loads(header["domains"])),
-        tensors["class_of"],
-        tensors["domain_of"],
-        dict(zip(counts, parts, strict=True)),
-        int(header["skipped"]),
+        vectors=tensors["vectors"],
+        classes=tuple(json.loads(header["classes"])),
+        domains=tuple(json.loads(header["domains"])),
+        class_of=tensors["class_of"],
+        domain_of=tensors["domain_of"],
+        paraphrases=dict(zip(counts, parts, strict=True)),
+        skipped=int(header["skipped"]),
     )

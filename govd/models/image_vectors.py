@@ -160,11 +160,11 @@ def read_labelled_vectors(
     classes = sorted({names[i] for i in places})
     number_of = {label: number for number, label in enumerate(classes)}
     data = EvaluationData(
-        rows[places].astype(np.float64),
-        tuple(classes),
-        tuple(domains or order),
-        np.array([number_of[names[i]] for i in places]),
-        np.array(
+        vectors=rows[places].astype(np.float64),
+        classes=tuple(classes),
+        domains=tuple(domains or order),
+        class_of=np.array([number_of[names[i]] for i in places]),
+        domain_of=np.array(
             [order.index(domain_names[i]) if domain_names else -1 for i in places]
         ),
     )

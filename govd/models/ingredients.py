@@ -69,11 +69,11 @@ def read_texts(core: Core, encoder: Encoder, given: Given) -> Texts:
         repeat.as_json() for repeat in (*words.anchor_repeats, *anchors.repeats)
     ]
     return Texts(
-        replace(words, labels=labels.names, vocabulary=anchors.names),
-        labels.rows,
-        anchors.rows,
-        [*given.merged, *label_repeats],
-        anchor_repeats,
+        words=replace(words, labels=labels.names, vocabulary=anchors.names),
+        label_rows=labels.rows,
+        anchor_rows=anchors.rows,
+        merged=[*given.merged, *label_repeats],
+        anchors_merged=anchor_repeats,
     )
 
 
@@ -98,19 +98,21 @@ def ingredients_of(
     """
     words = texts.words
     ingredients = Ingredients(
-        encoder.model.facts.digest,
-        use,
-        side,
-        words.labels,
-        texts.label_rows,
-        words.vocabulary,
-        texts.anchor_rows,
-        words.domains,
-        _domain_prompts(core, encoder, words),
-        exact.mean(texts.label_rows if words.labels else texts.anchor_rows),
-        words.templates,
-        pool.rows if pool else None,
-        pool.kind if pool else "",
+        model=encoder.model.facts.digest,
+        use=use,
+        side=side,
+        labels=words.labels,
+        label_vectors=texts.label_rows,
+        vocabulary=words.vocabulary,
+        vocabulary_vectors=texts.anchor_rows,
+        domains=words.domains,
+        domain_vectors=_domain_prompts(core, encoder, words),
+        plain_vector=exact.mean(
+            texts.label_rows if words.labels else texts.anchor_rows
+        ),
+        templates=words.templates,
+        pool=pool.rows if pool else None,
+        pool_kind=pool.kind if pool else "",
         label_prompts=_label_prompts(core, encoder, words),
         conditional=conditional,
     )

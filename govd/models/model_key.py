@@ -76,7 +76,9 @@ class ModelKeys:
             "replaces": before.id if before else None,
             "reason": reason,
         }
-        return Draft(ADDED, signer.key.id[:16], actor, "", payload)
+        return Draft(
+            kind=ADDED, subject=signer.key.id[:16], actor=actor, payload=payload
+        )
 
     def following(self) -> ModelSigner | None:
         """A new key beside the one that signs, for a rotation; None in a home that never signed a

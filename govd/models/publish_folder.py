@@ -58,7 +58,13 @@ def folder_of(core: Core, model: str, path: Path, early: bool) -> PublishFolder:
             return None
         return {"edit_digest": revision["edit_digest"]}
 
-    return PublishFolder(path, core.desk.ledger.origin, model, ledger_facts, early)
+    return PublishFolder(
+        path=path,
+        origin=core.desk.ledger.origin,
+        model=model,
+        ledger_facts=ledger_facts,
+        early=early,
+    )
 
 
 def is_early(record: Record) -> bool:

@@ -14,11 +14,12 @@ from govd.models.core import Core
 from govd.models.given import Given
 from govd.models.phrases import spelled
 from govd.models.prepared import prepared
-from govd.models.publish_folder import folder_of, is_early
+from govd.models.publish_folder import PublishFolder, folder_of, is_early
 from govd.models.publish_places import check_folder
 from govd.models.words import spellings
 from govd.records.lifecycle import OPEN, STANDING, UNSERVED
 from govd.records.limits import bounded
+from govd.records.model import RegisteredModel
 from govd.types import Json, Record
 
 if TYPE_CHECKING:
@@ -91,15 +92,18 @@ class Models:
                 {"retired": True, "requests": standing} if standing else {}
             )
             payload |= {"reason": reason} if reason.strip() else {}
-            folder = None
-            if record["publish_to"]:
-                folder = folder_of(
-                    core, name, Path(record["publish_to"]), is_early(record)
-                )
+            folder = self._folder(record)
             # before the entry: without it, it is put back
             withdrawn = folder is not None and folder.withdraw()
             last = core.desk.views.published(name)
-            core.desk.append([Draft("model.remove", name, actor, name, payload)])
+            entry = Draft(
+                kind="model.remove",
+                subject=name,
+                actor=actor,
+                model=name,
+                payload=payload,
+            )
+            core.desk.append([entry])
             remaining = folder.forget() if folder and delete_published else []
         core.models.let_go()
         return {
@@ -114,6 +118,13 @@ class Models:
             if folder is None
             else [str(number) for number in folder.numbers()],
         }
+
+    def _folder(self, record: RegisteredModel) -> PublishFolder | None:
+        """The folder that a model's revisions are published to."""
+        if not record.publish_to:
+            return None
+        path = Path(record.publish_to)
+        return folder_of(self.core, record.name, path, is_early(record))
 
     def _standing(self, name: str) -> list[str]:
         """Requests that stay what they are where their model is removed.
@@ -190,7 +201,17 @@ class Models:
         with core.desk.lock:
             self._check_free(name)
             check_folder(core, payload["publish_to"], name, reference)
-            core.desk.append([Draft("model.add", name, actor, name, payload)])
+            core.desk.append(
+                [
+                    Draft(
+                        kind="model.add",
+                        subject=name,
+                        actor=actor,
+                        model=name,
+                        payload=payload,
+                    )
+                ]
+            )
         core.models.keep(opened)
         core.progress("storing", 1, 1)
         return self.show(name)

@@ -121,7 +121,9 @@ class _Array:
                 where=str(path),
                 advice="Copy it again.",
             ) from None
-        return _Array(where, stream, shape, fortran, dtype)
+        return _Array(
+            where=where, stream=stream, shape=shape, fortran=fortran, dtype=dtype
+        )
 
     @property
     def rows(self) -> int:

@@ -61,7 +61,13 @@ class Near:
         since = _spelled(self.date - timedelta(days=self.days))
         identifier = message_id(origin, receiver.seq, self.key)
         return Message(
-            identifier, receiver.name, self.kind, request.id, since, event, data
+            id=identifier,
+            receiver=receiver.name,
+            kind=self.kind,
+            subject=request.id,
+            time=since,
+            about=event,
+            data=data,
         )
 
 

@@ -70,7 +70,15 @@ def of_entry(origin: str, receiver: str, added: int, entry: Record) -> Message:
         }
     identifier = message_id(origin, added, f"entry {seq}")
     event = {"kind": kind, "subject": subject, "entry": seq}
-    return Message(identifier, receiver, kind, subject, str(entry["time"]), event, data)
+    return Message(
+        id=identifier,
+        receiver=receiver,
+        kind=kind,
+        subject=subject,
+        time=str(entry["time"]),
+        about=event,
+        data=data,
+    )
 
 
 def body_of(message: Message, origin: str, form: str) -> tuple[str, bytes]:

@@ -58,8 +58,9 @@ class Receivers:
             if secret is not None:
                 self.kept.write(name, Kept(address.whole, ((secret, None),)))
             self.sending.attempts.forget(name)
+            entry = Draft(kind="notice.add", subject=name, actor=actor, payload=payload)
             try:
-                self.core.desk.append([Draft("notice.add", name, actor, "", payload)])
+                self.core.desk.append([entry])
             except BaseException:
                 self.kept.remove(name)
                 raise
@@ -89,7 +90,9 @@ class Receivers:
         """
         with self.core.desk.lock:
             record = self.show(name)
-            self.core.desk.append([Draft("notice.remove", name, actor, "", {})])
+            self.core.desk.append(
+                [Draft(kind="notice.remove", subject=name, actor=actor, payload={})]
+            )
             self.kept.remove(name)
             self.sending.attempts.forget(name)
         return {**record, "state": ReceiverState.REMOVED.value, "trouble": "", "due": 0}
@@ -113,7 +116,9 @@ class Receivers:
                 )
             secrets = self.kept.read(name)
             # the entry first: a secret that nobody was shown must not sign
-            self.core.desk.append([Draft("notice.secret", name, actor, "", {})])
+            self.core.desk.append(
+                [Draft(kind="notice.secret", subject=name, actor=actor, payload={})]
+            )
             self.kept.write(name, secrets.replaced(renewed, datetime.now(UTC)))
         record = self.show(name)
         return record if secret else {**record, "secret": renewed}
@@ -145,7 +150,9 @@ class Receivers:
         """
         with self.core.desk.lock:
             name, payload = self._to_retry(notice)
-            self.core.desk.append([Draft("notice.retry", name, actor, "", payload)])
+            self.core.desk.append(
+                [Draft(kind="notice.retry", subject=name, actor=actor, payload=payload)]
+            )
             self.sending.attempts.forget(name)
         self.sending.look(datetime.now(UTC), fresh=True)
         self.sending.wait(self.core.home.settings.notice_seconds + MOMENT_SECONDS, name)

@@ -99,13 +99,13 @@ class Sending:
             now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         )
         message = Message(
-            identifier,
-            receiver.name,
-            TEST,
-            receiver.name,
-            time_of_test,
-            {"kind": TEST, "subject": receiver.name},
-            {"ledger": origin, "receiver": receiver.name},
+            id=identifier,
+            receiver=receiver.name,
+            kind=TEST,
+            subject=receiver.name,
+            time=time_of_test,
+            about={"kind": TEST, "subject": receiver.name},
+            data={"ledger": origin, "receiver": receiver.name},
         )
         outcome, digest = self._attempt(receiver, message)
         if outcome.verdict is Verdict.SENT:
@@ -223,4 +223,6 @@ class Sending:
                 or now.state is ReceiverState.REMOVED
             ):
                 return
-            self.core.desk.append([Draft(kind, receiver.name, actor, "", whole)])
+            self.core.desk.append(
+                [Draft(kind=kind, subject=receiver.name, actor=actor, payload=whole)]
+            )

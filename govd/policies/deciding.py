@@ -72,7 +72,13 @@ class Outcome:
         """The vote of one that is enforced; None where it says nothing."""
         if not self.counts or self.effect is None or self.decision is None:
             return None
-        return Vote(self.decision, self.name, self.reason, {}, self.effect.needs)
+        return Vote(
+            decision=self.decision,
+            policy=self.name,
+            reason=self.reason,
+            inputs={},
+            needs=self.effect.needs,
+        )
 
     def as_json(self) -> dict[str, Json]:
         """As the entry of the decision keeps it."""
@@ -129,13 +135,13 @@ def _outcome(policy: Asked, moment: str, seen: Mapping[str, Json]) -> Outcome:
     result: Result = "true" if answer.value else "false"
     effect = document.effect if answer.value else None
     return Outcome(
-        policy.name,
-        policy.digest,
-        document.version,
-        policy.mode,
-        result,
-        effect,
-        document.message,
+        name=policy.name,
+        digest=policy.digest,
+        version=document.version,
+        mode=policy.mode,
+        result=result,
+        effect=effect,
+        message=document.message,
     )
 
 
@@ -143,7 +149,14 @@ def _faulty(policy: Asked, version: str, fault: str) -> Outcome:
     """Whatever has no answer lets wait, and never anything else."""
     waits = Effect("wait")
     return Outcome(
-        policy.name, policy.digest, version, policy.mode, "fault", waits, "", fault
+        name=policy.name,
+        digest=policy.digest,
+        version=version,
+        mode=policy.mode,
+        result="fault",
+        effect=waits,
+        message="",
+        fault=fault,
     )
 
 

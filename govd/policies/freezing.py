@@ -32,7 +32,14 @@ class Freezing:
                     advice="`govd policy unfreeze` ends it.",
                 )
             self.core.desk.append(
-                [Draft("policy.freeze", "", actor, "", {"reason": reason})]
+                [
+                    Draft(
+                        kind="policy.freeze",
+                        subject="",
+                        actor=actor,
+                        payload={"reason": reason},
+                    )
+                ]
             )
         return self.core.desk.views.frozen or {}
 
@@ -55,5 +62,11 @@ class Freezing:
                 "frozen_at": frozen.since,
                 "frozen_by": frozen.by,
             }
-            self.core.desk.append([Draft("policy.unfreeze", "", actor, "", payload)])
+            self.core.desk.append(
+                [
+                    Draft(
+                        kind="policy.unfreeze", subject="", actor=actor, payload=payload
+                    )
+                ]
+            )
         return frozen

@@ -150,7 +150,14 @@ class FromSettings:
                 "setting": one.setting,
             }
             payload = {**added_as(document), "mode": Mode.SHADOW.value, "ready": ready}
-            drafts.append(Draft("policy.add", document.name, GOVD, "", payload))
+            drafts.append(
+                Draft(
+                    kind="policy.add",
+                    subject=document.name,
+                    actor=GOVD,
+                    payload=payload,
+                )
+            )
         enforcing: dict[str, Json] = {
             "digest": document.digest,
             "replaces": [counting.digest] if counting else [],
@@ -158,7 +165,15 @@ class FromSettings:
             "report": None,
             "setting": one.setting,
         }
-        return [*drafts, Draft("policy.enforce", document.name, GOVD, "", enforcing)]
+        return [
+            *drafts,
+            Draft(
+                kind="policy.enforce",
+                subject=document.name,
+                actor=GOVD,
+                payload=enforcing,
+            ),
+        ]
 
     def _disable(self, one: Standing) -> None:
         """Let nothing count that counts for this setting alone."""
@@ -170,11 +185,10 @@ class FromSettings:
             desk.append(
                 [
                     Draft(
-                        "policy.disable",
-                        p.name,
-                        GOVD,
-                        "",
-                        {"digest": p.digest, **payload},
+                        kind="policy.disable",
+                        subject=p.name,
+                        actor=GOVD,
+                        payload={"digest": p.digest, **payload},
                     )
                     for p in counting
                     if p is not None and p.setting is not None

@@ -46,7 +46,13 @@ class Judged:
             "input": dict(self.seen),
             "outcomes": [outcome.as_json() for outcome in self.outcomes],
         }
-        return Draft("policy.decide", self.subject, GOVD, self.model, payload)
+        return Draft(
+            kind="policy.decide",
+            subject=self.subject,
+            actor=GOVD,
+            model=self.model,
+            payload=payload,
+        )
 
 
 class Judging:
@@ -90,7 +96,13 @@ class Judging:
             self.core, request, predicted, actor, roles, approvals, now()
         )
         outcomes = tuple(decide(policies, moment, inputs))
-        return Judged(moment, request.id, request.model, inputs, outcomes)
+        return Judged(
+            moment=moment,
+            subject=request.id,
+            model=request.model,
+            seen=inputs,
+            outcomes=outcomes,
+        )
 
     def late(
         self,
@@ -119,7 +131,13 @@ class Judging:
             self.core, request, predicted, request.filed_by, filer_roles, (), now()
         )
         outcomes = tuple(decide(policies, moment, inputs))
-        return Judged(moment, request.id, request.model, inputs, outcomes)
+        return Judged(
+            moment=moment,
+            subject=request.id,
+            model=request.model,
+            seen=inputs,
+            outcomes=outcomes,
+        )
 
     def _asked_since(self, request: Request, moment: str) -> set[str]:
         """Digests of the texts that were asked about it, and counted, since it was looked at."""
@@ -147,7 +165,13 @@ class Judging:
             return []
         inputs = gathering.revision_seen(self.core, revision, now())
         outcomes = tuple(decide(policies, "gate", inputs))
-        judged = Judged("gate", revision.subject, revision.model, inputs, outcomes)
+        judged = Judged(
+            moment="gate",
+            subject=revision.subject,
+            model=revision.model,
+            seen=inputs,
+            outcomes=outcomes,
+        )
         answers = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
         if self._gated.get(revision.subject) != answers:
             self._gated = {

@@ -191,7 +191,14 @@ class Policies:
                         advice=f"`govd policy show {document.name}`; `govd policy enforce`,"
                         " `shadow` and `disable` change its mode.",
                     )
-            drafts = [Draft("policy.add", document.name, actor, "", payload)]
+            drafts = [
+                Draft(
+                    kind="policy.add",
+                    subject=document.name,
+                    actor=actor,
+                    payload=payload,
+                )
+            ]
             if enforced:
                 drafts.append(
                     self._enforcing(document.name, document.digest, actor, reason, None)
@@ -264,7 +271,7 @@ class Policies:
             "reason": reason,
             "report": report,
         }
-        return Draft("policy.enforce", name, actor, "", payload)
+        return Draft(kind="policy.enforce", subject=name, actor=actor, payload=payload)
 
     @bounded
     def shadow(self, name: str, actor: str, reason: str = "") -> Record:
@@ -309,11 +316,10 @@ class Policies:
             self.core.desk.append(
                 [
                     Draft(
-                        f"policy.{event}",
-                        name,
-                        actor,
-                        "",
-                        {"digest": p.digest, "reason": reason},
+                        kind=f"policy.{event}",
+                        subject=name,
+                        actor=actor,
+                        payload={"digest": p.digest, "reason": reason},
                     )
                     for p in changed
                 ]

@@ -87,7 +87,13 @@ class Deliveries:
 
     def _noted(self, kind: str, model: str, payload: dict[str, Json]) -> None:
         subject = f"{model}/{payload['revision']}"
-        self.core.desk.append([Draft(kind, subject, GOVD, model, payload)])
+        self.core.desk.append(
+            [
+                Draft(
+                    kind=kind, subject=subject, actor=GOVD, model=model, payload=payload
+                )
+            ]
+        )
 
     def undelivered(self, model: str) -> str | None:
         """Why `--publish-to` does not lead to what is published, as far as can be seen without

@@ -1,5 +1,5 @@
-"""Whether a revision keeps the acceptance criteria of the forgets that stand, whose fault it is
-where it does not, and how far predictions were off.
+"""Whether a revision keeps the acceptance criteria of the forgets that stand, and how far
+predictions were off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from govd.errors import GovdError
 from govd.models.core import Core, Opened
 from govd.reconcile.measuring import Measuring
 from govd.records.criteria import OTHERS, OWN, Breach, breaches
-from govd.records.lifecycle import STANDING, RequestState
 from govd.records.request import Request
 from govd.records.revision import Revision
 from govd.requests import Requests
@@ -72,16 +71,22 @@ class Judging:
         """A revision with the forgets that are in force with it."""
         opened = self.core.models.opened_for(revision.model, revision)
         edit = self.measuring.edit(revision, revision.model)
-        return self._trial(opened, edit, wanted, revision.made_for)
+        return self.trial_of(opened, edit, wanted, revision.made_for)
 
-    def _trial(
+    def trial_of(
         self,
         opened: Opened,
         edit: AnyEdit | None,
         wanted: Sequence[Request],
         made_for: Mapping[str, Json],
     ) -> Trial:
-        """`edit`: None where it is to be composed."""
+        """What a model would be with the forgets in `wanted`. `edit`: None where it is to be
+        composed.
+
+        Args:
+            opened: the model.
+            made_for: its `digest` and `evaluation`.
+        """
         stored = self.requests.contributions
         covered = stored.covered(wanted)
         contributions = {
@@ -91,7 +96,14 @@ class Judging:
         }
         adding = [c for name, c in contributions.items() if name not in covered]
         edit = edit or self._composed(opened.basis, adding)
-        return Trial(opened, edit, wanted, contributions, covered, made_for)
+        return Trial(
+            opened=opened,
+            edit=edit,
+            wanted=wanted,
+            contributions=contributions,
+            covered=covered,
+            made_for=made_for,
+        )
 
     def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         if not contributions:
@@ -241,7 +253,7 @@ class Judging:
         """What one forget changes: answers with it compared with answers without it."""
         contribution = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
-        without = self._trial(trial.opened, None, rest, trial.made_for)
+        without = self.trial_of(trial.opened, None, rest, trial.made_for)
         answers = state.sight.answers(factors_of(without.edit))
         return changed(state, answers, contribution)
 
@@ -252,75 +264,6 @@ class Judging:
         if prompted is None:
             prompted = self._prompted.put(digest, dict(labels_prompted(opened)))
         return prompted
-
-    # -- what is not kept
-
-    def to_blame(
-        self, revision: Revision, wanted: Sequence[Request], broken: Sequence[Breach]
-    ) -> tuple[Request, Breach] | None:
-        """The first request that breaks a criterion when the new ones of a revision are added one
-        by one in the order of their filing, and that criterion; None where none of them is to
-        blame.
-        """
-        new = self._newcomers(revision.model, wanted)
-        if not new or not broken:
-            return None
-        trial = self.trial(revision, wanted)
-        standing = {breach_key(breach) for breach in self._broken_with(trial, new, 0)}
-        fresh = [breach for breach in broken if breach_key(breach) not in standing]
-        if not fresh:
-            return None
-        least = 1
-        first = len(new)
-        by_count = {first: fresh}
-        while least < first:
-            middle = (least + first) // 2
-            breaches = self._broken_with(trial, new, middle)
-            by_count[middle] = [
-                breach for breach in breaches if breach_key(breach) not in standing
-            ]
-            least, first = (least, middle) if by_count[middle] else (middle + 1, first)
-        return new[first - 1], by_count[first][0]
-
-    def _newcomers(self, model: str, wanted: Sequence[Request]) -> list[Request]:
-        """Forgets and reverts that are approved and not served yet, in the order of filing."""
-        forgets = [
-            request for request in wanted if request.state is RequestState.APPROVED
-        ]
-        reverts = [
-            request
-            for request in list(self.core.desk.views.open.values())
-            if request.model == model
-            and not request.is_forget
-            and request.state is RequestState.APPROVED
-        ]
-        return sorted([*forgets, *reverts], key=lambda request: request.seq)
-
-    def _broken_with(
-        self, trial: Trial, new: Sequence[Request], count: int
-    ) -> list[Breach]:
-        """The criteria that break with only the first `count` of the new requests."""
-        added = {request.id for request in new[:count]}
-        views = self.core.desk.views
-        later = _reverted_by(new) - _reverted_by(new[:count])
-        forgets = [views.request(forget_id) for forget_id in later]
-        staying = [forget for forget in forgets if forget and forget.stands]
-        standing = [r for r in trial.wanted if r.state in STANDING or r.id in added]
-        in_force = sorted([*standing, *staying], key=lambda request: request.seq)
-        figures = self.figures(
-            self._trial(trial.opened, None, in_force, trial.made_for)
-        )
-        return all_breaches(in_force, figures)
-
-
-def _reverted_by(requests: Sequence[Request]) -> set[str]:
-    """The forgets that some of these requests revert."""
-    return {str(request.reverts) for request in requests if not request.is_forget}
-
-
-def breach_key(breach: Breach) -> tuple[str, str]:
-    """What makes two breaches the same."""
-    return breach.request, breach.criterion.metric
 
 
 def all_breaches(

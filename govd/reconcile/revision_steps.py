@@ -10,6 +10,7 @@ from govd.errors import BadFile, GovdError, JobFailed, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.spaceless import SIDE
+from govd.reconcile.blaming import Blaming
 from govd.reconcile.judging import Judging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
@@ -55,6 +56,7 @@ class RevisionSteps:
         self._pauses = pauses
         self._settling = Settling(core, requests)
         self._judging = Judging(core, requests, measuring)
+        self._blaming = Blaming(core, self._judging)
         self._predictions = Predictions(self._judging)
         self.slow = SlowFigures(core, measuring, self._settling, self._judging)
         self.before_swap: Callable[[Revision], None] = lambda revision: None
@@ -140,7 +142,15 @@ class RevisionSteps:
         with core.desk.lock:
             number = core.desk.views.heads[model].last + 1
             core.desk.append(
-                [Draft("revision.compose", f"{model}/{number}", GOVD, model, payload)]
+                [
+                    Draft(
+                        kind="revision.compose",
+                        subject=f"{model}/{number}",
+                        actor=GOVD,
+                        model=model,
+                        payload=payload,
+                    )
+                ]
             )
         return True
 
@@ -229,7 +239,7 @@ class RevisionSteps:
                 revision, "supersede", reason="the criteria changed in the meantime"
             )
             return True
-        blamed = self._judging.to_blame(revision, forgets, broken)
+        blamed = self._blaming.to_blame(revision, forgets, broken)
         if blamed is not None:
             return self._hold(*blamed)
         gates, failed = self.requests.decisions.gates(revision)

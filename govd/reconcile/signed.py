@@ -184,13 +184,13 @@ def _subject(
     number = served.number
     metrics = core.desk.revision(about.model, number).metrics if number else {}
     return CardSubject(
-        about.model,
-        number,
-        str(served.edit.side),
-        served.opened.model.facts,
-        about.predicate,
-        metrics,
-        format,
-        texts,
-        bool(served.edit.conditions),
+        model=about.model,
+        number=number,
+        side=str(served.edit.side),
+        facts=served.opened.model.facts,
+        predicate=about.predicate,
+        metrics=metrics,
+        format=format,
+        texts=texts,
+        conditional=bool(served.edit.conditions),
     )

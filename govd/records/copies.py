@@ -85,7 +85,9 @@ def _controlled(kind: str, name: str, place: str, carried: int, number: int) -> 
     state = CopyState.PENDING
     if carried == number:
         state = CopyState.FORGOTTEN
-    return Copy(kind, name, place, carried, state, side="image")
+    return Copy(
+        kind=kind, name=name, place=place, revision=carried, state=state, side="image"
+    )
 
 
 def _of_store(known: Known, store: StoreRecord, number: int) -> Copy:
@@ -99,7 +101,15 @@ def _of_store(known: Known, store: StoreRecord, number: int) -> Copy:
         state = CopyState.UNKNOWN
         why = store.faults[0]
     side = str(store.stamp["side"])
-    return Copy(STORE, store.name, store.url, store.revision, state, why, side)
+    return Copy(
+        kind=STORE,
+        name=store.name,
+        place=store.url,
+        revision=store.revision,
+        state=state,
+        why=why,
+        side=side,
+    )
 
 
 def _of_export(known: Known, export: Mapping[str, Json], number: int) -> Copy:
@@ -109,11 +119,11 @@ def _of_export(known: Known, export: Mapping[str, Json], number: int) -> Copy:
     keeps = tuple(request for request in carried_requests if request not in requests)
     state = CopyState.UNKNOWN if lacks or keeps else CopyState.FORGOTTEN
     return Copy(
-        EXPORT,
-        f"{known.model}/{carried}",
-        str(export["folder"]),
-        carried,
-        state,
+        kind=EXPORT,
+        name=f"{known.model}/{carried}",
+        place=str(export["folder"]),
+        revision=carried,
+        state=state,
         why="whether it was replaced is not known here" if lacks or keeps else "",
         side=str(export.get("side", "")),
         recipient=str(export.get("recipient", "")),

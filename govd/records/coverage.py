@@ -43,11 +43,11 @@ class Extent:
             for phrase in (concept["name"], *concept["aliases"])
         )
         return Extent(
-            str(request["id"]),
-            place,
-            float(request["strength"]),
-            phrases,
-            frozenset(request["domains"]),
+            id=str(request["id"]),
+            place=place,
+            strength=float(request["strength"]),
+            phrases=phrases,
+            domains=frozenset(request["domains"]),
         )
 
     def covers(self, inner: Extent) -> bool:

@@ -228,7 +228,16 @@ def breaches(
         why = str(missing.get(criterion.metric) or "nothing was measured for it")
         on = str(record.get("on") or "")
         pictures = counts.get(criterion.metric)
-        broken.append(Breach(request_id, criterion, figure, on, why, pictures))
+        broken.append(
+            Breach(
+                request=request_id,
+                criterion=criterion,
+                figure=figure,
+                on=on,
+                why=why,
+                pictures=pictures,
+            )
+        )
     return broken
 
 

@@ -10,9 +10,21 @@ from govd.types import Json
 
 def request_draft(request: Request, event: str, actor: str, payload: Json) -> Draft:
     """An entry about a request. `event`: what its kind says after the dot, `approve`."""
-    return Draft(f"request.{event}", request.id, actor, request.model, payload)
+    return Draft(
+        kind=f"request.{event}",
+        subject=request.id,
+        actor=actor,
+        model=request.model,
+        payload=payload,
+    )
 
 
 def revision_draft(revision: Revision, event: str, actor: str, payload: Json) -> Draft:
     """An entry about a revision. `event`: what its kind says after the dot, `publish`."""
-    return Draft(f"revision.{event}", revision.subject, actor, revision.model, payload)
+    return Draft(
+        kind=f"revision.{event}",
+        subject=revision.subject,
+        actor=actor,
+        model=revision.model,
+        payload=payload,
+    )

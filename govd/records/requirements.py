@@ -123,11 +123,11 @@ def standing(
             newest[str(vote["policy"])] = vote
     return [
         Requirement(
-            policy,
-            str(vote["moment"]),
-            str(vote.get("reason", "")),
-            needs_of(vote),
-            int(vote["entry"]),
+            policy=policy,
+            moment=str(vote["moment"]),
+            reason=str(vote.get("reason", "")),
+            needs=needs_of(vote),
+            entry=int(vote["entry"]),
         )
         for policy, vote in newest.items()
         if vote["decision"] == "wait"

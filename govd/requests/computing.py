@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -175,12 +175,20 @@ class Computing:
         example_rows = (
             exact.unit(encoder.pictures(examples, spec.examples)) if examples else None
         )
+        material = Material(
+            phrases=texts,
+            prompts=rows,
+            prototypes=None,
+            prototype_of=[],
+            examples=example_rows,
+        )
         if prototypes is None:
-            return Material(texts, rows, None, [], example_rows), []
+            return material, []
         synthesised = exact.unit(prototypes.embeddings)
-        return Material(
-            texts, rows, synthesised, prototypes.concepts, example_rows
-        ), prototypes.shown
+        material = replace(
+            material, prototypes=synthesised, prototype_of=prototypes.concepts
+        )
+        return material, prototypes.shown
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> Prototypes:
         """Pictures of the scope; beside them pictures of other concepts where they must stand in

@@ -66,7 +66,15 @@ class Contributions:
                 picture[name] for picture in prototypes for name in ("png", "tensors")
             }
             payload["prototypes"] = sorted(digests)
-        return [Draft("contribution.make", contribution.digest, actor, model, payload)]
+        return [
+            Draft(
+                kind="contribution.make",
+                subject=contribution.digest,
+                actor=actor,
+                model=model,
+                payload=payload,
+            )
+        ]
 
     def load(self, digest: str) -> Contribution:
         """A contribution from the artifacts, by its own digest.

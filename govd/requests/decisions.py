@@ -171,7 +171,13 @@ class Decisions:
                 rule = {} if answer.policy == plugin else {"rule": answer.policy}
                 inputs = {**rule, **answer.inputs}
                 votes.append(
-                    Vote(answer.decision, plugin, answer.reason, inputs, answer.needs)
+                    Vote(
+                        decision=answer.decision,
+                        policy=plugin,
+                        reason=answer.reason,
+                        inputs=inputs,
+                        needs=answer.needs,
+                    )
                 )
         judged = self.judging.judged(
             moment, request, predicted, actor, roles, approvals

@@ -292,7 +292,13 @@ class Requests:
             body = self.privacy.hide(request_id, body)
         elif private:
             body = self.privacy.hide(request_id, body, ("reason",))
-        return Draft("request.file", request_id, actor, str(body["model"]), body)
+        return Draft(
+            kind="request.file",
+            subject=request_id,
+            actor=actor,
+            model=str(body["model"]),
+            payload=body,
+        )
 
     def _repeated(
         self, key: str | None, body: dict[str, Json], private: bool

@@ -175,9 +175,23 @@ def yardstick(basis: Basis) -> Yardstick:
         labels = every[: len(basis.labels)]
         closest_labels = _share(_nearest(labels), 1.0)
         near = max(closest_labels, _share(neighbours, ORDINARY), MIDDLE)
-        return Yardstick(basis.labels, labels, centre, names, near, "label")
+        return Yardstick(
+            names=basis.labels,
+            rows=labels,
+            centre=centre,
+            words=names,
+            near=near,
+            what="label",
+        )
     near = _share(neighbours, FURTHEST)
-    return Yardstick(names, every, centre, names, near, "known word")
+    return Yardstick(
+        names=names,
+        rows=every,
+        centre=centre,
+        words=names,
+        near=near,
+        what="known word",
+    )
 
 
 def strangers(phrases: Sequence[str], basis: Basis) -> list[str]:
@@ -216,11 +230,25 @@ def _doubt(
     if cosine > EQUAL:
         if folded(phrase) == folded(name) or not _is_cut(phrase, embedded):
             return None
-        return Doubt(phrase, name, cosine, measure.near, "", CUT)
+        return Doubt(
+            phrase=phrase,
+            nearest=name,
+            cosine=cosine,
+            near=measure.near,
+            meant="",
+            what=CUT,
+        )
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
     suggestion = _meant(phrase, measure.names) or _meant(phrase, measure.words)
-    return Doubt(phrase, name, cosine, measure.near, suggestion, measure.what)
+    return Doubt(
+        phrase=phrase,
+        nearest=name,
+        cosine=cosine,
+        near=measure.near,
+        meant=suggestion,
+        what=measure.what,
+    )
 
 
 def _is_cut(phrase: str, embedded: Callable[[str], Floats]) -> bool:

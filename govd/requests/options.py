@@ -102,11 +102,11 @@ def understood(
     target: Any = target_for(core, registered, method, options.target)
     pictures = _examples(core, options, method)
     spec = ForgetSpec(
-        scope,
-        method,
-        target,
-        float(options.strength),
-        options.prototypes,
+        scope=scope,
+        method=method,
+        target=target,
+        strength=float(options.strength),
+        prototypes=options.prototypes,
         examples=tuple(sorted(pictures)),
     )
     return spec, pictures
@@ -258,11 +258,11 @@ def spec_of(request: Record) -> ForgetSpec:
     again (`Privacy.revealed`).
     """
     return ForgetSpec(
-        scope_of(request),
-        request["method"],
-        request["target"],
-        float(request["strength"]),
-        int(request["prototypes"]),
+        scope=scope_of(request),
+        method=request["method"],
+        target=request["target"],
+        strength=float(request["strength"]),
+        prototypes=int(request["prototypes"]),
         examples=tuple(request.get("examples", ())),
     )
 

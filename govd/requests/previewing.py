@@ -80,24 +80,23 @@ class Previewing:
         contribution = self.computing.compute(
             spec, opened, keep=False, pictures=pictures
         )
+        request = as_filed(body, actor)
         without = same.id if same else ""
-        question = Question(as_filed(body, actor), spec, opened, pictures, without)
-        predicted = self.predicting.predicted(question.request, contribution, without)
-        beside = self.predicting.beside(question.request, contribution, opened, without)
+        question = Question(request, spec, opened, pictures, without)
+        predicted = self.predicting.predicted(request, contribution, without)
+        beside = self.predicting.beside(request, contribution, opened, without)
         watch = watch_for(opened.basis, beside.everything)
-        computed = question.request.with_(contribution=contribution.digest)
+        computed = request.with_(contribution=contribution.digest)
+        on_pool = self.effects.on_pool(model, opened, spec, beside, watch)
+        on_labelled = self.effects.on_labelled(model, opened, spec, beside)
         return {
             "model": model,
             **fields_of(spec),
             "same_scope": _told(same),
-            "effect": _shown_effect(
-                self.effects.on_pool(model, opened, spec, beside, watch)
-            ),
-            "labelled": _shown_effect(
-                self.effects.on_labelled(model, opened, spec, beside)
-            ),
+            "effect": _shown_effect(on_pool),
+            "labelled": _shown_effect(on_labelled),
             "costs": predicted.as_json().get("costs", {}),
-            "criteria": foreseen(question.request.criteria, predicted),
+            "criteria": foreseen(request.criteria, predicted),
             "decision": self.decision("filed", computed, predicted),
             "others": self._others(question),
             "near": near_words(opened, spec, contribution, watch),

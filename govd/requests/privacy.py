@@ -203,7 +203,13 @@ class Privacy:
             )
         said_since = {name.partition(".")[0] for name in names if name in boxes.living}
         drafts = [
-            Draft("request.shred", subject, actor, request.model, {"reason": reason})
+            Draft(
+                kind="request.shred",
+                subject=subject,
+                actor=actor,
+                model=request.model,
+                payload={"reason": reason},
+            )
             for subject in subjects
             if subject not in boxes.shredded or subject in said_since
         ]

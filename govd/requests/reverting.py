@@ -135,14 +135,14 @@ class Reverting:
         before, figures_before = self._figures(opened, now)
         after, figures = self._figures(opened, then)
         return Beside(
-            opened.basis,
-            own,
-            tuple(now),
-            before,
-            after,
-            figures_before,
-            figures,
-            covered_by,
+            basis=opened.basis,
+            own=own,
+            others=tuple(now),
+            before=before,
+            after=after,
+            figures_before=figures_before,
+            figures=figures,
+            covered_by=covered_by,
         )
 
     def _figures(

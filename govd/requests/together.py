@@ -143,7 +143,13 @@ class Together:
             of_model.check_overlap(spec)
         except Conflict as taken:
             other = str(taken.details.get("request") or "")
-            return Outcome(proposed, "already", other, taken.what, scope)
+            return Outcome(
+                proposed=proposed,
+                answer="already",
+                request=other,
+                reason=taken.what,
+                scope=scope,
+            )
         of_model.check_possible(spec)
         self.requests.body(proposed.model, spec, proposed.options)  # its dates
         return Outcome(proposed, "filed", scope=scope, spec=spec, key=key)

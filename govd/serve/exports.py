@@ -84,9 +84,8 @@ class Exports:
         payload["disclosed"] = private
         if format != "edit":
             payload |= _carried(now)
-        self.core.desk.append(
-            [Draft("export.write", f"{model}/{now.number}", actor, model, payload)]
-        )
+        entry = _entry("write", model, now.number, actor, payload)
+        self.core.desk.append([entry])
         return {"model": model, **payload}
 
     def _allowed(self, model: str, now: Served, disclosed: bool) -> list[str]:
@@ -124,13 +123,8 @@ class Exports:
         error: GovdError,
     ) -> None:
         """Say in the ledger that nothing was exported, and why; as far as it can be written."""
-        draft = Draft(
-            "export.fail",
-            f"{model}/{number}",
-            actor,
-            model,
-            {**payload, "reason": error.message},
-        )
+        failure = {**payload, "reason": error.message}
+        draft = _entry("fail", model, number, actor, failure)
         with contextlib.suppress(MachineFault):
             self.core.desk.append([draft])
 
@@ -220,6 +214,17 @@ class Exports:
             )
         check_written(now, files)
         return sign_checkpoint(self.core, now, model, folder, files, format, texts)
+
+
+def _entry(event: str, model: str, number: int, actor: str, payload: Json) -> Draft:
+    """The entry that a revision was exported, or that this failed."""
+    return Draft(
+        kind=f"export.{event}",
+        subject=f"{model}/{number}",
+        actor=actor,
+        model=model,
+        payload=payload,
+    )
 
 
 def _carried(now: Served) -> dict[str, Json]:

@@ -106,13 +106,17 @@ def _read(seq: int, kind: str, subject: str, payload: Mapping[str, Any]) -> Vouc
         of_witness = key.algorithm == COSIGNER and key.name == name
         if not of_witness or not isinstance(line, str) or len(line) > MAX_LINE_CHARS:
             raise ValueError("it names no key of that witness")
-        return Vouched(seq, kind, name, size, at, line, key)
+        return Vouched(
+            entry=seq, kind=kind, name=name, size=size, at=at, line=line, key=key
+        )
     token = base64.b64decode(payload["token"], validate=True)
     stamp = stamps.read(token)
     if stamp.at[:19] != at[:19]:
         raise ValueError(f"the token says {stamp.at[:19]}Z, the entry {at[:19]}Z")
     digest = hashlib.sha256(token).hexdigest()
-    return Vouched(seq, kind, name, size, at, stamp=stamp, digest=digest)
+    return Vouched(
+        entry=seq, kind=kind, name=name, size=size, at=at, stamp=stamp, digest=digest
+    )
 
 
 _WHAT: Final = {"cosign": "cosignature", "stamp": "time stamp"}
@@ -175,12 +179,12 @@ def _cosigned(said: Vouched, note: str, trust: Trust) -> Bound | str:
             " known"
         )
     return Bound(
-        said.size,
-        when(seconds),
-        said.name,
-        "cosign",
-        said.key in trust.witnesses,
-        said.entry,
+        size=said.size,
+        at=when(seconds),
+        by=said.name,
+        kind="cosign",
+        checked=said.key in trust.witnesses,
+        entry=said.entry,
     )
 
 
@@ -196,8 +200,22 @@ def _stamped(
         else None
     )
     if root is not None:
-        return Bound(said.size, root[0], root[1], "stamp", True, said.entry)
-    return Bound(said.size, said.stamp.at, said.name, "stamp", False, said.entry)
+        return Bound(
+            size=said.size,
+            at=root[0],
+            by=root[1],
+            kind="stamp",
+            checked=True,
+            entry=said.entry,
+        )
+    return Bound(
+        size=said.size,
+        at=said.stamp.at,
+        by=said.name,
+        kind="stamp",
+        checked=False,
+        entry=said.entry,
+    )
 
 
 def lines_bounds(
@@ -206,7 +224,7 @@ def lines_bounds(
     """Bounds by the cosignature lines of a note."""
     times = [(key, seen_at(text, lines, key)) for key in trust.witnesses]
     return [
-        Bound(size, when(seconds), key.name, "cosign", True)
+        Bound(size=size, at=when(seconds), by=key.name, kind="cosign", checked=True)
         for key, seconds in times
         if seconds is not None
     ]

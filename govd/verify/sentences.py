@@ -201,6 +201,8 @@ def _of_revision(kind: str, subject: str, payload: Mapping[str, Any]) -> str | N
 def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
     reason = str(payload.get("reason") or "")
     match kind:
+        case _ if kind.startswith("principal."):
+            return _of_principal(kind, subject, payload)
         case "contribution.make":
             return f"the contribution {subject[:12]}… was computed by {payload.get('method')}"
         case "delivery.fail":
@@ -221,6 +223,23 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
                 f"{subject} was retired with {count} forget{'' if count == 1 else 's'} in force,"
                 f" which keep their states{because}"
             )
+        case "token.create":
+            holder = payload.get("principal") or payload.get("name")
+            return f"a token with the role {payload.get('role')} was made for {holder}"
+        case "token.revoke":
+            return f"the token {subject} was revoked"
+        case "key.add":
+            replaced = str(payload.get("replaces") or "")[:16]
+            instead = f" instead of {replaced}" if replaced else ""
+            return f"model checkpoints are signed by the key {subject}{instead} from here on"
+        case "key.rotate":
+            return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
+    return None
+
+
+def _of_principal(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None:
+    reason = str(payload.get("reason") or "")
+    match kind:
         case "principal.add" | "principal.update":
             roles = ", ".join(map(str, json_list(payload.get("roles"))))
             verb = "has from now on"
@@ -238,17 +257,6 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
             )
         case "principal.undelegate":
             return f"{payload.get('to')} acts for {subject} no more" + _because(reason)
-        case "token.create":
-            holder = payload.get("principal") or payload.get("name")
-            return f"a token with the role {payload.get('role')} was made for {holder}"
-        case "token.revoke":
-            return f"the token {subject} was revoked"
-        case "key.add":
-            replaced = str(payload.get("replaces") or "")[:16]
-            instead = f" instead of {replaced}" if replaced else ""
-            return f"model checkpoints are signed by the key {subject}{instead} from here on"
-        case "key.rotate":
-            return f"the key of the log was changed to {str(payload.get('new'))[-20:]}: {reason}"
     return None
 
 

@@ -138,7 +138,14 @@ class Drawings:
         true = is_named & is_in_domain & distinct
         order = random.random((SIZE, PATCHES)) - 0.6 * _drawn_on(pictures)
         keep = np.argsort(order, axis=1)[:, :KEPT_PATCHES].astype(np.int32)
-        return Batch(pictures, names, captions, true, distinct, keep)
+        return Batch(
+            pictures=pictures,
+            names=names,
+            captions=captions,
+            true=true,
+            distinct=distinct,
+            keep=keep,
+        )
 
 
 def _drawn_on(pictures: np.ndarray) -> np.ndarray:

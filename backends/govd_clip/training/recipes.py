@@ -33,6 +33,12 @@ RECIPES = {
         Recipe(
             "mini-256", "shipped", Shape(Tower(192, 6, 3), Tower(128, 2, 4), 256), 75
         ),
-        Recipe("mini-without", "shipped", MINI, 75, ("dog", "umbrella", "rocket")),
+        Recipe(
+            name="mini-without",
+            split="shipped",
+            shape=MINI,
+            minutes=75,
+            without=("dog", "umbrella", "rocket"),
+        ),
     )
 }

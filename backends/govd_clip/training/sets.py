@@ -87,7 +87,10 @@ def _of(
     suffixed: bool = False,
 ) -> list[IconSet]:
     """The sets of a family that are alike, their `names` separated by spaces."""
-    return [IconSet(name, family, plain, role, suffixed) for name in names.split()]
+    return [
+        IconSet(name=name, family=family, plain=plain, role=role, suffixed=suffixed)
+        for name in names.split()
+    ]
 
 
 SETS: tuple[IconSet, ...] = (
