@@ -17,6 +17,7 @@ from govd.models.given import Given
 from govd.reconcile.pauses import Pauses
 from govd.requests import ForgetOptions
 from govd.service.service import Service
+from govd.verify.signed_folder import verify_folder
 from tests.reconcile.published_folders import (
     COLOURS,
     forget,
@@ -71,7 +72,13 @@ def test_what_a_model_without_weights_publishes_is_its_edit(
     model = service.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     model.write_checkpoint = _no_weights  # type: ignore[method-assign]
     forget(service, "red")
-    assert names(folder / "current") == ["edit.safetensors", "revision.json"]
+    assert names(folder / "current") == [
+        "edit.safetensors",
+        "model.sig",
+        "revision.json",
+        "statement.dsse.json",
+    ]
+    assert verify_folder((folder / "current").resolve(), None)["holds"]
     edit = govd.load_edit(folder / "current" / "edit.safetensors")
     assert edit.digest == service.revision("a", 1)["edit_digest"]
     assert edit.facts["origin"] == service.core.desk.ledger.origin

@@ -139,7 +139,9 @@ def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -
     service.reconcile()
     assert sorted(p.name for p in (tmp_path / "served" / "current").iterdir()) == [
         "edit.safetensors",
+        "model.sig",
         "revision.json",
+        "statement.dsse.json",
     ]
     edit = public.load_edit(tmp_path / "served" / "current" / "edit.safetensors")
     assert (
