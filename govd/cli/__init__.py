@@ -132,14 +132,14 @@ def _plugin_commands() -> None:
     try:
         settings = Settings.read(_home_of(sys.argv[1:]) / "govd.toml")
     except (GovdError, OSError) as error:
-        what = (
+        commands = (
             error.message
             if isinstance(error, GovdError)
             else f"govd.toml cannot be read ({error.strerror})"
         )
         _said(
             "no plugin's commands are there, as it is not known which plugins are disabled."
-            f" {what}",
+            f" {commands}",
             0,
         )
         return
@@ -183,10 +183,10 @@ def main() -> None:
             # whoever reads has seen enough: `govd audit log | head`
             if fault.errno == errno.EPIPE:
                 raise SystemExit(141) from None
-            where = f"{fault.filename}: " if fault.filename else ""
+            place = f"{fault.filename}: " if fault.filename else ""
             raise SystemExit(
                 _said(
-                    f"{where}{fault.strerror}. Free space or correct the machine, then try again.",
+                    f"{place}{fault.strerror}. Free space or correct the machine, then try again.",
                     4,
                 )
             ) from None

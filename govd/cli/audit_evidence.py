@@ -134,14 +134,14 @@ def bundle(
     """
     from govd.cli.tables import show_record
 
-    kept = None if since is None else _text(since)
+    note = None if since is None else _text(since)
     with opened(home) as api:
         bundled = api.audit_bundle(
             str(file.absolute()),
             request,
             revision,
             number,
-            kept,
+            note,
             with_others=with_others,
         )
         put(bundled, as_json, show_record)
@@ -256,11 +256,9 @@ def verify(
         _verify_folder(file, _key(key), everything, as_json)
         return
 
-    log_key, checkpoints, roots = (
-        _key(key),
-        [_text(path) for path in since or []],
-        [_text(path) for path in timestamp_root or []],
-    )
+    log_key = _key(key)
+    checkpoints = [_text(path) for path in since or []]
+    roots = [_text(path) for path in timestamp_root or []]
     witnesses = [_key(w) or "" for w in witness or []]
     if file is not None:
         from govd.verify.offline import verify_offline

@@ -36,7 +36,8 @@ def model_first(arguments: Sequence[str]) -> list[str]:
     size = next((n for n in (1, 2) if tuple(words[:n]) in AT_FIRST), 0)
     if not size:
         return words
-    path, rest = words[:size], words[size:]
+    path = words[:size]
+    rest = words[size:]
     end = rest.index("--") if "--" in rest else len(rest)
     for place, word in enumerate(rest[:end]):
         if word == OPTION and place + 1 < end:

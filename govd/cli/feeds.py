@@ -214,8 +214,8 @@ def history(
             runs = api.feed_history(name)
             put_rows(runs, form, as_json, show_runs, runs)
         else:
-            one = api.feed_run(name, number)
-            put_rows(one, form, as_json, show_run, one["rows"])
+            feed_run = api.feed_run(name, number)
+            put_rows(feed_run, form, as_json, show_run, feed_run["rows"])
 
 
 @app.command("release")

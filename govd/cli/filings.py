@@ -85,7 +85,7 @@ def _filed(
     api: Api, filing: Filing, model: str | None, defaults: Mapping[str, Any]
 ) -> Record:
     options = {**defaults, **filing.options}
-    named = options.pop("model", None) or model
+    row_model = options.pop("model", None) or model
     answer: dict[str, Json] = {
         "line": filing.line,
         "concepts": list(filing.concepts),
@@ -94,19 +94,19 @@ def _filed(
     try:
         if filing.fault is not None:
             raise filing.fault
-        if not named:
+        if not row_model:
             raise Usage(
                 "no model", advice="Say --model NAME, or give the file a column model."
             )
-        record = api.forget(*filing.concepts, model=named, **options)
+        record = api.forget(*filing.concepts, model=row_model, **options)
     except Conflict as error:
-        taken = bool(error.details.get("taken"))
-        what = (
+        is_taken = bool(error.details.get("taken"))
+        details = (
             {"answer": "already", "reason": error.what}
-            if taken
+            if is_taken
             else {"answer": "refused", "reason": error.message}
         )
-        return answer | {"id": error.details.get("request"), "state": None} | what
+        return answer | {"id": error.details.get("request"), "state": None} | details
     except GovdError as error:
         return answer | {
             "answer": "refused",
@@ -144,10 +144,8 @@ def read_private_names() -> tuple[list[str], str | None]:
             .strip("\n")
             .partition("\n\n")
         )
-        names, reason = (
-            [line.strip() for line in head.splitlines() if line.strip()],
-            " ".join(tail.split()),
-        )
+        names = [line.strip() for line in head.splitlines() if line.strip()]
+        reason = " ".join(tail.split())
     if not names:
         raise Usage(
             "no concept",

@@ -190,14 +190,14 @@ def _scope(
     prototypes: int,
     example: list[Path] | None,
 ) -> dict[str, Any]:
-    named = {
+    scope_fields = {
         "domains": domain or [],
         "aliases": alias or [],
         "all_concepts": everything,
         "examples": [_picture(p) for p in example or []],
     }
     return {
-        **named,
+        **scope_fields,
         "target": target,
         "strength": strength,
         "method": method,

@@ -86,9 +86,9 @@ def reconcile(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from govd.cli.show_status import show_reconciled
 
     with opened(home) as api:
-        done = api.reconcile()
-    put(done, as_json, show_reconciled)
-    if done["left"]:
+        record = api.reconcile()
+    put(record, as_json, show_reconciled)
+    if record["left"]:
         raise typer.Exit(1)
 
 

@@ -110,8 +110,8 @@ class Local(Api):
         self._reconcile()
         sent, unsent = self.service.notices.send_due(datetime.now(UTC))
         self.service.checkpoints.sign()
-        left = [*unfinished(self.service.core), *unsent]
-        return {"daemon": False, "done": [*before, *sent], "left": left}
+        remaining = [*unfinished(self.service.core), *unsent]
+        return {"daemon": False, "done": [*before, *sent], "left": remaining}
 
     def _done(self, record: Record, wait: bool = True) -> Record:
         if not wait:
@@ -158,8 +158,8 @@ class Local(Api):
         revision: int | None = None,
         base: bool = False,
     ) -> Record:
-        given = [(str(i), Path(i)) for i in images]
-        return self.resumed.rank(model, texts, given, by, top, revision, base)
+        pictures = [(str(i), Path(i)) for i in images]
+        return self.resumed.rank(model, texts, pictures, by, top, revision, base)
 
     # -- requests
 

@@ -122,11 +122,11 @@ def _given(
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
     options: dict[str, Any] = {}
-    for key, path, what in (
+    for key, path, noun in (
         ("label", labels, "label set"),
         ("anchor", anchors, "anchor vocabulary"),
     ):
-        names = names_of(path, what)
+        names = names_of(path, noun)
         if names is not None and not names.names and key == "label":
             raise Usage(
                 "the label set has no names",
@@ -197,7 +197,7 @@ def add(
     """Register a model; makes the home where there is none."""
     from govd.cli.show_models import show_model
 
-    given = _given(
+    options = _given(
         labels,
         anchors,
         templates,
@@ -213,7 +213,7 @@ def add(
         model = api.add_model(
             name,
             reference,
-            **given,
+            **options,
             prototypes=prototypes,
             side=side,
             hf_revision=hf_revision,
@@ -263,7 +263,7 @@ def update(
     """
     from govd.cli.show_models import show_model
 
-    given = _given(
+    options = _given(
         labels,
         anchors,
         templates,
@@ -276,7 +276,7 @@ def update(
         conditional,
     )
     with opened(home) as api:
-        put(api.update_model(name, None, **given), as_json, show_model)
+        put(api.update_model(name, None, **options), as_json, show_model)
 
 
 @app.command("rebase")
@@ -302,7 +302,7 @@ def rebase(
     """
     from govd.cli.show_models import show_model
 
-    given = _given(
+    options = _given(
         labels,
         anchors,
         templates,
@@ -316,7 +316,7 @@ def rebase(
     )
     with opened(home) as api:
         put(
-            api.update_model(name, reference, **given, hf_revision=hf_revision),
+            api.update_model(name, reference, **options, hf_revision=hf_revision),
             as_json,
             show_model,
         )

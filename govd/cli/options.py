@@ -124,13 +124,13 @@ def other_words(path: Path | None) -> dict[str, Any]:
         raise BadFile(f"no JSON ({fault})", where=str(path), advice=advice) from None
     lists = list(words.values()) if isinstance(words, dict) else [None]
     flat = [
-        some
-        for one in lists
-        for some in (one.values() if isinstance(one, dict) else [one])
+        listed
+        for listing in lists
+        for listed in (listing.values() if isinstance(listing, dict) else [listing])
     ]
     if not all(
-        isinstance(some, list) and all(isinstance(word, str) for word in some)
-        for some in flat
+        isinstance(listed, list) and all(isinstance(word, str) for word in listed)
+        for listed in flat
     ):
         raise BadFile("no lists of words by label", where=str(path), advice=advice)
     return words  # type: ignore[no-any-return]

@@ -71,9 +71,9 @@ def add(
         if text is not None:
             policy = api.add_policy(text, str(file), force=force, reason=reason)
         else:
-            named = _values(values or [])
+            parameters = _values(values or [])
             policy = api.add_policy(
-                ready=ready, values=named, force=force, reason=reason
+                ready=ready, values=parameters, force=force, reason=reason
             )
     put(policy, as_json, show_added)
 

@@ -265,11 +265,14 @@ def evaluate(
 
     if images is not None and vectors is not None:
         raise Usage("--images and --vectors", advice="Give one of them.")
-    where, others = absolute(images or vectors), other_words(words)
+    folder = absolute(images or vectors)
+    synonyms = other_words(words)
     if report is None:
         with opened(home) as api:
             put(
-                api.evaluate(model, where, revision=revision, base=base, words=others),
+                api.evaluate(
+                    model, folder, revision=revision, base=base, words=synonyms
+                ),
                 as_json,
                 show_evaluation,
             )
@@ -281,12 +284,12 @@ def evaluate(
         with opened(home) as api:
             answer = api.evaluate(
                 model,
-                where,
+                folder,
                 revision=revision,
                 base=base,
                 report=True,
                 disclose=disclose,
-                words=others,
+                words=synonyms,
             )
         part.write_text(page(answer), encoding="utf-8")
     figures = {name: value for name, value in answer.items() if name != "report"}

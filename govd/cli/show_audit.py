@@ -115,8 +115,8 @@ def _published_lines(model: Mapping[str, Json]) -> Iterator[str]:
             if bound["verified"]
             else "who signed it was never checked"
         )
-        about = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
-        yield f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({about})"
+        evidence = f"checkpoint of {count(bound['checkpoint'], 'entry')}; {checked}"
+        yield f"  no later than {bound['at'][:19]}Z by {escape(bound['by'])} ({evidence})"
     if not model["no_later_than"]:
         yield "  [dim]no witness or time stamp bounds that time[/]"
 
@@ -148,7 +148,9 @@ def show_why(revision: Mapping[str, Json]) -> None:
 
 def _made_of(revision: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     """What went into a revision and where it went, by what it is."""
-    edit, base, by = revision["edit"], revision["base"], revision["computed_by"]
+    edit = revision["edit"]
+    base = revision["base"]
+    by = revision["computed_by"]
     exports = [
         f"{export.get('recipient') or spoken(export['by'])} ({export['at'][:10]})"
         for export in revision["exports"]
@@ -230,7 +232,8 @@ def _deadline(request: Mapping[str, Json]) -> tuple[str, ...]:
     """The row of a forget with its date."""
     concepts = [{"name": name} for name in request["concepts"]]
     forgotten = scope({"concepts": concepts, "domains": request["domains"]})
-    status, left_days = request["status"], request["left_days"]
+    status = request["status"]
+    left_days = request["left_days"]
     return (
         request["id"],
         f"{forgotten} · {escape(request['model'])}",

@@ -30,12 +30,12 @@ def criteria_lines(request: Mapping[str, Json]) -> Iterator[str]:
     unmet = {breach["metric"] for breach in judged.get("unmet", ())}
     bound = request.get("criteria_set")
     if criteria:
-        where = (
+        place = (
             f"the evaluation set {bound['digest'][:16]}…"
             if bound
             else "what the model has"
         )
-        yield f"must keep, on {where}:"
+        yield f"must keep, on {place}:"
     for criterion in criteria:
         metric = criterion["metric"]
         text = f"  {metric}<={criterion['at_most']:g}"
@@ -46,18 +46,18 @@ def criteria_lines(request: Mapping[str, Json]) -> Iterator[str]:
                 else ""
             )
         else:
-            kept = "[red]not kept[/]" if metric in unmet else "kept"
-            where = f"in revision {judged['revision']}, on {escape(judged['on'])}"
-            yield f"{text}  {kept} {where}: {_of(judged, metric)}"
+            verdict = "[red]not kept[/]" if metric in unmet else "kept"
+            place = f"in revision {judged['revision']}, on {escape(judged['on'])}"
+            yield f"{text}  {verdict} {place}: {_of(judged, metric)}"
     if unmet:
         yield (
             "[yellow]no further revision is published until it is kept, changed (govd request"
             " criteria) or this forget is taken back[/]"
         )
     for change in request.get("criteria_changes", ()):
-        was, then = (_written(change[name]) for name in ("was", "criteria"))
+        before, then = (_written(change[name]) for name in ("was", "criteria"))
         yield (
-            f"{escape(spoken(change['by']))} changed it on {minute(change['at'])} from {was} to"
+            f"{escape(spoken(change['by']))} changed it on {minute(change['at'])} from {before} to"
             f" {then}: {escape(change['reason'])}"
         )
 
@@ -92,13 +92,13 @@ def foreseen_lines(rows: Sequence[Mapping[str, Json]]) -> Iterator[str]:
 def prediction_lines(prediction: Mapping[str, Json]) -> Iterator[str]:
     """Each figure of a prediction, and what was measured of it."""
     on = prediction["on"]
-    which = (
+    revision = (
         f" in revision {prediction['revision']}," if prediction.get("revision") else ""
     )
     if not on:
         yield f"not measured: {escape(prediction['why'])}"
         return
-    yield f"measured{which} on {escape(on)}:"
+    yield f"measured{revision} on {escape(on)}:"
     for row in prediction["figures"]:
         yield f"  {compared(row)}"
     if prediction.get("why"):
@@ -119,11 +119,9 @@ def compared(row: Mapping[str, Json]) -> str:
     if row["measured"] is None:
         outcome = "not measured"
     else:
-        held = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[
+        verdict = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[
             row["held"]
         ]
-        outcome = (
-            f"{share(row['measured'])} of {count(row['pictures'], 'picture')}: {held}"
-        )
+        outcome = f"{share(row['measured'])} of {count(row['pictures'], 'picture')}: {verdict}"
     words = WORDS.get(row["metric"], row["metric"])
     return f"{words}: predicted {share(row['predicted'])}{ends}, measured {outcome}"

@@ -20,7 +20,8 @@ SHOWN: Final = 6
 
 def extent_line(extent: Mapping[str, Json]) -> str:
     """How much an edit changes."""
-    weights, entries = count(extent["weights"], "weight"), f"{extent['entries']:,}"
+    weights = count(extent["weights"], "weight")
+    entries = f"{extent['entries']:,}"
     return f"{entries} entries of {weights}, norm {extent['edit_norm']:.4g}"
 
 
@@ -51,8 +52,8 @@ def external_lines(
         for name, words in figures(external):
             yield f"  {name} {words}"
     for gate in metrics.get("gates", ()):
-        kept = "kept" if gate["kept"] else "[red]not kept[/]"
-        yield f"bound {escape(gate['bound'])}: {kept}"
+        verdict = "kept" if gate["kept"] else "[red]not kept[/]"
+        yield f"bound {escape(gate['bound'])}: {verdict}"
     enforced = (metrics.get("job") or {}).get("enforced") or {}
     if str(enforced.get("network", "closed")) != "closed":
         yield f"[yellow]its evaluation ran with the network {escape(enforced['network'])}[/]"
@@ -75,7 +76,8 @@ def overlap_lines(facts: Mapping[str, Json]) -> Iterator[str]:
 
 def print_external(evaluation: Mapping[str, Json]) -> None:
     """What `govd evaluate` prints of such a model."""
-    out, metrics = console(), evaluation["metrics"]
+    out = console()
+    metrics = evaluation["metrics"]
     title = (
         f"{escape(evaluation['model'])}, revision {evaluation['revision'] or 'base'}"
     )
@@ -83,6 +85,6 @@ def print_external(evaluation: Mapping[str, Json]) -> None:
     rows += [("changes", extent_line(metrics["extent"]))]
     out.print(table("", title, rows=[*rows, *figures(metrics.get("external") or {})]))
     for gate in metrics.get("gates", ()):
-        kept = "kept" if gate["kept"] else "[red]not kept[/]"
-        out.print(f"  bound {escape(gate['bound'])}: {kept}")
+        verdict = "kept" if gate["kept"] else "[red]not kept[/]"
+        out.print(f"  bound {escape(gate['bound'])}: {verdict}")
     out.print(f"[dim]{escape(evaluation['claim'])}[/]")

@@ -20,7 +20,8 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
     """What went and what stayed, with intervals; retrieval; scores of papers; what strangers can
     do.
     """
-    out, m = console(), found["metrics"]
+    out = console()
+    m = found["metrics"]
     if "extent" in m:
         print_external(found)
         return
@@ -92,10 +93,10 @@ def _print_lost_cells(m: Mapping[str, Json]) -> None:
     rows = []
     for c in worst:
         low, high = c.get("interval", (c["after"], c["after"]))
-        what = escape(f"{c['class']} in {c['domain']}" if c["domain"] else c["class"])
+        cell = escape(f"{c['class']} in {c['domain']}" if c["domain"] else c["class"])
         rows.append(
             (
-                what,
+                cell,
                 c["images"],
                 f"{share(c['before'])} → {share(c['after'])} ({100 * low:.0f} to {100 * high:.0f})",
             )
@@ -137,7 +138,8 @@ def _scores(scores: Mapping[str, Json]) -> Iterator[str]:
     """The scores of papers, with whose they are."""
     if not scores:
         return
-    h, five = scores["adu_h"], scores["kravets_namboodiri"]
+    h = scores["adu_h"]
+    five = scores["kravets_namboodiri"]
     yield (
         f"H-mean as ADU (arXiv 2510.08132): {share(h['h'])} of went {share(h['for'])} and stayed"
         f" {share(h['mem'])}"

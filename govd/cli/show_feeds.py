@@ -89,7 +89,8 @@ def show_feed(feed: Mapping[str, Json]) -> None:
 
 def show_feed_trouble(feed: Mapping[str, Json]) -> None:
     """What is at fault with a feed, and what of it waits for a person, if anything."""
-    out, name = console(), escape(feed["name"])
+    out = console()
+    name = escape(feed["name"])
     if feed["fault"]:
         out.print(f"[red]feed {name}[/]: {escape(feed['fault'])}", soft_wrap=True)
     for run in feed["held"]:
@@ -141,9 +142,9 @@ def show_run(run: Mapping[str, Json]) -> None:
         for event in ("release", "reject"):
             out.print(f"  govd feed {event} {name} {run['run']} --reason …")
         return
-    told = counted(run["counts"]) if run["state"] in FILED else "nothing filed"
+    summary = counted(run["counts"]) if run["state"] in FILED else "nothing filed"
     out.print(
-        f"{head}: {count(run['counts']['rows'], 'row')}{': ' if told else ''}{told}"
+        f"{head}: {count(run['counts']['rows'], 'row')}{': ' if summary else ''}{summary}"
     )
     if run.get("decided"):
         decided = run["decided"]
@@ -167,11 +168,11 @@ def _states(rows: Sequence[Mapping[str, Json]]) -> None:
     out = console()
     if rows:
         states = Counter(str(row["state"]) for row in rows)
-        told = ", ".join(
+        listed = ", ".join(
             f"{number} {state.replace('_', ' ')}"
             for state, number in states.most_common()
         )
-        out.print(f"  now {told}")
+        out.print(f"  now {listed}")
     unserved = [row for row in rows if row["state"] not in SERVED]
     for row in unserved[:TOLD]:
         reason = escape(row.get("reason", ""))

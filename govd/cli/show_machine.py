@@ -88,10 +88,10 @@ def show_backup(found: Mapping[str, Json]) -> None:
         f"{escape(found['file'])}: {count(found['entries'], 'entry')} of {escape(found['origin'])}"
     )
     for why, names in _by_reason(found["left_out"]).items():
-        some = ", ".join(names[:4]) + (
+        listed = ", ".join(names[:4]) + (
             f" and {len(names) - 4} more" if len(names) > 4 else ""
         )
-        out.print(f"[dim]left out: {escape(some)} ({escape(why)})[/]", soft_wrap=True)
+        out.print(f"[dim]left out: {escape(listed)} ({escape(why)})[/]", soft_wrap=True)
     out.print("It holds the signing key: keep it as safe as the home.")
 
 

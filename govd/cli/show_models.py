@@ -22,12 +22,13 @@ def show_removed(model: Mapping[str, Json]) -> None:
     """A model that was taken out of service: what became of its forgets, its name and its
     folder.
     """
-    out, name = console(), escape(model["name"])
+    out = console()
+    name = escape(model["name"])
     if model["state"] == "retired":
-        kept = count(len(model["requests"]), "forget")
+        forgets = count(len(model["requests"]), "forget")
         out.print(
-            f"[bold]{name}[/] is retired, with {kept} in force: they keep their states, and nothing"
-            " was published back."
+            f"[bold]{name}[/] is retired, with {forgets} in force: they keep their states, and"
+            " nothing was published back."
         )
         out.print(
             "  Nothing answers for it any more, and its name is not used again; `govd audit`"
@@ -41,13 +42,15 @@ def show_removed(model: Mapping[str, Json]) -> None:
             " nothing there."
         )
     if model["published"]:
-        kept = ", ".join(model["published"][:10])
-        left = (
-            f"revisions {kept} are" if model["published"][1:] else f"revision {kept} is"
+        revisions = ", ".join(model["published"][:10])
+        remaining = (
+            f"revisions {revisions} are"
+            if model["published"][1:]
+            else f"revision {revisions} is"
         )
         out.print(
-            f"  {escape(model['publish_to'])}: {left} left (with --delete-published nothing would"
-            " be)."
+            f"  {escape(model['publish_to'])}: {remaining} left (with --delete-published nothing"
+            " would be)."
         )
     if model["left"]:
         out.print(
@@ -59,10 +62,10 @@ def show_removed(model: Mapping[str, Json]) -> None:
 def show_retired(models: list[Mapping[str, Json]]) -> None:
     """Models that were retired, a line each."""
     for model in models:
-        kept = count(model["in_force"] + model["subsumed"], "forget")
+        forgets = count(model["in_force"] + model["subsumed"], "forget")
         why = f": {escape(model['reason'])}" if model["reason"] else ""
         console().print(
-            f"[dim]{escape(model['name'])} was retired on {model['at'][:10]} with {kept} in"
+            f"[dim]{escape(model['name'])} was retired on {model['at'][:10]} with {forgets} in"
             f" force{why}[/]"
         )
 
@@ -127,7 +130,8 @@ def show_model(model: Mapping[str, Json]) -> None:
 
 def _print_external(model: Mapping[str, Json]) -> None:
     """One whose forgets are computed by an external job."""
-    out, job = console(), escape(str(model["reference"]).rpartition("#")[2])
+    out = console()
+    job = escape(str(model["reference"]).rpartition("#")[2])
     out.print(
         f"  {count(len(model['files']), 'file')}, edited by the external job {job}"
     )
@@ -151,21 +155,21 @@ def _pool(model: Mapping[str, Json]) -> str:
 
 def _given(model: Mapping[str, Json]) -> Iterator[str]:
     """What was left out of the files and folders that were given, and names that add nothing."""
-    for what in ("labels", "anchors"):
-        merged = model.get(f"{what}_merged", [])
+    for noun in ("labels", "anchors"):
+        merged = model.get(f"{noun}_merged", [])
         for row in merged[:TOLD]:
-            yield f"[yellow]{escape(_repeat(row, what.removesuffix('s')))}[/]"
+            yield f"[yellow]{escape(_repeat(row, noun.removesuffix('s')))}[/]"
         if len(merged) > TOLD:
-            yield f"[yellow]{len(merged) - TOLD} more {what} add nothing[/]"
-    for what in ("pool", "images"):
-        left_out = model.get(f"{what}_left_out")
+            yield f"[yellow]{len(merged) - TOLD} more {noun} add nothing[/]"
+    for noun in ("pool", "images"):
+        left_out = model.get(f"{noun}_left_out")
         if left_out:
             reasons = ", ".join(
                 f"{number} {reason}" for reason, number in sorted(left_out.items())
             )
             yield (
                 "[yellow]left out of"
-                f" {'the pool' if what == 'pool' else 'the evaluation pictures'}:"
+                f" {'the pool' if noun == 'pool' else 'the evaluation pictures'}:"
                 f" {escape(reasons)}[/]"
             )
 
@@ -175,8 +179,8 @@ def _repeat(row: Mapping[str, Json], what: str) -> str:
     first, second = row["lines"]
     if row["why"] == "repeated":
         return f"{what} {row['name']!r} stands on lines {first} and {second}: it counts once"
-    where = f"line {first}" if first else "a label"
+    place = f"line {first}" if first else "a label"
     return (
-        f"{what} {row['name']!r} (line {second}) reads like {row['kept']!r} ({where}) to this"
+        f"{what} {row['name']!r} (line {second}) reads like {row['kept']!r} ({place}) to this"
         f" model: one {what}"
     )

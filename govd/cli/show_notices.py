@@ -62,19 +62,23 @@ def show_history(past: Sequence[Mapping[str, Json]]) -> None:
         return
     rows = [
         (
-            minute(told["at"]),
-            escape(told["receiver"]),
-            escape(told["kind"]),
-            escape(told["subject"]),
-            "[green]sent[/]" if told["state"] == "sent" else "[red]failed[/]",
+            minute(notice["at"]),
+            escape(notice["receiver"]),
+            escape(notice["kind"]),
+            escape(notice["subject"]),
+            "[green]sent[/]" if notice["state"] == "sent" else "[red]failed[/]",
         )
-        for told in past
+        for notice in past
     ]
     out.print(table("time", "receiver", "kind", "subject", "state", rows=rows))
-    for told in past:
-        if told["state"] == "failed":
-            reason = f"{escape(told['reason'])}, {count(told['attempts'], 'attempt')}"
-            out.print(f"[red]failed[/] {escape(told['id'])}: {reason}", soft_wrap=True)
+    for notice in past:
+        if notice["state"] == "failed":
+            reason = (
+                f"{escape(notice['reason'])}, {count(notice['attempts'], 'attempt')}"
+            )
+            out.print(
+                f"[red]failed[/] {escape(notice['id'])}: {reason}", soft_wrap=True
+            )
 
 
 def show_test(outcome: Mapping[str, Json]) -> None:
@@ -94,5 +98,6 @@ def _state(receiver: Mapping[str, Json]) -> str:
 
 def _show_trouble(receiver: Mapping[str, Json]) -> None:
     if receiver["trouble"]:
-        name, trouble = escape(receiver["name"]), escape(receiver["trouble"])
+        name = escape(receiver["name"])
+        trouble = escape(receiver["trouble"])
         console().print(f"[red]not told[/] {name}: {trouble}", soft_wrap=True)

@@ -118,7 +118,8 @@ def show_inputs(inputs: Record) -> None:
     say = console().print
     say(f"{inputs['moment']}: {escape(inputs['when'])}")
     for variable in inputs["variables"]:
-        kind, meaning = escape(variable["type"]), escape(variable["meaning"])
+        kind = escape(variable["type"])
+        meaning = escape(variable["meaning"])
         say(f"[bold]{variable['name']}[/] ({kind}) {meaning}")
         rows = [
             (

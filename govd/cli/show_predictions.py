@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def show_predictions(report: Mapping[str, Json]) -> None:
     """Each predicted figure against what was measured, and what they come to."""
-    out, rows = console(), report["predictions"]
+    out = console()
+    rows = report["predictions"]
     if not rows:
         out.print("No revision has held a prediction against a measurement yet.")
         return
@@ -38,19 +39,19 @@ def show_predictions(report: Mapping[str, Json]) -> None:
         if not line["measured"]:
             out.print(f"{words}: {line['figures']} predicted, none measured")
             continue
-        held = (
+        intervals = (
             f", {line['held']} of {line['interval']} intervals held"
             if line["interval"]
             else ""
         )
         out.print(
             f"{words}: {line['measured']} measured, off by {_points(line['mean_error'])} on"
-            f" average, by {_points(line['worst_error'])} at worst{held}"
+            f" average, by {_points(line['worst_error'])} at worst{intervals}"
         )
 
 
 def _cells(row: Mapping[str, Json]) -> tuple[str, ...]:
-    held = {True: "held", False: "[yellow]not held[/]", None: "–"}[row["held"]]
+    verdict = {True: "held", False: "[yellow]not held[/]", None: "–"}[row["held"]]
     return (
         row["request"],
         f"{escape(row['model'])} {row['revision']}",
@@ -59,7 +60,7 @@ def _cells(row: Mapping[str, Json]) -> tuple[str, ...]:
         share(row["measured"]),
         said(row["pictures"]),
         "–" if row["error"] is None else _points(row["error"]),
-        held,
+        verdict,
     )
 
 

@@ -65,10 +65,10 @@ def show_preview(preview: Mapping[str, Json]) -> None:
             if word["ask"]
         ]
         if alike:
-            it = "it" if len(alike) == 1 else "them"
+            pronoun = "it" if len(alike) == 1 else "them"
             out.print(
-                f"  [yellow]{', '.join(alike)}: forget {it} too?[/] (--alias NAME, or a request of"
-                " its own)"
+                f"  [yellow]{', '.join(alike)}: forget {pronoun} too?[/] (--alias NAME, or a"
+                " request of its own)"
             )
 
 
@@ -81,10 +81,8 @@ def predicted_lines(predicted: Mapping[str, Json]) -> Iterator[str]:
 
 def in_force(predicted: Mapping[str, Json]) -> Iterator[str]:
     """What is in force without it and with it, and what it covers; nothing of older entries."""
-    forgets, total = (
-        predicted.get("forgets"),
-        predicted.get("total_disagreement_before"),
-    )
+    forgets = predicted.get("forgets")
+    total = predicted.get("total_disagreement_before")
     if forgets is not None and total is not None:
         yield (
             f"{count(forgets, 'forget')} in force → then {predicted['forgets_after']}; other"
@@ -94,8 +92,8 @@ def in_force(predicted: Mapping[str, Json]) -> Iterator[str]:
     covers = predicted.get("covers") or []
     names = [escape(name) if name else "a private forget" for name in covers]
     if names:
-        it = "it adds" if len(names) == 1 else "they add"
-        yield f"it covers {', '.join(names)}: {it} nothing while this stands"
+        verb = "it adds" if len(names) == 1 else "they add"
+        yield f"it covers {', '.join(names)}: {verb} nothing while this stands"
 
 
 def _how(preview: Mapping[str, Json]) -> str:
@@ -106,9 +104,9 @@ def _how(preview: Mapping[str, Json]) -> str:
 def _same(same: Mapping[str, Json] | None, covered: Json) -> Iterator[str]:
     if same:
         state = str(same["state"]).replace("_", " ")
-        which = "by a private request" if same["private"] else f"as {same['id']}"
+        name = "by a private request" if same["private"] else f"as {same['id']}"
         yield (
-            f"[yellow]the same scope is {state} already, {which}: what follows is counted without"
+            f"[yellow]the same scope is {state} already, {name}: what follows is counted without"
             " it[/]"
         )
     if covered:
@@ -116,13 +114,14 @@ def _same(same: Mapping[str, Json] | None, covered: Json) -> Iterator[str]:
 
 
 def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
-    effect, labelled = preview.get("effect"), preview.get("labelled")
+    effect = preview.get("effect")
+    labelled = preview.get("labelled")
     if effect is None:
         yield NOT_MEASURED
     elif not effect["pictures"]:
         yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
     else:
-        named = "keep their answer" if effect["what"] == "domains" else "are named so"
+        verb = "keep their answer" if effect["what"] == "domains" else "are named so"
         ends = (
             f" ({effect['after_low']} to {effect['after_high']})"
             if effect.get("after_high") is not None
@@ -130,12 +129,12 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         )
         yield (
             f"[bold]before {effect['before']} → after {effect['after']}[/]{ends}"
-            f" {named}{by_prompt(effect)}"
+            f" {verb}{by_prompt(effect)}"
         )
-        which = (
+        contents = (
             "in it" if effect["what"] == "domains" else "that look like it to the model"
         )
-        yield f"of {count(effect['pictures'], 'picture')} {which}, among {escape(effect['on'])}"
+        yield f"of {count(effect['pictures'], 'picture')} {contents}, among {escape(effect['on'])}"
     if labelled:
         change = f"before {labelled['before']} → after {labelled['after']}"
         yield f"{change} are named so{by_prompt(labelled)}"
@@ -214,11 +213,11 @@ def at_most(figure: Mapping[str, Json]) -> str:
 
 
 def whose(figure: Mapping[str, Json]) -> str:
-    where = " in ".join(
+    scope = " in ".join(
         escape(figure[name]) for name in ("label", "domain") if figure.get(name)
     )
     return f" of {count(figure['pictures'], 'picture')}" + (
-        f": {where}" if where else ""
+        f": {scope}" if scope else ""
     )
 
 
@@ -228,8 +227,8 @@ def decision_lines(preview: Mapping[str, Json]) -> Iterator[str]:
         yield "nobody was asked"
         return
     if decision["event"] == "approve":
-        done = "is done" if preview.get("kind") == "revert" else "goes in force"
-        yield f"no: it {done} as soon as it is filed"
+        verb = "is done" if preview.get("kind") == "revert" else "goes in force"
+        yield f"no: it {verb} as soon as it is filed"
     elif decision["event"] == "deny":
         yield f"[red]it is denied[/]: {escape(decision['reason'])}"
     else:
@@ -246,19 +245,19 @@ def decision_lines(preview: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _others(rows: Sequence[Mapping[str, Json]]) -> object:
-    shown: list[tuple[str, ...]] = []
+    table_rows: list[tuple[str, ...]] = []
     for row in rows:
         mark = "[bold]asked[/]" if row["asked"] else ""
         name = (escape(said(row["target"])), f"{row['strength']:g}")
         if "not_possible" in row:
-            shown.append((*name, "–", "–", "–", "not possible"))
+            table_rows.append((*name, "–", "–", "–", "not possible"))
             continue
         cost = row["costs"]
-        left = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
+        change = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
         figures = (
             at_most(cost[k]) if k in cost else "–" for k in ("all", "worst_label")
         )
-        shown.append((*name, left, *figures, mark))
+        table_rows.append((*name, change, *figures, mark))
     return table(
         "target",
         "strength",
@@ -266,13 +265,13 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
         "others change",
         "worst label",
         "",
-        rows=shown,
+        rows=table_rows,
         title="Other targets and strengths",
     )
 
 
 def _near(rows: Sequence[Mapping[str, Json]]) -> object:
-    shown = [
+    table_rows = [
         (
             escape(row["name"]),
             row["what"],
@@ -283,4 +282,4 @@ def _near(rows: Sequence[Mapping[str, Json]]) -> object:
         )
         for row in rows
     ]
-    return table("near it", "", "cosine", "of its pictures, are this", rows=shown)
+    return table("near it", "", "cosine", "of its pictures, are this", rows=table_rows)

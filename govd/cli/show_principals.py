@@ -19,14 +19,14 @@ def show_principals(principals: Sequence[Mapping[str, Json]]) -> None:
         return
     rows = [
         (
-            escape(one["name"]),
-            escape(", ".join(one["roles"])),
-            escape(_delegates(one)) or "–",
-            len(one["tokens"]),
-            minute(one["added_at"]),
-            minute(one["removed_at"]),
+            escape(principal["name"]),
+            escape(", ".join(principal["roles"])),
+            escape(_delegates(principal)) or "–",
+            len(principal["tokens"]),
+            minute(principal["added_at"]),
+            minute(principal["removed_at"]),
         )
-        for one in principals
+        for principal in principals
     ]
     columns = ("name", "roles", "for him acts", "tokens", "added", "removed")
     console().print(table(*columns, rows=rows))

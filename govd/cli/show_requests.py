@@ -40,7 +40,7 @@ def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
     ]
     rows = []
     for r in requests:
-        what = (
+        concepts = (
             f"revert of {r['reverts']}"
             if r["kind"] == "revert"
             else f"{scope(r)} · {escape(r['model'])}"
@@ -52,7 +52,7 @@ def show_requests(requests: Sequence[Mapping[str, Json]]) -> None:
         rows.append(
             (
                 r["id"],
-                what,
+                concepts,
                 state(r["state"]),
                 *(more[name] for name in optional),
                 escape(spoken(r["filed_by"])),
@@ -68,8 +68,8 @@ def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
     """What became of each row of a file."""
     rows = []
     for answer in answers:
-        what = ", ".join(answer["concepts"]) or "everything"
-        where = ", ".join(answer["domains"]) or "everywhere"
+        concepts = ", ".join(answer["concepts"]) or "everything"
+        domains = ", ".join(answer["domains"]) or "everywhere"
         outcome = (
             state(answer["state"]) if answer["answer"] == "filed" else answer["answer"]
         )
@@ -77,7 +77,7 @@ def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
             (
                 answer["line"],
                 answer["id"] or "–",
-                f"{escape(what)} {escape(where)}",
+                f"{escape(concepts)} {escape(domains)}",
                 outcome,
                 escape(said(answer["reason"])),
             )
@@ -154,7 +154,8 @@ def _picture_lines(request: Mapping[str, Json]) -> Iterator[str]:
 
 def _next(request: Mapping[str, Json]) -> str:
     """What can be done with it now; empty where nothing can."""
-    request_id, name = request["id"], request["state"]
+    request_id = request["id"]
+    name = request["state"]
     if request.get("held"):
         return f"[dim]to end the hold: govd request release {request_id} --reason …[/]"
     if name == "waiting" and request["state_reason"].startswith("criteria: "):
@@ -173,7 +174,7 @@ def _next(request: Mapping[str, Json]) -> str:
 
 def _needed(need: Mapping[str, Json]) -> str:
     """What is still missing for an act, whose word there is, and who could give his."""
-    what = {
+    verbs = {
         "approve": "to be approved",
         "release": "to be released",
         "extend": "to have more time",
@@ -181,15 +182,15 @@ def _needed(need: Mapping[str, Json]) -> str:
     approved = ", ".join(spoken(actor) for actor in need["approved"]) or "nobody so far"
     could = ", ".join(spoken(actor) for actor in need["could"])
     counts = f"{len(need['approved'])} of {need['n']}"
-    others = (
+    candidates = (
         f"could: {could}"
         if could
         else "nobody else could: govd principal add, token create"
     )
     people = escape(str(_people(need)))
     return (
-        f"{what[need['act']]} it needs {people} ({escape(need['policy'])}): {counts}"
-        f" ({escape(approved)}); {escape(others)}"
+        f"{verbs[need['act']]} it needs {people} ({escape(need['policy'])}): {counts}"
+        f" ({escape(approved)}); {escape(candidates)}"
     )
 
 
@@ -210,13 +211,13 @@ def _needs(vote: Mapping[str, Json]) -> str:
 
 def approver(approval: Mapping[str, Json]) -> str:
     """Who approved, and whether that is who filed it."""
-    who = escape(spoken(approval["principal"]))
+    words = escape(spoken(approval["principal"]))
     if approval.get("automatic"):
-        return f"{who} [yellow](automatic: the home approves by itself)[/]"
-    who += f" as {escape(approval['role'])}" if approval.get("role") else ""
+        return f"{words} [yellow](automatic: the home approves by itself)[/]"
+    words += f" as {escape(approval['role'])}" if approval.get("role") else ""
     for other in approval.get("for", ()):
-        who += f", acting for {escape(other['principal'])}"
-    return f"{who} [yellow](who filed it)[/]" if approval.get("by_filer") else who
+        words += f", acting for {escape(other['principal'])}"
+    return f"{words} [yellow](who filed it)[/]" if approval.get("by_filer") else words
 
 
 def _source(source: Mapping[str, Json]) -> Iterator[str]:
@@ -262,10 +263,10 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
     for words in request.get("said", []):
         yield f"entry {words['entry']}, {escape(spoken(words['actor']))}: {escape(words['reason'])}"
     if request.get("held"):
-        held = request["held"]
+        hold = request["held"]
         yield (
-            f"[yellow]under a legal hold since {held['at'][:10]} by {escape(spoken(held['by']))}:"
-            f" {escape(held['reason'])}[/]"
+            f"[yellow]under a legal hold since {hold['at'][:10]} by {escape(spoken(hold['by']))}:"
+            f" {escape(hold['reason'])}[/]"
         )
     if request.get("breach"):
         yield f"[red]recognised again[/]: {escape(request['breach']['reason'])}"
@@ -284,19 +285,20 @@ def _approvals(request: Mapping[str, Json]) -> Iterator[str]:
             f" ({escape(approval['reason'])}), and more was needed"
         )
     for wish in request.get("wanted", []):
-        what = (
+        act = (
             "end the hold"
             if wish["act"] == "release"
             else f"extend to {wish['due_at'][:10]}"
         )
         yield (
-            f"{approver(wish)} asked to {what} on {minute(wish['at'])}: {escape(wish['reason'])}"
+            f"{approver(wish)} asked to {act} on {minute(wish['at'])}: {escape(wish['reason'])}"
         )
 
 
 def _predicted(request: Mapping[str, Json]) -> None:
     """What it was predicted to do: while somebody must decide, all that a preview says of it."""
-    out, predicted = console(), request["predicted"]
+    out = console()
+    predicted = request["predicted"]
     if "weights" in predicted and "entries" in predicted:
         out.print(
             f"  changes {extent_line(predicted)}; what that costs its evaluation tells"

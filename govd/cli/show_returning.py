@@ -46,32 +46,33 @@ def returning_lines(returns: Mapping[str, Json]) -> Iterator[str]:
     for line in _effects(returns):
         yield f"  {line}"
     for other in returns.get("takes_over", ()):
-        which = f"{other['id']} ({scope(other)})" if other["id"] else "a private forget"
-        yield f"  {which} takes over: it was covered by this one, and is in force by itself then"
+        name = f"{other['id']} ({scope(other)})" if other["id"] else "a private forget"
+        yield f"  {name} takes over: it was covered by this one, and is in force by itself then"
     yield "[bold]What becomes of the other answers?[/]"
     for line in _costs(returns):
         yield f"  {line}"
 
 
 def _effects(returns: Mapping[str, Json]) -> Iterator[str]:
-    effect, labelled = returns.get("effect"), returns.get("labelled")
+    effect = returns.get("effect")
+    labelled = returns.get("labelled")
     if effect is None and labelled is None:
         yield NOT_MEASURED
     if effect is not None and not effect["pictures"]:
         yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
     elif effect is not None:
-        which = (
+        contents = (
             "in it" if effect["what"] == "domains" else "that look like it to the model"
         )
-        yield from _of(effect, f"{which}, among {escape(effect['on'])}")
+        yield from _of(effect, f"{contents}, among {escape(effect['on'])}")
     if labelled is not None:
         yield from _of(labelled, "that show it, by the labels of the evaluation set")
 
 
 def _of(effect: Mapping[str, Json], of: str) -> Iterator[str]:
-    named = "keep their answer" if effect["what"] == "domains" else "are named so"
+    verb = "keep their answer" if effect["what"] == "domains" else "are named so"
     change = f"now {effect['before']} → then {effect['after']}"
-    yield f"[bold]{change}[/] {named}{by_prompt(effect)}"
+    yield f"[bold]{change}[/] {verb}{by_prompt(effect)}"
     yield f"of {count(effect['pictures'], 'picture')} {of}"
 
 
@@ -82,12 +83,14 @@ def _costs(returns: Mapping[str, Json]) -> Iterator[str]:
     wide = max(len(words) for words in COSTS.values())
     for name, words in COSTS.items():
         if name in costs:
-            before, after = costs[name]["before"], costs[name]["after"]
+            before = costs[name]["before"]
+            after = costs[name]["after"]
             yield (
                 f"{words:<{wide}}  {share(before['share'])}{whose(before)} → then"
                 f" {share(after['share'])}{whose(after)}"
             )
-    forgets, then = returns["forgets"], returns["forgets_after"]
+    forgets = returns["forgets"]
+    then = returns["forgets_after"]
     yield (
         f"{'in force':<{wide}}  {count(forgets, 'forget')} → then {then}; other answers that"
         f" differ from the unedited model's: {share(returns['disagreement'])} → then"

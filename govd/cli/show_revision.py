@@ -33,7 +33,8 @@ NAMED = 3
 def show_revision(revision: Mapping[str, Json]) -> None:
     """What it is made of, what it does, and where the rest is."""
     out = console()
-    name, number = escape(revision["model"]), revision["number"]
+    name = escape(revision["model"])
+    number = revision["number"]
     published = (
         f" {minute(revision['published_at'])} UTC"
         if revision.get("published_at")
@@ -52,12 +53,12 @@ def show_revision(revision: Mapping[str, Json]) -> None:
         lines = (
             external_lines(metrics, facts) if metrics else iter(["not evaluated yet"])
         )
-        what = f"of {count(revision['rank'], 'weight')}"
+        extent = f"of {count(revision['rank'], 'weight')}"
     else:
         lines = _figures(metrics)
-        what = f"rank {revision['rank']}, on the {revision['side']} side"
+        extent = f"rank {revision['rank']}, on the {revision['side']} side"
     out.print(
-        f"  edit {revision['edit_digest'][:16]}…, {what}, composed by"
+        f"  edit {revision['edit_digest'][:16]}…, {extent}, composed by"
         f" {said(facts.get('composed_by'))}"
     )
     for line in lines:
@@ -66,10 +67,10 @@ def show_revision(revision: Mapping[str, Json]) -> None:
         out.print(f"  {line}")
     checkpoint = metrics.get("checkpoint")
     if checkpoint:
-        where = ", ".join(map(str, facts.get("conditional", [])))
+        domains = ", ".join(map(str, facts.get("conditional", [])))
         out.print(
-            f"  that is the conditional edit, for answers and vectors; it asks for {escape(where)}."
-            " A checkpoint has the linear one,"
+            "  that is the conditional edit, for answers and vectors; it asks for"
+            f" {escape(domains)}. A checkpoint has the linear one,"
         )
         for line in _figures(checkpoint):
             out.print(f"  {line}")
@@ -139,7 +140,8 @@ def show_whole_revision(revision: Mapping[str, Json]) -> None:
 
 def show_interference(found: Mapping[str, Json]) -> None:
     """Each forget of a revision left out once, the costliest first."""
-    out, forgets = console(), found["forgets"]
+    out = console()
+    forgets = found["forgets"]
     out.print(
         f"[bold]{escape(found['model'])}, revision {found['revision'] or 'base'}[/]:"
         f" {count(len(forgets), 'forget')} in force"

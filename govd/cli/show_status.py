@@ -95,7 +95,8 @@ def _show_requests(found: Mapping[str, Json]) -> None:
             f"{breach['id']} [red]is recognised again[/]: {escape(breach['reason'])}"
         )
     for expired in found.get("expired", ()):
-        identifier, day = expired["id"], expired["expires_at"][:10]
+        identifier = expired["id"]
+        day = expired["expires_at"][:10]
         out.print(
             f"{identifier} [yellow]expired[/] on {day} and still in force: govd revert {identifier}"
             " --reason …"
@@ -111,9 +112,9 @@ def show_reconciled(record: Mapping[str, Json]) -> None:
             "A daemon runs on this home: it does by itself what is to do (govd status)."
         )
         return
-    for what, lines in (("was", record["done"]), ("is left", record["left"])):
+    for verb, lines in (("was", record["done"]), ("is left", record["left"])):
         for line in lines:
-            out.print(f"{what}: {escape(line)}", soft_wrap=True)
+            out.print(f"{verb}: {escape(line)}", soft_wrap=True)
     out.print(
         "[red]Something is left.[/]" if record["left"] else "Nothing is left to do."
     )

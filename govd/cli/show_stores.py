@@ -101,9 +101,9 @@ def _index(facts: Mapping[str, Json]) -> str:
 
 
 def _progress(progress: Mapping[str, Json]) -> str:
-    left = progress["seconds_left"]
+    seconds = progress["seconds_left"]
     rate = f"{progress['rows_per_second']:,.0f} rows/s"
-    rest = "" if left is None else f", {duration(left)} left"
+    rest = "" if seconds is None else f", {duration(seconds)} left"
     return f"{progress['rows']:,} of {progress['total']:,} rows, {rate}{rest}"
 
 
@@ -112,18 +112,18 @@ def _last(last: Mapping[str, Json]) -> None:
     patched = f"{last['patched']:,} patched" if last["patched"] else "switched"
     skipped = f", {last['skipped']:,} left as they were" if last["skipped"] else ""
     late = f", {last['late']:,} of them came in meanwhile" if last["late"] else ""
-    taken = duration(last["seconds"])
+    seconds = duration(last["seconds"])
     out.print(
-        f"  last patch {minute(last['at'])}: {patched}{skipped}{late}, in {taken}"
+        f"  last patch {minute(last['at'])}: {patched}{skipped}{late}, in {seconds}"
     )
     if last["skipped_list"]:
         out.print(f"  the rows that were left: artifact {last['skipped_list'][:12]}")
-    seen = last["searched"]
-    if seen:
-        before = sum(name["named_before"] or 0 for name in seen)
-        after = sum(name["named"] for name in seen)
-        hits = sum(name["hits"] for name in seen)
-        names = count(len(seen), "forgotten name")
+    searched = last["searched"]
+    if searched:
+        before = sum(name["named_before"] or 0 for name in searched)
+        after = sum(name["named"] for name in searched)
+        hits = sum(name["hits"] for name in searched)
+        names = count(len(searched), "forgotten name")
         out.print(
             f"  searched with {names}: of {hits} hits {before} were recognised before, {after} are"
             " now"
@@ -168,9 +168,11 @@ def show_verdict(store: Mapping[str, Json]) -> None:
     """Whether a store is what its stamp says."""
     verdict = store["verdict"]
     rows = count(verdict["counts"]["rows"], "row")
-    what = f"{escape(store['name'])}: {rows}, vectors of {revision(store['revision'])}"
+    summary = (
+        f"{escape(store['name'])}: {rows}, vectors of {revision(store['revision'])}"
+    )
     console().print(
-        f"{what}: {'as the stamp says' if verdict['well'] else '[red]not so[/]'}"
+        f"{summary}: {'as the stamp says' if verdict['well'] else '[red]not so[/]'}"
     )
     for fault in verdict["faults"]:
         console().print(f"  [red]{escape(fault)}[/]", soft_wrap=True)
@@ -241,7 +243,7 @@ def show_manifest(manifest: Mapping[str, Json]) -> None:
             )
     for person in manifest["to_tell"]:
         lacks, keeps = (
-            ", ".join(i[:12] for i in person[what]) for what in ("lacks", "keeps")
+            ", ".join(i[:12] for i in person[key]) for key in ("lacks", "keeps")
         )
         words = [
             f"lacks {lacks}" if lacks else "",

@@ -41,8 +41,8 @@ def show_whole_verdict(verdict: Mapping[str, Json]) -> None:
 def show_signed(verdict: Mapping[str, Json], everything: bool) -> None:
     """What the folder of a checkpoint is, and whether it holds."""
     out = console()
-    about = f"revision {verdict['revision']} of {escape(str(verdict['model']))}"
-    out.print(f"This folder: {about}, {count(verdict['files'], 'signed file')}")
+    name = f"revision {verdict['revision']} of {escape(str(verdict['model']))}"
+    out.print(f"This folder: {name}, {count(verdict['files'], 'signed file')}")
     out.print(f"  signed by {escape(str(verdict['key']))}", soft_wrap=True)
     for line in _lines(verdict, None if everything else SHOWN):
         out.print(f"  {line}")
@@ -57,8 +57,9 @@ def show_signed(verdict: Mapping[str, Json], everything: bool) -> None:
 
 
 def _show(verdict: Mapping[str, Json], most: int | None) -> None:
-    out, what = console(), "bundle" if "file" in verdict else "ledger"
-    out.print(f"This {what}: {_size(verdict)}")
+    out = console()
+    noun = "bundle" if "file" in verdict else "ledger"
+    out.print(f"This {noun}: {_size(verdict)}")
     if verdict["keys"]:
         # whole on a line: it is copied
         out.print(
@@ -72,9 +73,9 @@ def _show(verdict: Mapping[str, Json], most: int | None) -> None:
         out.print(f"[red]fault[/] {escape(fault)}")
     number = count(len(verdict["faults"]), "fault")
     out.print(
-        f"[green]The {what} holds.[/]"
+        f"[green]The {noun} holds.[/]"
         if verdict["holds"]
-        else f"[red]The {what} does not hold[/]: {number}, above."
+        else f"[red]The {noun} does not hold[/]: {number}, above."
     )
 
 

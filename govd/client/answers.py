@@ -54,7 +54,8 @@ class AnswerCalls(Models):
         labelled: list[Record] = self._answer(
             model, "classify", options, list(sent.values())
         )
-        number, rest = labelled[0]["revision"], iter(labelled)
+        number = labelled[0]["revision"]
+        rest = iter(labelled)
         answers: list[Record] = []
         for i, path in enumerate(images):
             if i in sent:

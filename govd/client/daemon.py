@@ -24,7 +24,8 @@ class Daemon(AnswerCalls, Api):
     remote = True
 
     def __init__(self, url: str, token: str | None, timeout: float = 600.0) -> None:
-        self.url, self._timeout = url, timeout
+        self.url = url
+        self._timeout = timeout
         self._http = Transport(url, token, timeout)
 
     def __enter__(self) -> Self:
@@ -52,7 +53,8 @@ class Daemon(AnswerCalls, Api):
 
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The daemon's answer to a declared question."""
-        path, query = _path(question, arguments), question.explicit(arguments)
+        path = _path(question, arguments)
+        query = question.explicit(arguments)
         if question.kind == "list":
             return self._http.all(path, **query)
         if question.kind == "pages":
@@ -64,7 +66,8 @@ class Daemon(AnswerCalls, Api):
 
     def act(self, action: Action, arguments: Mapping[str, Any]) -> Any:
         """Have a declared action done; of a decision what follows from it is waited for."""
-        path, fields = _path(action, arguments), action.explicit(arguments)
+        path = _path(action, arguments)
+        fields = action.explicit(arguments)
         if action.verb == "DELETE":
             return self._http.json(action.verb, path, **fields)
         answer = self._http.json(action.verb, path, fields)
@@ -158,7 +161,7 @@ class Daemon(AnswerCalls, Api):
         with_others: bool = False,
     ) -> Record:
         path = new_file(file)
-        about = {
+        question = {
             "request": request,
             "model": model,
             "revision": revision,
@@ -166,15 +169,17 @@ class Daemon(AnswerCalls, Api):
             "as_of": as_of,
         }
         answer = self._http.ask(
-            "GET", "audit/bundle", **about, with_others=with_others or None
+            "GET", "audit/bundle", **question, with_others=with_others or None
         )
         save(path, answer.content)
-        kept = {k: v for k, v in about.items() if v is not None and k != "since"}
-        kept |= {"others": "digests"} if request is not None and not with_others else {}
+        stated = {k: v for k, v in question.items() if v is not None and k != "since"}
+        stated |= (
+            {"others": "digests"} if request is not None and not with_others else {}
+        )
         return {
             "file": file,
             "bytes": len(answer.content),
-            "about": kept or {"everything": True},
+            "about": stated or {"everything": True},
             "key": self.audit_key(),
         }
 

@@ -29,7 +29,9 @@ class Follower:
     def __init__(
         self, key: str, since: str | None = None, prove: Prove | None = None
     ) -> None:
-        self.key, self._tree, self._prove = Key.parse(key), merkle.Growing(), prove
+        self.key = Key.parse(key)
+        self._tree = merkle.Growing()
+        self._prove = prove
         self._kept = LogCheckpoint.open(since, self.key) if since else None
         self._roots: dict[int, bytes] = {}
         if self._kept is not None:

@@ -95,8 +95,8 @@ class Transport:
         """
         records: list[Record] = []
         while True:
-            wanted = PAGE if limit is None else min(PAGE, limit - len(records))
-            answer = self.json("GET", path, after=after, limit=wanted, **query)
+            page_size = PAGE if limit is None else min(PAGE, limit - len(records))
+            answer = self.json("GET", path, after=after, limit=page_size, **query)
             records += answer["items"]
             after = answer["next"]
             if after is None or (limit is not None and len(records) >= limit):
@@ -151,13 +151,13 @@ def problem(answer: httpx.Response) -> GovdError:
         else GovdError
     )
     advice = str(document.get("advice") or "")
-    what = (
+    fault = (
         str(document.get("detail") or document.get("title") or answer.reason_phrase)
         .removesuffix(advice)
         .rstrip()
     )
     details = {name: value for name, value in document.items() if name not in PROBLEM}
-    return error_class(what, advice=advice, **details)
+    return error_class(fault, advice=advice, **details)
 
 
 def _document(answer: httpx.Response) -> Json:
@@ -168,6 +168,6 @@ def _document(answer: httpx.Response) -> Json:
     if not isinstance(document, dict | list) or (
         not answer.is_success and not isinstance(document, dict)
     ):
-        what = f"what answers there is no govd daemon (HTTP {answer.status_code})"
-        raise Unreachable(what, where=str(answer.url), advice="Check GOVD_URL.")
+        fault = f"what answers there is no govd daemon (HTTP {answer.status_code})"
+        raise Unreachable(fault, where=str(answer.url), advice="Check GOVD_URL.")
     return document

@@ -38,7 +38,8 @@ def put(
 ) -> None:
     """Rows `(n, d)` on disk, filled in block by block."""
     room(path, shape, dtype)
-    rows, start = mapped(path, write=True), 0
+    rows = mapped(path, write=True)
+    start = 0
     for block in blocks:
         rows[start : start + len(block)] = block
         start += len(block)

@@ -59,7 +59,7 @@ def backup(folder: Path, file: Path) -> Record:
         ) from fault
     finally:
         part.unlink(missing_ok=True)
-    held = {"ledger.db", *parts.files, *map(_artifact_name, digests)}
+    listed = {"ledger.db", *parts.files, *map(_artifact_name, digests)}
     return {
         "file": str(file),
         "bytes": file.stat().st_size,
@@ -69,7 +69,7 @@ def backup(folder: Path, file: Path) -> Record:
         "artifacts": len(digests),
         "texts": len(parts.facts.texts) - len(parts.lost),
         "lost_texts": sorted(parts.lost),
-        "left_out": _left_out(folder, held),
+        "left_out": _left_out(folder, listed),
         "advice": "It holds the signing key and private texts: keep it as safe as the home.",
     }
 

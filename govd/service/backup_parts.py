@@ -123,8 +123,8 @@ def _kept_of(folder: Path, noun: str, kinds: Sequence[str]) -> dict[str, bytes]:
     meanwhile is left out.
     """
     files: dict[str, bytes] = {}
-    for kept in kinds:
-        for path in sorted((folder / noun).glob(f"*/{kept}")):
+    for pattern in kinds:
+        for path in sorted((folder / noun).glob(f"*/{pattern}")):
             with suppress(FileNotFoundError):
                 files[str(path.relative_to(folder))] = path.read_bytes()
     return files

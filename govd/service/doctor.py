@@ -65,7 +65,7 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
     devices, wrong = _devices()
     home, broken = _home(folder or default_home())
     faults += [*wrong, *broken]
-    shown = [
+    plugin_rows = [
         asdict(p) | {"failures": [f for f in failures if f["plugin"] == p.name]}
         for p in plugins
     ]
@@ -73,7 +73,7 @@ def examine(folder: Path | None = None) -> dict[str, Json]:
         "versions": versions,
         "devices": devices,
         "home": home,
-        "plugins": shown,
+        "plugins": plugin_rows,
         "faults": faults,
     }
 
@@ -127,7 +127,7 @@ def _devices() -> tuple[list[str], list[str]]:
     if find_spec("jax") is None:
         return [], []
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", script],
             capture_output=True,
             text=True,
@@ -138,12 +138,12 @@ def _devices() -> tuple[list[str], list[str]]:
         return [], [
             "JAX does not find its devices within 60 s. Set JAX_PLATFORMS=cpu, or check the driver."
         ]
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
         return [], [
             f"JAX finds no device ({last}). Set JAX_PLATFORMS=cpu, or check the driver."
         ]
-    return done.stdout.split("\n")[:-1], []
+    return process.stdout.split("\n")[:-1], []
 
 
 def _ledger(folder: Path) -> dict[str, Json]:

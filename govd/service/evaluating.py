@@ -49,8 +49,11 @@ class Evaluating:
         serving: Serving,
         reports: Reports,
     ) -> None:
-        self.core, self.models, self.measuring = core, models, measuring
-        self.serving, self.reports = serving, reports
+        self.core = core
+        self.models = models
+        self.measuring = measuring
+        self.serving = serving
+        self.reports = reports
 
     @bounded
     def evaluate(
@@ -139,7 +142,8 @@ class Evaluating:
         data: EvaluationData,
         words: OtherWords | None,
     ) -> dict[str, Json]:
-        basis, edit = served.opened.basis, served.factors
+        basis = served.opened.basis
+        edit = served.factors
         contributions = [recognised(basis, contribution) for contribution in filed]
         figures = dict(metrics.on_images(basis, edit, contributions, data))
         figures["data_free"] = unlabelled.data_free(basis, edit, contributions)
@@ -160,7 +164,8 @@ class Evaluating:
                     f"{model} has no evaluation set", advice="Say --images DIR."
                 )
             return data, Counter()
-        basis, encoder = served.opened.basis, served.opened.encoder
+        basis = served.opened.basis
+        encoder = served.opened.encoder
         spellings = self.models.spellings(model)
         return read_images(
             Path(images),

@@ -69,11 +69,11 @@ class Principals:
             self.core.desk.refresh()
             if not is_owner:
                 check_spelling(self.core, name)
-            known = self.core.desk.views.principals.get(spelled(name))
-            if known is not None and known.removed_at is None:
+            existing = self.core.desk.views.principals.get(spelled(name))
+            if existing is not None and existing.removed_at is None:
                 raise Conflict(
-                    f"{known.name} is a principal already",
-                    advice=f"`govd principal update {known.name} --role R` changes his roles.",
+                    f"{existing.name} is a principal already",
+                    advice=f"`govd principal update {existing.name} --role R` changes his roles.",
                 )
             self._append("add", name, payload, actor)
         return self.show(name)
@@ -128,7 +128,8 @@ class Principals:
         """
         until_at = str(date_of(until, "until"))
         with self.core.desk.lock:
-            principal, delegate = self._principal(name), self._principal(to)
+            principal = self._principal(name)
+            delegate = self._principal(to)
             if principal.person == delegate.person:
                 raise Usage(
                     "a principal acts for himself already",
@@ -146,7 +147,8 @@ class Principals:
             NotFound: there is no such principal. Conflict: no such delegation is in force.
         """
         with self.core.desk.lock:
-            principal, time = self._principal(name), now()
+            principal = self._principal(name)
+            time = now()
             standing = [d.to for d in principal.delegations if d.stands(time)]
             same = [
                 other for other in standing if person_named(other) == person_named(to)
@@ -165,14 +167,15 @@ class Principals:
         """Who calls: the actor and person, the role and models of the token, the roles that he has,
         and for whom he acts.
         """
-        people, time = self.core.desk.views.people(), now()
+        people = self.core.desk.views.people()
+        time = now()
         return {
             "actor": held.actor,
             "person": person_of(held.actor),
             "role": held.role,
             "models": list(held.models),
             "roles": list(people.roles(held.actor, time)),
-            "for": [one.as_json() for one in people.acting(held.actor, time)],
+            "for": [person.as_json() for person in people.acting(held.actor, time)],
         }
 
     def _append(

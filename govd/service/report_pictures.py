@@ -58,25 +58,31 @@ class Pictures:
         # the model keeps the embeddings of its evaluation set; the pictures themselves may be gone
         except GovdError:
             return []
-        gone = np.unique(np.asarray(data.class_of)[about(basis, contributions, data)])
+        forgotten_classes = np.unique(
+            np.asarray(data.class_of)[about(basis, contributions, data)]
+        )
         draw = np.random.default_rng(SEED)
-        went = {data.classes[i] for i in draw.permutation(gone)[:GONE]}
+        went = {data.classes[i] for i in draw.permutation(forgotten_classes)[:GONE]}
         stays = [
-            name for i, name in enumerate(data.classes) if i not in set(gone.tolist())
+            name
+            for i, name in enumerate(data.classes)
+            if i not in set(forgotten_classes.tolist())
         ]
-        shown = went | {stays[i] for i in draw.permutation(len(stays))[:STAYS]}
+        classes = went | {stays[i] for i in draw.permutation(len(stays))[:STAYS]}
         first: dict[tuple[str, str], Path] = {}
         for path, name, domain in zip(
             files.paths, files.classes, files.domains, strict=True
         ):
-            if name in shown:
+            if name in classes:
                 first.setdefault((name, domain), path)
-        chosen = sorted(
+        picture_rows = sorted(
             first.items(), key=lambda item: (item[0][0] not in went, item[0])
         )
-        if not chosen:
+        if not picture_rows:
             return []
-        return self._answered(model, now, chosen, forgotten_in(contributions, data))
+        return self._answered(
+            model, now, picture_rows, forgotten_in(contributions, data)
+        )
 
     def _answered(
         self,
@@ -96,14 +102,14 @@ class Pictures:
                 "png": base64.b64encode(thumbnail(path)).decode(),
                 "class": name,
                 "domain": domain,
-                "before": was["label"],
+                "before": base_answer["label"],
                 "after": is_["label"],
                 "forgotten": forgotten(name, domain),
             }
-            for ((name, domain), path), was, is_ in zip(
+            for ((name, domain), path), base_answer, is_ in zip(
                 chosen, before, after, strict=True
             )
-            if was["label"] is not None
+            if base_answer["label"] is not None
         ]
 
 
@@ -114,12 +120,12 @@ def forgotten_in(
     scopes = [c.spec.scope for c in contributions]
 
     def forgotten(name: str, domain: str) -> bool:
-        named = [
+        in_scopes = [
             s
             for s in scopes
             if not s.concepts or any(name in c.phrases for c in s.concepts)
         ]
-        return any(not s.domains or domain in s.domains for s in named)
+        return any(not s.domains or domain in s.domains for s in in_scopes)
 
     return forgotten
 

@@ -41,7 +41,9 @@ class Reports:
     def __init__(
         self, core: Core, computing: Computing, composing: Composing, serving: Serving
     ) -> None:
-        self.core, self.computing, self.composing = core, computing, composing
+        self.core = core
+        self.computing = computing
+        self.composing = composing
         self.pictures = Pictures(serving)
 
     def figures(
@@ -154,7 +156,8 @@ class Reports:
         """What more and more forgets cost: those in force in a seeded random order, then labels
         that nobody asked to forget.
         """
-        basis, draw = now.opened.basis, np.random.default_rng(SEED)
+        basis = now.opened.basis
+        draw = np.random.default_rng(SEED)
         ordered = [contributions[i] for i in draw.permutation(len(contributions))]
         ahead, stopped = self._ahead(now, ordered, data, draw)
         stays = ~about(basis, [*ordered, *ahead], data)
@@ -195,9 +198,13 @@ class Reports:
         basis = now.opened.basis
         if not ordered or not basis.labels:
             return [], ""
-        taken = {p for c in ordered for k in c.spec.scope.concepts for p in k.phrases}
+        forgotten_names = {
+            p for c in ordered for k in c.spec.scope.concepts for p in k.phrases
+        }
         free = [
-            name for name in data.classes if name not in taken and name in basis.labels
+            name
+            for name in data.classes
+            if name not in forgotten_names and name in basis.labels
         ]
         room = max(
             0,
@@ -241,10 +248,11 @@ class Reports:
             return None
         contribution = able[0]
         rest = [c for c in contributions if c.digest != contribution.digest]
-        stays, points = ~about(basis, contributions, data), list[dict[str, Json]]()
-        most = self.core.plugins.methods[contribution.spec.method].max_strength
+        stays = ~about(basis, contributions, data)
+        points = list[dict[str, Json]]()
+        strongest = self.core.plugins.methods[contribution.spec.method].max_strength
         for strength in STRENGTHS:
-            if strength > most:
+            if strength > strongest:
                 break
             try:
                 again = self.computing.compute(
@@ -298,7 +306,8 @@ def _predicted(predicted: Record) -> dict[str, Json] | None:
     if predicted.get("disagreement") is None:
         return None
     figure = (predicted.get("costs") or {}).get("all") or {}
-    low, high = figure.get("low"), figure.get("high")
+    low = figure.get("low")
+    high = figure.get("high")
     return {
         "share": predicted["disagreement"],
         "interval": None if low is None or high is None else [low, high],

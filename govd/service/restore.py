@@ -44,7 +44,7 @@ def restore(file: Path, folder: Path) -> Record:
             home = Path(temporary) / "home"
             names = _unpack(file, home)
             _check_layout(home / "ledger.db", Path(temporary), file)
-            record, shared, told = _verified(home, file)
+            record, shared, notes = _verified(home, file)
             if folder.exists():
                 folder.rmdir()
             os.replace(home, folder)
@@ -63,7 +63,7 @@ def restore(file: Path, folder: Path) -> Record:
         "artifacts": sum(name.startswith("artifacts/") for name in names),
         "texts": len(texts),
         "publish_to": sorted(shared),
-        "warnings": _warnings(shared, told, DERIVATION in names),
+        "warnings": _warnings(shared, notes, DERIVATION in names),
     }
 
 
@@ -79,7 +79,8 @@ def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str], list[
     with open_service(home) as service:
         verdict = service.verification.verify()
         ledger = service.core.desk.ledger
-        origin, key = ledger.origin, str(ledger.signer.key)
+        origin = ledger.origin
+        key = str(ledger.signer.key)
         models = service.core.desk.views.models.values()
         shared = [
             str(model["publish_to"]) for model in models if model.get("publish_to")

@@ -51,8 +51,10 @@ class Revisions:
         Raises:
             NotFound: there is none of one of these numbers.
         """
-        before, after = self.show(model, first), self.show(model, second)
-        earlier, later = _compared(before["metrics"]), _compared(after["metrics"])
+        before = self.show(model, first)
+        after = self.show(model, second)
+        earlier = _compared(before["metrics"])
+        later = _compared(after["metrics"])
         metrics = {
             name: {"from": earlier.get(name), "to": later.get(name)}
             for name in dict.fromkeys([*earlier, *later])

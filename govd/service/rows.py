@@ -48,7 +48,7 @@ def as_of_rows(record: Record) -> list[dict[str, Json]]:
     """What was served at a time as a table: a row for each model and forget in force, one without a
     forget for a model that had none.
     """
-    kept = (
+    columns = (
         "model",
         "registered",
         "removed",
@@ -73,7 +73,7 @@ def as_of_rows(record: Record) -> list[dict[str, Json]]:
     return [
         {
             "time": record["time"],
-            **{name: model.get(name) for name in kept},
+            **{name: model.get(name) for name in columns},
             **none,
             **forget,
         }
@@ -101,8 +101,8 @@ def page(
                 advice="Go on with `next` of the page before.",
             )
         start = at + 1
-    shown: list[Record] = list(found[start : start + limit])
-    return shown, str(shown[-1][key]) if shown and start + limit < len(found) else None
+    rows: list[Record] = list(found[start : start + limit])
+    return rows, str(rows[-1][key]) if rows and start + limit < len(found) else None
 
 
 def _cell(value: Json) -> str:

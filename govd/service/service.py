@@ -67,7 +67,8 @@ class Service:
         self.verification = Verification(core)
         self.bundles = Bundles(core, self.audit, self.checkpoints)
         self.answers = Answers(home.folder / "answers.db", home.settings.inference_log)
-        self.tokens, self.principals = Tokens(core), Principals(core)
+        self.tokens = Tokens(core)
+        self.principals = Principals(core)
         self.notices = Receivers(core)
         self.reconciler = Reconciler(core, requests, self.measuring)
         self.feeds = Feeds(core, requests)
@@ -78,15 +79,15 @@ class Service:
             Scheduled(core, requests),
         )
         self.automatic = Automatic(core, [self.feeds.looks, *works])
-        self.forget, self.preview, self.revert = (
-            requests.forget,
-            requests.preview,
-            requests.revert,
-        )
-        self.policies, self.freezing = Policies(core), Freezing(core)
+        self.forget = requests.forget
+        self.preview = requests.preview
+        self.revert = requests.revert
+        self.policies = Policies(core)
+        self.freezing = Freezing(core)
         self.thawing = Thawing(core, self.freezing)
         serving = Serving(core, self.measuring)
-        self.batches, self.warm = serving.batches, Warm(serving)
+        self.batches = serving.batches
+        self.warm = Warm(serving)
         self.reconciler.revisions.before_swap = self.warm.before_swap
         self._reading(serving)
         self._resume_signing()
@@ -94,7 +95,8 @@ class Service:
 
     def _reading(self, serving: Serving) -> None:
         """What only reads: each question is asked of the one who answers it."""
-        core, requests = self.core, self.requests
+        core = self.core
+        requests = self.requests
         revisions = Revisions(core)
         reports = Reports(core, requests.computing, requests.composing, serving)
         self.status = Standing(

@@ -29,8 +29,11 @@ class Standing:
         notices: Receivers,
         faults: Mapping[str, str],
     ) -> None:
-        self.core, self.calibrating, self.deliveries = core, calibrating, deliveries
-        self.notices, self.faults = notices, faults
+        self.core = core
+        self.calibrating = calibrating
+        self.deliveries = deliveries
+        self.notices = notices
+        self.faults = faults
         self.copies = Copies(core)
 
     def status(self) -> Record:
@@ -49,7 +52,7 @@ class Standing:
             "feeds": self._feeds(),
             "policies": self._policies(),
             "frozen": self.core.desk.views.frozen,
-            "notices": [_untold(shown) for shown in self.notices.failing()],
+            "notices": [_untold(receiver) for receiver in self.notices.failing()],
             "ledger": self._head(),
         }
 

@@ -99,7 +99,8 @@ class Tokens:
         name = check_name(name)
         payload: dict[str, Json] = {"name": name, "role": role}
         expires_at = date_of(expires, "expires")
-        token, token_id = secrets.token_urlsafe(32), secrets.token_hex(6)
+        token = secrets.token_urlsafe(32)
+        token_id = secrets.token_hex(6)
         payload["sha256"] = hashlib.sha256(token.encode()).hexdigest()
         with self.core.desk.lock:
             self.core.desk.refresh()
@@ -143,8 +144,8 @@ class Tokens:
 
     def _shown(self, token: Record) -> Record:
         """A token's record without its digest, and as whom it acts."""
-        shown = {name: value for name, value in token.items() if name != "sha256"}
-        return {**shown, "actor": holder(token)}
+        fields = {name: value for name, value in token.items() if name != "sha256"}
+        return {**fields, "actor": holder(token)}
 
     @bounded
     def revoke(self, token_id: str, actor: str) -> Record:
@@ -168,9 +169,9 @@ class Tokens:
         Raises:
             Unauthenticated: none, unknown, revoked or expired. Denied: its role is not enough.
         """
-        held = self.held(token)
-        held.check_role(needs)
-        return held.actor
+        token_holder = self.held(token)
+        token_holder.check_role(needs)
+        return token_holder.actor
 
     def held(self, token: str | None) -> Holder:
         """Who holds a token. Every token is compared, whichever it is.

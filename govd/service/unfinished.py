@@ -53,19 +53,15 @@ def _stands(core: Core, request: Record) -> bool:
 def _of_model(core: Core, model: str) -> Iterator[str]:
     """What was cut off of a model's revisions, and of what follows when one is published."""
     views = core.desk.views
-    record, last, published = (
-        views.models[model],
-        views.last(model),
-        views.published(model),
-    )
+    record = views.models[model]
+    last = views.last(model)
+    published = views.published(model)
     if last is not None and last["state"] in CUT_OFF:
         yield f"revision {last['number']} of {model} is {last['state']}"
     if published is None or last is None:
         return
-    is_last, on_another = (
-        last["number"] == published["number"],
-        published["basis"] != record["basis"],
-    )
+    is_last = last["number"] == published["number"]
+    on_another = published["basis"] != record["basis"]
     if is_last and on_another and published["contributions"]:
         yield f"revision {published['number']} of {model} was made before the model was changed"
     if record.get("publish_to") and not published["files"]:

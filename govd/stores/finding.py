@@ -43,8 +43,10 @@ class Finding:
     def __init__(
         self, core: Core, registry: Registry, serving: Serving, measuring: Measuring
     ) -> None:
-        self.core, self.registry = core, registry
-        self.serving, self.measuring = serving, measuring
+        self.core = core
+        self.registry = registry
+        self.serving = serving
+        self.measuring = measuring
 
     def find(self, store: StoreRecord, query: Query) -> Record:
         """Hits, the best first: `key`, `score` (cosine), `named` (whether no other anchor is

@@ -36,7 +36,9 @@ class Jobs:
     """The patches of a home's stores. `running`: how far they are, by the store's name."""
 
     def __init__(self, core: Core, registry: Registry, measuring: Measuring) -> None:
-        self.core, self.registry, self.measuring = core, registry, measuring
+        self.core = core
+        self.registry = registry
+        self.measuring = measuring
         self.plans = Plans(core, registry, measuring)
         self.running: dict[str, dict[str, Json]] = {}
         self._alone = threading.Lock()

@@ -36,7 +36,9 @@ class GuardedStore:
         ask: Callable[[str, Callable[[], Any]], Any],
         abroad: StoreAbroad | None = None,
     ) -> None:
-        self.inner, self._ask, self.abroad = inner, ask, abroad
+        self.inner = inner
+        self._ask = ask
+        self.abroad = abroad
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.abroad is None:

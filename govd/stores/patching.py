@@ -118,7 +118,8 @@ def _outcome(
 ) -> Outcome:
     """What the journal has of a patch, and what is known besides."""
     skipped = sum(done.skipped for done in journal.done.values())
-    seconds, digest = time.monotonic() - began, journal.digest()
+    seconds = time.monotonic() - began
+    digest = journal.digest()
     rows = sum(_rows(journal))
     return Outcome(stamp, rows, skipped, late, resumed, digest, seconds, lost)
 
@@ -138,7 +139,9 @@ def _patched(
     making: _Making, source: Generation, progress: Progress
 ) -> tuple[StoreStamp, int, int, int]:
     """The stamp after the switch; rows that were there already, that came in, that were lost."""
-    store, task, journal = making.store, making.task, making.journal
+    store = making.store
+    task = making.task
+    journal = making.journal
     store.prepare(task.expected, task.stamp)
     portions = store.portions(source, ROWS)
     resumed = _resumed(store, journal, portions)
@@ -192,7 +195,9 @@ class _Count:
     """Rows that are done, told by several threads."""
 
     def __init__(self, progress: Progress, total: int, done: int) -> None:
-        self._progress, self._total, self._done = progress, total, done
+        self._progress = progress
+        self._total = total
+        self._done = done
         self._lock = threading.Lock()
         progress("rows", done, total)
 
@@ -238,7 +243,8 @@ def _all(
 
 def _switched(making: _Making, tell: _Count) -> tuple[StoreStamp, int, int]:
     """The stamp after the switch, how many rows came in until then, and how many it lost."""
-    store, task = making.store, making.task
+    store = making.store
+    task = making.task
     late = 0
     for _ in range(SWEEPS):
         portions = store.late(ROWS)

@@ -42,7 +42,9 @@ class Plans:
     """What patches of a home's stores are to be."""
 
     def __init__(self, core: Core, registry: Registry, measuring: Measuring) -> None:
-        self.core, self.registry, self.measuring = core, registry, measuring
+        self.core = core
+        self.registry = registry
+        self.measuring = measuring
 
     def task(self, name: str, options: PatchOptions) -> tuple[StoreRecord, Task]:
         """A store, and what a patch would make of its rows.

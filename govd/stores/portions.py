@@ -135,7 +135,8 @@ def _read_back(
         MachineFault: what is there is not what was written.
     """
     back = store.read("next", portion)
-    stored, written = back.vectors, np.ones(len(keys), bool)
+    stored = back.vectors
+    written = np.ones(len(keys), bool)
     if len(back.keys) != len(keys):
         places = {key: place for place, key in enumerate(back.keys)}
         written = np.fromiter((key in places for key in keys), bool, len(keys))

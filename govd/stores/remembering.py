@@ -64,7 +64,10 @@ class Reading:
     """
 
     def __init__(self, every: int = 1, most: int = MOST) -> None:
-        self.rows, self.total, self.every, self._most = 0, 0, every, most
+        self.rows = 0
+        self.total = 0
+        self.every = every
+        self._most = most
         self._kept: set[int] = set()
 
     def add(self, batch: Batch) -> None:

@@ -51,7 +51,8 @@ class Stores:
     """Stores of a home, and the work on them."""
 
     def __init__(self, core: Core, measuring: Measuring, serving: Serving) -> None:
-        self.core, self.registry = core, Registry(core)
+        self.core = core
+        self.registry = Registry(core)
         self.jobs = Jobs(core, self.registry, measuring)
         self.finding = Finding(core, self.registry, serving, measuring)
         self.verifying = Verifying(core, self.registry, measuring)
@@ -138,7 +139,8 @@ class Stores:
         Raises:
             BadFile: rows of these are not of unit length.
         """
-        began, rows = time.monotonic(), 0
+        began = time.monotonic()
+        rows = 0
         with opened(self.core, store.url, self.registry.secret(store.name)) as at:
             for portion in at.portions("searched", ROWS)[:TRIAL]:
                 batch = at.read("searched", portion)

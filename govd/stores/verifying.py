@@ -56,14 +56,18 @@ class Verifying:
     """Looks at stores; changes nothing."""
 
     def __init__(self, core: Core, registry: Registry, measuring: Measuring) -> None:
-        self.core, self.registry, self.measuring = core, registry, measuring
+        self.core = core
+        self.registry = registry
+        self.measuring = measuring
 
     def verify(self, store: StoreRecord) -> dict[str, Json]:
         """What was counted, `faults`, and whether it is `well`."""
         with opened(self.core, store.url, self.registry.secret(store.name)) as at:
             stamp = at.stamp()
-            counts, faults = Counts(), list(_of_stamp(store, stamp))
-            stale, before = 0, self._remembered(store)
+            counts = Counts()
+            faults = list(_of_stamp(store, stamp))
+            stale = 0
+            before = self._remembered(store)
             reading = Reading(before.every, most=WORD) if before else None
             if stamp is not None and not faults:
                 counts = self._counted(store, at, reading)

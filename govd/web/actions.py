@@ -41,7 +41,8 @@ def endpoint(action: Action) -> Any:
     """What FastAPI calls, with the action's arguments and documentation."""
 
     def act(context: Context, caller: str, response: Response, **arguments: Any) -> Any:
-        form, body = arguments.pop("form", "json"), arguments.pop("body", None)
+        form = arguments.pop("form", "json")
+        body = arguments.pop("body", None)
         if body is not None:
             arguments |= {name: getattr(body, name) for name in action.others}
         answer = action.done(context.service, arguments, caller)

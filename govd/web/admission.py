@@ -50,7 +50,8 @@ class Admission:
     """The room for calls, and what is in it; for the loop's thread alone."""
 
     def __init__(self, most_pictures: int, most_bytes: int) -> None:
-        self.most_pictures, self.most_bytes = most_pictures, most_bytes
+        self.most_pictures = most_pictures
+        self.most_bytes = most_bytes
         self.calls = self.pictures = self.size_bytes = 0
 
     @contextmanager

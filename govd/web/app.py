@@ -59,7 +59,8 @@ def create_app(
     """The application. `hosts` are names besides loopback that it may be asked for; `addresses`:
     any address of the machine, too.
     """
-    service, meter = context.service, Meter()
+    service = context.service
+    meter = Meter()
     store = Store(service.core.home.folder / "idempotency.db")
     app = FastAPI(
         title="govd",

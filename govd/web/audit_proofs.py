@@ -51,10 +51,10 @@ def bundle(
     except BaseException:
         shutil.rmtree(folder)
         raise
-    gone = BackgroundTask(shutil.rmtree, folder)
+    cleanup = BackgroundTask(shutil.rmtree, folder)
     return FileResponse(
         folder / "bundle.zip",
         media_type="application/zip",
         filename="govd-evidence.zip",
-        background=gone,
+        background=cleanup,
     )

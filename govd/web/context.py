@@ -93,12 +93,12 @@ def bearer(request: Request) -> Holder:
         Unauthenticated: no valid token.
     """
     kind, _, token = request.headers.get("authorization", "").partition(" ")
-    given = (
+    token_text = (
         HTTPAuthorizationCredentials(scheme=kind, credentials=token.strip())
         if kind.lower() == "bearer"
         else None
     )
-    return held_by(request.app.state.context, given)
+    return held_by(request.app.state.context, token_text)
 
 
 def needs(role: str) -> Callable[..., Awaitable[str]]:

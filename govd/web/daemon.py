@@ -46,7 +46,8 @@ class _Deadline(threading.Thread):
 
     def __init__(self, announcement: Path) -> None:
         super().__init__(name="deadline", daemon=True)
-        self.announcement, self.since = announcement, float("inf")
+        self.announcement = announcement
+        self.since = float("inf")
 
     def begin(self) -> None:
         """The daemon was told to end: the time counts from the first call."""
@@ -70,7 +71,8 @@ class _Threads:
     """What works beside the server: it begins and ends with it."""
 
     def __init__(self, service: Service) -> None:
-        self.worker, self.warming = Worker(service), Warming(service)
+        self.worker = Worker(service)
+        self.warming = Warming(service)
         self.others = (self.warming, Telling(service), Patching(service))
         self.deadline = _Deadline(service.core.home.folder / "daemon.json")
         self.context = Context(

@@ -221,8 +221,8 @@ def _complete(name: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     for status in [status for status in responses if not status.startswith("2")]:
         del responses[status]
-    done, response = next(iter(responses.items()))
-    response["description"] = HTTPStatus(int(done)).phrase
+    code, response = next(iter(responses.items()))
+    response["description"] = HTTPStatus(int(code)).phrase
     if name in ANSWERS:
         schema = {"$ref": f"#/components/schemas/{_schema_name(ANSWERS[name])}"}
         response.setdefault("content", {}).setdefault("application/json", {})[

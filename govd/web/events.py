@@ -41,9 +41,9 @@ async def events(
     start = after + 1 if last is None else _number(last) + 1
     size = context.service.core.desk.ledger.size()
     if start > size:
-        what = f"entry {start - 1} is not in a ledger of {size} entries"
+        fault = f"entry {start - 1} is not in a ledger of {size} entries"
         raise Conflict(
-            what,
+            fault,
             advice="Compare a log checkpoint that you kept: govd audit verify --since.",
         )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -63,10 +63,11 @@ def _number(text: str) -> int:
 
 
 async def _stream(context: Context, start: int) -> AsyncIterator[str]:
-    news, ledger = context.news, context.service.core.desk.ledger
+    news = context.news
+    ledger = context.service.core.desk.ledger
     yield ": entries follow\n\n"  # so that who asks knows at once that he is heard
     while not news.closed:
-        seen = news.count
+        position = news.count
         page: list[Any] = await run_in_threadpool(
             lambda at: list(ledger.entries(at, at + PAGE)), start
         )
@@ -76,5 +77,5 @@ async def _stream(context: Context, start: int) -> AsyncIterator[str]:
                 f" {json.dumps(entry, ensure_ascii=False)}\n\n"
             )
             start = int(entry["seq"]) + 1
-        if not page and not await news.after(seen, KEEP_ALIVE):
+        if not page and not await news.after(position, KEEP_ALIVE):
             yield ": nothing new\n\n"

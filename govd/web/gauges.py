@@ -32,7 +32,8 @@ class Sizes:
     """How many bytes the parts of a home take, looked at once a minute."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self._lock = folder, threading.Lock()
+        self.folder = folder
+        self._lock = threading.Lock()
         self._known: dict[str, int] = {}
         self._looked = float("-inf")
 
@@ -55,8 +56,8 @@ def _sizes(folder: Path) -> dict[str, int]:
 def _bytes_of(entry: os.DirEntry[str]) -> int:
     try:
         if entry.is_dir(follow_symlinks=False):
-            with os.scandir(entry.path) as inside:
-                return sum(_bytes_of(inner) for inner in inside)
+            with os.scandir(entry.path) as entries:
+                return sum(_bytes_of(inner) for inner in entries)
         return entry.stat(follow_symlinks=False).st_size
     except OSError:  # taken away meanwhile
         return 0

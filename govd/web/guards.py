@@ -66,13 +66,16 @@ class Hosts:
     def __init__(
         self, app: ASGIApp, names: Iterable[str] = (), addresses: bool = False
     ) -> None:
-        self.app, self.names, self.addresses = app, {*LOOPBACK, *names}, addresses
+        self.app = app
+        self.names = {*LOOPBACK, *names}
+        self.addresses = addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             asked_host = headers.get("host", "")
-            host, origin = host_of(asked_host), headers.get("origin")
+            host = host_of(asked_host)
+            origin = headers.get("origin")
             if host not in self.names and not (self.addresses and _is_address(host)):
                 error = Usage(
                     f"this daemon is not called {host!r}",
@@ -118,13 +121,14 @@ class Bodies:
                 scope, receive, send
             )
             return
-        seen, begun = 0, False
+        size = 0
+        begun = False
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal size
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > LARGEST:
+            size += len(message.get("body", b""))
+            if size > LARGEST:
                 raise TooLarge
             return message
 

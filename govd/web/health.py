@@ -24,9 +24,9 @@ def _digest(page: str, tag: str) -> str:
     """What a Content-Security-Policy says to allow the one inline element of a page (CSP Level 3,
     section 6.7.3).
     """
-    inside = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)
-    assert inside is not None
-    return f"'sha256-{base64.b64encode(hashlib.sha256(inside[1].encode()).digest()).decode()}'"
+    contents = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)
+    assert contents is not None
+    return f"'sha256-{base64.b64encode(hashlib.sha256(contents[1].encode()).digest()).decode()}'"
 
 
 PAGE: Final = files("govd.web").joinpath("pages/docs.html").read_text(encoding="utf-8")

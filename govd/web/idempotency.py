@@ -79,7 +79,9 @@ class Idempotency:
     """
 
     def __init__(self, app: ASGIApp, store: Store, tokens: Tokens) -> None:
-        self.app, self.store, self.tokens = app, store, tokens
+        self.app = app
+        self.store = store
+        self.tokens = tokens
         self._running: dict[tuple[str, str], asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,20 +214,23 @@ class Idempotency:
         self, fingerprint: str, body: bytes, scope: Scope, receive: Receive, send: Send
     ) -> Answer | None:
         """Make the call; its answer, None where it is not one to keep."""
-        status, headers, parts = 500, Headers(), bytearray()
-        given = False
+        status = 500
+        headers = Headers()
+        parts = bytearray()
+        is_read = False
 
         async def again() -> Message:
-            nonlocal given
-            if given:
+            nonlocal is_read
+            if is_read:
                 return await receive()
-            given = True
+            is_read = True
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def sent(message: Message) -> None:
             nonlocal status, headers
             if message["type"] == "http.response.start":
-                status, headers = message["status"], Headers(raw=message["headers"])
+                status = message["status"]
+                headers = Headers(raw=message["headers"])
             elif message["type"] == "http.response.body" and len(parts) <= LARGEST:
                 parts.extend(message.get("body", b""))
             # whoever asked has gone, and will ask again: the answer is kept all the same

@@ -168,15 +168,16 @@ def _check_role(
         try:
             admit(context, credentials, "reader")
         except Denied as error:
-            what = (
+            fault = (
                 "the role inference gets answers of the revision that is served, not of the"
                 " unedited model or another revision"
             )
-            raise Denied(what, advice=str(error.advice)) from None
+            raise Denied(fault, advice=str(error.advice)) from None
 
 
 def _labels(context: Context, name: str, sent: Sent) -> Response:
-    options, names = sent.options, sent.names
+    options = sent.options
+    names = sent.names
     pictures, faults = sent.readable()
     if not names:
         raise Usage(
@@ -187,9 +188,9 @@ def _labels(context: Context, name: str, sent: Sent) -> Response:
         raise UnreadableImage(
             "none of the pictures can be read", advice="; ".join(faults.values())[:500]
         )
-    given = [(names[i], picture) for i, picture in pictures.items()]
+    named_pictures = [(names[i], picture) for i, picture in pictures.items()]
     labelled = context.service.classify(
-        name, given, options.labels, options.revision, options.base
+        name, named_pictures, options.labels, options.revision, options.base
     )
     number = int(labelled[0]["revision"])
     unread: dict[int, Json] = {

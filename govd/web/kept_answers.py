@@ -48,7 +48,8 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._lock = path, threading.Lock()
+        self.path = path
+        self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
 
     def _opened(self) -> sqlite3.Connection:

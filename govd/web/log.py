@@ -85,9 +85,11 @@ class EntryLog:
     def govd_on_entry(self, entry: Record) -> None:
         """An entry is durable."""
         level = logging.DEBUG if entry["kind"] in QUIET else logging.INFO
-        about = {
+        fields = {
             k: entry[k]
             for k in ("seq", "kind", "subject", "model", "actor")
             if entry.get(k) not in (None, "")
         }
-        log.log(level, "%s %s", entry["kind"], entry["subject"], extra={"entry": about})
+        log.log(
+            level, "%s %s", entry["kind"], entry["subject"], extra={"entry": fields}
+        )

@@ -48,23 +48,21 @@ class Meter:
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """One call."""
-        where = (("method", method), ("route", route))
+        route_labels = (("method", method), ("route", route))
         with self._lock:
-            self.calls[(*where, ("status", str(status)))] += 1
+            self.calls[(*route_labels, ("status", str(status)))] += 1
             if route == ENDLESS:
                 return
-            self.seconds[where] += seconds
+            self.seconds[route_labels] += seconds
             for bound in (*BUCKETS, float("inf")):
-                self.buckets[where, bound] += seconds <= bound
+                self.buckets[route_labels, bound] += seconds <= bound
 
     def lines(self) -> list[str]:
         """What was counted."""
         with self._lock:
-            calls, buckets, seconds = (
-                dict(self.calls),
-                dict(self.buckets),
-                dict(self.seconds),
-            )
+            calls = dict(self.calls)
+            buckets = dict(self.buckets)
+            seconds = dict(self.seconds)
         out = _metric(
             "govd_http_requests_total",
             "counter",
@@ -73,18 +71,24 @@ class Meter:
         )
         name = "govd_http_request_duration_seconds"
         out += _head(name, "histogram", "How long calls took.")
-        for where, total in seconds.items():
+        for route_labels, total in seconds.items():
             bounds = [
                 *((bound, f"{bound:g}") for bound in BUCKETS),
                 (float("inf"), "+Inf"),
             ]
             out += [
-                _sample(f"{name}_bucket", (*where, ("le", text)), buckets[where, bound])
+                _sample(
+                    f"{name}_bucket",
+                    (*route_labels, ("le", text)),
+                    buckets[route_labels, bound],
+                )
                 for bound, text in bounds
             ]
             out += [
-                _sample(f"{name}_sum", where, total),
-                _sample(f"{name}_count", where, buckets[where, float("inf")]),
+                _sample(f"{name}_sum", route_labels, total),
+                _sample(
+                    f"{name}_count", route_labels, buckets[route_labels, float("inf")]
+                ),
             ]
         return out
 
@@ -93,13 +97,15 @@ class Metered:
     """Notes every call, whatever becomes of it."""
 
     def __init__(self, app: ASGIApp, meter: Meter) -> None:
-        self.app, self.meter = app, meter
+        self.app = app
+        self.meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began = time.perf_counter()
+        status = 500
 
         async def sent(message: Message) -> None:
             nonlocal status
@@ -231,7 +237,8 @@ def _reconciler(context: Context, waiting: Sequence[Record]) -> list[str]:
 def _late(context: Context) -> list[str]:
     """What waits too long: requests, and entries for their signature."""
     core = context.service.core
-    overdue, last = lateness(core), core.desk.ledger.last_checkpoint()
+    overdue = lateness(core)
+    last = core.desk.ledger.last_checkpoint()
     out = _metric(
         "govd_oldest_request_seconds",
         "gauge",
@@ -287,7 +294,8 @@ def _untold(receivers: Sequence[Record]) -> list[str]:
 
 def _machine(context: Context) -> list[str]:
     """Memory of the process, disk of the home."""
-    resident, peak = resident_bytes(), peak_bytes()
+    resident = resident_bytes()
+    peak = peak_bytes()
     parts = [
         ((("part", part),), size) for part, size in context.sizes.of_parts().items()
     ]

@@ -44,8 +44,8 @@ def parts_of(content_type: str, body: bytes) -> list[Part]:
         raise Usage("the multipart body has no boundary", advice=ADVICE)
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode("ascii"), MOST + 2)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
-        what = f"the multipart body does not end, or has more than {MOST} parts"
-        raise Usage(what, advice=ADVICE)
+        fault = f"the multipart body does not end, or has more than {MOST} parts"
+        raise Usage(fault, advice=ADVICE)
     # before the first there is a preamble
     return [_part(piece) for piece in pieces[1:-1]]
 

@@ -20,7 +20,8 @@ class News:
         # a signal's handler may close it in the middle of a call
         self._lock = threading.RLock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-        self.count, self.closed = 0, False
+        self.count = 0
+        self.closed = False
 
     @hookimpl
     def govd_on_entry(self, entry: Record) -> None:
@@ -43,7 +44,8 @@ class News:
 
     async def after(self, count: int, seconds: float) -> bool:
         """Whether there is news since `count`, as soon as there is; False when the time is over."""
-        event, loop = asyncio.Event(), asyncio.get_running_loop()
+        event = asyncio.Event()
+        loop = asyncio.get_running_loop()
         with self._lock:
             if self.count != count or self.closed:
                 return True

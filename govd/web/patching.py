@@ -24,7 +24,8 @@ class Patching(threading.Thread):
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="stores", daemon=True)
-        self.service, self.ending = service, threading.Event()
+        self.service = service
+        self.ending = threading.Event()
 
     def run(self) -> None:
         """Until told to end."""

@@ -52,7 +52,9 @@ class Sent:
         Raises:
             TooManyPixels: they are more than one request may hold.
         """
-        pictures, faults, total = dict(self.pictures), dict(self.faults), 0
+        pictures = dict(self.pictures)
+        faults = dict(self.faults)
+        total = 0
         if len(pictures) * limits.PIXELS <= limits.REQUEST_PIXELS:
             return pictures, faults  # each is looked at when it is decoded
         for i, source in self.pictures.items():
@@ -92,22 +94,24 @@ async def sent_with(
             request.headers.get("content-type", ""), "JSON, a picture, or multipart"
         )
     body = await _read(request, place)
-    given = {name: value for name, value in query.items() if value is not None}
+    from_query = {name: value for name, value in query.items() if value is not None}
     if is_raw:
         place.hold(pictures=1)
-        return _sent(_validated(form, given), [body], ["image 0"])
+        return _sent(_validated(form, from_query), [body], ["image 0"])
     if kind == "multipart/form-data":
         return _of_parts(
-            parts_of(request.headers["content-type"], body), form, given, place
+            parts_of(request.headers["content-type"], body), form, from_query, place
         )
     stated = document(body) if body else b""
-    twice = [name for name in given if isinstance(stated, dict) and name in stated]
+    twice = [name for name in from_query if isinstance(stated, dict) and name in stated]
     if twice:
         raise Usage(
             f"{twice[0]} stands in the address and in the body",
             advice="Say it in one of them.",
         )
-    options = _validated(form, stated | given if isinstance(stated, dict) else stated)
+    options = _validated(
+        form, stated | from_query if isinstance(stated, dict) else stated
+    )
     place.hold(pictures=len(options.paths) + len(options.images))
     return _sent(options, [*map(Path, options.paths), *options.images], options.names)
 
@@ -115,7 +119,8 @@ async def sent_with(
 async def _read(request: Request, place: Place) -> bytes:
     """The whole body; its room is taken before it is read, as far as it says its length."""
     place.hold(size_bytes=min(int(request.headers.get("content-length", "0")), LARGEST))
-    blocks, size = list[bytes](), 0
+    blocks = list[bytes]()
+    size = 0
     async for block in request.stream():
         size += len(block)
         place.hold(size_bytes=size)
@@ -130,7 +135,8 @@ def _of_parts(
     JSON object of them.
     """
     fields: dict[str, Any] = dict(query)
-    files, names = list[Path | bytes | str](), list[str]()
+    files = list[Path | bytes | str]()
+    names = list[str]()
     for part in parts:
         if (
             part.file is not None

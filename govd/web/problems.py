@@ -29,11 +29,11 @@ def problem(
     status: int, body: dict[str, Json], headers: dict[str, str] | None = None
 ) -> Response:
     """A response of RFC 9457."""
-    given = dict(headers or {}) | (
+    all_headers = dict(headers or {}) | (
         {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     )
     return Document(
-        {"type": "about:blank", "status": status} | body, status, given, PROBLEM
+        {"type": "about:blank", "status": status} | body, status, all_headers, PROBLEM
     )
 
 
@@ -83,16 +83,17 @@ def invalid(request: Request, error: Exception) -> Response:
 
 
 def _said(fault: dict[str, Any]) -> str:
-    place, kind = [str(part) for part in fault["loc"]], fault["type"]
+    place = [str(part) for part in fault["loc"]]
+    kind = fault["type"]
     if place == ["body"] and kind == "missing":
         return "the body is missing: send a JSON object"
     if place == ["body"]:
         return f"the body: {fault['msg']}; send a JSON object"
-    where = ".".join(place[1:])
+    field = ".".join(place[1:])
     return (
-        f"unknown field {where}"
+        f"unknown field {field}"
         if kind == "extra_forbidden"
-        else f"{where} ({place[0]}): {fault['msg']}"
+        else f"{field} ({place[0]}): {fault['msg']}"
     )
 
 

@@ -50,7 +50,8 @@ def endpoint(question: Question) -> Any:
 def signature(question: Question) -> inspect.Signature:
     """The question's arguments, who may ask, and how the answer is to leave."""
     names = [name for name in question.parameters if name != "limit"]
-    parameters, is_list = list(arguments_of(question, names)), question.kind in LISTS
+    parameters = list(arguments_of(question, names))
+    is_list = question.kind in LISTS
     if question.kind == "list":
         parameters.append(argument("after", str | None, None))
     if is_list:
@@ -71,7 +72,8 @@ def rendered(
         name: arguments.pop(name, None)
         for name in ("request", "form", "after", "limit")
     }
-    ask, limit = question.answering(context.service), how["limit"]
+    ask = question.answering(context.service)
+    limit = how["limit"]
     if question.kind == "pages":
         items = ask(**arguments, after=how["after"], limit=limit + 1)
         cursor = items[limit - 1][question.cursor] if len(items) > limit else None

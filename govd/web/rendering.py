@@ -43,8 +43,8 @@ async def form_asked_for(
     """`json`, `csv` or `ndjson`."""
     if format is not None:
         return format
-    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    return next((form for form, kind in TYPES.items() if kind in wanted), "json")
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    return next((form for form, kind in TYPES.items() if kind in kinds), "json")
 
 
 Form = Annotated[str, Depends(form_asked_for)]

@@ -92,9 +92,9 @@ async def forget(
     key: KeyHeader = None,
 ) -> Json:
     """File a forget. With a key the same call files it once."""
-    given = options(body, "model") | ({"idempotency_key": key} if key else {})
+    fields = options(body, "model") | ({"idempotency_key": key} if key else {})
     record = await run_in_threadpool(
-        context.service.requests.forget, body.model, ForgetOptions(**given), actor
+        context.service.requests.forget, body.model, ForgetOptions(**fields), actor
     )
     return await answered(context, response, record, wait, timeout)
 

@@ -48,15 +48,15 @@ def check_scope(held: Holder, route: str, request: Request, body: Json) -> None:
     if not held.models or below in OF_NO_MODEL:
         return
     model = _model(below, request, body)
-    named = ", ".join(held.models)
+    models = ", ".join(held.models)
     if model is None:
         raise Denied(
-            f"this token is for the models {named} alone, and this call is about others, too",
+            f"this token is for the models {models} alone, and this call is about others, too",
             advice="Narrow it with --model (model=…), or use a token for all models.",
         )
     if model not in held.models:
         raise Denied(
-            f"this token is for the models {named} alone, not for {model}",
+            f"this token is for the models {models} alone, not for {model}",
             advice="`govd token create --model M` makes one for other models.",
         )
 

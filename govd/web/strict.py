@@ -41,18 +41,21 @@ class Open(APIRoute):
     def get_route_handler(self) -> Any:
         """The route's handler behind what is looked at first."""
         handler = super().get_route_handler()
-        names, takes_body = _query_names(self.dependant), self.body_field is not None
+        names = _query_names(self.dependant)
+        takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            held = request.state.holder = bearer(request) if self.guarded else None
+            token_holder = request.state.holder = (
+                bearer(request) if self.guarded else None
+            )
             _check_query(request, names)
             body: Json = None
             if takes_body:
                 request = Body(request.scope, request.receive)
                 # here, where what is wrong with it is told as that
                 body = await request.json()
-            if held is not None:
-                check_scope(held, self.path_format, request, body)
+            if token_holder is not None:
+                check_scope(token_holder, self.path_format, request, body)
             return await handler(request)
 
         return strict
@@ -99,27 +102,27 @@ class Body(Request):
 
 
 def _query_names(dependant: Dependant) -> frozenset[str]:
-    own = {parameter.alias for parameter in dependant.query_params}
+    aliases = {parameter.alias for parameter in dependant.query_params}
     return frozenset(
-        own.union(*(_query_names(inner) for inner in dependant.dependencies))
+        aliases.union(*(_query_names(inner) for inner in dependant.dependencies))
     )
 
 
 def _check_query(request: Request, names: frozenset[str]) -> None:
-    seen = set[str]()
+    earlier = set[str]()
     for name, _ in request.query_params.multi_items():
-        shown = shorn(name[:SHOWN])
+        excerpt = shorn(name[:SHOWN])
         if name not in names:
-            known = ", ".join(sorted(names)) or "none"
+            listed = ", ".join(sorted(names)) or "none"
             raise Usage(
-                f"unknown query parameter {shown!r}",
-                advice=f"This call takes: {known}.",
+                f"unknown query parameter {excerpt!r}",
+                advice=f"This call takes: {listed}.",
             )
-        if name in seen:
+        if name in earlier:
             raise Usage(
-                f"the query parameter {shown!r} comes twice", advice="Give it once."
+                f"the query parameter {excerpt!r} comes twice", advice="Give it once."
             )
-        seen.add(name)
+        earlier.add(name)
 
 
 def check_type(content_type: str, expected: str = "JSON") -> None:
@@ -129,14 +132,16 @@ def check_type(content_type: str, expected: str = "JSON") -> None:
         HTTPException: it is of another type, or another encoding.
     """
     kind, _, parameters = content_type.partition(";")
-    named = kind.strip().lower()
+    spelled_type = kind.strip().lower()
     charset = parameters.replace(" ", "").replace('"', "").lower()
-    if named != "application/json" and not (
-        named.startswith("application/") and named.endswith("+json")
+    if spelled_type != "application/json" and not (
+        spelled_type.startswith("application/") and spelled_type.endswith("+json")
     ):
-        what = f"a body of the type {shorn(named[:SHOWN]) or 'that nothing says'}"
+        fault = (
+            f"a body of the type {shorn(spelled_type[:SHOWN]) or 'that nothing says'}"
+        )
         advice = f"send {expected}; JSON comes with Content-Type: application/json"
-        raise HTTPException(415, f"{what}: {advice}")
+        raise HTTPException(415, f"{fault}: {advice}")
     if charset and charset not in ("charset=utf-8", "charset=utf8"):
         raise HTTPException(415, "a body of another encoding: send JSON in UTF-8")
 

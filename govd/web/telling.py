@@ -24,7 +24,8 @@ class Telling(threading.Thread):
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="telling", daemon=True)
-        self.service, self.ending = service, threading.Event()
+        self.service = service
+        self.ending = threading.Event()
 
     def run(self) -> None:
         """A fault is logged and tried again, more slowly."""

@@ -32,12 +32,12 @@ async def settled(context: Context, request_id: str, seconds: float) -> Record:
     """
     end = time.monotonic() + seconds
     while True:
-        seen = context.news.count
+        position = context.news.count
         record = await run_in_threadpool(context.service.requests.show, request_id)
-        left = end - time.monotonic()
-        if record["state"] not in MOVING or left <= 0 or context.news.closed:
+        seconds_left = end - time.monotonic()
+        if record["state"] not in MOVING or seconds_left <= 0 or context.news.closed:
             return record
-        await context.news.after(seen, min(LOOK, left))
+        await context.news.after(position, min(LOOK, seconds_left))
 
 
 async def answered(

@@ -25,7 +25,8 @@ class Warming(threading.Thread):
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="warming", daemon=True)
-        self.service, self.ending = service, threading.Event()
+        self.service = service
+        self.ending = threading.Event()
         self.cold = set(service.core.desk.views.models)
         service.warm.is_wanted = True
 

@@ -33,11 +33,9 @@ class Worker(threading.Thread):
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="reconciler", daemon=True)
-        self.service, self.news, self.ending = (
-            service,
-            threading.Event(),
-            threading.Event(),
-        )
+        self.service = service
+        self.news = threading.Event()
+        self.ending = threading.Event()
         self.faults: Counter[str] = Counter()
         self.failing = 0
         self._begun = False

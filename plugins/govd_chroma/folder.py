@@ -26,7 +26,8 @@ class Folder:
     """The collections of one name. The library is used by one thread at a time."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+        self.folder = folder
+        self.name = name
         settings = Settings(anonymized_telemetry=False)
         with self.use():
             self.client = chromadb.PersistentClient(str(folder), settings=settings)

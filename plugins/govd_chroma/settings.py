@@ -9,7 +9,9 @@ import numpy as np
 
 from govd.types import Floats
 
-STAMP, PLAN, SWITCH = "govd", "govd_plan", "govd_switch"
+STAMP = "govd"
+PLAN = "govd_plan"
+SWITCH = "govd_switch"
 OLD_KEYS: Final = ("hnsw:space",)
 """Metadata of a collection that may not be written again."""
 

@@ -58,7 +58,8 @@ class ChromaStore:
     """The records of a collection."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+        self.folder = folder
+        self.name = name
         self._read: Seen[dict[str, str]] = Seen()
         self._at = Folder(folder, name)
         with self._at.use():
@@ -177,7 +178,9 @@ class ChromaStore:
             )
             present = self._at.records("searched").get(list(batch.keys))
             has_base = traces is None and self._at.at("base") is not None
-            written, kept, lost = [], [], []
+            written = []
+            kept = []
+            lost = []
             for place, key in enumerate(batch.keys):
                 before = present.get(key)
                 if before is None or not is_intact(before, traces, has_base):
@@ -213,7 +216,8 @@ class ChromaStore:
         """
         with self._at.use():
             self._check(expected)
-            searched, following = self._at.records("searched"), self._at.at("next")
+            searched = self._at.records("searched")
+            following = self._at.at("next")
             plan = json.loads(
                 ((following and following.metadata) or {}).get(PLAN, "[null, null]")
             )

@@ -67,7 +67,8 @@ class Index:
             )
         self.is_exact = self.kind in EXACT
         self.is_ivf = isinstance(self.inner, faiss.IndexIVF)
-        self.dim, self.rows = int(self.whole.d), int(self.whole.ntotal)
+        self.dim = int(self.whole.d)
+        self.rows = int(self.whole.ntotal)
         self._lock = threading.Lock()
         self.ids = self._ids()
 

@@ -51,7 +51,8 @@ def make(
     Raises:
         MachineFault: what was read back is not what was written.
     """
-    folder, late = at.folder / "made", [row for row in came if row is not None]
+    folder = at.folder / "made"
+    late = [row for row in came if row is not None]
     gone(folder)
     folder.mkdir(parents=True)
     origin = at.origin(index)
@@ -121,7 +122,8 @@ def finish(at: Standing) -> StoreStamp:
     Raises:
         Conflict: somebody wrote the index anew at this moment.
     """
-    plan, folder = at.folder / "switch.json", at.folder / "made"
+    plan = at.folder / "switch.json"
+    folder = at.folder / "made"
     switch = json_in(plan)
     state: Json = switch["stamp"]
     if (folder / "index").exists():

@@ -25,8 +25,10 @@ class Standing:
     """
 
     def __init__(self, path: Path, originals: Path | None) -> None:
-        self.path, self.folder = path, Path(f"{path}.govd")
-        self.beside, self.next = Path(f"{path}.govd.json"), self.folder / "next"
+        self.path = path
+        self.folder = Path(f"{path}.govd")
+        self.beside = Path(f"{path}.govd.json")
+        self.next = self.folder / "next"
         self.originals = originals
         self.is_planned = False
         self._lock = threading.RLock()

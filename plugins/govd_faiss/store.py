@@ -178,7 +178,8 @@ class FaissStore:
 
     def _staged(self) -> None:
         """Copy what is searched, which are the originals."""
-        index, folder = self.at.index(), self.at.next / "ground"
+        index = self.at.index()
+        folder = self.at.next / "ground"
         folder.mkdir()
         np.save(folder / "ids.npy", index.ids)
         shape = (index.rows, index.dim)
@@ -213,7 +214,8 @@ class FaissStore:
 
     def late(self, rows: int) -> Sequence[Portion]:
         """See `govd.types.Store`."""
-        index, ident = self.at.index(), ident_of(self.path)
+        index = self.at.index()
+        ident = ident_of(self.path)
         count = len(self.at.unknown(index))
         if self._is_whole(index):
             return []
@@ -238,10 +240,12 @@ class FaissStore:
             Conflict: its stamp is another, or it holds none of this one.
         """
         self._check(expected)
-        begun, base = json_in(self.at.next / "plan.json"), self.at.stamp("base")
+        begun = json_in(self.at.next / "plan.json")
+        base = self.at.stamp("base")
         is_next = held_of(begun, base, stamp, str(self.path)) is not None
         with self._lock, self._faults():
-            index, ident = self.at.index(), ident_of(self.path)
+            index = self.at.index()
+            ident = ident_of(self.path)
             if not self._is_whole(index):
                 return None
             source = (

@@ -85,7 +85,8 @@ def look(feed: Feed, cursor: Mapping[str, Json], by_hand: bool) -> Proposals:
                 files[path.name] = before
             continue
         left_bytes -= len(data)
-        digest, changed = hashlib.sha256(data).hexdigest(), str(status.st_mtime_ns)
+        digest = hashlib.sha256(data).hexdigest()
+        changed = str(status.st_mtime_ns)
         files[path.name] = {"digest": digest, "bytes": len(data), "changed": changed}
         if before is None or before["digest"] != digest:
             documents.append(Document(path.name, data, FORMS[path.suffix.lower()]))

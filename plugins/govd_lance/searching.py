@@ -36,7 +36,8 @@ def index_of(data: Any, column: str) -> Index | None:
         if described.field_names == [column]:
             stats = data.stats.index_stats(described.name)
             parts = stats.get("indices") or [{}]
-            first, sub = parts[0], parts[0].get("sub_index") or {}
+            first = parts[0]
+            sub = parts[0].get("sub_index") or {}
             settings = {
                 "num_partitions": first.get("num_partitions"),
                 "num_sub_vectors": sub.get("num_sub_vectors"),

@@ -25,7 +25,9 @@ class Staged:
     """The folder `TABLE.govd`."""
 
     def __init__(self, folder: Path, dim: int, dtype: str) -> None:
-        self.folder, self.dim, self.dtype = folder, dim, dtype
+        self.folder = folder
+        self.dim = dim
+        self.dtype = dtype
 
     def plan(self) -> Json:
         """Of which patch it is; None: of none."""

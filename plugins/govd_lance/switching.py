@@ -58,7 +58,8 @@ class Switch:
     """The switch of a version of a table to what is staged, or back."""
 
     def __init__(self, table: Table, staged: Staged) -> None:
-        self.table, self.staged = table, staged
+        self.table = table
+        self.staged = staged
 
     def _again(self) -> Table:
         self.table = opened(self.table.path, self.table.column, self.table.key)
@@ -208,7 +209,8 @@ class Switch:
         index = following["index"]
         if index is not None and self.table.data.count_rows():
             how = {"metric": index["metric"], "replace": True, **index["settings"]}
-            kind, name = index["kind"], index["name"]
+            kind = index["kind"]
+            name = index["name"]
             self.table.data.create_index(self.table.column, kind, name=name, **how)
             self._again()
         if not following["stamp"]["revision"]:
@@ -238,7 +240,8 @@ class Switch:
             groups = list(self._groups(data, progress))
             rewrite = lance.LanceOperation.Rewrite(groups, [])
             try:
-                path, version = str(self.table.path), data.version
+                path = str(self.table.path)
+                version = data.version
                 lance.LanceDataset.commit(path, rewrite, read_version=version)
             except OSError:
                 if not left:

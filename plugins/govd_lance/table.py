@@ -203,7 +203,8 @@ def marks_of(
         revision = None if stamp is None else stamp.revision
         return [revision] * len(rows), np.zeros(len(rows), bool)
     own = checks(rows)
-    revisions, check = batch[MARK].to_pylist(), batch[CHECK].to_pylist()
+    revisions = batch[MARK].to_pylist()
+    check = batch[CHECK].to_pylist()
     marks: list[int | None] = []
     usable = np.zeros(len(rows), bool)
     for place, (mark, number) in enumerate(zip(revisions, check, strict=True)):

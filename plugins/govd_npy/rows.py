@@ -42,7 +42,8 @@ class Rows:
         rows = np.empty(count, self.dtype)
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.offset + start * self.row_bytes)
-            view, at = rows.view(np.uint8).data, 0
+            view = rows.view(np.uint8).data
+            at = 0
             while at < len(view):
                 got = file.readinto(view[at:])
                 if not got:

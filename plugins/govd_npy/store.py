@@ -45,7 +45,8 @@ class NpyStore:
     """The vectors of one file. Rows are known by their number."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.folder = path, Path(f"{path}.govd")
+        self.path = path
+        self.folder = Path(f"{path}.govd")
         self._lock = threading.Lock()
         self._searched()  # refuses what has no rows of vectors
 
@@ -198,7 +199,8 @@ class NpyStore:
         return counted
 
     def _to_base(self, expected: StoreStamp, base: StoreStamp) -> StoreStamp | None:
-        searched, kept = self._searched(), mapped(self._part("base.npy"))
+        searched = self._searched()
+        kept = mapped(self._part("base.npy"))
         self._check_prefix(searched, expected)
         if searched.shape[0] > kept.shape[0] or json_in(self._part("base.json")).get(
             "holes"
@@ -211,10 +213,12 @@ class NpyStore:
         return base
 
     def _append_late(self) -> None:
-        base, late = self._part("base.npy"), mapped(self._part("late.npy"))
+        base = self._part("base.npy")
+        late = mapped(self._part("late.npy"))
         first = mapped(base).shape[0]
         self._grow(base, first + late.shape[0])
-        whole, rows = mapped(base), late.read(0, late.shape[0])
+        whole = mapped(base)
+        rows = late.read(0, late.shape[0])
         whole.write(first, rows)
         record = json_in(self._part("base.json"))
         counted = replace(

@@ -27,7 +27,8 @@ class Files:
     """
 
     def __init__(self, path: Path, column: str, key: str) -> None:
-        self.path, self.key = path, key
+        self.path = path
+        self.key = key
         self.beside = Path(f"{path}.govd.json")
         self._lock = threading.Lock()
         self._open: dict[str, Table] = {}

@@ -77,7 +77,8 @@ class LateRows:
     """
 
     def __init__(self, folder: Path, rows: int, shape: Shape) -> None:
-        self.folder, self.rows = folder, rows
+        self.folder = folder
+        self.rows = rows
         if not (folder / "state.npy").exists():
             room(folder / "made.npy", (rows, shape.dim), shape.dtype)
             room(folder / "base.npy", (rows, shape.dim), shape.dtype)

@@ -25,7 +25,9 @@ class Standing:
     """Of one table, while it is open. `is_planned`: whether a patch was begun through it."""
 
     def __init__(self, files: Files, folder: Path) -> None:
-        self.files, self.folder, self.shape = files, folder, files.shape
+        self.files = files
+        self.folder = folder
+        self.shape = files.shape
         self.lock = threading.RLock()
         self.is_planned = False
         self.origins_of: dict[tuple[str, str], Any] = {}
@@ -36,7 +38,8 @@ class Standing:
         state = self._json(self.files.beside)
         if state is not None:
             return state
-        tables, stamp = self.files.tables().items(), self.files.stamp()
+        tables = self.files.tables().items()
+        stamp = self.files.stamp()
         files = {
             rel: {"ident": table.ident, "rows": table.rows} for rel, table in tables
         }
@@ -102,7 +105,8 @@ class Standing:
 
     def marks(self, rel: str, table: Table, start: int, stop: int) -> list[int | None]:
         """The revision that rows of a file are of, as far as it is known."""
-        state, ground = self.state(), self.ground()
+        state = self.state()
+        ground = self.ground()
         if "revision" not in state:
             return [None] * (stop - start)
         if ground is not None:

@@ -91,7 +91,10 @@ def make_all(
     following = folder / "next"
     gone(following / "made")
     gone(following / "base")
-    whole, records, rows, known_rows = hashlib.sha256(), {}, 0, 0
+    whole = hashlib.sha256()
+    records = {}
+    rows = 0
+    known_rows = 0
     for part in parts:
         target = following / "made" / part.rel
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +126,8 @@ def _read_back(part: Part, table: Table, shape: Shape, whole: Any) -> Any:
     Raises:
         MachineFault: it is not what was to be written.
     """
-    start, hashed = 0, [np.zeros(0, np.uint64)]
+    start = 0
+    hashed = [np.zeros(0, np.uint64)]
     for rows in table.vectors(shape, BLOCK):
         wanted = np.ascontiguousarray(part.vectors(start, start + len(rows)))
         back = np.ascontiguousarray(rows)
@@ -159,9 +163,11 @@ def finish(files: Files, folder: Path) -> StoreStamp:
     somebody else wrote or took away at this moment stays as he left it.
     """
     switch = json_in(folder / "switch.json")
-    state, following = switch["state"], folder / "next"
+    state = switch["state"]
+    following = folder / "next"
     for rel, ident in switch["files"].items():
-        new, path = following / "made" / rel, files.at(rel)
+        new = following / "made" / rel
+        path = files.at(rel)
         if not new.exists():
             continue
         if path.exists() and ident_of(path) == ident:

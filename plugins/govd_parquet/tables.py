@@ -29,7 +29,8 @@ class Table:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.ident = path, ident_of(path)
+        self.path = path
+        self.ident = ident_of(path)
         try:
             self._source = pa.memory_map(str(path))
             read = _parquet if self._is_parquet() else pa.ipc.open_file
@@ -79,9 +80,9 @@ class Table:
         at row `first`. Each call has a reader of its own: where two share one, a later call changes
         how many rows the batches of an earlier one have.
         """
-        start, file = (
-            0,
-            _parquet(self._source, self._file.metadata) if self._is_parquet() else None,
+        start = 0
+        file = (
+            _parquet(self._source, self._file.metadata) if self._is_parquet() else None
         )
         for place, count in enumerate(self.groups):
             if start >= first and file is not None:
@@ -94,7 +95,8 @@ class Table:
     def _pages(
         self, file: Any, place: int, columns: Sequence[str], rows: int
     ) -> Iterator[Any]:
-        wanted, count = list(columns), 0
+        wanted = list(columns)
+        count = 0
         for batch in file.iter_batches(rows, row_groups=[place], columns=wanted):
             count += batch.num_rows
             yield batch
@@ -125,7 +127,8 @@ class Table:
             **(self.schema.metadata or {}),
             KEY: json.dumps(stamp.as_json()).encode(),
         }
-        schema, start = self.schema.with_metadata(metadata), 0
+        schema = self.schema.with_metadata(metadata)
+        start = 0
         place = schema.get_field_index(shape.column)
         with self._writer(target, schema) as writer:
             for number, count in enumerate(self.groups):

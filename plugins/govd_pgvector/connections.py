@@ -130,7 +130,8 @@ class Connections:
     """Connections that are used again, each by one thread at a time."""
 
     def __init__(self, address: Address, secret: str) -> None:
-        self.address, self._secret = address, secret
+        self.address = address
+        self._secret = secret
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
 

@@ -46,14 +46,16 @@ class Rows:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self._next, self._base = columns_of(table, "next"), columns_of(table, "base")
+        self._next = columns_of(table, "next")
+        self._base = columns_of(table, "base")
         self._versions: Seen[dict[str, str]] = Seen()
 
     def portions(
         self, connection: Connection, generation: Generation, rows: int
     ) -> list[Portion]:
         """Ranges of keys with about `rows` vectors each."""
-        at, key = self.table, quoted(self.table.key)
+        at = self.table
+        key = quoted(self.table.key)
         vectors = columns_of(at, generation).vectors
         edges = ask(
             connection,
@@ -63,7 +65,8 @@ class Rows:
             " WHERE (n - 1) %% %s = 0 OR n %% %s = 0 OR is_last ORDER BY n",
             [rows, rows],
         )
-        portions, start = [], ("", 0)
+        portions = []
+        start = ("", 0)
         for place, (value, number) in enumerate(edges, 1):
             if (number - 1) % rows == 0:
                 start = (value, number)
@@ -75,11 +78,10 @@ class Rows:
 
     def late(self, connection: Connection, rows: int) -> list[Portion]:
         """Number the rows that `next` does not have, and give them as portions."""
-        at, key = self.table, quoted(self.table.key)
-        searched, following = (
-            columns_of(at, "searched").vectors,
-            columns_of(at, "next").vectors,
-        )
+        at = self.table
+        key = quoted(self.table.key)
+        searched = columns_of(at, "searched").vectors
+        following = columns_of(at, "next").vectors
         with connection.transaction():
             ask(
                 connection,
@@ -118,7 +120,8 @@ class Rows:
         Raises:
             BadFile: they are of several widths.
         """
-        at, columns = self.table, columns_of(self.table, generation)
+        at = self.table
+        columns = columns_of(self.table, generation)
         source, values = self._range(portion)
         marks = f"t.{columns.marks}" if marked else "NULL::int4"
         query = (
@@ -145,7 +148,9 @@ class Rows:
         """Write `next` of a portion, but for rows that were changed or deleted since they were
         read. `originals`, of rows that are `revision` afterwards, are kept.
         """
-        at, following, base = self.table, self._next, self._base
+        at = self.table
+        following = self._next
+        base = self._base
         versions = self._versions.take(portion.name) or {}
         kept = (
             f", {base.vectors} = coalesce(s.o, t.{base.vectors}), {base.marks} = CASE WHEN s.o"
@@ -179,7 +184,8 @@ class Rows:
         Raises:
             NotFound: one of them is not there.
         """
-        at, key = self.table, quoted(self.table.key)
+        at = self.table
+        key = quoted(self.table.key)
         query = (
             f"SELECT {key}::text, {quoted(at.column)} FROM {at.name}"
             f" WHERE {key} = ANY(%s::text[]::{at.key_type}[]) AND {quoted(at.column)} IS NOT NULL"
@@ -195,7 +201,8 @@ class Rows:
 
     def _range(self, portion: Portion, joined: bool = True) -> tuple[str, list[Any]]:
         """Where the rows of a portion are (with the table, `t`, or as a further condition)."""
-        at, key = self.table, quoted(self.table.key)
+        at = self.table
+        key = quoted(self.table.key)
         if is_late(portion):
             number = int(portion.name.removeprefix(LATE))
             late = (

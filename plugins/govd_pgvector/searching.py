@@ -26,7 +26,8 @@ def nearest(
     }
     for name, number in options.items():
         ask(connection, "SELECT set_config(%s, %s, true)", [name, str(number)])
-    vectors, key = quoted(table.column), quoted(table.key)
+    vectors = quoted(table.column)
+    key = quoted(table.key)
     text = (
         f"SELECT {key}::text, 1 - ({vectors} <=> %s::{table.kind}) FROM {table.name}"
         f" WHERE {vectors} IS NOT NULL"

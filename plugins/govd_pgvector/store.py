@@ -70,7 +70,8 @@ class PgStore:
     """The vectors of one column. Rows are known by their key."""
 
     def __init__(self, connections: Connections, table: Table) -> None:
-        self.connections, self.table = connections, table
+        self.connections = connections
+        self.table = table
         self._rows = Rows(table)
 
     # -- what it is
@@ -276,7 +277,8 @@ class PgStore:
 
     def purge(self, progress: Progress = silent) -> Purged:
         """See `govd.types.Store`."""
-        at, size = self.table, 0
+        at = self.table
+        size = 0
         with self.connections.use() as connection:
             with connection.transaction():
                 ask(connection, "SET LOCAL lock_timeout = '30s'")

@@ -148,7 +148,8 @@ def drop(connection: Connection, table: Table, generation: Generation) -> None:
 
 def watch(connection: Connection, table: Table) -> None:
     """Let a trigger notice vectors that are written anew: nothing is known of such a row then."""
-    vectors, mark = quoted(table.column), columns_of(table, "searched").marks
+    vectors = quoted(table.column)
+    mark = columns_of(table, "searched").marks
     forgotten = ""
     for generation in BESIDE:
         if has_vectors_of(connection, table, generation):
@@ -218,7 +219,8 @@ def take_place(
     """In a transaction: let another generation be searched; how many rows that are. None: it lacks
     rows, and nothing was changed. Writers wait from here on, searches only for the last moment.
     """
-    searched, following = columns_of(table, "searched"), columns_of(table, source)
+    searched = columns_of(table, "searched")
+    following = columns_of(table, source)
     ask(connection, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
     ask(connection, f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
     rows, missing = ask(
@@ -256,7 +258,8 @@ def take_place(
 def _rename(
     connection: Connection, table: Table, before: Generation, after: Generation
 ) -> None:
-    some, others = columns_of(table, before), columns_of(table, after)
+    some = columns_of(table, before)
+    others = columns_of(table, after)
     if after == "base" and table.is_required:
         ask(
             connection,

@@ -97,7 +97,8 @@ def table_at(connection: Connection, address: Address) -> Table:
             f"the name of the column {column.name} is too long", where=address.url
         )
     key, key_type = _key(connection, address, oid)
-    name, store = f"{quoted(schema)}.{quoted(relation)}", f"{relation}.{column.name}"
+    name = f"{quoted(schema)}.{quoted(relation)}"
+    store = f"{relation}.{column.name}"
     return Table(oid, schema, name, store, *column, key, key_type)
 
 

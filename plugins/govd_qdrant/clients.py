@@ -136,7 +136,8 @@ class Client:
                     path=str(address.folder), force_disable_check_same_thread=True
                 )
             _folders[address.folder] = (client, alone, users + 1)
-        self._client, self._alone = client, alone
+        self._client = client
+        self._alone = alone
 
     @contextmanager
     def use(self) -> Iterator[Any]:

@@ -54,7 +54,9 @@ class Points:
     """The points of one collection, with the vector of a name (empty: the only one)."""
 
     def __init__(self, client: Any, collection: str, vector: str) -> None:
-        self.client, self.collection, self.vector = client, collection, vector
+        self.client = client
+        self.collection = collection
+        self.vector = vector
 
     def get(self, ids: Sequence[Any]) -> dict[Any, Point]:
         """Points by their ids; those that are not there are left out."""

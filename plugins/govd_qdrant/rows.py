@@ -41,7 +41,9 @@ class Rows:
             traces: what the searched vectors were known by when they were read.
         """
         present = self.searched.get([identity_of(key) for key in batch.keys])
-        following, kept, lost = [], [], []
+        following = []
+        kept = []
+        lost = []
         for place, key in enumerate(batch.keys):
             before = present.get(identity_of(key))
             if before is None or not self._is_intact(before, traces):

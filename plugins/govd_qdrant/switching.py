@@ -26,7 +26,8 @@ def alias_target(client: Any, name: str) -> str:
 def create_like(client: Any, source: str, name: str) -> None:
     """An empty collection with the settings of another, payload indexes included."""
     info = client.get_collection(source)
-    params, settings = info.config.params, {}
+    params = info.config.params
+    settings = {}
     if info.config.hnsw_config is not None:
         settings["hnsw_config"] = models.HnswConfigDiff(
             **info.config.hnsw_config.model_dump(exclude_none=True)
@@ -181,7 +182,8 @@ class Exchange:
         """Let the alias point to the other collection, at once; None, and back again, where rows
         came in at that moment.
         """
-        before, after = self.searched.collection, self.source.collection
+        before = self.searched.collection
+        after = self.source.collection
         base = (state.base or before) if is_next else ""
         if not is_next:
             carry(self.searched, self.source)
@@ -206,7 +208,8 @@ class Exchange:
         self, state: State, expected: StoreStamp, stamp: StoreStamp, is_next: bool
     ) -> StoreStamp:
         """Replace the searched vectors, batch by batch."""
-        base, originals = state.base, None
+        base = state.base
+        originals = None
         if is_next and not base:
             base = f"{self.name}_govd_base"
             originals = beside(self.searched, base)

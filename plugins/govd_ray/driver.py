@@ -82,7 +82,8 @@ class Pool:
         self._idle: list[Any] = []
         self._starting: dict[Any, Any] = {}
         self._busy: dict[Any, tuple[Any, Piece]] = {}
-        self._is_over, self._lost_at_start = False, 0
+        self._is_over = False
+        self._lost_at_start = 0
 
     def run(self) -> None:
         """Ask for items and send answers, until there are no more items.
@@ -114,7 +115,8 @@ class Pool:
             self._pieces.extend(Piece(item) for item in items)
             self._is_over = not items
         while self._idle and self._pieces:
-            worker, piece = self._idle.pop(), self._pieces.popleft()
+            worker = self._idle.pop()
+            piece = self._pieces.popleft()
             self._busy[worker.do.remote(piece.item)] = worker, piece
         workers = len(self._busy) + len(self._idle) + len(self._starting)
         for _ in range(min(len(self._pieces) - len(self._starting), most - workers)):

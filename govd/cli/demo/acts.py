@@ -53,8 +53,8 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
         tables.print_rows(compared := rows(service, requests))
         cells = _cells(service)
         pictures, drawn = look.pictures(service), look.prototypes(service, requests)
-        who = origins.origins(service, len(pictures))
-        tables.print_origins(who)
+        works = origins.origins(service, len(pictures))
+        tables.print_origins(works)
         leaks = _leaks(service)
         digests = _taken_back(service, requests, temporary, from_scratch, stages)
         rule("7. The ledger")
@@ -64,7 +64,7 @@ def tell(home: Path | None, temporary: Path, from_scratch: bool) -> Story:
             base,
             anew,
             requests,
-            who,
+            works,
             compared,
             leaks,
             stages,

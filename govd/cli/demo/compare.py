@@ -30,20 +30,21 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
     """A row for each request alone, one for all together: `what`, and figures by the keys of `HOW`
     (None: it cannot do that).
     """
-    data, methods = evaluation(service), service.core.plugins.methods
+    data = evaluation(service)
+    methods = service.core.plugins.methods
     compared = []
-    for chosen in (*([r] for r in requests), list(requests)):
-        specs = [spec_of(r) for r in chosen]
+    for subset in (*([r] for r in requests), list(requests)):
+        specs = [spec_of(r) for r in subset]
         plain = [replace(s, method="nullspace", target=None) for s in specs]
         compared.append(
             {
-                "what": scope(chosen[0]) if len(chosen) == 1 else ALL,
+                "what": scope(subset[0]) if len(subset) == 1 else ALL,
                 "govd": _measured(service, specs, methods, data),
                 "nullspace": _measured(service, plain, methods, data),
                 "ccup": _ccup(service, Ccup(), specs, data),
                 "ccup_other": _ccup(service, Ccup(transposed=False), specs, data),
                 "label": _without_label(
-                    service.core.models.opened(MODEL).basis.anchors, chosen, data
+                    service.core.models.opened(MODEL).basis.anchors, subset, data
                 ),
             }
         )
@@ -90,15 +91,13 @@ def _without_label(
     if len(chosen) > 1 or chosen[0]["domains"]:
         return None
     names, texts = anchors
-    gone = {c["name"] for c in chosen[0]["concepts"]}
-    kept = [i for i, n in enumerate(names) if n not in gone]
+    forgotten_names = {c["name"] for c in chosen[0]["concepts"]}
+    columns = [i for i, n in enumerate(names) if n not in forgotten_names]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
-    first, answers = (
-        (data.vectors @ texts.T).argmax(1),
-        np.array(kept)[(data.vectors @ texts[kept].T).argmax(1)],
-    )
-    of_forgotten = np.array([names[i] in gone for i in true])
-    own = data.vectors @ texts[[i for i in range(len(names)) if i not in kept]].T
+    first = (data.vectors @ texts.T).argmax(1)
+    answers = np.array(columns)[(data.vectors @ texts[columns].T).argmax(1)]
+    of_forgotten = np.array([names[i] in forgotten_names for i in true])
+    scores = data.vectors @ texts[[i for i in range(len(names)) if i not in columns]].T
     return {
         "forget_acc_before": float((first == true)[of_forgotten].mean()),
         "forget_acc": float((answers == true)[of_forgotten].mean()),
@@ -106,5 +105,5 @@ def _without_label(
         "retain_acc": float((answers == true)[~of_forgotten].mean()),
         # nothing moves: the order of the labels that are left is what it was
         "retain_agreement": 1.0,
-        "text_auc": auc(own[of_forgotten, 0], own[~of_forgotten, 0]),
+        "text_auc": auc(scores[of_forgotten, 0], scores[~of_forgotten, 0]),
     }

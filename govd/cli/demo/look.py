@@ -35,7 +35,8 @@ def store(service: Service, when: str) -> dict[str, Json]:
     """A vector store of the evaluation pictures, edited in place: how many of the ten best for a
     word are of it.
     """
-    data, now = evaluation(service), service.serving(MODEL)
+    data = evaluation(service)
+    now = service.serving(MODEL)
     vectors = now.factors.apply(data.vectors)
     names, texts = service.core.models.opened(MODEL).basis.anchors
     hits: dict[str, Json] = {}
@@ -50,21 +51,19 @@ def pictures(service: Service) -> list[Picture]:
     the published revision.
     """
     model = service.models.show(MODEL)
-    shown = [
+    answers = [
         (name, domain)
         for name in (EVERYWHERE, CELL[0], *STAYS)
         for domain in model["domains"]
     ]
-    chosen = [
+    cells = [
         (path, name, domain)
-        for name, domain in shown
+        for name, domain in answers
         for path in _real(model, name, domain)[:1]
     ]
-    images = [(str(path), path) for path, *_ in chosen]
-    before, after = (
-        service.classify(MODEL, images, base=True),
-        service.classify(MODEL, images),
-    )
+    images = [(str(path), path) for path, *_ in cells]
+    before = service.classify(MODEL, images, base=True)
+    after = service.classify(MODEL, images)
     return [
         Picture(
             path.read_bytes(),
@@ -74,7 +73,7 @@ def pictures(service: Service) -> list[Picture]:
             a["label"],
             _forgotten(name, domain),
         )
-        for (path, name, domain), b, a in zip(chosen, before, after, strict=True)
+        for (path, name, domain), b, a in zip(cells, before, after, strict=True)
     ]
 
 
@@ -99,12 +98,10 @@ def prototypes(
     prototypes_left = [
         Prototype(p, c, d, pixels, _beside(model, c, d)) for p, c, d, pixels in drawn
     ]
-    shown = []
+    galleries = []
     for request in requests:
-        names, domains = (
-            {c["name"] for c in request["concepts"]},
-            set(request["domains"]),
-        )
+        names = {c["name"] for c in request["concepts"]}
+        domains = set(request["domains"])
         of_request = [
             p
             for p in prototypes_left
@@ -112,8 +109,8 @@ def prototypes(
             and (not domains or p.domain in domains)
         ]
         prototypes_left = [p for p in prototypes_left if p not in of_request]
-        shown.append((scope(request), of_request))
-    return shown
+        galleries.append((scope(request), of_request))
+    return galleries
 
 
 def _forgotten(name: str, domain: str) -> bool:

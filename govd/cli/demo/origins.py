@@ -20,16 +20,14 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
     last = {
         kind: [e["payload"] for e in entries if e["kind"] == kind][-1] for kind in LAST
     }
-    contribution, composed, vote = (
-        last["contribution.make"],
-        last["revision.compose"],
-        last["request.vote"],
-    )
+    contribution = last["contribution.make"]
+    composed = last["revision.compose"]
+    vote = last["request.vote"]
     versions = {**composed["plugins"], "govd": composed["software"]["govd"]}
     host = f"{composed['machine']}, numpy {composed['software']['numpy']}"
     composer = str(composed["facts"]["composed_by"])
     backend = added["backend"]
-    done = [
+    works = [
         ("opened the model", backend, added["device"]),
         (f"encoded {_encoded(service, shown)}", backend, added["device"]),
         (
@@ -52,7 +50,7 @@ def origins(service: Service, shown: int) -> list[dict[str, Json]]:
             "version": versions.get(plugin, ""),
             "device": device,
         }
-        for work, plugin, device in done
+        for work, plugin, device in works
     ]
 
 

@@ -26,13 +26,13 @@ def page(story: Story) -> str:
         heat=heat(story.cells),
         tally=tally(story.cells),
         shown=[
-            (name, list(some))
-            for name, some in groupby(story.pictures, key=lambda p: p.name)
+            (name, list(group))
+            for name, group in groupby(story.pictures, key=lambda p: p.name)
         ],
         drawn=[
-            (what, [(p, _png(p.pixels)) for p in some])
-            for what, some in story.prototypes
-            if some
+            (title, [(p, _png(p.pixels)) for p in group])
+            for title, group in story.prototypes
+            if group
         ],
         same_bytes=sum(bool(r.get("same_bytes")) for r in story.bundle["recomputed"]),
         honest=CLAIM,
@@ -51,10 +51,8 @@ def _compared(row: dict[str, Json]) -> dict[str, Any]:
         m = row[key]
         if m is None:
             continue
-        failed, spoiled = (
-            m["forget_acc"] > m["forget_acc_before"] / 2,
-            m["retain_agreement"] < SPOILED,
-        )
+        failed = m["forget_acc"] > m["forget_acc_before"] / 2
+        spoiled = m["retain_agreement"] < SPOILED
         lines.append(
             {
                 "title": title,

@@ -38,22 +38,20 @@ def compared(service: Service) -> list[str]:
 
 def _embeddings(service: Service) -> list[str]:
     opened = service.core.models.opened(MODEL)
-    shipped, fresh = (
-        Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts),
-        opened.encoder.known,
-    )
+    shipped = Known.read(opened.model.facts.defaults["embeddings"], opened.model.facts)
+    fresh = opened.encoder.known
     rows = []
-    for what, old, new in (
+    for kind, old, new in (
         ("texts", shipped.texts, fresh.texts),
         ("evaluation pictures", shipped.images, fresh.images),
     ):
         count, far = _largest(old, new)
         if far > TOLERANCE:
             raise VerificationFailed(
-                f"{what} encoded anew differ by {far:.1e} from those that came with {MODEL}"
+                f"{kind} encoded anew differ by {far:.1e} from those that came with {MODEL}"
             )
         rows.append(
-            f"{count:,} {what} encoded anew: the largest difference of a component to what came"
+            f"{count:,} {kind} encoded anew: the largest difference of a component to what came"
             f" with {MODEL} is {far:.1e}."
         )
     return rows

@@ -11,7 +11,9 @@ from govd.requests import ForgetOptions
 from govd.types import Json, Record
 
 MODEL = "mini"
-EVERYWHERE, CELL, WHOLE = "dog", ("umbrella", "line"), "colour"
+EVERYWHERE = "dog"
+CELL = ("umbrella", "line")
+WHOLE = "colour"
 STAYS = ("house", "apple", "rocket", "train")
 """Concepts that no request names."""
 WISHES = (

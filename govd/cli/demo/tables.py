@@ -102,13 +102,11 @@ def print_rows(rows: Sequence[Record]) -> None:
             m = row[key]
             if m is None:
                 continue
-            went, stayed = (
-                from_to(m["forget_acc_before"], m["forget_acc"]),
-                from_to(m["retain_acc_before"], m["retain_acc"]),
-            )
+            went = from_to(m["forget_acc_before"], m["forget_acc"])
+            stayed = from_to(m["retain_acc_before"], m["retain_acc"])
             same = f"{100 * m['retain_agreement']:.1f} %"
             spoiled = m["retain_agreement"] < SPOILED
-            found = (
+            cell = (
                 ", ".join(
                     f"[red]{a:.2f}[/]" if a > WORKS else f"{a:.2f}"
                     for a in search_areas(m)
@@ -122,7 +120,7 @@ def print_rows(rows: Sequence[Record]) -> None:
                 else went,
                 f"[red]{stayed}[/]" if spoiled else stayed,
                 f"[red]{same}[/]" if spoiled else same,
-                found,
+                cell,
             )
         rows_table.add_section()
     console().print(rows_table)

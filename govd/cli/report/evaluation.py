@@ -37,23 +37,24 @@ TARGETS = {
 
 def page(answer: Mapping[str, Json]) -> str:
     """The report as HTML, of the answer to an evaluation that was asked for one."""
-    metrics, shown = answer["metrics"], answer["report"]
+    metrics = answer["metrics"]
+    report = answer["report"]
     cells = [c for c in metrics["cells"] if c["images"]]
     return render(
         "evaluation",
         answer=answer,
         m=metrics,
-        report=shown,
-        model=shown["model"],
+        report=report,
+        model=report["model"],
         heat=heat(_mapped(cells)),
         tally=tally(cells),
         leaks=[leak_part(leak) for leak in metrics.get("leaks", ())],
-        shown=_pictures(shown["pictures"]),
-        forgets=[_forget(row, metrics) for row in shown["forgets"]],
-        capacity=_capacity(shown["capacity"]),
-        strength=_strength(shown["strength"]),
-        predicted=_scatter(shown["forgets"]),
-        covered=_covered(shown["forgets"]),
+        shown=_pictures(report["pictures"]),
+        forgets=[_forget(row, metrics) for row in report["forgets"]],
+        capacity=_capacity(report["capacity"]),
+        strength=_strength(report["strength"]),
+        predicted=_scatter(report["forgets"]),
+        covered=_covered(report["forgets"]),
         redirects=[
             {**c, "scope": _spoken(c["scope"])}
             for c in metrics.get("concepts", ())
@@ -69,16 +70,18 @@ def page(answer: Mapping[str, Json]) -> str:
 
 def _spoken(scope: str) -> str:
     """`dog · everywhere` as other parts of the report say it."""
-    what, _, where = scope.rpartition(" · ")
-    return f"{what} {where}" if where == "everywhere" else f"{what} in {where}"
+    concept, _, domains = scope.rpartition(" · ")
+    return (
+        f"{concept} {domains}" if domains == "everywhere" else f"{concept} in {domains}"
+    )
 
 
 def _mapped(cells: Sequence[Record]) -> list[Record]:
     """Every cell, or of many classes those of which something is to be told."""
     if len({c["class"] for c in cells}) <= MAPPED:
         return list(cells)
-    shown = {c["class"] for c in cells if c["forgotten"] or c["before"] != c["after"]}
-    return [c for c in cells if c["class"] in shown]
+    classes = {c["class"] for c in cells if c["forgotten"] or c["before"] != c["after"]}
+    return [c for c in cells if c["class"] in classes]
 
 
 def _pictures(pictures: Sequence[Record]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -101,15 +104,15 @@ def _pictures(pictures: Sequence[Record]) -> list[tuple[str, list[dict[str, Any]
 def _forget(row: Record, metrics: Record) -> dict[str, Any]:
     """A forget with how much of it is still named, from the cells that are its own."""
     names = {phrase for c in row["concepts"] for phrase in (c["name"], *c["aliases"])}
-    own = [
+    forget_cells = [
         c
         for c in metrics["cells"]
         if (not names or c["class"] in names)
         and (not row["domains"] or c["domain"] in row["domains"])
     ]
-    total = sum(c["images"] for c in own)
+    total = sum(c["images"] for c in forget_cells)
     before, after = (
-        sum(c[when] * c["images"] for c in own) / total if total else None
+        sum(c[when] * c["images"] for c in forget_cells) / total if total else None
         for when in ("before", "after")
     )
     return {**row, "images": total, "before": before, "after": after}
@@ -117,12 +120,13 @@ def _forget(row: Record, metrics: Record) -> dict[str, Any]:
 
 def _capacity(curve: Record) -> Plot | None:
     """Cost against the number of forgets, with where we are; None where nothing is forgotten."""
-    points, beyond = curve["points"], curve["beyond"]
+    points = curve["points"]
+    beyond = curve["beyond"]
     if len(points) < 2:
         return None
     changed = [(p["forgets"], p["changed"]) for p in points]
     ahead = [changed[-1], *((p["forgets"], p["changed"]) for p in beyond)]
-    named = [
+    forgotten_points = [
         (p["forgets"], p["named"]) for p in (*points, *beyond) if p["named"] is not None
     ]
     lines = [Line("other answers that change", "main", changed)]
@@ -131,16 +135,20 @@ def _capacity(curve: Record) -> Plot | None:
             Line("the same, if as many labels more were forgotten", "ahead", ahead)
         )
     lines.append(
-        Line("forgotten pictures that still get a forgotten name", "second", named)
+        Line(
+            "forgotten pictures that still get a forgotten name",
+            "second",
+            forgotten_points,
+        )
     )
-    most = upper([y for line in lines for _, y in line.points], 0.05)
+    top = upper([y for line in lines for _, y in line.points], 0.05)
     here = (float(curve["here"]), "you are here")
     return Plot(
         "What forgetting more costs",
         "forgets in force",
         "share of pictures",
         max(points[-1]["forgets"], beyond[-1]["forgets"] if beyond else 1),
-        most,
+        top,
         lines,
         marks=[here],
     )
@@ -150,21 +158,21 @@ def _strength(curve: Record | None) -> dict[str, Any] | None:
     """What the strength of one forget does: the plot, and which forget."""
     if curve is None or len(curve["points"]) < 2:
         return None
-    named = [
+    points = [
         (p["strength"], p["named"]) for p in curve["points"] if p["named"] is not None
     ]
     changed = [(p["strength"], p["changed"]) for p in curve["points"]]
     lines = [
-        Line("its pictures that still get its name", "second", named),
+        Line("its pictures that still get its name", "second", points),
         Line("other answers that change", "main", changed),
     ]
-    most = upper([y for line in lines for _, y in line.points], 0.05)
+    top = upper([y for line in lines for _, y in line.points], 0.05)
     plot = Plot(
         "What strength does",
         "strength",
         "share of pictures",
         max(p["strength"] for p in curve["points"]),
-        most,
+        top,
         lines,
         marks=[(curve["chosen"], "as filed")],
     )
@@ -196,13 +204,11 @@ def _scatter(forgets: Sequence[Record]) -> Plot | None:
         for d in dots
         for v in (d.x, d.y, *(d.x_interval or ()), *(d.y_interval or ()))
     ]
-    most = upper(ends, 0.02)
-    title, x, y = (
-        "Predicted and measured",
-        "predicted when it was filed",
-        "measured now",
-    )
-    return Plot(title, x, y, most, most, dots=dots, x_share=True, diagonal=True)
+    top = upper(ends, 0.02)
+    title = "Predicted and measured"
+    x = "predicted when it was filed"
+    y = "measured now"
+    return Plot(title, x, y, top, top, dots=dots, x_share=True, diagonal=True)
 
 
 def _covered(forgets: Sequence[Record]) -> dict[str, int] | None:
@@ -216,10 +222,10 @@ def _covered(forgets: Sequence[Record]) -> dict[str, int] | None:
     ]
     if not both:
         return None
-    inside = 0
+    count = 0
     for f in both:
         low, high = f["predicted"]["interval"]
-        inside += (
+        count += (
             f["measured"]["interval"][0] <= high and f["measured"]["interval"][1] >= low
         )
-    return {"inside": inside, "of": len(both)}
+    return {"inside": count, "of": len(both)}

@@ -55,7 +55,8 @@ def cell_verdict(cell: Record) -> str:
     """What a cell of the map says: of what was to go `gone`, `part`, `named`, `never`; of what was
     to stay `kept`, `lost`, `better`.
     """
-    before, after = cell["before"], cell["after"]
+    before = cell["before"]
+    after = cell["after"]
     if cell["forgotten"]:
         return (
             "never"
@@ -111,10 +112,10 @@ def leak_part(leak: Record) -> dict[str, Any]:
     """What strangers can still do about one forget, and the claim that this leaves."""
     rungs = []
     for rung in leak["rungs"]:
-        words, deciding = (
-            RUNGS[rung["rung"]],
-            [attack for attack in leak["attacks"] if attack["attack"] == rung["by"]],
-        )
+        words = RUNGS[rung["rung"]]
+        deciding = [
+            attack for attack in leak["attacks"] if attack["attack"] == rung["by"]
+        ]
         by = (
             f"somebody {ATTACKS[rung['by']].does}, {value_of(deciding[0])}"
             if deciding and rung["by"] in ATTACKS

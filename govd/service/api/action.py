@@ -60,13 +60,18 @@ class Action(Declared):
         """What the room answers that does it, for an actor; now, where the time is part of it."""
         method = self.answering(service)
         takes = inspect.signature(method).parameters
-        given = {"actor": actor, "now": datetime.now(UTC), **self.fixed, **arguments}
-        named = {name: value for name, value in given.items() if name in takes}
+        available = {
+            "actor": actor,
+            "now": datetime.now(UTC),
+            **self.fixed,
+            **arguments,
+        }
+        parameters = {name: value for name, value in available.items() if name in takes}
         if self.settings:
             kind = get_type_hints(inspect.unwrap(method))[self.settings]
             rest = {name: arguments[name] for name in arguments if name not in takes}
-            named[self.settings] = kind(**rest)
-        return method(**named)
+            parameters[self.settings] = kind(**rest)
+        return method(**parameters)
 
 
 def action(

@@ -136,7 +136,8 @@ def passing(
     def declared(
         function: Callable[Concatenate[A, P], T],
     ) -> Callable[Concatenate[A, P], T]:
-        signature, declaration = inspect.signature(function), declare(function)
+        signature = inspect.signature(function)
+        declaration = declare(function)
 
         @wraps(function)
         def call(self: A, *given: P.args, **named: P.kwargs) -> T:
