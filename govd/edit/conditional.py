@@ -20,8 +20,9 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.algebra import Algebra
 from govd.edit.basis import Basis
+from govd.edit.condition import Condition
 from govd.edit.duals import duals, retained_mean, targets_of
-from govd.edit.factors import Condition, Edit
+from govd.edit.factors import Edit
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats
 

@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from govd.edit.basis import Basis
-from govd.edit.calibration import cell_of, own_anchors
 from govd.edit.compose import recognised
+from govd.edit.costs import Costs, costs
 from govd.edit.curves import about
 from govd.edit.extent import Mask, in_scope, labelled_in_scope, scope_mask
 from govd.edit.factors import Edit
 from govd.edit.metrics import EvaluationData, label_set, scores
 from govd.edit.outcomes import forgotten_names
-from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.edit.own_labels import cell_of, own_anchors
+from govd.edit.prediction import Watch, watch_for
 from govd.edit.strength import auc
 from govd.types import Contribution, Figure, Floats
 

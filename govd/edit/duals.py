@@ -59,18 +59,7 @@ def targets_of(
             name = basis.anchor_names.get(key, "")
             if key not in place:
                 total = float(exact.row_sum(np.ascontiguousarray(column)[None])[0])
-                # equal vectors have equal sums
-                near = np.flatnonzero(
-                    np.abs(sums[: len(columns)] - total) < basis.dim * SAME
-                )
-                twin = next(
-                    (
-                        int(i)
-                        for i in near
-                        if float(np.abs(columns[i] - column).max()) < SAME
-                    ),
-                    None,
-                )
+                twin = _twin(column, total, columns, sums[: len(columns)])
                 place[key] = len(columns) if twin is None else twin
             if place[key] == len(columns):
                 sums[len(columns)] = total
@@ -86,15 +75,22 @@ def targets_of(
         np.stack(c, axis=1) if c else np.zeros((basis.dim, 0))
         for c in (columns, lifted)
     )
-    return (
-        Targets(
-            vectors,
-            above,
-            tuple(position.get(n, -1) for n in names),
-            frozenset(everywhere),
-        ),
-        own,
-    )
+    labels = tuple(position.get(name, -1) for name in names)
+    return Targets(vectors, above, labels, frozenset(everywhere)), own
+
+
+def _twin(
+    column: Floats, total: float, columns: Sequence[Floats], sums: Floats
+) -> int | None:
+    """The first of the columns `(d,)`, with these sums `(n,)`, that a column with the sum `total`
+    differs from by less than `SAME`; None where there is none.
+    """
+    # equal vectors have equal sums
+    near = np.flatnonzero(np.abs(sums - total) < len(column) * SAME)
+    for place in map(int, near):
+        if float(np.abs(columns[place] - column).max()) < SAME:
+            return place
+    return None
 
 
 def duals(basis: Basis, targets: Targets, hard: bool, algebra: Algebra) -> Array:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from govd.edit.condition import Condition
 from govd.edit.edited_files import edited_file
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, Conflict, Usage
@@ -24,24 +25,6 @@ FORMATS = ("govd-edit-1", "govd-edit-2")
 """Of a linear and of a conditional edit."""
 TENSORS: Final = "govd-delta-1"
 """Of an edit of tensors (`govd.edit.tensors`)."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A further edit `(L, B)`, `(d, r)` each, of those vectors alone whose cosine with the selector
-    `(d,)`, times its length, is over the threshold: `xᵀσ > τ ‖x‖`.
-    """
-
-    selector: Floats
-    threshold: float
-    L: Floats
-    B: Floats
-
-    def holds(self, vectors: Floats) -> Any:
-        """For which of the unedited vectors `(n, d)`, a mask `(n,)`."""
-        return vectors @ self.selector > self.threshold * np.linalg.norm(
-            vectors, axis=1
-        )
 
 
 @dataclass(frozen=True)
@@ -144,12 +127,7 @@ class Edit:
         for part in (self.L, self.B, *self.plain):
             whole.update(_raw(part))
         for condition in self.conditions:
-            for part in (
-                condition.selector,
-                np.array([condition.threshold]),
-                condition.L,
-                condition.B,
-            ):
+            for part in condition.tensors.values():
                 whole.update(_raw(part))
         return whole.hexdigest()
 
@@ -263,12 +241,7 @@ class Edit:
         if self.plain is not None:
             tensors |= {"plain.L": self.plain[0], "plain.B": self.plain[1]}
         for i, condition in enumerate(self.conditions):
-            parts = {
-                "selector": condition.selector,
-                "threshold": np.array([condition.threshold]),
-                "L": condition.L,
-                "B": condition.B,
-            }
+            parts = condition.tensors
             tensors |= {f"condition.{i}.{name}": part for name, part in parts.items()}
         return tensors_to_bytes(
             tensors,
@@ -309,7 +282,7 @@ class Edit:
         }
         plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
         try:
-            conditions = tuple(_condition(tensors, i) for i in range(count))
+            conditions = tuple(Condition.read(tensors, i) for i in range(count))
             side: Any = metadata.get("side", "image")
             return Edit(tensors["L"], tensors["B"], side, facts, conditions, plain)
         except Usage as error:
@@ -331,18 +304,6 @@ def load_edit(path: str | PathLike[str]) -> Edit:
     except OSError as fault:
         raise BadFile(str(fault.strerror), where=str(path)) from None
     return Edit.from_bytes(data, str(path))
-
-
-def _condition(tensors: Mapping[str, Floats], at: int) -> Condition:
-    selector, threshold, left, right = (
-        tensors[f"condition.{at}.{part}"]
-        for part in ("selector", "threshold", "L", "B")
-    )
-    if threshold.shape != (1,):
-        raise Usage(
-            f"a threshold of shape {threshold.shape}", advice="It is one number."
-        )
-    return Condition(selector, float(threshold[0]), left, right)
 
 
 def _raw(a: Floats) -> bytes:

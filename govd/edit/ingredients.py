@@ -68,24 +68,11 @@ def build(of: Ingredients) -> Basis:
     Raises:
         Usage: no anchors, one label only, or embeddings of different widths.
     """
-    if not len(of.labels) and not len(of.vocabulary):
-        raise Usage(
-            "there is nothing to keep: no labels and no anchors",
-            advice="Give --labels or --anchors.",
-        )
-    if of.use == "labels" and len(of.labels) < 2:
-        raise Usage(
-            f"{len(of.labels)} labels",
-            advice="With --use labels at least two labels are needed.",
-        )
-    dim = int(
-        np.asarray(of.label_vectors if len(of.labels) else of.vocabulary_vectors).shape[
-            1
-        ]
-    )
-    labels, vocabulary = (
-        _rows(v, dim) for v in (of.label_vectors, of.vocabulary_vectors)
-    )
+    _check_anchors(of)
+    anchors = of.label_vectors if len(of.labels) else of.vocabulary_vectors
+    dim = int(np.asarray(anchors).shape[1])
+    labels = _rows(of.label_vectors, dim)
+    vocabulary = _rows(of.vocabulary_vectors, dim)
     tensors: dict[str, Any] = {"labels": labels, "vocabulary": vocabulary}
     if of.label_prompts is not None and len(labels):
         tensors["label_prompts"] = np.stack(
@@ -98,9 +85,8 @@ def build(of: Ingredients) -> Basis:
     tensors["metric_inverse"] = exact.inverse(metric + ridge(metric, RIDGE[of.use]))
     facts: dict[str, Json] = {"hard": False}
     if of.use == "labels":
-        facts["hard_reason"] = _hard(
-            tensors, general if len(vocabulary) else listed, labels, dim
-        )
+        moment = general if len(vocabulary) else listed
+        facts["hard_reason"] = _hard(tensors, moment, labels, dim)
         facts["hard"] = "duals" in tensors
     pool = _add_pool(tensors, facts, of, dim)
     if len(of.domains):
@@ -119,6 +105,24 @@ def build(of: Ingredients) -> Basis:
         facts,
         conditional=of.conditional and len(of.domains) > 0 and of.side == "image",
     )
+
+
+def _check_anchors(of: Ingredients) -> None:
+    """Refuse embeddings of which nothing is to be kept.
+
+    Raises:
+        Usage: there are no anchors, or one label only.
+    """
+    if not len(of.labels) and not len(of.vocabulary):
+        raise Usage(
+            "there is nothing to keep: no labels and no anchors",
+            advice="Give --labels or --anchors.",
+        )
+    if of.use == "labels" and len(of.labels) < 2:
+        raise Usage(
+            f"{len(of.labels)} labels",
+            advice="With --use labels at least two labels are needed.",
+        )
 
 
 def _add_pool(

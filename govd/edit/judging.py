@@ -10,7 +10,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
-from govd.edit.levelling import Levelled
+from govd.edit.levelled import Levelled
 from govd.edit.pool import PoolFit
 from govd.types import Floats
 

@@ -7,7 +7,7 @@ Definitions: README of this folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,25 +71,15 @@ def on_images(
     scopes = [c.spec.scope for c in contributions]
     forgotten = cells(scopes, data)  # (classes, domains + 1)
     inside = forgotten[data.class_of, data.domain_of]
-    place = np.array([names.index(c) for c in data.classes])
-    true = place[data.class_of]
+    true = _true_labels(names, data)
     before, after = data.vectors @ texts.T, scores(edit, data.vectors, texts)
     first, now = before.argmax(1), after.argmax(1)
     right_before, right = first == true, now == true
-    whole = {
-        p
-        for s in scopes
-        if s.paradigm == "concepts"
-        for c in s.concepts
-        for p in c.phrases
-    }
-    kept = np.array([name not in whole for name in names])
+    everywhere = _forgotten_everywhere(scopes)
+    kept = np.array([name not in everywhere for name in names])
     same = after[:, kept].argmax(1) == before[:, kept].argmax(1)
     figures: dict[str, Json] = {
-        "on": (
-            f"{len(data.vectors)} labelled images"
-            + (f" ({data.skipped} unreadable, skipped)" if data.skipped else "")
-        ),
+        "on": _described(data),
         "images": len(data.vectors),
         "forgotten_images": int(inside.sum()),
         "accuracy_before": share(right_before),
@@ -113,6 +103,29 @@ def on_images(
         figures["h_mean"] = _harmonic(figures)
         figures["paraphrase_leak"] = _paraphrase(edit, data, names, texts, inside, true)
     return figures
+
+
+def _true_labels(names: Sequence[str], data: EvaluationData) -> Any:
+    """The place `(n,)` of each picture's class among the labels."""
+    places = np.array([names.index(name) for name in data.classes])
+    return places[data.class_of]
+
+
+def _described(data: EvaluationData) -> str:
+    """What figures are of."""
+    skipped = f" ({data.skipped} unreadable, skipped)" if data.skipped else ""
+    return f"{len(data.vectors)} labelled images{skipped}"
+
+
+def _forgotten_everywhere(scopes: Iterable[Scope]) -> set[str]:
+    """Names that some request forgets in all domains."""
+    return {
+        phrase
+        for scope in scopes
+        if scope.paradigm == "concepts"
+        for concept in scope.concepts
+        for phrase in concept.phrases
+    }
 
 
 def _harmonic(figures: Mapping[str, Json]) -> float:

@@ -296,17 +296,9 @@ def published_scores(
     gone, stays = outcomes.mine, ~outcomes.mine
     if not gone.any() or not stays.any():
         return {}
-    was, now = outcomes.right_before, outcomes.right
-    forgotten, kept = float(now[gone].mean()), float(now[stays].mean())
-    terms: dict[str, float] = {}
-    if was[gone].any():
-        terms["forgotten"] = 1 - float(now[gone].mean()) / float(was[gone].mean())
-    for name, inside in [
-        ("other classes", stays),
-        *((d, stays & (data.domain_of == i)) for i, d in enumerate(data.domains)),
-    ]:
-        if was[inside].any():
-            terms[name] = float(now[inside].mean()) / float(was[inside].mean())
+    right = outcomes.right
+    forgotten, kept = float(right[gone].mean()), float(right[stays].mean())
+    terms = _terms(outcomes, data)
     return {
         "adu_h": {
             "h": harmonic(1 - forgotten, kept),
@@ -328,3 +320,19 @@ def published_scores(
             "terms": terms,
         },
     }
+
+
+def _terms(outcomes: Outcomes, data: EvaluationData) -> dict[str, float]:
+    """The terms of `kravets_namboodiri`; one that has no right answer before is left out."""
+    before, after = outcomes.right_before, outcomes.right
+    gone, stays = outcomes.mine, ~outcomes.mine
+    terms: dict[str, float] = {}
+    if before[gone].any():
+        terms["forgotten"] = 1 - float(after[gone].mean()) / float(before[gone].mean())
+    sets = {"other classes": stays}
+    sets |= {d: stays & (data.domain_of == i) for i, d in enumerate(data.domains)}
+    for name, pictures in sets.items():
+        if before[pictures].any():
+            share = float(after[pictures].mean()) / float(before[pictures].mean())
+            terms[name] = share
+    return terms

@@ -9,7 +9,7 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import numpy as np
 from govd.edit.basis import Basis
 from govd.edit.cache import Cache
 from govd.edit.factors import Edit
-from govd.types import Contribution, Figure, Floats, Json
+from govd.types import Contribution, Floats, Json
 
 Mask = Any
 """Which of `n` pictures, `(n,)` bool."""
@@ -34,10 +34,6 @@ FOLDS: Final = 5
 """Of so many parts of a pool, the last is seen by no fit that holds pictures out."""
 ENOUGH: Final = 200
 """Pictures that must be held out for a prediction to rest on them alone."""
-LEAST: Final = 10
-"""Pictures of a label (or cell) from which on it can be the worst one; where none has so many, all
-of them can.
-"""
 ANSWERED: Final = 32
 """Edits whose answers are kept in memory."""
 AT_HAND: Final = 8 << 20
@@ -171,86 +167,6 @@ def folds(pictures: int) -> Any:
         0xFFFFFFFF
     )
     return ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64)
-
-
-Costs = dict[str, Figure]
-"""By name: `all`, `worst_label`, `worst_cell`, `elsewhere`; one that no picture shows is absent."""
-COSTS: Final = ("all", "worst_label", "worst_cell", "elsewhere")
-
-
-def costs(
-    watch: Watch,
-    before: Any,
-    after: Any,
-    inside: Mask,
-    cells: Sequence[tuple[Sequence[int], Sequence[int]]] = (),
-) -> Costs:
-    """What changes for pictures that are to stay as they were.
-
-    `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go. `cells`:
-    labels and the domains in which they are forgotten; `elsewhere` is then the worst of those
-    labels in the other domains: the share of its pictures that lost it.
-
-    Args:
-        watch: the pictures that are counted.
-    """
-    kept = ~inside
-    if not kept.any():
-        return {}
-    changed = before != after
-    figures = {"all": Figure(float(changed[kept].mean()), int(kept.sum()))}
-    label = _worst(watch.top[kept], changed[kept])
-    figures["worst_label"] = replace(label[1], label=watch.names[label[0]])
-    told_apart = kept & (watch.domain >= 0)
-    if told_apart.any() and watch.domains:
-        wide = int(watch.domain.max()) + 1
-        place, figure = _worst(
-            (watch.top * wide + watch.domain)[told_apart], changed[told_apart]
-        )
-        figures["worst_cell"] = replace(
-            figure,
-            label=watch.names[place // wide],
-            domain=_domain(watch, place % wide),
-        )
-    lost = []
-    for labels, domains in cells:
-        for name in labels:
-            same = (
-                kept
-                & (before == name)
-                & (watch.top == name)
-                & ~np.isin(watch.domain, list(domains))
-            )
-            if same.any():
-                lost.append(
-                    Figure(
-                        float((after[same] != name).mean()),
-                        int(same.sum()),
-                        watch.names[name],
-                    )
-                )
-    enough = [figure for figure in lost if figure.pictures >= LEAST] or lost
-    if enough:
-        figures["elsewhere"] = max(
-            enough, key=lambda figure: (figure.share, figure.pictures)
-        )
-    return figures
-
-
-def _domain(watch: Watch, place: int) -> str:
-    return watch.domains[place] if place < len(watch.domains) else "other"
-
-
-def _worst(group: Any, changed: Any) -> tuple[int, Figure]:
-    """The group of which the largest share changed, among those with enough pictures; of equal ones
-    that with most.
-    """
-    count = np.bincount(group)
-    lost = np.bincount(group, changed, len(count))
-    enough = count >= LEAST if (count >= LEAST).any() else count > 0
-    share = np.where(enough, lost / np.maximum(count, 1), -1.0)
-    best = int(np.lexsort((count, share))[-1])
-    return best, Figure(float(share[best]), int(count[best]))
 
 
 @dataclass(frozen=True)

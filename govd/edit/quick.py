@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.factors import Condition, Edit
+from govd.edit.condition import Condition
+from govd.edit.factors import Edit
 from govd.errors import Usage
 from govd.types import Bools, Floats
 

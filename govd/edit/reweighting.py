@@ -20,7 +20,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.judging import Answers, leads
-from govd.edit.levelling import LEVELS, REWEIGHTED, Levelled, class_rows
+from govd.edit.levelled import Levelled, class_rows
 from govd.edit.pool import (
     GRID,
     GROWTH,
@@ -29,6 +29,7 @@ from govd.edit.pool import (
     repeated_moment,
     ridge,
 )
+from govd.edit.steps import LEVELS, REWEIGHTED
 from govd.types import Floats
 
 MOST = 7

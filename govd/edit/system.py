@@ -13,8 +13,10 @@ from govd.edit.algebra import Algebra, Array
 from govd.edit.basis import Basis
 from govd.edit.duals import Targets, duals, retained_mean, targets_of
 from govd.edit.judging import Answers, Held, Judges, enough
-from govd.edit.levelling import ALONE, STEPS, Fits, Levelled
+from govd.edit.levelled import Levelled
+from govd.edit.levelling import Fits
 from govd.edit.pool import PoolFit
+from govd.edit.steps import ALONE, STEPS
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats, Json
 

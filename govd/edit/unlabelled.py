@@ -60,27 +60,29 @@ def data_free(
     restricted = answers.copy()
     restricted[unclear] = _answers(edit, images[unclear], anchors, kept)
     spill = _spill(edit, anchors[kept])
-    worst = np.argsort(-spill)[:GUESSES]
     retained_names = [name for name, k in zip(names, kept, strict=True) if k]
+    on = f"{len(images)} texts"
+    if watch is not None:
+        on = f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings"
     return {
-        "on": (
-            f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings"
-            if watch is not None
-            else f"{len(images)} texts"
-        ),
+        "on": on,
         "rank": edit.rank,
         "edit_norm": norm(edit),
         "retain_agreement": share((restricted == top)[listed]),
         "predicted_disagreement": share((answers != top)[stays]),
         "largest_spill": float(spill.max(initial=0.0)),
-        "spills_to": [
-            {"anchor": retained_names[i], "spill": float(spill[i])}
-            for i in worst
-            if spill[i] > 1e-9
-        ],
+        "spills_to": _spills(retained_names, spill),
         "unlisted_agreement": _unlisted(basis, edit, images, touched),
         "targets": [term for c in contributions for term in c.facts.get("terms", [])],
     }
+
+
+def _spills(names: Sequence[str], spill: Floats) -> list[dict[str, Json]]:
+    """The anchors that most spills to, of all `names` with how much `(m,)`."""
+    worst = np.argsort(-spill)[:GUESSES]
+    return [
+        {"anchor": names[i], "spill": float(spill[i])} for i in worst if spill[i] > 1e-9
+    ]
 
 
 def _answers(edit: Edit, images: Floats, anchors: Floats, among: Any) -> Any:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,16 +57,14 @@ def tensors_of(
     basis = problem.basis
     # a shift moves images and has no target among the texts
     removing = any(t.removes for t in terms)
-    phrases = (
-        [name for concept in problem.spec.scope.concepts for name in concept.phrases]
-        if removing
-        else []
-    )
-    texts = (
-        np.concatenate(problem.material.phrases)
-        if phrases
-        else np.zeros((0, basis.dim))
-    )
+    phrases: list[str] = []
+    if removing:
+        phrases = [
+            p for concept in problem.spec.scope.concepts for p in concept.phrases
+        ]
+    texts = np.zeros((0, basis.dim))
+    if phrases:
+        texts = np.concatenate(problem.material.phrases)
     widths = [t.detectors.shape[1] for t in terms]
     rows = [
         [float(i in t.removes) for i in range(len(phrases))]
@@ -90,15 +88,17 @@ def tensors_of(
             np.repeat(np.array(alphas), widths) * problem.spec.strength
         )
     if any(t.removal is not None for t in terms):
-        nothing = [np.zeros((basis.dim, m)) for m in widths]
-        tensors["removal"] = np.concatenate(
-            [
-                n if t.removal is None else t.removal
-                for t, n in zip(terms, nothing, strict=True)
-            ],
-            axis=1,
-        )
+        tensors["removal"] = _removals(terms, basis.dim)
     return tensors, {"targets": phrases, "terms": facts_of, "minus_mean": minus_mean}
+
+
+def _removals(terms: Sequence[Term], dim: int) -> Floats:
+    """What each detector takes away `(dim, r)`; zeros where a term says nothing of it."""
+    removals = []
+    for term in terms:
+        nothing = np.zeros((dim, term.detectors.shape[1]))
+        removals.append(nothing if term.removal is None else term.removal)
+    return np.concatenate(removals, axis=1)
 
 
 def _strength_alone(

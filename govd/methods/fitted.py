@@ -9,7 +9,7 @@ leaves and what it costs are facts of the contribution.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from govd.edit import exact, strength
 from govd.edit.compose import Problem
 from govd.edit.duals import retained_mean
 from govd.edit.judging import enough
-from govd.edit.levelling import ALONE, LEVELS, Step
 from govd.edit.pool import PoolFit
+from govd.edit.steps import ALONE, LEVELS, Step
 from govd.edit.system import Dual
 from govd.methods.bilateral import Bilateral
 from govd.methods.dual import (
@@ -101,9 +101,7 @@ class Fitted(Dual):
         for name in ("rows", "elsewhere"):
             parts = [getattr(concept, name) for concept in concepts]
             tensors[name] = (np.concatenate(parts) * basis.thinning).astype(np.int32)
-            tensors[f"{name}_of"] = np.repeat(
-                np.arange(len(parts)), [len(part) for part in parts]
-            ).astype(np.int32)
+            tensors[f"{name}_of"] = _numbered(parts)
         if problem.material.examples is not None:
             tensors["examples"] = np.ascontiguousarray(problem.material.examples.T)
         tensors["guess"] = np.stack([concept.guess for concept in concepts], axis=1)
@@ -126,12 +124,8 @@ class Fitted(Dual):
         )
         if powers:
             tensors["powers"] = np.concatenate(powers).ravel().astype(np.int32)
-            tensors["powers_of"] = np.repeat(
-                np.arange(len(powers)), [len(part) for part in powers]
-            ).astype(np.int32)
-            tensors["concept_of"] = np.repeat(
-                np.arange(len(powers)), [len(place) for place in places_of(problem)]
-            ).astype(np.int32)
+            tensors["powers_of"] = _numbered(powers)
+            tensors["concept_of"] = _numbered(places_of(problem))
             tensors["margin"] = np.array([step.margin for step in choices], np.int32)
         return tensors, {"targets": phrases, "terms": terms, "minus_mean": True}
 
@@ -227,3 +221,9 @@ def _level(problem: Problem, concept: int) -> Term:
         facts,
         solve=solve,
     )
+
+
+def _numbered(parts: Sequence[Sized]) -> Any:
+    """The number of the part `(n,)` that each row is of, where parts stand one after the other."""
+    lengths = [len(part) for part in parts]
+    return np.repeat(np.arange(len(lengths)), lengths).astype(np.int32)

@@ -15,9 +15,11 @@ from govd.edit import exact
 from govd.edit.compose import Problem
 from govd.edit.duals import retained_mean
 from govd.edit.judging import Answers, named
-from govd.edit.levelling import Levelled, Step, alone, steps_of
+from govd.edit.levelled import Levelled
+from govd.edit.levelling import alone
 from govd.edit.pool import PoolFit
 from govd.edit.reweighting import Reweighted, reweighted
+from govd.edit.steps import Step, steps_of
 from govd.methods.bilateral import FEWEST
 from govd.types import Floats, Json
 

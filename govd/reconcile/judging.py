@@ -10,8 +10,8 @@ from typing import Final
 
 from govd.edit import AnyEdit, Basis
 from govd.edit.cache import Cache
+from govd.edit.costs import Costs
 from govd.edit.criteria import Sight, State, changed, named, off_level
-from govd.edit.prediction import Costs
 from govd.edit.tensors import factors_of, unedited
 from govd.errors import GovdError
 from govd.models.core import Core, Opened

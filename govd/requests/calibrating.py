@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from govd.edit import Basis
 from govd.edit.cache import Cache
-from govd.edit.calibration import Calibration, calibrated
+from govd.edit.calibration import Calibration
 from govd.edit.capacity import curve
+from govd.edit.trials import calibrated
 from govd.errors import BadFile, NotFound
 from govd.models.core import Core, Opened
 from govd.requests.computing import Computing

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.calibration import own_anchors
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
+from govd.edit.own_labels import own_anchors
 from govd.edit.prediction import Prompted, Watch, effect, kept_answers
 from govd.edit.tensors import factors_of
 from govd.errors import GovdError

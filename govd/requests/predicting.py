@@ -10,9 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from govd.edit import AnyEdit
-from govd.edit.calibration import Calibration, cell_of
+from govd.edit.calibration import Calibration
+from govd.edit.costs import Costs, costs
 from govd.edit.extent import in_scope
-from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.edit.own_labels import cell_of
+from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import factors_of, summed
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted

@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from govd.edit import AnyEdit
+from govd.edit.costs import Costs, costs
 from govd.edit.extent import in_scope
-from govd.edit.prediction import Costs, Watch, costs, watch_for
+from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import factors_of, unedited
 from govd.errors import Conflict, Unsupported
 from govd.models.core import Core, Opened

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from govd.edit import Basis, Material, Problem
-from govd.edit.calibration import Calibration, calibrated, figures, of_rows
+from govd.edit.calibration import Calibration
 from govd.edit.compose import compose
 from govd.edit.contribution import sealed
-from govd.edit.prediction import Watch, costs, watch_for
+from govd.edit.costs import costs
+from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
+from govd.edit.trials import calibrated, figures, of_rows
 from govd.errors import OverCapacity, Unsupported
 from govd.methods import builtin
 from govd.types import Contribution, Figure, ForgetSpec, Scope

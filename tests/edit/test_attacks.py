@@ -15,7 +15,7 @@ from govd.edit import Basis, Edit, EvaluationData, attacks, compose, exact
 from govd.edit.attacks import Models, Space, Subject, words
 from govd.edit.attacks.intervals import area_interval, share_interval
 from govd.edit.attacks.readings import Attempt
-from govd.edit.factors import Condition
+from govd.edit.condition import Condition
 from govd.grades import RUNGS
 from govd.methods import builtin
 from govd.types import Concept, Contribution, Scope

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
-from govd.edit.calibration import Calibration, calibrated, figures, of_rows, spread
+from govd.edit.calibration import Calibration, spread
 from govd.edit.compose import compose
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
+from govd.edit.trials import calibrated, figures, of_rows
 from govd.errors import BadFile
 from govd.methods import builtin
 from govd.types import Contribution, Figure, Scope

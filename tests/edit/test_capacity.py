@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from govd.edit.calibration import Calibration, calibrated
+from govd.edit.calibration import Calibration
 from govd.edit.capacity import Load, curve
+from govd.edit.trials import calibrated
 from tests.edit.conftest import World
 from tests.edit.test_calibration import METHODS, make_for
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis, Edit, compose, load_edit
+from govd.edit.condition import Condition
 from govd.edit.conditional import condition_of, reflection
-from govd.edit.factors import Condition
 from govd.errors import BadFile, Usage
 from govd.methods import builtin
 from tests.edit.conftest import World

@@ -9,7 +9,7 @@ import pytest
 
 from govd.edit import Host, compose, exact
 from govd.edit.extent import pool_in_scope
-from govd.edit.levelling import WEIGHTED_STEPS
+from govd.edit.steps import WEIGHTED_STEPS
 from govd.methods import builtin
 from govd.types import Contribution
 from tests.edit.conftest import World

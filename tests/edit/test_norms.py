@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from govd.edit.factors import Condition, Edit
+from govd.edit.condition import Condition
+from govd.edit.factors import Edit
 from govd.edit.norms import DIRECT, norm
 
 DIM = 120

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit
+from govd.edit.costs import LEAST, costs
 from govd.edit.extent import in_scope, pool_in_scope
 from govd.edit.factors import Side
 from govd.edit.prediction import (
-    LEAST,
     Prompted,
     Watch,
-    costs,
     effect,
     folds,
     involved,

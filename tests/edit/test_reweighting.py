@@ -7,9 +7,10 @@ import pytest
 
 from govd.edit import Basis
 from govd.edit.judging import Answers
-from govd.edit.levelling import LEVELS, Levelled
+from govd.edit.levelled import Levelled
 from govd.edit.pool import PoolFit, repeated_moment, weighted_moment
 from govd.edit.reweighting import MOST, Reweighted, reweighted
+from govd.edit.steps import LEVELS
 from tests.edit.conftest import World
 
 

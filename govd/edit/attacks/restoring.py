@@ -12,7 +12,8 @@ import numpy as np
 
 from govd.edit.attacks.readings import DOMAIN, Attempt, place_reading
 from govd.edit.basis import Basis
-from govd.edit.factors import Condition, Edit
+from govd.edit.condition import Condition
+from govd.edit.factors import Edit
 from govd.edit.metrics import GUESSES
 from govd.types import Floats, Json, Scope
 

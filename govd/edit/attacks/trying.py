@@ -57,53 +57,58 @@ def tried(
     """
     base, now = models.base, models.now
     half = halves(len(base.images), seed)
-    of_prompts = {}
-    for attack in ("label", "prompts", "unseen_prompts", "ensemble"):
-        texts = base.prompts.get(attack, {}), now.prompts.get(attack, {})
-        why = models.missing.get(attack, "the model has no such prompts")
-        of_prompts[attack] = prompted(attack, subjects, *texts, (base, now), why)
-    first, last = (
-        Answers.of(base.images, base.labels),
-        Answers.of(now.images, now.labels),
-    )
-    restored = {
-        "relearning": _relearned(models, subjects, half),
-        "undoing": _undone(models),
-    }
-    answers = {
-        name: Answers.of(*of) if of is not None else None
-        for name, of in restored.items()
-    }
+    by_prompts = _by_prompts(models, subjects)
+    after_relearning = _answers(_relearned(models, subjects, half))
+    after_undoing = _answers(_undone(models))
+    first = Answers.of(base.images, base.labels)
+    last = Answers.of(now.images, now.labels)
+    needs = {"pictures": int(half.sum())}
     forgotten = {p for scope in scopes for c in scope.concepts for p in c.phrases}
     lists = []
     for at, (scope, subject) in enumerate(zip(scopes, subjects, strict=True)):
-        record = (
-            records[at]
-            if records is not None
-            else shown(base.images, now.images, subject.own, half)
+        record = None if records is None else records[at]
+        if record is None:
+            record = shown(base.images, now.images, subject.own, half)
+        lists.append(
+            [
+                *(on_each[at] for on_each in by_prompts),
+                *_by_words(models, subject, first, last),
+                search(subject, base, now),
+                *attempts(record, subject.own, half),
+                _restoring("relearning", subject, first, after_relearning, needs, FEW),
+                _restoring("undoing", subject, first, after_undoing, {}, TRAINED),
+                _base_diff(models, scope, forgotten),
+            ]
         )
-        one = [of_prompts[attack][at] for attack in of_prompts]
-        one += [
-            worded(
-                attack,
-                subject,
-                base,
-                now,
-                first,
-                last,
-                models.missing.get(attack, NO_WORD),
-            )
-            for attack in WORDED
-        ]
-        one += [search(subject, base, now), *attempts(record, subject.own, half)]
-        needs = {"pictures": int(half.sum())}
-        one += [
-            _restoring("relearning", subject, first, answers["relearning"], needs, FEW)
-        ]
-        one += [_restoring("undoing", subject, first, answers["undoing"], {}, TRAINED)]
-        one += [_base_diff(models, scope, forgotten)]
-        lists.append(one)
     return lists
+
+
+def _by_prompts(models: Models, subjects: Sequence[Subject]) -> list[list[Attempt]]:
+    """Each attack with prompts, on each forget."""
+    base, now = models.base, models.now
+    by_attack = []
+    for attack in ("label", "prompts", "unseen_prompts", "ensemble"):
+        texts = base.prompts.get(attack, {}), now.prompts.get(attack, {})
+        why = models.missing.get(attack, "the model has no such prompts")
+        by_attack.append(prompted(attack, subjects, *texts, (base, now), why))
+    return by_attack
+
+
+def _by_words(
+    models: Models, subject: Subject, first: Answers, last: Answers
+) -> list[Attempt]:
+    """Each attack with other words, on one forget."""
+    base, now = models.base, models.now
+    by_attack = []
+    for attack in WORDED:
+        why = models.missing.get(attack, NO_WORD)
+        by_attack.append(worded(attack, subject, base, now, first, last, why))
+    return by_attack
+
+
+def _answers(restored: tuple[Floats, Floats] | None) -> Answers | None:
+    """Answers from restored pictures `(n, d)` and labels `(m, d)`."""
+    return None if restored is None else Answers.of(*restored)
 
 
 def _base_diff(models: Models, scope: Scope, forgotten: Collection[str]) -> Attempt:

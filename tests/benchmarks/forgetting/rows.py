@@ -11,7 +11,7 @@ import numpy as np
 
 from govd.edit import Basis, Edit, Material, Method, Problem, compose
 from govd.edit.contribution import sealed
-from govd.edit.levelling import ALONE, LEVELS
+from govd.edit.steps import ALONE, LEVELS
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
 from govd.methods.fitted import Fitted

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from govd.edit import Basis, compose
-from govd.edit.calibration import Calibration, calibrated, figures
+from govd.edit.calibration import Calibration
 from govd.edit.prediction import watch_for
+from govd.edit.trials import calibrated, figures
 from govd.errors import GovdError
 from tests.benchmarks.forgetting.cases import Case
 from tests.benchmarks.forgetting.figures import Figures, Map, measure

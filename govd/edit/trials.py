@@ -1,0 +1,250 @@
+"""Random forgets tried on a part of a pool: what they were predicted to do, and what they did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from govd.edit import exact
+from govd.edit.basis import Basis
+from govd.edit.calibration import COVERED, Calibration, spread
+from govd.edit.capacity import Load
+from govd.edit.compose import Method, compose
+from govd.edit.costs import Costs, costs
+from govd.edit.extent import in_scope
+from govd.edit.factors import Edit
+from govd.edit.ingredients import POOL_LEAST
+from govd.edit.own_labels import cell_of, own_anchors
+from govd.edit.prediction import Watch, watch_for
+from govd.edit.random_requests import Drawn, draws
+from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
+from govd.errors import OverCapacity, Unsupported
+from govd.types import (
+    Contribution,
+    Figure,
+    Floats,
+    Json,
+    Places,
+    Progress,
+    Scope,
+    silent,
+)
+
+APART: Final = 3
+"""One part in so many of a pool is what predictions are compared with; the rest is what they are
+made on.
+"""
+SEED: Final = 7
+POOL: Final = 4096
+"""Pool pictures that are taken, at most: fits on fewer are worse, so that intervals are rather too
+wide.
+"""
+SECONDS: Final = 45.0
+"""Time after which no further request is measured."""
+
+Make = Callable[[Basis, Scope], Contribution]
+"""Computes the contribution of a scope on a basis; raises Unsupported or OverCapacity where there
+is none.
+"""
+
+
+def _parted(pictures: int, draw: np.random.Generator) -> tuple[Places, Places]:
+    """Positions of the pictures that are held apart, and of those that requests are fitted on."""
+    order = draw.permutation(pictures)[:POOL]
+    share = len(order) // APART
+    return np.sort(order[:share]), np.sort(order[share:])
+
+
+def calibrated(
+    basis: Basis,
+    make: Make,
+    methods: Mapping[str, Method],
+    seconds: float = SECONDS,
+    progress: Progress = silent,
+) -> Calibration | None:
+    """Errors of predictions on a basis, with as many random requests as can be measured in so many
+    seconds. None where the pool is too small to be parted.
+
+    Args:
+        make: computes a contribution from a request, as filing does.
+        methods: by name; those of the contributions.
+        progress: is told of each request that was measured.
+    """
+    draw = np.random.default_rng(SEED)
+    apart, rest = _parted(len(basis.tensors["pool"]) if basis.has_pool else 0, draw)
+    if len(apart) < POOL_LEAST or len(rest) < POOL_LEAST:
+        return None
+    fitted, unseen = of_rows(basis, rest), _pictures(basis, apart)
+    errors: dict[str, list[float]] = {}
+    loads: list[Load] = []
+    began = time.monotonic()
+    tried = 0
+    contributions: dict[Scope, Contribution] = {}
+    requests = draws(basis, draw)
+    for place, request in enumerate(requests):
+        progress("predictions", place, len(requests))
+        if time.monotonic() - began > seconds:
+            break
+        try:
+            for scope in (*request.own, *request.beside):
+                if scope not in contributions:
+                    contributions[scope] = make(fitted, scope)
+            outcome = _outcome(fitted, unseen, request, contributions, methods)
+        except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
+            continue
+        tried += 1
+        for name, error in outcome.errors.items():
+            errors.setdefault(name, []).append(error)
+        if outcome.load is not None:
+            loads.append(outcome.load)
+    facts: dict[str, Json] = {
+        "requests": tried,
+        "seconds": round(time.monotonic() - began, 1),
+        "covered": COVERED,
+        "loads": [load.as_row() for load in sorted(loads)],
+    }
+    return Calibration(_rounded(errors), _share_watched(fitted, basis), facts)
+
+
+def _rounded(errors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """The errors of each figure, smallest first, as an artifact has them."""
+    return {
+        name: [round(error, 6) for error in sorted(listed)]
+        for name, listed in errors.items()
+    }
+
+
+def _share_watched(fitted: Basis, basis: Basis) -> float:
+    """The pictures that predictions on `fitted` are counted on, as a share of those on `basis`."""
+    seen, whole = watch_for(fitted, ()), watch_for(basis, ())
+    assert seen is not None
+    assert whole is not None
+    return len(seen.at) / len(whole.at)
+
+
+def _pictures(basis: Basis, rows: Any) -> Basis:
+    """The basis with a part of its pool, to count on: nothing is fitted on it."""
+    parts = {
+        name: basis.tensors[name][rows]
+        for name in ("pool", "pool_domains")
+        if name in basis.tensors
+    }
+    return replace(basis, tensors={**basis.tensors, **parts})
+
+
+def of_rows(basis: Basis, rows: Any) -> Basis:
+    """The basis with a part of its pool: what depends on the pool is computed anew."""
+    part = _pictures(basis, rows)
+    pool = np.ascontiguousarray(part.tensors["pool"])
+    mean = exact.mean(pool)
+    covariance = exact.gram(pool - mean) / len(pool)
+    tensors: dict[str, Floats] = {**part.tensors, "pool": pool, "pool_mean": mean}
+    tensors["pool_inverse"] = exact.inverse(covariance + ridge(covariance, POOL_RIDGE))
+    if "pool_domains" in basis.tensors:
+        texts = np.stack(
+            [exact.mean(prompts) for prompts in basis.tensors["domain_prompts"]]
+        )
+        plain = exact.mean(basis.anchors[1])
+        tensors |= select_domains(
+            exact.unit(texts),
+            exact.unit(plain[None]),
+            pool,
+            basis.tensors["metric_inverse"],
+        )
+        tensors["pool_domains"] = part.tensors["pool_domains"]
+    return replace(basis, tensors=tensors)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a random request did: errors of its predictions by figure; and, where it and what stands
+    beside it are about concepts, what both together did to the other answers.
+    """
+
+    errors: Mapping[str, float]
+    load: Load | None
+
+
+def _outcome(
+    fitted: Basis,
+    unseen: Basis,
+    request: Drawn,
+    made: Mapping[Scope, Contribution],
+    methods: Mapping[str, Method],
+) -> Outcome:
+    """What a request was predicted to do on the pictures that were fitted on, beside what it does
+    to unseen ones.
+    """
+    own, beside = (
+        [made[scope] for scope in scopes] for scopes in (request.own, request.beside)
+    )
+    before, after = (
+        compose(fitted, beside, methods),
+        compose(fitted, [*beside, *own], methods),
+    )
+    watch, other = watch_for(fitted, [*own, *beside]), Watch.of(unseen)
+    assert watch is not None
+    assert other is not None
+    predicted = figures(fitted, watch, own, beside, before, after)
+    measured = figures(unseen, other, own, beside, before, after)
+    errors = {
+        name: (
+            (measured[name].share - predicted[name].share)
+            / spread(predicted[name].share, predicted[name].pictures)
+        )
+        for name in predicted.keys() & measured.keys()
+    }
+    if any(scope.paradigm != "concepts" for scope in (*request.own, *request.beside)):
+        return Outcome(errors, None)
+    inside = in_scope(unseen, [*own, *beside])
+    mask = np.zeros(len(other.at), bool) if inside is None else inside[other.at]
+    total = costs(other, other.top, other.answers(after), mask).get("all")
+    return Outcome(
+        errors,
+        None
+        if total is None
+        else Load(len(own) + len(beside), total.share, total.pictures),
+    )
+
+
+def figures(
+    basis: Basis,
+    watch: Watch,
+    own: Sequence[Contribution],
+    beside: Sequence[Contribution],
+    before: Edit,
+    after: Edit,
+) -> Costs:
+    """The costs of some forgets beside others on these pictures; `named` is the share of their own
+    pictures that is still named so, or in a domain the share that keeps its answer.
+
+    Args:
+        basis: has the labels.
+        watch: the pictures that are counted.
+        before: the edit of `beside` alone.
+        after: the edit with `own`.
+    """
+    everything = in_scope(basis, [*own, *beside])
+    own_pictures = in_scope(basis, own)
+    if everything is None or own_pictures is None:
+        return {}
+    cells = [cell for contribution in own if (cell := cell_of(basis, contribution))]
+    then, now = watch.answers(before), watch.answers(after)
+    known = costs(watch, then, now, everything[watch.at], cells)
+    inside = own_pictures[watch.at]
+    if inside.any():
+        labels = np.flatnonzero(
+            np.logical_or.reduce(
+                [own_anchors(basis, contribution) for contribution in own]
+            )
+        )
+        whole = all(not contribution.spec.scope.concepts for contribution in own)
+        left = (
+            now[inside] == watch.top[inside] if whole else np.isin(now[inside], labels)
+        )
+        known["named"] = Figure(float(left.mean()), int(inside.sum()))
+    return known
