@@ -61,12 +61,12 @@ def calibrated(
     if not basis.has_pool:
         return None
     images = basis.thinned_pool()[0]
-    inside = in_scope(basis, contributions)
-    kept = images if inside is None else images[~inside]
-    kept = kept[:: max(1, -(-len(kept) // LOOKED_AT))]
-    if len(kept) < ENOUGH:
+    mask = in_scope(basis, contributions)
+    retained = images if mask is None else images[~mask]
+    retained = retained[:: max(1, -(-len(retained) // LOOKED_AT))]
+    if len(retained) < ENOUGH:
         return None
-    below = float(np.quantile(scores(edit, kept, texts).max(1), QUANTILE))
+    below = float(np.quantile(scores(edit, retained, texts).max(1), QUANTILE))
     return Calibrated(
         below,
         forgotten_names(names, [c.spec.scope for c in contributions], basis.domains),
@@ -90,21 +90,25 @@ def abstaining(
         data: labelled pictures.
     """
     names, texts = label_set(basis, data)
-    known = calibrated(basis, edit, contributions, names, texts)
-    if known is None:
+    calibration = calibrated(basis, edit, contributions, names, texts)
+    if calibration is None:
         return None
     scored = scores(edit, data.vectors, texts)
-    silent = abstains(basis, known, data.vectors, scored)
-    gone = cells([c.spec.scope for c in contributions], data)[
+    silent = abstains(basis, calibration, data.vectors, scored)
+    forgotten = cells([c.spec.scope for c in contributions], data)[
         data.class_of, data.domain_of
     ]
     right = (
         scored.argmax(1)
         == np.array([names.index(c) for c in data.classes])[data.class_of]
     )
-    groups = {"retained": ~gone, "right": ~gone & right, "forgotten": gone}
+    groups = {
+        "retained": ~forgotten,
+        "right": ~forgotten & right,
+        "forgotten": forgotten,
+    }
     return {
-        "below": known.below,
+        "below": calibration.below,
         **{
             name: float(silent[of].mean()) if of.any() else None
             for name, of in groups.items()

@@ -128,7 +128,8 @@ class OnArrays:
     """
 
     def __init__(self, xp: Any, name: str = "device") -> None:
-        self.xp, self.name = xp, name
+        self.xp = xp
+        self.name = name
 
     def array(self, a: Array) -> Array:
         """`(n, m)` in float64."""

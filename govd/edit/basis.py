@@ -126,7 +126,8 @@ class Basis:
         """The best anchor of each of `images` `(n,)` before any edit; for figures, which need not
         have the same bytes on any machine.
         """
-        images, anchors = self.images, self.anchors[1]
+        images = self.images
+        anchors = self.anchors[1]
         top = np.zeros(len(images), np.int64)
         for start in range(0, len(images), ROWS):
             top[start : start + ROWS] = (
@@ -139,14 +140,15 @@ class Basis:
         """For labels and vocabulary the `BEST` highest scores of each thinned pool image `(n,
         BEST)`, best first, and whose they are.
         """
-        images, best = self.thinned_pool()[0], {}
-        for which in ("labels", "vocabulary"):
-            texts = self.tensors[which]
+        images = self.thinned_pool()[0]
+        best = {}
+        for kind in ("labels", "vocabulary"):
+            texts = self.tensors[kind]
             parts = [
                 _highest(exact.matmul(images[at : at + ROWS], texts.T))
                 for at in range(0, len(images), ROWS)
             ]
-            best[which] = (
+            best[kind] = (
                 np.concatenate([p[0] for p in parts]),
                 np.concatenate([p[1] for p in parts]),
             )
@@ -162,8 +164,9 @@ class Basis:
         out = np.array([name in without for name in names], bool)
         scored, columns = self._pool_best[which]
         if np.count_nonzero(out) >= scored.shape[1]:
-            kept = self.tensors[which][~out]
-            return exact.matmul(self.thinned_pool()[0], kept.T).max(1, initial=-np.inf)  # type: ignore[no-any-return]
+            anchors = self.tensors[which][~out]
+            scores = exact.matmul(self.thinned_pool()[0], anchors.T)
+            return scores.max(1, initial=-np.inf)  # type: ignore[no-any-return]
         first = (~out[columns]).argmax(1)
         best: Floats = scored[np.arange(len(scored)), first]
         return best
@@ -213,9 +216,9 @@ class Basis:
     def from_bytes(data: bytes, where: str = "") -> Basis:
         """Read what `to_bytes` wrote."""
         tensors, metadata = tensors_from_bytes(data, where)
-        known = json.loads(metadata["basis"])
+        fields = json.loads(metadata["basis"])
         settings: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in known.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()
         }
         return Basis(**settings, tensors=tensors)
 

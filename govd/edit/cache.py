@@ -19,7 +19,8 @@ class Cache(Generic[K, V]):
     """
 
     def __init__(self, limit: int, size: Callable[[V], int] = lambda value: 1) -> None:
-        self.limit, self._size = limit, size
+        self.limit = limit
+        self._size = size
         self._values: OrderedDict[K, V] = OrderedDict()
         self._total = 0
         self._lock = threading.Lock()

@@ -105,7 +105,8 @@ def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
     """The errors between which the next one lies with probability `COVERED`; None where they are
     too few to say.
     """
-    ordered, tail = sorted(errors), (1 - COVERED) / 2
+    ordered = sorted(errors)
+    tail = (1 - COVERED) / 2
     below = math.floor((len(ordered) + 1) * tail + ROUNDING)
     above = math.ceil((len(ordered) + 1) * (1 - tail) - ROUNDING)
     return (

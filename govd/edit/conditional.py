@@ -100,19 +100,21 @@ def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:
     selector = np.ascontiguousarray(basis.tensors["selectors"][domain])
     if basis.has_pool:
         images, at = basis.thinned_pool()
-        inside = basis.tensors["pool_domains"][at] == domain
+        in_domain = basis.tensors["pool_domains"][at] == domain
     else:
         prompts = basis.tensors["domain_prompts"]
         images = prompts.reshape(-1, basis.dim)
-        inside = np.arange(len(images)) // prompts.shape[1] == domain
+        in_domain = np.arange(len(images)) // prompts.shape[1] == domain
     score = exact.matmul(images, selector[:, None])[:, 0]
-    if not inside.any() or inside.all():
+    if not in_domain.any() or in_domain.all():
         return selector, 0.5
     order = np.argsort(score, kind="stable")
-    own = inside[order]
+    own_sorted = in_domain[order]
     # own vectors that a threshold after the i-th leaves out
-    missed = np.cumsum(own) * int(np.count_nonzero(~own))
-    wrong = (int(np.count_nonzero(~own)) - np.cumsum(~own)) * int(np.count_nonzero(own))
+    missed = np.cumsum(own_sorted) * int(np.count_nonzero(~own_sorted))
+    wrong = (int(np.count_nonzero(~own_sorted)) - np.cumsum(~own_sorted)) * int(
+        np.count_nonzero(own_sorted)
+    )
     best = int(np.argmin(missed + wrong))
     after = min(best + 1, len(order) - 1)
     return selector, float((score[order[best]] + score[order[after]]) / 2)
@@ -183,23 +185,27 @@ class Cells:
         contributions: Sequence[Contribution],
         hard: bool,
     ) -> tuple[Floats, Floats]:
-        targets, own = targets_of(self.basis, together)
+        targets, columns_of = targets_of(self.basis, together)
         columns = sorted(
-            {column for places in own[len(self.everywhere) :] for column in places}
+            {
+                column
+                for places in columns_of[len(self.everywhere) :]
+                for column in places
+            }
         )
         strength = {
             c: k.spec.strength
             for k, places in zip(
-                contributions, own[len(self.everywhere) :], strict=True
+                contributions, columns_of[len(self.everywhere) :], strict=True
             )
             for c in places
         }
         names = self.basis.anchor_names
-        inside = {
+        labels = {
             names.get(np.ascontiguousarray(targets.vectors[:, c]).tobytes(), "")
             for c in columns
         }
-        mean = retained_mean(self.basis, targets.everywhere | frozenset(inside))
+        mean = retained_mean(self.basis, targets.everywhere | frozenset(labels))
         removals = np.asarray(
             self.algebra.host(duals(self.basis, targets, hard, self.algebra))
         )

@@ -28,13 +28,13 @@ def confusion(basis: Basis, edit: Edit, data: EvaluationData) -> list[dict[str, 
     now = scores(edit, data.vectors, texts).argmax(1)
     domains = [*data.domains, ""]
     counts: dict[tuple[int, int], tuple[Counter[str], Counter[str]]] = {}
-    for place, domain, was, is_ in zip(
+    for place, domain, label_before, is_ in zip(
         np.asarray(data.class_of), np.asarray(data.domain_of), first, now, strict=True
     ):
         before, after = counts.setdefault(
             (int(place), int(domain)), (Counter(), Counter())
         )
-        before[names[was]] += 1
+        before[names[label_before]] += 1
         after[names[is_]] += 1
     return [
         {

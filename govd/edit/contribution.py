@@ -100,11 +100,9 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
     """
     tensors, metadata = tensors_from_bytes(data, where)
     try:
-        spec, facts = (
-            spec_from(json.loads(metadata["spec"])),
-            json.loads(metadata["facts"]),
-        )
-        named = [
+        spec = spec_from(json.loads(metadata["spec"]))
+        facts = json.loads(metadata["facts"])
+        names = [
             spec.method,
             *spec.scope.domains,
             *spec.examples,
@@ -115,7 +113,7 @@ def contribution_from_bytes(data: bytes, where: str = "") -> Contribution:
             for n in (spec.prototypes, spec.seed)
         )
         fine = (
-            all(isinstance(name, str) for name in named)
+            all(isinstance(name, str) for name in names)
             and isinstance(spec.target, str | None)
             and whole
         )

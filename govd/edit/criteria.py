@@ -54,12 +54,15 @@ class Sight:
         """
         names, texts = label_set(basis, data)
         true = np.array([names.index(name) for name in data.classes])[data.class_of]
-        known = basis.domains or data.domains
-        places = [known.index(name) if name in known else -1 for name in data.domains]
+        domain_names = basis.domains or data.domains
+        places = [
+            domain_names.index(name) if name in domain_names else -1
+            for name in data.domains
+        ]
         domain = np.array([*places, -1])[data.domain_of]
         rows = np.arange(len(data.vectors))
         watch = Watch(
-            data.vectors, rows, tuple(names), texts, true, domain, tuple(known)
+            data.vectors, rows, tuple(names), texts, true, domain, tuple(domain_names)
         )
         before = (data.vectors @ texts.T).argmax(1)
         return Sight(basis, f"{len(rows)} labelled images", watch, before, data)
@@ -83,8 +86,8 @@ class Sight:
         """Which pictures `(n,)` a forget is about; None where that cannot be told."""
         if self.data is not None:
             return labelled_in_scope(self.basis, contribution, self.data)
-        inside = scope_mask(self.basis, contribution)
-        return None if inside is None else inside[self.watch.at]
+        mask = scope_mask(self.basis, contribution)
+        return None if mask is None else mask[self.watch.at]
 
     def concerned(self, contributions: Sequence[Contribution]) -> Mask | None:
         """Which pictures `(n,)` one of these forgets is about, or is mistaken for it by the
@@ -92,8 +95,8 @@ class Sight:
         """
         if self.data is not None:
             return about(self.basis, contributions, self.data)
-        inside = in_scope(self.basis, contributions)
-        return None if inside is None else inside[self.watch.at]
+        mask = in_scope(self.basis, contributions)
+        return None if mask is None else mask[self.watch.at]
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,12 @@ class State:
         scopes = [
             recognised(self.sight.basis, c).spec.scope for c in self.contributions
         ]
-        gone = forgotten_names(watch.names, scopes, watch.domains)
+        forgotten_table = forgotten_names(watch.names, scopes, watch.domains)
         spare = int(watch.domain.max(initial=-1)) + 1 - len(watch.domains)
         if spare > 0:  # pseudo-domains that are none of the model's
-            last = np.repeat(gone[:, -1:], spare + 1, axis=1)
-            gone = np.concatenate([gone[:, :-1], last], axis=1)
-        return gone
+            last = np.repeat(forgotten_table[:, -1:], spare + 1, axis=1)
+            forgotten_table = np.concatenate([forgotten_table[:, :-1], last], axis=1)
+        return forgotten_table
 
 
 def changed(
@@ -167,16 +170,17 @@ def named(
     each single prompt, beside all together. None where there are no pictures of it.
     """
     sight = state.sight
-    own = sight.own(contribution)
-    if own is None or not own.any():
+    pictures = sight.own(contribution)
+    if pictures is None or not pictures.any():
         return None
-    images, true = sight.watch.images[own], sight.watch.top[own]
+    images = sight.watch.images[pictures]
+    true = sight.watch.top[pictures]
     extra = (
         np.zeros((sight.basis.dim, 0))
         if sight.data is not None
         else _unlisted(sight.basis, contribution)
     )
-    forgotten = state.forgotten[:, sight.watch.domain[own]].T
+    forgotten = state.forgotten[:, sight.watch.domain[pictures]].T
     phrases = own_anchors(sight.basis, contribution)
     is_own = np.concatenate([phrases, np.ones(extra.shape[1], bool)])
     shares = []
@@ -186,8 +190,12 @@ def named(
         listed = np.minimum(answers, len(anchors) - 1)
         is_listed = answers < len(anchors)
         right = answers == true
-        gone = np.where(is_listed, forgotten[np.arange(len(answers)), listed], True)
-        shares.append([(gone | right).mean(), is_own[answers].mean(), right.mean()])
+        is_forgotten = np.where(
+            is_listed, forgotten[np.arange(len(answers)), listed], True
+        )
+        shares.append(
+            [(is_forgotten | right).mean(), is_own[answers].mean(), right.mean()]
+        )
     worst = np.max(shares, axis=0)
     return Named(float(worst[0]), float(worst[1]), float(worst[2]), len(images))
 
@@ -209,18 +217,19 @@ def off_level(sight: Sight, edit: Edit, contribution: Contribution) -> Figure | 
     """How far the AUC of a forget's texts is from 1/2, on its labelled pictures against those of
     other labels: the furthest of its concepts. None where there are no such pictures.
     """
-    data, own = sight.data, sight.own(contribution)
-    if data is None or own is None:
+    data = sight.data
+    pictures = sight.own(contribution)
+    if data is None or pictures is None:
         return None
     distances = []
     for concept in recognised(sight.basis, contribution).spec.scope.concepts:
         for name in set(concept.phrases) & set(data.classes):
             column = sight.watch.names.index(name)
             is_it = np.asarray(data.class_of) == data.classes.index(name)
-            if not (own & is_it).any() or is_it.all():
+            if not (pictures & is_it).any() or is_it.all():
                 continue
             text = sight.watch.anchors[[column]]
             scored = scores(edit, data.vectors, text)[:, 0]
-            distance = abs(auc(scored[own & is_it], scored[~is_it]) - CHANCE)
-            distances.append(Figure(distance, int((own & is_it).sum())))
+            distance = abs(auc(scored[pictures & is_it], scored[~is_it]) - CHANCE)
+            distances.append(Figure(distance, int((pictures & is_it).sum())))
     return max(distances, key=lambda figure: figure.share, default=None)

@@ -33,13 +33,13 @@ def about(
         data: labelled pictures, unedited embeddings.
     """
     names, texts = label_set(basis, data)
-    gone = forgotten_names(
+    forgotten_table = forgotten_names(
         names, [recognised(basis, c).spec.scope for c in contributions], data.domains
     )
-    inside = gone[(data.vectors @ texts.T).argmax(1), data.domain_of]
+    mask = forgotten_table[(data.vectors @ texts.T).argmax(1), data.domain_of]
     for contribution in contributions:
-        inside |= labelled_in_scope(basis, contribution, data)
-    return inside
+        mask |= labelled_in_scope(basis, contribution, data)
+    return mask
 
 
 def point(
@@ -61,11 +61,11 @@ def point(
     """
     outcomes = Outcomes.of(basis, edit, contributions, data)
     changed = (outcomes.after != outcomes.before)[stays]
-    named = outcomes.named[outcomes.mine]
+    named_mask = outcomes.named[outcomes.mine]
     return {
         "forgets": len(contributions),
         "changed": float(changed.mean()) if len(changed) else 0.0,
-        "named": float(named.mean()) if len(named) else None,
+        "named": float(named_mask.mean()) if len(named_mask) else None,
     }
 
 

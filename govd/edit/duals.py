@@ -46,7 +46,7 @@ def targets_of(
     columns: list[Floats] = []
     lifted: list[Floats] = []
     names: list[str] = []
-    own: list[list[int]] = []
+    columns_of: list[list[int]] = []
     everywhere: set[str] = set()
     for contribution in contributions:
         own_places = []
@@ -69,14 +69,14 @@ def targets_of(
             own_places.append(place[key])
             if contribution.spec.scope.paradigm == "concepts":
                 everywhere.add(name)
-        own.append(own_places)
+        columns_of.append(own_places)
     position = {name: i for i, name in enumerate(basis.labels)}
     vectors, above = (
         np.stack(c, axis=1) if c else np.zeros((basis.dim, 0))
         for c in (columns, lifted)
     )
     labels = tuple(position.get(name, -1) for name in names)
-    return Targets(vectors, above, labels, frozenset(everywhere)), own
+    return Targets(vectors, above, labels, frozenset(everywhere)), columns_of
 
 
 def _twin(
@@ -135,15 +135,17 @@ def retained_mean(basis: Basis, everywhere: frozenset[str]) -> Floats:
     """
     check_room(basis, everywhere)
     names, vectors = basis.anchors
-    gone = [i for i, name in enumerate(names) if name in everywhere]
-    left = len(names) - len(gone)
-    if left <= len(gone):
+    forgotten_places = [i for i, name in enumerate(names) if name in everywhere]
+    count = len(names) - len(forgotten_places)
+    if count <= len(forgotten_places):
         return exact.mean(
             vectors[[i for i, name in enumerate(names) if name not in everywhere]]
         )
     total = basis.anchor_total
     return (
-        (total - exact.row_sum(vectors[gone].T.copy())) / left if gone else total / left
+        (total - exact.row_sum(vectors[forgotten_places].T.copy())) / count
+        if forgotten_places
+        else total / count
     )
 
 

@@ -50,7 +50,7 @@ def edited_file(
             f"the edit does not say its {', '.join(missing)}",
             advice="Export it again: govd export MODEL DIR --format edit.",
         )
-    wanted = StoreStamp(
+    stamp = StoreStamp(
         origin=str(facts["origin"]),
         model=str(facts["model"]),
         model_digest=str(facts["model_digest"]),
@@ -59,11 +59,11 @@ def edited_file(
         side="image",
         rows=0,
     )
-    before = _checked(path, wanted, unstamped_is_base)
-    if before.is_of(wanted):
+    before = _checked(path, stamp, unstamped_is_base)
+    if before.is_of(stamp):
         return before
     try:
-        return _edited(path, apply, before, wanted)
+        return _edited(path, apply, before, stamp)
     except OSError as fault:
         raise MachineFault(
             f"it cannot be written ({fault.strerror})",
@@ -117,9 +117,9 @@ def _edited(
     digests = [hashlib.sha256(), hashlib.sha256()]
     for start in range(0, len(rows), ROWS):
         part = np.array(rows[start : start + ROWS])
-        made = apply(part)
-        following[start : start + ROWS] = made
-        for digest, vectors in zip(digests, (part, made), strict=True):
+        edited_part = apply(part)
+        following[start : start + ROWS] = edited_part
+        for digest, vectors in zip(digests, (part, edited_part), strict=True):
             digest.update(np.ascontiguousarray(vectors).tobytes())
     following.flush()
     base, edited = (

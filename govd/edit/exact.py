@@ -79,11 +79,9 @@ def matmul(a: Any, b: Any) -> Matrix:
         return total
     if not a.size or not b.size:
         return np.zeros((a.shape[0], b.shape[1]))
-    bits, left, right = (
-        _bits(k),
-        np.empty((a.shape[0], SLICES * k)),
-        np.empty((SLICES * k, b.shape[1])),
-    )
+    bits = _bits(k)
+    left = np.empty((a.shape[0], SLICES * k))
+    right = np.empty((SLICES * k, b.shape[1]))
     _cut(a, bits, 1, [left[:, i * k : (i + 1) * k] for i in range(SLICES)])
     # the other way round: orders that match lie together
     _cut(b, bits, 0, [right[i * k : (i + 1) * k] for i in reversed(range(SLICES))])
@@ -109,7 +107,8 @@ def gram(a: Any) -> Matrix:
         return np.zeros((a.shape[1], a.shape[1]))
     high, middle, low = (np.empty(a.shape) for _ in range(SLICES))
     _cut(a, _bits(k), 0, (high, middle, low))
-    cross, both = high.T @ low, np.empty((a.shape[1], a.shape[1]))
+    cross = high.T @ low
+    both = np.empty((a.shape[1], a.shape[1]))
     total = np.add(cross, cross.T)
     total += np.matmul(middle.T, middle, out=both)
     np.matmul(high.T, middle, out=cross)
@@ -129,11 +128,10 @@ class Factor:
     def __init__(self, a: Any, tolerance: float = 1e-13) -> None:
         a = np.asarray(a, np.float64)
         n = a.shape[0]
-        self.n, self.blocks = (
-            n,
-            [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)],
-        )
-        self.lower, self.pivots = np.zeros((n, n)), np.zeros(n)
+        self.n = n
+        self.blocks = [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+        self.lower = np.zeros((n, n))
+        self.pivots = np.zeros(n)
         self.corners: list[
             Matrix
         ] = []  # inverses of the unit triangles on the diagonal
@@ -200,7 +198,8 @@ def inverse(a: Any) -> Matrix:
     the inverse of the unit triangle.
     """
     factor = Factor(a)
-    n, blocks = factor.n, factor.blocks
+    n = factor.n
+    blocks = factor.blocks
     x = np.zeros((n, n))
     for (start, end), corner in zip(blocks, factor.corners, strict=True):
         x[start:end, start:end] = corner

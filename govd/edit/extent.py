@@ -34,23 +34,23 @@ def in_scope(basis: Basis, contributions: Sequence[Contribution]) -> Mask | None
     """
     if not basis.has_pool:
         return None
-    inside = np.zeros(len(basis.thinned_pool()[1]), bool)
+    union = np.zeros(len(basis.thinned_pool()[1]), bool)
     for contribution in contributions:
         mask = scope_mask(basis, contribution)
         if mask is None:
             return None
-        inside |= mask
-    return inside
+        union |= mask
+    return union
 
 
 def scope_mask(basis: Basis, contribution: Contribution) -> Mask | None:
     """As `pool_in_scope`, kept in memory with the basis."""
-    kept: Cache[str, Mask] = vars(basis).setdefault("scope_masks", Cache(MASKS))
-    mask = kept.get(contribution.digest)
+    cached: Cache[str, Mask] = vars(basis).setdefault("scope_masks", Cache(MASKS))
+    mask = cached.get(contribution.digest)
     if mask is None:
         mask = pool_in_scope(basis, contribution)
         if mask is not None:
-            kept.put(contribution.digest, mask)
+            cached.put(contribution.digest, mask)
     return mask
 
 
@@ -64,14 +64,14 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
     if not basis.has_pool or (scope.domains and "pool_domains" not in basis.tensors):
         return None
     images, at = basis.thinned_pool()
-    inside = np.ones(len(images), bool)
+    mask = np.ones(len(images), bool)
     if scope.domains:
         places = [
             basis.domains.index(domain)
             for domain in scope.domains
             if domain in basis.domains
         ]
-        inside &= np.isin(basis.tensors["pool_domains"][at], places)
+        mask &= np.isin(basis.tensors["pool_domains"][at], places)
     targets = contribution.tensors.get("targets", contribution.tensors.get("texts"))
     if scope.concepts and targets is not None:
         names = {
@@ -79,14 +79,14 @@ def pool_in_scope(basis: Basis, contribution: Contribution) -> Mask | None:
             for column in targets.T
         }
         if "" in names:
-            others = basis.pool_best("labels" if basis.labels else "vocabulary", names)
-            inside &= _at_least(images, targets, others)
+            rivals = basis.pool_best("labels" if basis.labels else "vocabulary", names)
+            mask &= _at_least(images, targets, rivals)
         else:
-            inside &= np.isin(
+            mask &= np.isin(
                 basis.base_answers,
                 [i for i, name in enumerate(basis.anchors[0]) if name in names],
             )
-    return inside
+    return mask
 
 
 def _at_least(images: Floats, texts: Floats, others: Floats) -> Mask:
@@ -112,23 +112,24 @@ def labelled_in_scope(
         data: labelled pictures.
     """
     scope = recognised(basis, contribution).spec.scope
-    inside = np.ones(len(data.vectors), bool)
+    mask = np.ones(len(data.vectors), bool)
     if scope.concepts:
         phrases = {phrase for concept in scope.concepts for phrase in concept.phrases}
-        inside &= np.isin(
+        mask &= np.isin(
             data.class_of, [i for i, name in enumerate(data.classes) if name in phrases]
         )
     if scope.domains:
-        inside &= np.isin(
+        mask &= np.isin(
             data.domain_of,
             [i for i, name in enumerate(data.domains) if name in scope.domains],
         )
-    return inside
+    return mask
 
 
 def named_share(basis: Basis, contribution: Contribution) -> float:
     """The share of (label, domain) cells that a scope names: what is known without a picture."""
-    scope, labels = contribution.spec.scope, len(basis.anchors[0])
+    scope = contribution.spec.scope
+    labels = len(basis.anchors[0])
     concepts = min(1.0, len(scope.concepts) / max(1, labels)) if scope.concepts else 1.0
     domains = len(scope.domains) / max(1, len(basis.domains)) if scope.domains else 1.0
     return concepts * domains

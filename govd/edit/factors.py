@@ -200,7 +200,8 @@ class Edit:
                 f"queries of shape {queries.shape}",
                 advice=f"This edit is for (n, {self.dim}).",
             )
-        t, linear = np.asarray(queries, np.float64), self.linear
+        t = np.asarray(queries, np.float64)
+        linear = self.linear
         kind = queries.dtype if queries.dtype.kind == "f" else np.dtype(np.float32)
         return (t - (t @ linear.B) @ linear.L.T).astype(kind)
 

@@ -178,8 +178,8 @@ def some_prompts(prompts: Sequence[str], labels: int) -> list[str]:
     """At most `PROMPTS` of the prompts, evenly taken, and no more than fit with so many labels into
     `PROMPT_ROWS`.
     """
-    most = min(PROMPTS, PROMPT_ROWS // max(1, labels), len(prompts))
-    return [prompts[i * len(prompts) // most] for i in range(most)]
+    limit = min(PROMPTS, PROMPT_ROWS // max(1, labels), len(prompts))
+    return [prompts[i * len(prompts) // limit] for i in range(limit)]
 
 
 def _rows(vectors: Any, dim: int) -> Floats:

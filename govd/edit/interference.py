@@ -52,19 +52,20 @@ def pictures_of(basis: Basis, data: EvaluationData | None) -> Pictures:
     texts.
     """
     if basis.has_pool or data is None:
-        vectors, base = basis.images, basis.base_answers
+        vectors = basis.images
+        base = basis.base_answers
         domain_of = np.full(len(vectors), -1)
         if basis.has_pool and "pool_domains" in basis.tensors:
             domain_of = np.asarray(
                 basis.tensors["pool_domains"][basis.thinned_pool()[1]], np.int64
             )
             domain_of = np.where(domain_of < len(basis.domains), domain_of, -1)
-        what = (
+        description = (
             f"{len(vectors)} {basis.pool_kind} embeddings"
             if basis.has_pool
             else f"{len(vectors)} texts"
         )
-        return Pictures(vectors, base, domain_of, what)
+        return Pictures(vectors, base, domain_of, description)
     places = np.array(
         [basis.domains.index(d) if d in basis.domains else -1 for d in data.domains]
         + [-1]
@@ -90,15 +91,15 @@ def concerned(basis: Basis, pictures: Pictures, contribution: Contribution) -> M
     """
     if pictures.data is not None:
         return labelled_in_scope(basis, contribution, pictures.data)
-    inside = scope_mask(basis, contribution) if basis.has_pool else None
-    if inside is not None:
-        return inside
+    mask = scope_mask(basis, contribution) if basis.has_pool else None
+    if mask is not None:
+        return mask
     scope = contribution.spec.scope
     if scope.domains:  # nothing tells which domain a picture is of
         return np.zeros(len(pictures.vectors), bool)
     names = basis.anchors[0]
-    gone = _forgotten_names(basis, contribution)
-    return np.array([name in gone for name in names])[pictures.base]
+    forgotten = _forgotten_names(basis, contribution)
+    return np.array([name in forgotten for name in names])[pictures.base]
 
 
 def best_anchors(basis: Basis, edit: Edit, vectors: Floats) -> Any:
@@ -131,7 +132,8 @@ def answered(
         edit: the one in force.
         contributions: the forgets in it.
     """
-    names, wide = basis.anchors[0], len(basis.domains) + 1
+    names = basis.anchors[0]
+    wide = len(basis.domains) + 1
     # the last column: pictures whose domain is not known
     forgotten = np.zeros((len(names), wide), bool)
     position = {name: i for i, name in enumerate(names)}
@@ -199,7 +201,7 @@ def left_out(
         float((a.places != pictures.base)[stays].mean()) if stays.any() else 0.0
         for a in (whole, rest)
     )
-    others: list[dict[str, Json]] = []
+    changes: list[dict[str, Json]] = []
     pooled = np.zeros(3)  # pictures, named with it, named without
     for other, mask in enumerate(about):
         first = named_share(pictures, whole, contributions[other], mask)
@@ -208,7 +210,7 @@ def left_out(
             continue
         pooled += mask.sum() * np.array([1.0, first, second])
         if first != second:
-            others.append({"place": other, "named": first, "named_without": second})
+            changes.append({"place": other, "named": first, "named_without": second})
     return {
         "pictures": int(about[place].sum()),
         "named": named_share(pictures, whole, contributions[place], about[place]),
@@ -218,7 +220,7 @@ def left_out(
         "cost": with_it - without,
         "others_named": float(pooled[1] / pooled[0]) if pooled[0] else None,
         "others_named_without": float(pooled[2] / pooled[0]) if pooled[0] else None,
-        "others": sorted(others, key=lambda o: -abs(o["named"] - o["named_without"])),
+        "others": sorted(changes, key=lambda o: -abs(o["named"] - o["named_without"])),
     }
 
 
@@ -226,10 +228,10 @@ def _forgotten_names(basis: Basis, contribution: Contribution) -> set[str]:
     """Anchors whose name a forget takes away, by its phrases and by its texts: those of a private
     one have no phrases.
     """
-    named = recognised(basis, contribution).spec.scope
-    names = {phrase for concept in named.concepts for phrase in concept.phrases}
+    scope = recognised(basis, contribution).spec.scope
+    names = {phrase for concept in scope.concepts for phrase in concept.phrases}
     columns = contribution.tensors.get("targets", contribution.tensors.get("texts"))
-    if named.concepts and columns is not None:
+    if scope.concepts and columns is not None:
         names |= {
             basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "")
             for column in columns.T

@@ -89,23 +89,29 @@ class Held:
             answers: what competes for a picture.
         """
         everywhere = {
-            column for one in everything if not one.domains for column in one.columns
+            column
+            for forget in everything
+            if not forget.domains
+            for column in forget.columns
         }
         images: list[Floats] = []
         masks: list[Any] = []
-        for domains in sorted({one.domains for one in everything}):
-            members = [one for one in everything if one.domains == domains]
-            rows = [own[pool.held[own]] for one in members for own in one.own]
-            held = (
+        for domains in sorted({forget.domains for forget in everything}):
+            members = [forget for forget in everything if forget.domains == domains]
+            rows = [own[pool.held[own]] for forget in members for own in forget.own]
+            pictures = (
                 pool.images[np.unique(np.concatenate(rows))]
                 if rows
                 else pool.images[:0]
             )
-            columns = everywhere | {column for one in members for column in one.columns}
-            images.append(held)
+            columns = everywhere | {
+                column for forget in members for column in forget.columns
+            }
+            images.append(pictures)
             masks.append(
                 np.broadcast_to(
-                    answers.mask(sorted(columns)), (len(held), len(answers.texts[0]))
+                    answers.mask(sorted(columns)),
+                    (len(pictures), len(answers.texts[0])),
                 )
             )
         return Held(answers, np.concatenate(images), np.concatenate(masks))
@@ -135,7 +141,8 @@ class Judges:
         forgotten where they are, after an edit `(left, right)`; and how many there are. Unless it
         is the last, counting ends with the first prompt by which they are too many.
         """
-        total, worst = len(self.held.pictures), 0
+        total = len(self.held.pictures)
+        worst = 0
         if not total:
             return 0, 0
         hit = self.held.pictures @ left
@@ -198,10 +205,12 @@ def _decided(
     margin = _margin(scores, forgotten)
     doubt = np.flatnonzero(np.abs(margin - by) < UNSURE)
     if len(doubt):
-        some = images[doubt]
-        spread = exact.matmul(exact.matmul(some, left), exact.matmul(right.T, texts.T))
+        doubtful = images[doubt]
+        spread = exact.matmul(
+            exact.matmul(doubtful, left), exact.matmul(right.T, texts.T)
+        )
         margin[doubt] = _margin(
-            exact.matmul(some, texts.T) - spread,
+            exact.matmul(doubtful, texts.T) - spread,
             forgotten if forgotten.ndim == 1 else forgotten[doubt],
         )
     return margin > by

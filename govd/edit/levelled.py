@@ -72,7 +72,7 @@ class Levelled:
         """
         tensors = contribution.tensors
         count = tensors["guess"].shape[1]
-        own, elsewhere = (
+        pictures, elsewhere = (
             tuple(
                 tensors[name][tensors[f"{name}_of"] == i].astype(np.int64)
                 // basis.thinning
@@ -81,7 +81,7 @@ class Levelled:
             for name in ("rows", "elsewhere")
         )
         examples = tensors.get("examples", np.zeros((basis.dim, 0))).T
-        given = tuple(examples if i == 0 else examples[:0] for i in range(count))
+        examples_of = tuple(examples if i == 0 else examples[:0] for i in range(count))
         powers: tuple[Any, ...] = ()
         if "powers" in tensors:
             rows_of = tensors["powers_of"]
@@ -92,9 +92,9 @@ class Levelled:
         domains = tuple(int(s) for s in tensors["domains"])
         return Levelled(
             domains,
-            own,
+            pictures,
             elsewhere,
-            given,
+            examples_of,
             guess,
             tuple(columns),
             steps,
@@ -129,12 +129,12 @@ def class_rows(
     rows: list[Floats] = []
     weights: list[Floats] = []
     pictures: list[Floats] = []
-    for own, given, guess in zip(
+    for positions, examples, guess in zip(
         levelled.own, levelled.given, levelled.guess, strict=True
     ):
-        fitted = pool.grid[own[seen[own]]]
-        count = len(fitted) + len(given)
-        rows += [fitted, on_grid(given), on_grid(np.sqrt(float(LEAN)) * guess[None])]
+        fitted = pool.grid[positions[seen[positions]]]
+        count = len(fitted) + len(examples)
+        rows += [fitted, on_grid(examples), on_grid(np.sqrt(float(LEAN)) * guess[None])]
         pictures.append(fitted)
         weights.append(
             np.full(count + 1, np.rint(np.ldexp(1.0, WEIGHT) / (count + LEAN)))

@@ -66,7 +66,7 @@ class Fits:
     def levelled(self) -> tuple[int, ...]:
         """The columns that any of the forgets levels."""
         return tuple(
-            sorted({column for one in self.everything for column in one.columns})
+            sorted({column for forget in self.everything for column in forget.columns})
         )
 
     def columns(self, extra: int) -> Floats:
@@ -75,7 +75,7 @@ class Fits:
         """
         groups = [
             self._steps(domains, extra)
-            for domains in sorted({one.domains for one in self.everything})
+            for domains in sorted({forget.domains for forget in self.everything})
         ]
         margins = tuple(self._margins(extra))
         key = (margins, *(tuple(step.items()) for _, step, _ in groups))
@@ -94,12 +94,12 @@ class Fits:
 
     def _margins(self, extra: int) -> Iterator[tuple[int, ...]]:
         """For each forget whose pictures are weighted one by one the margins of its targets."""
-        for one in self.everything:
-            if one.powers:
-                last = len(one.listed) - 1
+        for forget in self.everything:
+            if forget.powers:
+                last = len(forget.listed) - 1
                 yield tuple(
-                    one.listed[min(max(step + extra, 0), last)].margin
-                    for step in one.steps
+                    forget.listed[min(max(step + extra, 0), last)].margin
+                    for step in forget.steps
                 )
 
     def _steps(
@@ -108,25 +108,31 @@ class Fits:
         """For each column of one set of domains the step that it takes, and its strength. Who goes
         back takes no step before the first, and none whose pictures count alike.
         """
-        taken: dict[int, Step] = {}
+        step_of: dict[int, Step] = {}
         strength: dict[int, float] = {}
-        for one in self.everything:
-            if one.domains != domains:
+        for forget in self.everything:
+            if forget.domains != domains:
                 continue
-            own_extra = extra if one.powers else max(extra, 0)
-            for column, own_step in zip(one.columns, one.steps, strict=True):
-                place = min(max(own_step + own_extra, 0), len(one.listed) - 1)
-                step = one.listed[place]
-                taken[column] = max(taken.get(column, step), step, key=_certainty)
-                strength[column] = max(strength.get(column, 0.0), one.strength)
-        return domains, {column: taken[column] for column in sorted(taken)}, strength
+            own_extra = extra if forget.powers else max(extra, 0)
+            for column, own_step in zip(forget.columns, forget.steps, strict=True):
+                place = min(max(own_step + own_extra, 0), len(forget.listed) - 1)
+                step = forget.listed[place]
+                step_of[column] = max(step_of.get(column, step), step, key=_certainty)
+                strength[column] = max(strength.get(column, 0.0), forget.strength)
+        return (
+            domains,
+            {column: step_of[column] for column in sorted(step_of)},
+            strength,
+        )
 
     def _group(
         self, domains: tuple[int, ...], margins: tuple[Any, ...], extra: int
     ) -> Group:
         key = (domains, margins)
         if key not in self._groups:
-            members = [one for one in self.everything if one.domains == domains]
+            members = [
+                forget for forget in self.everything if forget.domains == domains
+            ]
             self._groups[key] = Group.of(
                 self.pool, members, self.everything, self.algebra, extra=extra
             )
@@ -177,22 +183,25 @@ class Group:
             half: of the pool, 0 or 1; None: all of it.
             extra: steps down the list, by which pictures are weighted.
         """
-        everywhere, seen = not members[0].domains, pool.seen(half)
+        everywhere = not members[0].domains
+        fit_mask = pool.seen(half)
         counted = everything if everywhere else members
-        parts = [class_rows(pool, one, seen) for one in counted]
+        parts = [class_rows(pool, forget, fit_mask) for forget in counted]
         rows, weights, pictures = (
             np.concatenate([part[i] for part in parts]) for i in range(3)
         )
         powers = [
-            np.concatenate(one.powers_at(extra) or (np.zeros(len(part[0]), np.int64),))
-            for one, part in zip(counted, parts, strict=True)
+            np.concatenate(
+                forget.powers_at(extra) or (np.zeros(len(part[0]), np.int64),)
+            )
+            for forget, part in zip(counted, parts, strict=True)
         ]
-        own = weighted_moment(pictures) / int(np.count_nonzero(seen))
-        retained: Floats = pool.moment(half) - own
+        forgotten_moment = weighted_moment(pictures) / int(np.count_nonzero(fit_mask))
+        retained: Floats = pool.moment(half) - forgotten_moment
         if not everywhere:
-            retained = _with_elsewhere(pool, members, retained, seen)
+            retained = _with_elsewhere(pool, members, retained, fit_mask)
         forgotten = repeated_moment(rows, weights, np.concatenate(powers))
-        return Group(forgotten, own, retained, algebra)
+        return Group(forgotten, forgotten_moment, retained, algebra)
 
     def columns(self, aims: Floats, steps: Mapping[int, Step]) -> dict[int, Floats]:
         """Columns `(d,)` of `aims` `(d, p)`, the same `aims` in every call, each at its step."""
@@ -233,10 +242,10 @@ class Group:
             )
             self._factors[w] = self.algebra.factor(self.algebra.array(system))
         levelled = self.forgotten if weighted else self.forgotten + w * self.own
-        wanted = self.algebra.matmul(
+        right_side = self.algebra.matmul(
             self.algebra.array(levelled), self.algebra.array(aims[:, new])
         )
-        solved = np.asarray(self.algebra.host(self._factors[w].solve(wanted)))
+        solved = np.asarray(self.algebra.host(self._factors[w].solve(right_side)))
         self._solved.update(
             ((w, weighted, i), column) for i, column in zip(new, solved.T, strict=True)
         )
@@ -250,8 +259,8 @@ def _with_elsewhere(
     """
     rows: list[Floats] = []
     weights: list[Floats] = []
-    for one in members:
-        for elsewhere in one.elsewhere:
+    for forget in members:
+        for elsewhere in forget.elsewhere:
             fitted = pool.grid[elsewhere[seen[elsewhere]]]
             if len(fitted):
                 rows.append(fitted)

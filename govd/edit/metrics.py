@@ -7,7 +7,7 @@ Definitions: README of this folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from govd.edit.basis import Basis
 from govd.edit.factors import Edit
+from govd.edit.own_labels import forgotten_everywhere
 from govd.edit.strength import auc
 from govd.types import Contribution, Floats, Json, Scope
 
@@ -70,38 +71,38 @@ def on_images(
     names, texts = label_set(basis, data)
     scopes = [c.spec.scope for c in contributions]
     forgotten = cells(scopes, data)  # (classes, domains + 1)
-    inside = forgotten[data.class_of, data.domain_of]
+    mask = forgotten[data.class_of, data.domain_of]
     true = _true_labels(names, data)
     before, after = data.vectors @ texts.T, scores(edit, data.vectors, texts)
     first, now = before.argmax(1), after.argmax(1)
     right_before, right = first == true, now == true
-    everywhere = _forgotten_everywhere(scopes)
-    kept = np.array([name not in everywhere for name in names])
-    same = after[:, kept].argmax(1) == before[:, kept].argmax(1)
+    everywhere = forgotten_everywhere(scopes)
+    retained = np.array([name not in everywhere for name in names])
+    same = after[:, retained].argmax(1) == before[:, retained].argmax(1)
     figures: dict[str, Json] = {
         "on": _described(data),
         "images": len(data.vectors),
-        "forgotten_images": int(inside.sum()),
+        "forgotten_images": int(mask.sum()),
         "accuracy_before": share(right_before),
         "accuracy": share(right),
-        "retain_acc_before": share(right_before[~inside]),
-        "retain_acc": share(right[~inside]),
-        "retain_agreement": share(same[~inside]),
-        "score_shift_p95": _shift(before, after, true, ~inside),
-        "image_rank_overlap@10": _overlap(before, after, kept, ~inside),
+        "retain_acc_before": share(right_before[~mask]),
+        "retain_acc": share(right[~mask]),
+        "retain_agreement": share(same[~mask]),
+        "score_shift_p95": _shift(before, after, true, ~mask),
+        "image_rank_overlap@10": _overlap(before, after, retained, ~mask),
         "cells": _table(data, right_before, right, forgotten),
     }
-    figures["retain_worst_class"] = _worst(data, right_before, right, inside)
-    if inside.any():
+    figures["retain_worst_class"] = _worst(data, right_before, right, mask)
+    if mask.any():
         figures |= _forgotten(
-            names, data, inside, right_before, right, first, now, true, kept, after
+            names, data, mask, right_before, right, first, now, true, retained, after
         )
         figures["concepts"] = [
             _concept(basis, edit, scope, data, texts, names, before, after)
             for scope in scopes
         ]
         figures["h_mean"] = _harmonic(figures)
-        figures["paraphrase_leak"] = _paraphrase(edit, data, names, texts, inside, true)
+        figures["paraphrase_leak"] = _paraphrase(edit, data, names, texts, mask, true)
     return figures
 
 
@@ -117,23 +118,12 @@ def _described(data: EvaluationData) -> str:
     return f"{len(data.vectors)} labelled images{skipped}"
 
 
-def _forgotten_everywhere(scopes: Iterable[Scope]) -> set[str]:
-    """Names that some request forgets in all domains."""
-    return {
-        phrase
-        for scope in scopes
-        if scope.paradigm == "concepts"
-        for concept in scope.concepts
-        for phrase in concept.phrases
-    }
-
-
 def _harmonic(figures: Mapping[str, Json]) -> float:
     """The harmonic mean of the error on what went and of the share of the accuracy that stayed."""
-    before, gone = figures["retain_acc_before"], 1 - figures["forget_acc"]
+    before, error = figures["retain_acc_before"], 1 - figures["forget_acc"]
     retained = figures["retain_acc"] / before if before else 0.0
-    total = gone + retained
-    return float(2 * gone * retained / total) if total else 0.0
+    total = error + retained
+    return float(2 * error * retained / total) if total else 0.0
 
 
 def cells(scopes: Sequence[Scope], data: EvaluationData) -> Any:
@@ -196,10 +186,10 @@ def _overlap(before: Floats, after: Floats, kept: Any, where: Any) -> float:
     best = []
     for scored in (before, after):
         retained = scored[where][:, kept]
-        chosen = np.zeros(retained.shape, bool)
+        is_best = np.zeros(retained.shape, bool)
         places = np.argpartition(-retained, 9, axis=0)[:10]
-        np.put_along_axis(chosen, places, True, axis=0)
-        best.append(chosen)
+        np.put_along_axis(is_best, places, True, axis=0)
+        best.append(is_best)
     shared, labels = np.count_nonzero(best[0] & best[1]), best[0].shape[1]
     return float(shared / (10 * labels))
 
@@ -210,14 +200,14 @@ def _table(
     wide = len(data.domains) + 1
     domain = np.where(data.domain_of < 0, wide - 1, data.domain_of)
     cell = np.asarray(data.class_of) * wide + domain
-    count, was, now = _sums(cell, len(data.classes) * wide, before, after)
+    count, right_before, now = _sums(cell, len(data.classes) * wide, before, after)
     domains = [*data.domains, ""]
     return [
         {
             "class": data.classes[at // wide],
             "domain": domains[at % wide],
             "images": int(count[at]),
-            "before": float(was[at] / count[at]),
+            "before": float(right_before[at] / count[at]),
             "after": float(now[at] / count[at]),
             "forgotten": bool(forgotten[at // wide, at % wide]),
         }
@@ -236,20 +226,20 @@ def _worst(
     data: EvaluationData, before: Any, after: Any, mine: Any
 ) -> dict[str, Json] | None:
     """The retained class that lost most."""
-    count, was, now = _sums(
+    count, right_before, now = _sums(
         np.asarray(data.class_of)[~mine], len(data.classes), before[~mine], after[~mine]
     )
-    there = np.flatnonzero(count)
-    if not len(there):
+    occupied = np.flatnonzero(count)
+    if not len(occupied):
         return None
     _, name, first, last = min(
         (
-            (now[c] - was[c]) / count[c],
+            (now[c] - right_before[c]) / count[c],
             data.classes[c],
-            was[c] / count[c],
+            right_before[c] / count[c],
             now[c] / count[c],
         )
-        for c in there
+        for c in occupied
     )
     return {"class": name, "before": float(first), "after": float(last)}
 
@@ -267,17 +257,19 @@ def _forgotten(
     after: Floats,
 ) -> dict[str, Json]:
     labels = np.unique(true[mine])
-    others = ~np.isin(true, labels)
-    by_mistake = np.isin(first, labels) & others
+    other_pictures = ~np.isin(true, labels)
+    by_mistake = np.isin(first, labels) & other_pictures
     answers, counts = np.unique(now[mine], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:REDIRECTS]
-    own = after[np.arange(len(true)), true][mine]
+    own_scores = after[np.arange(len(true)), true][mine]
     competing = after[mine][:, kept]
     return {
         "forget_acc_before": share(right_before[mine]),
         "forget_acc": share(right[mine]),
-        "base_false_positives": share(by_mistake[others]) if others.any() else None,
-        "pairwise_leak": float(np.mean(own[:, None] > competing))
+        "base_false_positives": share(by_mistake[other_pictures])
+        if other_pictures.any()
+        else None,
+        "pairwise_leak": float(np.mean(own_scores[:, None] > competing))
         if kept.any()
         else None,
         "redirects": [
@@ -298,23 +290,26 @@ def _concept(
     after: Floats,
 ) -> dict[str, Json]:
     """How a scope's own text ranks its pictures against the rest, before and after."""
-    own = cells([scope], data)[data.class_of, data.domain_of]
+    concept_mask = cells([scope], data)[data.class_of, data.domain_of]
     label = ", ".join(c.name for c in scope.concepts) or "everything"
-    where = ", ".join(scope.domains) or "everywhere"
-    out: dict[str, Json] = {"scope": f"{label} · {where}", "images": int(own.sum())}
+    domains = ", ".join(scope.domains) or "everywhere"
+    out: dict[str, Json] = {
+        "scope": f"{label} · {domains}",
+        "images": int(concept_mask.sum()),
+    }
     was_areas, now_areas = [], []
     for concept in scope.concepts:
         for c, name in enumerate(data.classes):
             if name not in concept.phrases:
                 continue
             of_class, column = data.class_of == c, names.index(name)
-            at, rest = own & of_class, ~of_class
+            at, rest = concept_mask & of_class, ~of_class
             was_areas.append(auc(before[at, column], before[rest, column]))
             now_areas.append(auc(after[at, column], after[rest, column]))
     if now_areas:
-        was, now = float(np.mean(was_areas)), float(np.mean(now_areas))
+        area_before, now = float(np.mean(was_areas)), float(np.mean(now_areas))
         out |= {
-            "text_auc_before": was,
+            "text_auc_before": area_before,
             "text_auc": now,
             "inversion_leak": max(0.0, 0.5 - now),
         }

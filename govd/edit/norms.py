@@ -46,8 +46,10 @@ def _largest(
     2, 1965): its cost grows with the rank, that of a decomposition with the rank's cube.
     """
     start = np.random.default_rng(0).normal(size=dim)
-    rights, lefts = [start / np.linalg.norm(start)], list[Floats]()
-    diagonal, beside = list[float](), list[float]()
+    rights = [start / np.linalg.norm(start)]
+    lefts = list[Floats]()
+    diagonal = list[float]()
+    beside = list[float]()
     value = 0.0
     for _ in range(dim):
         left = forward(rights[-1]) - (beside[-1] * lefts[-1] if beside else 0.0)

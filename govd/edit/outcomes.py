@@ -59,7 +59,7 @@ class Outcomes:
         """
         names, texts = label_set(basis, data)
         scopes = [c.spec.scope for c in contributions]
-        inside = cells(scopes, data)[data.class_of, data.domain_of]
+        mask = cells(scopes, data)[data.class_of, data.domain_of]
         true = np.array([names.index(c) for c in data.classes])[data.class_of]
         scored, now = data.vectors @ texts.T, scores(edit, data.vectors, texts)
         whole = {
@@ -69,15 +69,16 @@ class Outcomes:
             for c in s.concepts
             for p in c.phrases
         }
-        kept = np.array([name not in whole for name in names])
+        retained = np.array([name not in whole for name in names])
         before, after = scored.argmax(1), now.argmax(1)
-        same = scored[:, kept].argmax(1) == now[:, kept].argmax(1)
-        gone = forgotten_names(names, scopes, data.domains)
-        named_before, named = (
-            gone[a, data.domain_of] | (inside & (a == true)) for a in (before, after)
+        same = scored[:, retained].argmax(1) == now[:, retained].argmax(1)
+        forgotten_table = forgotten_names(names, scopes, data.domains)
+        named_before, named_after = (
+            forgotten_table[a, data.domain_of] | (mask & (a == true))
+            for a in (before, after)
         )
         return Outcomes(
-            tuple(names), before, after, true, inside, same, named_before, named
+            tuple(names), before, after, true, mask, same, named_before, named_after
         )
 
     @property
@@ -207,7 +208,7 @@ def forgotten_names(
         names: the labels.
         scopes: of the forgets in force.
     """
-    gone = np.zeros((len(names), len(domains) + 1), bool)
+    table = np.zeros((len(names), len(domains) + 1), bool)
     for scope in scopes:
         phrases = {p for c in scope.concepts for p in c.phrases}
         columns = (
@@ -215,10 +216,10 @@ def forgotten_names(
             if scope.domains
             else list(range(len(domains) + 1))
         )
-        gone[
+        table[
             np.ix_([i for i, name in enumerate(names) if name in phrases], columns)
         ] = True
-    return gone
+    return table
 
 
 def _at_the_ends(interval: list[float], share: float, n: int) -> list[float]:
@@ -235,7 +236,7 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
     """Each share `(B,)` from the counts `(B, p)` of patterns; those of forgotten pictures only
     where some are forgotten.
     """
-    inside, was, now, same, named_before, named = patterns.T.astype(bool)
+    mask, right_before, now, same, named_before, named_after = patterns.T.astype(bool)
 
     def share(of: Any, among: Any) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -244,23 +245,23 @@ def _shares(patterns: Any, counts: Any) -> dict[str, Floats]:
 
     everything = np.ones(len(patterns), bool)
     shares = {
-        "accuracy_before": share(was, everything),
+        "accuracy_before": share(right_before, everything),
         "accuracy": share(now, everything),
     }
-    if (~inside).any():
+    if (~mask).any():
         shares |= {
-            "retain_acc_before": share(was, ~inside),
-            "retain_acc": share(now, ~inside),
-            "retain_agreement": share(same, ~inside),
+            "retain_acc_before": share(right_before, ~mask),
+            "retain_acc": share(now, ~mask),
+            "retain_agreement": share(same, ~mask),
         }
-    if inside.any():
+    if mask.any():
         shares |= {
-            "forget_acc_before": share(was, inside),
-            "forget_acc": share(now, inside),
+            "forget_acc_before": share(right_before, mask),
+            "forget_acc": share(now, mask),
         }
         shares |= {
-            "forget_named_before": share(named_before, inside),
-            "forget_named": share(named, inside),
+            "forget_named_before": share(named_before, mask),
+            "forget_named": share(named_after, mask),
         }
     return shares
 
@@ -293,17 +294,17 @@ def published_scores(
     Args:
         outcomes: of the same pictures, before and after.
     """
-    gone, stays = outcomes.mine, ~outcomes.mine
-    if not gone.any() or not stays.any():
+    forget_set, stays = outcomes.mine, ~outcomes.mine
+    if not forget_set.any() or not stays.any():
         return {}
     right = outcomes.right
-    forgotten, kept = float(right[gone].mean()), float(right[stays].mean())
+    forgotten, retained = float(right[forget_set].mean()), float(right[stays].mean())
     terms = _terms(outcomes, data)
     return {
         "adu_h": {
-            "h": harmonic(1 - forgotten, kept),
+            "h": harmonic(1 - forgotten, retained),
             "for": 1 - forgotten,
-            "mem": kept,
+            "mem": retained,
         },
         "cliperase": {
             "forget": {
@@ -311,7 +312,7 @@ def published_scores(
                 **retrieval.get("forgotten", {}).get("after", {}),
             },
             "retain": {
-                "accuracy": kept,
+                "accuracy": retained,
                 **retrieval.get("retained", {}).get("after", {}),
             },
         },
@@ -325,10 +326,12 @@ def published_scores(
 def _terms(outcomes: Outcomes, data: EvaluationData) -> dict[str, float]:
     """The terms of `kravets_namboodiri`; one that has no right answer before is left out."""
     before, after = outcomes.right_before, outcomes.right
-    gone, stays = outcomes.mine, ~outcomes.mine
+    forget_set, stays = outcomes.mine, ~outcomes.mine
     terms: dict[str, float] = {}
-    if before[gone].any():
-        terms["forgotten"] = 1 - float(after[gone].mean()) / float(before[gone].mean())
+    if before[forget_set].any():
+        terms["forgotten"] = 1 - float(after[forget_set].mean()) / float(
+            before[forget_set].mean()
+        )
     sets = {"other classes": stays}
     sets |= {d: stays & (data.domain_of == i) for i, d in enumerate(data.domains)}
     for name, pictures in sets.items():

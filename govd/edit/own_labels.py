@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from govd.edit.basis import Basis
-from govd.types import (
-    Contribution,
-)
+from govd.types import Contribution, Scope
 
 
 def cell_of(
@@ -36,8 +35,19 @@ def own_anchors(basis: Basis, contribution: Contribution) -> Any:
     columns = contribution.tensors.get(
         "targets", contribution.tensors.get("texts", np.zeros((basis.dim, 0)))
     )
-    own = {
+    names = {
         basis.anchor_names.get(np.ascontiguousarray(column).tobytes(), "")
         for column in columns.T
     }
-    return np.array([name in own for name in basis.anchors[0]], bool)
+    return np.array([name in names for name in basis.anchors[0]], bool)
+
+
+def forgotten_everywhere(scopes: Iterable[Scope]) -> set[str]:
+    """Names that some request forgets in all domains."""
+    return {
+        phrase
+        for scope in scopes
+        if scope.paradigm == "concepts"
+        for concept in scope.concepts
+        for phrase in concept.phrases
+    }

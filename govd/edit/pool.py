@@ -79,19 +79,19 @@ class PoolFit:
     @staticmethod
     def of(basis: Basis) -> PoolFit:
         """The same object for the same basis, so that what it computes is computed once."""
-        known = vars(basis).get("pool_fit")
-        if known is None:
+        cached = vars(basis).get("pool_fit")
+        if cached is None:
             images, _ = basis.thinned_pool()
             at = np.arange(len(images), dtype=np.uint64)
             # the golden ratio: even, and in step with no order of files
             spread = (at * np.uint64(2654435769)) & np.uint64(0xFFFFFFFF)
-            known = PoolFit(
+            cached = PoolFit(
                 basis,
                 images,
                 ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64),
             )
-            vars(basis)["pool_fit"] = known
-        fit: PoolFit = known
+            vars(basis)["pool_fit"] = cached
+        fit: PoolFit = cached
         return fit
 
     @cached_property

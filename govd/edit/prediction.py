@@ -69,8 +69,8 @@ class Watch:
         """
         if not basis.has_pool:
             return None
-        kept: dict[bool, Watch] = vars(basis).setdefault("watches", {})
-        if held_out not in kept:
+        watches: dict[bool, Watch] = vars(basis).setdefault("watches", {})
+        if held_out not in watches:
             images, rows = basis.thinned_pool()
             at = (
                 np.flatnonzero(folds(len(images)) == FOLDS - 1)
@@ -79,13 +79,15 @@ class Watch:
             )
             at = at if len(at) >= ENOUGH or not held_out else np.arange(len(images))
             names, anchors = basis.anchors
-            most = min(WATCHED, max(FEWEST, SCORES // len(anchors)))
-            at = at[:: max(1, -(-len(at) // most))]
-            known = basis.tensors.get("pool_domains")
+            limit = min(WATCHED, max(FEWEST, SCORES // len(anchors)))
+            at = at[:: max(1, -(-len(at) // limit))]
+            pseudo_domains = basis.tensors.get("pool_domains")
             domain = (
-                np.full(len(at), -1) if known is None else np.asarray(known)[rows[at]]
+                np.full(len(at), -1)
+                if pseudo_domains is None
+                else np.asarray(pseudo_domains)[rows[at]]
             )
-            kept[held_out] = Watch(
+            watches[held_out] = Watch(
                 images[at],
                 at,
                 names,
@@ -94,7 +96,7 @@ class Watch:
                 domain,
                 basis.domains,
             )
-        return kept[held_out]
+        return watches[held_out]
 
     def only(self, mask: Mask) -> Watch:
         """Some of these pictures."""
@@ -122,11 +124,11 @@ class Watch:
         """
         if not edit.rank:
             return self.top
-        known = self._answered.get(edit.digest)
+        cached = self._answered.get(edit.digest)
         return (
             self._answered.put(edit.digest, self._scored(edit))
-            if known is None
-            else known
+            if cached is None
+            else cached
         )
 
     def _scored(self, edit: Edit) -> Any:
@@ -187,15 +189,16 @@ def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mas
         texts: phrases and labels in one prompt.
         edit: the one that names are given by.
     """
-    others = texts.anchors[~own_anchors]
+    rivals = texts.anchors[~own_anchors]
     if edit.conditions:
         moved = edit.move(images)
-        own, rest = moved @ texts.own.T, moved @ others.T
+        own_scores = moved @ texts.own.T
+        rest = moved @ rivals.T
     else:
         hit = images @ edit.L
-        own = images @ texts.own.T - hit @ (edit.B.T @ texts.own.T)
-        rest = images @ others.T - hit @ (edit.B.T @ others.T)
-    return own.max(1, initial=-np.inf) > rest.max(1, initial=-np.inf)
+        own_scores = images @ texts.own.T - hit @ (edit.B.T @ texts.own.T)
+        rest = images @ rivals.T - hit @ (edit.B.T @ rivals.T)
+    return own_scores.max(1, initial=-np.inf) > rest.max(1, initial=-np.inf)
 
 
 def effect(
@@ -236,8 +239,9 @@ def kept_answers(top: Any, before: Any, after: Any) -> dict[str, Json]:
         before: `(n,)`, without the forget.
         after: `(n,)`, with it.
     """
-    was, now = int((before == top).sum()), int((after == top).sum())
-    row = {"prompt": "", "before": was, "after": now}
+    before_count = int((before == top).sum())
+    now = int((after == top).sum())
+    row = {"prompt": "", "before": before_count, "after": now}
     return {"pictures": len(top), **row, "by_prompt": [row]}
 
 
@@ -263,10 +267,10 @@ def involved(
             else watch.scores[part]
         )
         best[part] = np.where(without[None, :], -np.inf, scored).max(1)
-    own = watch.images @ words.T >= best[:, None] - 1e-12
-    counts = own.sum(0)
+    by_word = watch.images @ words.T >= best[:, None] - 1e-12
+    counts = by_word.sum(0)
     shares = [
-        float(inside[own[:, i]].mean()) if counts[i] else None
+        float(inside[by_word[:, i]].mean()) if counts[i] else None
         for i in range(len(words))
     ]
     return shares, [int(count) for count in counts]

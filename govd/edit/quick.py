@@ -51,9 +51,9 @@ def applied(edit: Edit, vectors: Floats) -> Floats:
 
 def _block(edit: Edit, factors: list[tuple[Any, Any]], vectors: Floats) -> Floats:
     x = np.asarray(vectors, np.float32)
-    (left, right), *others = factors
+    (left, right), *of_conditions = factors
     moved = x - (x @ left) @ right if left.shape[1] else x.copy()
-    for condition, (inner, outer) in zip(edit.conditions, others, strict=True):
+    for condition, (inner, outer) in zip(edit.conditions, of_conditions, strict=True):
         at = holds(condition, x)
         if at.any():
             moved[at] -= (x[at] @ inner) @ outer

@@ -38,23 +38,23 @@ def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
     """
     names = basis.anchors[0]
     count = np.bincount(basis.base_answers, minlength=len(names))
-    shown = np.flatnonzero(count >= SHOWN)
-    enough = len(shown) >= min(len(names), max(SIZES))
-    able = shown if enough else np.arange(len(names))
+    frequent = np.flatnonzero(count >= SHOWN)
+    enough = len(frequent) >= min(len(names), max(SIZES))
+    able = frequent if enough else np.arange(len(names))
     crowd = [Scope((Concept(names[int(i)]),)) for i in draw.permutation(able)[:CROWD]]
     sizes = [
         size for size in SIZES if 2 * size <= len(names) and size <= len(crowd)
     ] or [1]
-    most = min(len(crowd), len(names) // 2)
+    limit = min(len(crowd), len(names) // 2)
     requests = []
     for i in range(REQUESTS):
         turn, place = divmod(i, len(sizes))
         size = sizes[place]
-        room = min(max(0, most - size), BESIDE)
-        others = int(draw.integers(0, room + 1)) if turn % 2 else 0
+        room = min(max(0, limit - size), BESIDE)
+        beside = int(draw.integers(0, room + 1)) if turn % 2 else 0
         order = draw.permutation(len(crowd))
-        chosen = [crowd[int(j)] for j in order[: size + others]]
-        requests.append(Drawn(tuple(chosen[:size]), tuple(chosen[size:])))
+        concepts = [crowd[int(j)] for j in order[: size + beside]]
+        requests.append(Drawn(tuple(concepts[:size]), tuple(concepts[size:])))
     if "pool_domains" in basis.tensors:
         requests += [Drawn((scope,), ()) for scope in _cells(basis, draw)]
         requests += [Drawn((Scope((), (domain,)),), ()) for domain in basis.domains]
@@ -66,12 +66,13 @@ def _cells(basis: Basis, draw: np.random.Generator) -> list[Scope]:
     """Random cells: labels of which the pool shows pictures in the domain, and `SHOWN` in
     others.
     """
-    names, wide = basis.anchors[0], len(basis.domains)
+    names = basis.anchors[0]
+    wide = len(basis.domains)
     label = basis.base_answers
     _, places = basis.thinned_pool()
     domain = np.asarray(basis.tensors["pool_domains"])[places]
-    known = domain < wide
-    cell = label[known] * wide + domain[known]
+    has_domain = domain < wide
+    cell = label[has_domain] * wide + domain[has_domain]
     count = np.bincount(cell, minlength=len(names) * wide).reshape(-1, wide)
     other = np.bincount(label, minlength=len(names))[:, None] - count
     able = np.argwhere((count >= SHOWN) & (other >= SHOWN))

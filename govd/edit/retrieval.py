@@ -42,19 +42,19 @@ def retrieval(
     ]
     true = np.array([names.index(c) for c in data.classes])[data.class_of]
     recalls: dict[str, Json] = {}
-    for group, inside in (("retained", ~inside_scope), ("forgotten", inside_scope)):
-        if inside.any():
+    for group, mask in (("retained", ~inside_scope), ("forgotten", inside_scope)):
+        if mask.any():
             recalls[group] = {
-                "labels": len(np.unique(true[inside])),
-                "images": int(inside.sum()),
+                "labels": len(np.unique(true[mask])),
+                "images": int(mask.sum()),
             }
     for when, scored in (
         ("before", data.vectors @ texts.T),
         ("after", scores(edit, data.vectors, texts)),
     ):
-        for group, inside in (("retained", ~inside_scope), ("forgotten", inside_scope)):
-            if inside.any():
-                recalls[group][when] = _recalls(scored, true, inside)
+        for group, mask in (("retained", ~inside_scope), ("forgotten", inside_scope)):
+            if mask.any():
+                recalls[group][when] = _recalls(scored, true, mask)
     return recalls
 
 

@@ -88,24 +88,29 @@ def reweighted(
     if len(rows.fitted) > len(aims):
         fit = _primal(pool, rows, aims, half)
     powers = np.zeros(len(rows.fitted), np.int64)
-    kept: list[Any] = []
+    by_level: list[Any] = []
     columns: list[Floats] = []
-    left = fit(powers)
+    detectors = fit(powers)
     for margin in LEVELS:
         while True:
             near = np.zeros(len(powers), bool)
             for texts in answers.texts:
                 near |= leads(
-                    rows.judged, texts, forgotten, left, removals, -margin * pool.unit
+                    rows.judged,
+                    texts,
+                    forgotten,
+                    detectors,
+                    removals,
+                    -margin * pool.unit,
                 )
             near &= powers < MOST
             if not near.any():
                 break
             powers = powers + near
-            left = fit(powers)
-        kept.append(powers)
-        columns.append(left)
-    return Reweighted(np.stack(kept, axis=1), tuple(columns))
+            detectors = fit(powers)
+        by_level.append(powers)
+        columns.append(detectors)
+    return Reweighted(np.stack(by_level, axis=1), tuple(columns))
 
 
 def _dual(pool: PoolFit, rows: _Rows, aims: Floats, half: int | None) -> Any:
@@ -114,12 +119,12 @@ def _dual(pool: PoolFit, rows: _Rows, aims: Floats, half: int | None) -> Any:
     lifted = exact.matmul(inverse, rows.fitted.T)
     kernel = exact.matmul(rows.fitted, lifted)
     kernel = (kernel + kernel.T) / 2
-    wanted = exact.matmul(rows.fitted, aims)
+    right_side = exact.matmul(rows.fitted, aims)
     inverted = np.ldexp(1.0, WEIGHT) / rows.weights
 
     def fit(powers: Any) -> Floats:
         system = kernel + np.diag(inverted / GROWTH ** powers.astype(np.float64))
-        return exact.matmul(lifted, exact.Factor(system).solve(wanted))
+        return exact.matmul(lifted, exact.Factor(system).solve(right_side))
 
     return fit
 
@@ -131,8 +136,8 @@ def _primal(pool: PoolFit, rows: _Rows, aims: Floats, half: int | None) -> Any:
 
     def fit(powers: Any) -> Floats:
         forgotten = repeated_moment(units, rows.weights, powers)
-        wanted = exact.matmul(forgotten, aims)
-        solved: Floats = exact.Factor(forgotten + protected).solve(wanted)
+        right_side = exact.matmul(forgotten, aims)
+        solved: Floats = exact.Factor(forgotten + protected).solve(right_side)
         return solved
 
     return fit

@@ -29,17 +29,17 @@ def select_domains(
         pool: `(N, d)`, unedited, unit; None: there is none.
         metric_inverse: `(d, d)`, of the texts.
     """
-    known = texts if len(texts) > 1 else np.concatenate([texts, plain])
+    classes = texts if len(texts) > 1 else np.concatenate([texts, plain])
     if pool is None:
-        return {"selectors": _dual_rows(known, metric_inverse)[: len(texts)]}
-    scores = exact.matmul(pool, known.T)
+        return {"selectors": _dual_rows(classes, metric_inverse)[: len(texts)]}
+    scores = exact.matmul(pool, classes.T)
     scores = scores - exact.mean(scores)
     assigned = scores.argmax(1)
-    selectors = _dual_rows(known, metric_inverse)
+    selectors = _dual_rows(classes, metric_inverse)
     for _ in range(ROUNDS):
-        if min(np.bincount(assigned, minlength=len(known))) < 3:
+        if min(np.bincount(assigned, minlength=len(classes))) < 3:
             break
-        means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(known))])
+        means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(classes))])
         within = exact.gram(pool - means[assigned]) / len(pool)
         selectors = _dual_rows(means, exact.inverse(within + ridge(within, POOL_RIDGE)))
         assigned = exact.matmul(pool, selectors.T).argmax(1)

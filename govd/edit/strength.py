@@ -61,8 +61,8 @@ def unnamed(
     def share(alpha: float) -> float:
         own_after = own_scores - alpha * reach * own_loss
         others_after = other_scores - alpha * reach * other_loss
-        named = own_after.max(1) > others_after.max(1)
-        return float(np.count_nonzero(named)) / len(images)
+        is_named = own_after.max(1) > others_after.max(1)
+        return float(np.count_nonzero(is_named)) / len(images)
 
     alpha, _ = smallest(share, UNNAMED)
     return SAFETY * alpha, {"named": share(SAFETY * alpha)}
@@ -119,8 +119,8 @@ def level(
         after = ranked.after(alpha)
         return auc(after[own], after[among])
 
-    alpha, left = smallest(area, 0.5)
-    return alpha, {"auc": left}
+    alpha, area_after = smallest(area, 0.5)
+    return alpha, {"auc": area_after}
 
 
 def softly_level(
@@ -136,8 +136,10 @@ def softly_level(
         text: `(d,)`.
     """
     ranked = _Ranked.of(images, hit, removal, text)
-    alpha, left = smallest(lambda alpha: soft_auc(ranked.after(alpha), likely), 0.5)
-    return alpha, {"auc": left}
+    alpha, area_after = smallest(
+        lambda alpha: soft_auc(ranked.after(alpha), likely), 0.5
+    )
+    return alpha, {"auc": area_after}
 
 
 def soft_auc(scores: Floats, likely: Floats) -> float:
@@ -145,10 +147,11 @@ def soft_auc(scores: Floats, likely: Floats) -> float:
     0.5 where there are none of a kind.
     """
     order = np.argsort(scores, kind="stable")
-    own, rest = likely[order], 1.0 - likely[order]
+    positives = likely[order]
+    rest = 1.0 - likely[order]
     below = np.cumsum(rest) - rest / 2
-    total = float(own.sum()) * float(rest.sum())
-    return float((own * below).sum()) / total if total > 0 else 0.5
+    total = float(positives.sum()) * float(rest.sum())
+    return float((positives * below).sum()) / total if total > 0 else 0.5
 
 
 def scattered(
@@ -176,19 +179,20 @@ def scattered(
 
     by_chance = (sinks + CHANCE) / len(labels)
     least, _ = smallest(lambda alpha: kept(alpha, inside), by_chance)
-    wanted = SAFETY * least
+    unbounded = SAFETY * least
     bound = _largest(lambda alpha: kept(alpha, ~inside), ELSEWHERE)
-    alpha = min(wanted, bound)
+    alpha = min(unbounded, bound)
     return alpha, {
         "kept_inside": kept(alpha, inside),
         "kept_elsewhere": kept(alpha, ~inside),
-        "target_reached": wanted <= bound,
+        "target_reached": unbounded <= bound,
     }
 
 
 def _largest(measure: Callable[[float], float], floor: float) -> float:
     """The largest α in [0, MOST] up to which `measure(α) ≥ floor`, taken as falling."""
-    low, high = 0.0, MOST
+    low = 0.0
+    high = MOST
     for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if measure(middle) >= floor else (low, middle)
@@ -223,11 +227,10 @@ def auc(positive: Floats, negative: Floats) -> float:
     """
     if not len(positive) or not len(negative):
         return 0.5
-    ranks, near = np.sort(negative), TIE * np.maximum(1.0, np.abs(positive))
-    below, upto = (
-        np.searchsorted(ranks, positive - near, "left"),
-        np.searchsorted(ranks, positive + near, "right"),
-    )
+    ranks = np.sort(negative)
+    near = TIE * np.maximum(1.0, np.abs(positive))
+    below = np.searchsorted(ranks, positive - near, "left")
+    upto = np.searchsorted(ranks, positive + near, "right")
     return float(int(below.sum()) + int(upto.sum())) / (
         2 * len(positive) * len(negative)
     )

@@ -123,21 +123,28 @@ class System:
             contributions: in the order of their digests.
             algebra: where it is computed.
         """
-        targets, own = targets_of(basis, contributions)
+        targets, columns_of = targets_of(basis, contributions)
         mean = retained_mean(basis, targets.everywhere)
         levelled = tuple(
             Levelled.of(basis, contribution, columns)
-            for contribution, columns in zip(contributions, own, strict=True)
+            for contribution, columns in zip(contributions, columns_of, strict=True)
             if "rows" in contribution.tensors
         )
-        fits = held = None
+        fits = held_out = None
         if levelled:
             pool = PoolFit.of(basis)
             fits = Fits(pool, levelled, targets.vectors - mean[:, None], algebra)
-            held = Held.of(pool, levelled, Answers.of(basis, targets.vectors))
+            held_out = Held.of(pool, levelled, Answers.of(basis, targets.vectors))
         nothing = np.zeros((basis.dim, 0))
         return System(
-            contributions, targets, own, algebra.array(nothing), mean, "", fits, held
+            contributions,
+            targets,
+            columns_of,
+            algebra.array(nothing),
+            mean,
+            "",
+            fits,
+            held_out,
         )
 
     def with_duals(self, basis: Basis, hard: bool, algebra: Algebra) -> System:
@@ -163,7 +170,7 @@ class System:
         """
         assert self.fits is not None
         assert self.held is not None
-        weighted = any(one.powers for one in self.fits.everything)
+        weighted = any(forget.powers for forget in self.fits.everything)
         judged = len(self.held.pictures)
         return -ALONE if weighted and judged >= MANY_JUDGES else 0
 

@@ -212,10 +212,10 @@ def _total(name: str, changes: Sequence[Floats]) -> Floats:
     if len({change.shape for change in changes}) > 1:
         shapes = ", ".join(str(change.shape) for change in changes)
         raise Unsupported(f"deltas of {name} have the shapes {shapes}")
-    most = sum(float(np.abs(change).max(initial=0.0)) for change in changes)
-    if most >= LARGEST:
+    largest = sum(float(np.abs(change).max(initial=0.0)) for change in changes)
+    if largest >= LARGEST:
         raise OverCapacity(
-            f"the deltas of {name} add up to as much as {most:g}, where {LARGEST:g} is the most",
+            f"the deltas of {name} add up to as much as {largest:g}, where {LARGEST:g} is the most",
             advice="A weight that changes so much is broken: look at the job that computed them.",
         )
     total = np.zeros(changes[0].shape)
@@ -230,7 +230,8 @@ def weights(contribution: Contribution) -> frozenset[str]:
     Raises:
         Unsupported: its tensors are no deltas.
     """
-    tensors, names = contribution.tensors, set[str]()
+    tensors = contribution.tensors
+    names = set[str]()
     for tensor in tensors:
         prefix, colon, name = tensor.partition(":")
         other = {UP: DOWN, DOWN: UP}.get(prefix + colon)
@@ -253,7 +254,8 @@ def delta_of(contribution: Contribution, name: str) -> Floats:
     tensors = contribution.tensors
     if FULL + name in tensors:
         return np.round(tensors[FULL + name] * GRID) / GRID
-    up, down = tensors[UP + name], tensors[DOWN + name]
+    up = tensors[UP + name]
+    down = tensors[DOWN + name]
     if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
         raise Unsupported(f"factors of {name} of shapes {up.shape} and {down.shape}")
     if up.shape[0] * down.shape[1] > ENTRIES:
@@ -322,12 +324,16 @@ class Overlaps:
         return {"overlapping": len(self._figures), "overlaps": rows[:OVERLAPS]}
 
     def _row(self, pair: tuple[int, int]) -> dict[str, Json]:
-        product, own, others, own_shared, others_shared = self._figures[pair]
+        product, first_norm, second_norm, own_shared, others_shared = self._figures[
+            pair
+        ]
         return {
             "between": [self._told(place) for place in pair],
             "weights": self._names[pair][:OVERLAPS],
-            "cosine": round(float(product / np.sqrt(own * others)), 4),
-            "shared": round(float(max(own_shared / own, others_shared / others)), 4),
+            "cosine": round(float(product / np.sqrt(first_norm * second_norm)), 4),
+            "shared": round(
+                float(max(own_shared / first_norm, others_shared / second_norm)), 4
+            ),
         }
 
     def _told(self, place: int) -> dict[str, Json]:

@@ -78,11 +78,12 @@ def calibrated(
     apart, rest = _parted(len(basis.tensors["pool"]) if basis.has_pool else 0, draw)
     if len(apart) < POOL_LEAST or len(rest) < POOL_LEAST:
         return None
-    fitted, unseen = of_rows(basis, rest), _pictures(basis, apart)
+    fitted = of_rows(basis, rest)
+    unseen = _pictures(basis, apart)
     errors: dict[str, list[float]] = {}
     loads: list[Load] = []
     began = time.monotonic()
-    tried = 0
+    count = 0
     contributions: dict[Scope, Contribution] = {}
     requests = draws(basis, draw)
     for place, request in enumerate(requests):
@@ -96,13 +97,13 @@ def calibrated(
             outcome = _outcome(fitted, unseen, request, contributions, methods)
         except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
             continue
-        tried += 1
+        count += 1
         for name, error in outcome.errors.items():
             errors.setdefault(name, []).append(error)
         if outcome.load is not None:
             loads.append(outcome.load)
     facts: dict[str, Json] = {
-        "requests": tried,
+        "requests": count,
         "seconds": round(time.monotonic() - began, 1),
         "covered": COVERED,
         "loads": [load.as_row() for load in sorted(loads)],
@@ -120,10 +121,11 @@ def _rounded(errors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
 
 def _share_watched(fitted: Basis, basis: Basis) -> float:
     """The pictures that predictions on `fitted` are counted on, as a share of those on `basis`."""
-    seen, whole = watch_for(fitted, ()), watch_for(basis, ())
-    assert seen is not None
+    part = watch_for(fitted, ())
+    whole = watch_for(basis, ())
+    assert part is not None
     assert whole is not None
-    return len(seen.at) / len(whole.at)
+    return len(part.at) / len(whole.at)
 
 
 def _pictures(basis: Basis, rows: Any) -> Basis:
@@ -179,18 +181,17 @@ def _outcome(
     """What a request was predicted to do on the pictures that were fitted on, beside what it does
     to unseen ones.
     """
-    own, beside = (
+    contributions, beside = (
         [made[scope] for scope in scopes] for scopes in (request.own, request.beside)
     )
-    before, after = (
-        compose(fitted, beside, methods),
-        compose(fitted, [*beside, *own], methods),
-    )
-    watch, other = watch_for(fitted, [*own, *beside]), Watch.of(unseen)
+    before = compose(fitted, beside, methods)
+    after = compose(fitted, [*beside, *contributions], methods)
+    watch = watch_for(fitted, [*contributions, *beside])
+    other = Watch.of(unseen)
     assert watch is not None
     assert other is not None
-    predicted = figures(fitted, watch, own, beside, before, after)
-    measured = figures(unseen, other, own, beside, before, after)
+    predicted = figures(fitted, watch, contributions, beside, before, after)
+    measured = figures(unseen, other, contributions, beside, before, after)
     errors = {
         name: (
             (measured[name].share - predicted[name].share)
@@ -200,14 +201,14 @@ def _outcome(
     }
     if any(scope.paradigm != "concepts" for scope in (*request.own, *request.beside)):
         return Outcome(errors, None)
-    inside = in_scope(unseen, [*own, *beside])
-    mask = np.zeros(len(other.at), bool) if inside is None else inside[other.at]
+    everything = in_scope(unseen, [*contributions, *beside])
+    mask = np.zeros(len(other.at), bool) if everything is None else everything[other.at]
     total = costs(other, other.top, other.answers(after), mask).get("all")
     return Outcome(
         errors,
         None
         if total is None
-        else Load(len(own) + len(beside), total.share, total.pictures),
+        else Load(len(contributions) + len(beside), total.share, total.pictures),
     )
 
 
@@ -233,18 +234,17 @@ def figures(
     if everything is None or own_pictures is None:
         return {}
     cells = [cell for contribution in own if (cell := cell_of(basis, contribution))]
-    then, now = watch.answers(before), watch.answers(after)
-    known = costs(watch, then, now, everything[watch.at], cells)
-    inside = own_pictures[watch.at]
-    if inside.any():
+    then = watch.answers(before)
+    now = watch.answers(after)
+    by_name = costs(watch, then, now, everything[watch.at], cells)
+    mask = own_pictures[watch.at]
+    if mask.any():
         labels = np.flatnonzero(
             np.logical_or.reduce(
                 [own_anchors(basis, contribution) for contribution in own]
             )
         )
         whole = all(not contribution.spec.scope.concepts for contribution in own)
-        left = (
-            now[inside] == watch.top[inside] if whole else np.isin(now[inside], labels)
-        )
-        known["named"] = Figure(float(left.mean()), int(inside.sum()))
-    return known
+        is_named = now[mask] == watch.top[mask] if whole else np.isin(now[mask], labels)
+        by_name["named"] = Figure(float(is_named.mean()), int(mask.sum()))
+    return by_name

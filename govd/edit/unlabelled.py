@@ -46,21 +46,21 @@ def data_free(
     touched = {
         p for c in contributions for k in c.spec.scope.concepts for p in k.phrases
     }
-    kept = np.array([name not in touched for name in names])
-    watch, inside = watch_for(basis, contributions), in_scope(basis, contributions)
+    retained = np.array([name not in touched for name in names])
+    watch, scope = watch_for(basis, contributions), in_scope(basis, contributions)
     if watch is None:  # texts stand for pictures
         images, top = anchors, basis.base_answers
         answers = _answers(edit, images, anchors, np.ones(len(names), bool))
     else:
         images, top, answers = watch.images, watch.top, watch.answers(edit)
-    stays = kept[top] if watch is None or inside is None else ~inside[watch.at]
-    listed = stays & kept[top]
+    stays = retained[top] if watch is None or scope is None else ~scope[watch.at]
+    listed = stays & retained[top]
     # what is answered with a label that goes: which of the others comes next?
-    unclear = listed & ~kept[answers]
+    unclear = listed & ~retained[answers]
     restricted = answers.copy()
-    restricted[unclear] = _answers(edit, images[unclear], anchors, kept)
-    spill = _spill(edit, anchors[kept])
-    retained_names = [name for name, k in zip(names, kept, strict=True) if k]
+    restricted[unclear] = _answers(edit, images[unclear], anchors, retained)
+    spill = _spill(edit, anchors[retained])
+    retained_names = [name for name, k in zip(names, retained, strict=True) if k]
     on = f"{len(images)} texts"
     if watch is not None:
         on = f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings"

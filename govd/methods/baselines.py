@@ -25,7 +25,9 @@ class NullSpace:
     are measured against.
     """
 
-    name, family, max_strength = "nullspace", "projection", 1.0
+    name = "nullspace"
+    family = "projection"
+    max_strength = 1.0
 
     def contribute(
         self, problem: Problem
@@ -106,12 +108,16 @@ class Ccup:
     `transposed = False` is the other one.
     """
 
-    name, family, max_strength = "ccup", "ccup", 1.0
+    name = "ccup"
+    family = "ccup"
+    max_strength = 1.0
 
     def __init__(
         self, forget: float = 10.0, retain: float = 1.0, transposed: bool = True
     ) -> None:
-        self.forget, self.retain, self.transposed = forget, retain, transposed
+        self.forget = forget
+        self.retain = retain
+        self.transposed = transposed
 
     def contribute(
         self, problem: Problem

@@ -61,7 +61,8 @@ class Bilateral(Dual):
         Raises:
             Unsupported: there are no images, or the target is none of this scope's or use's.
         """
-        basis, spec = problem.basis, problem.spec
+        basis = problem.basis
+        spec = problem.spec
         if not basis.has_pool and problem.material.prototypes is None:
             advice = "Add one (govd model add --pool), use --prototypes N, or use --method oblique."
             raise Unsupported(
@@ -96,7 +97,8 @@ class Bilateral(Dual):
 
 def _term(problem: Problem, concept: int, domain: int | None) -> Term:
     """The discriminant of a concept, or of a cell, among images."""
-    basis, target = problem.basis, problem.spec.target
+    basis = problem.basis
+    target = problem.spec.target
     images, named, inverse = _images(problem, concept)
     chosen = named
     if domain is not None:
@@ -105,7 +107,8 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
         chosen = named & np.concatenate(
             [inside, np.ones(len(images) - len(inside), bool)]
         )
-    place, count = places_of(problem)[concept], int(np.count_nonzero(chosen))
+    place = places_of(problem)[concept]
+    count = int(np.count_nonzero(chosen))
     if count < FEWEST:
         return _few(problem, concept, domain, count)
     name = problem.spec.scope.concepts[concept].name
@@ -161,7 +164,8 @@ def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
 
 
 def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
-    basis, material = problem.basis, problem.material
+    basis = problem.basis
+    material = problem.material
     if not basis.has_pool:
         assert material.prototypes is not None
         images = material.prototypes
@@ -278,7 +282,8 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
     """The domain's selector as detector; strength by the concept's images in the other domains,
     seen as the domain's images are.
     """
-    term, basis = by_selector(problem, concept, domain), problem.basis
+    term = by_selector(problem, concept, domain)
+    basis = problem.basis
     images, named, _ = _images(problem, concept)
     if not basis.has_pool or not named.any() or problem.spec.target != "unnamed":
         return term
@@ -290,10 +295,8 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
     )
     if not len(hits):
         return term
-    hit, rest = (
-        np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))]),
-        _others(problem),
-    )
+    hit = np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))])
+    rest = _others(problem)
     facts = {k: v for k, v in term.facts.items() if k != "alpha"} | {
         "strength_from": f"{len(hit)} images in other domains"
     }

@@ -149,7 +149,8 @@ def removals_alone(
 
 def places_of(problem: Problem) -> list[tuple[int, ...]]:
     """The targets of each concept: positions of its phrases among all phrases."""
-    places, start = [], 0
+    places = []
+    start = 0
     for concept in problem.spec.scope.concepts:
         places.append(tuple(range(start, start + len(concept.phrases))))
         start += len(concept.phrases)

@@ -63,7 +63,8 @@ class Fitted(Dual):
         Raises:
             Unsupported: target `shift` where it is not possible.
         """
-        basis, spec = problem.basis, problem.spec
+        basis = problem.basis
+        spec = problem.spec
         if not basis.has_pool:
             method = Oblique() if problem.material.prototypes is None else Bilateral()
             return method.contribute(problem)
@@ -84,7 +85,8 @@ class Fitted(Dual):
     def _levelled(
         self, problem: Problem
     ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
-        basis, scope = problem.basis, problem.spec.scope
+        basis = problem.basis
+        scope = problem.spec.scope
         pool = PoolFit.of(basis)
         shows = shown(problem, pool)
         texts = np.concatenate(problem.material.phrases)
@@ -109,7 +111,8 @@ class Fitted(Dual):
         terms = [concept.facts(problem) for concept in concepts]
         phrases = [phrase for concept in scope.concepts for phrase in concept.phrases]
         removals = removals_alone(basis, tensors, phrases, "soft")
-        choices, powers = [], []
+        choices = []
+        powers = []
         for concept, place, facts in zip(
             concepts, places_of(problem), terms, strict=True
         ):
@@ -149,7 +152,8 @@ def shown(problem: Problem, pool: PoolFit) -> list[Any]:
     """For each concept of a request a mask `(n,)` of the (thinned) pool's pictures that it is the
     best text of, among the labels in use and the request's other concepts.
     """
-    basis, material = problem.basis, problem.material
+    basis = problem.basis
+    material = problem.material
     phrases = {
         phrase for concept in problem.spec.scope.concepts for phrase in concept.phrases
     }

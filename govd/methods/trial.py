@@ -46,7 +46,8 @@ class Concept:
     @staticmethod
     def of(problem: Problem, pool: PoolFit, at: int, shows: Sequence[Any]) -> Concept:
         """From the pictures `(n,)` that show each concept."""
-        basis, texts = problem.basis, problem.material.phrases[at]
+        basis = problem.basis
+        texts = problem.material.phrases[at]
         text = exact.unit(exact.mean(texts)[None])[0]
         guess = np.sqrt(pool.closeness) * text
         rows = np.flatnonzero(shows[at])
@@ -152,7 +153,8 @@ class Trial:
 
     def _levelled(self, step: Step) -> Levelled:
         """This concept alone, at a step and full strength."""
-        concept, width = self.concept, len(self.concept.texts)
+        concept = self.concept
+        width = len(self.concept.texts)
         return Levelled(
             tuple(self.problem.domains),
             (concept.rows,),
@@ -170,9 +172,11 @@ class Trial:
         other pictures, the share whose answer changed, and how far they moved. Of a cell also the
         share of the same concept's pictures in other domains that are no longer named with it.
         """
-        rows, elsewhere = self.concept.rows, self.concept.elsewhere
+        rows = self.concept.rows
+        elsewhere = self.concept.elsewhere
         counts = [0] * len(self.answers.texts)
-        total, lost = 0, 0
+        total = 0
+        lost = 0
         cost = _Cost()
         for half in (0, 1):
             left = self.columns(step, half)

@@ -13,14 +13,14 @@ def graded(attempts: Sequence[Attempt]) -> dict[str, Json]:
     """The `grade` of a forget, 0 to the number of rungs, each rung with its state and the attack
     that decides it, and the attacks.
     """
-    by_name = {one.attack: one for one in attempts}
+    by_name = {attempt.attack: attempt for attempt in attempts}
     rungs = [{"rung": name, **_rung(rung, by_name)} for name, rung in RUNGS.items()]
-    held = [rung["state"] == "held" for rung in rungs]
-    grade = held.index(False) if False in held else len(held)
+    is_held = [rung["state"] == "held" for rung in rungs]
+    grade = is_held.index(False) if False in is_held else len(is_held)
     return {
         "grade": grade,
         "rungs": rungs,
-        "attacks": [one.as_json() for one in attempts],
+        "attacks": [attempt.as_json() for attempt in attempts],
     }
 
 
@@ -30,11 +30,13 @@ def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
     """
     missing = Attempt("", why="nobody tried it")
     required = [(name, by_name.get(name, missing)) for name in rung.required]
-    tried = [
+    attempts = [
         *required,
         *((name, by_name[name]) for name in rung.optional if name in by_name),
     ]
-    working = [(name, one) for name, one in tried if one.state == "found"]
+    working = [
+        (name, attempt) for name, attempt in attempts if attempt.state == "found"
+    ]
     if working:
         name = max(
             working, key=lambda pair: pair[1].now.beyond if pair[1].now else 0.0
@@ -42,10 +44,10 @@ def _rung(rung: Rung, by_name: Mapping[str, Attempt]) -> dict[str, Json]:
         return {"state": "found", "by": name}
     order: tuple[State, ...] = ("unmeasured", "few")
     for state in order:
-        for name, one in required:
-            if one.state == state:
+        for name, attempt in required:
+            if attempt.state == state:
                 return {"state": state, "by": name}
-    failed = [(name, one) for name, one in required if one.state == "held"]
+    failed = [(name, attempt) for name, attempt in required if attempt.state == "held"]
     if not failed:
         return {"state": "unknown", "by": rung.required[0]}
     return {

@@ -48,7 +48,8 @@ def area_interval(area: float, positives: int, negatives: int) -> tuple[float, f
     """
     if not positives or not negatives:
         return 0.0, 1.0
-    z, extra = NormalDist().inv_cdf(1 - OUTSIDE), (positives + negatives) / 2 - 1
+    z = NormalDist().inv_cdf(1 - OUTSIDE)
+    extra = (positives + negatives) / 2 - 1
 
     def spread(theta: float) -> float:
         shape = 1 + extra * ((1 - theta) / (2 - theta) + theta / (1 + theta))

@@ -44,9 +44,12 @@ def leaks(
     records = []
     for contribution in contributions:
         scope = contribution.spec.scope
-        own = cells([scope], data)[data.class_of, data.domain_of]
-        record: dict[str, Json] = {"scope": scope.as_json(), "images": int(own.sum())}
-        records.append(record | shown(x, y, own, half))
+        concept_mask = cells([scope], data)[data.class_of, data.domain_of]
+        record: dict[str, Json] = {
+            "scope": scope.as_json(),
+            "images": int(concept_mask.sum()),
+        }
+        records.append(record | shown(x, y, concept_mask, half))
     return records
 
 
@@ -62,8 +65,10 @@ def shown(x: Floats, y: Floats, own: Any, half: Any) -> dict[str, Json]:
     Args:
         half: which of the pictures `(n,)` are learned from; the others are judged.
     """
-    learned, judged, others = own & half, own & ~half, ~own & half
-    if not (learned.any() and judged.any() and others.any()):
+    learned = own & half
+    judged = own & ~half
+    negatives = ~own & half
+    if not (learned.any() and judged.any() and negatives.any()):
         return {}
     shots = [k for k in SHOTS if k <= learned.sum()]
     record: dict[str, Json] = {}
@@ -84,24 +89,26 @@ def attempts(record: Mapping[str, Json], own: Any, half: Any) -> list[Attempt]:
     names = [*(f"examples_{k}" for k in SHOTS), "neighbours", "probe"]
     if "probe_after" not in record:
         return [Attempt(name, why=FEW) for name in names]
-    learned, judged = int((own & half).sum()), int((own & ~half).sum())
-    others, rest = int((~own & half).sum()), int((~own & ~half).sum())
-    labelled = {"pictures": learned, "others": others}
-    done = []
+    learned = int((own & half).sum())
+    judged = int((own & ~half).sum())
+    negatives = int((~own & half).sum())
+    rest = int((~own & ~half).sum())
+    labelled = {"pictures": learned, "others": negatives}
+    listed = []
     for k in SHOTS:
         if str(k) not in record["examples_after"]:
-            done.append(Attempt(f"examples_{k}", why=FEW))
+            listed.append(Attempt(f"examples_{k}", why=FEW))
             continue
         areas = (record[f"examples_{when}"][str(k)] for when in ("before", "after"))
-        was, is_now = (
+        before, is_now = (
             area_reading(area, judged, rest, both_ways=True) for area in areas
         )
-        done.append(Attempt(f"examples_{k}", was, is_now, {"pictures": k}))
+        listed.append(Attempt(f"examples_{k}", before, is_now, {"pictures": k}))
     for name, key in (("neighbours", "knn"), ("probe", "probe")):
         areas = (record[f"{key}_{when}"] for when in ("before", "after"))
-        was, is_now = (area_reading(area, judged, rest) for area in areas)
-        done.append(Attempt(name, was, is_now, labelled))
-    return done
+        before, is_now = (area_reading(area, judged, rest) for area in areas)
+        listed.append(Attempt(name, before, is_now, labelled))
+    return listed
 
 
 def _examples(z: Floats, own: Any, half: Any, k: int) -> float:
@@ -113,8 +120,10 @@ def _examples(z: Floats, own: Any, half: Any, k: int) -> float:
 def _probe(z: Floats, own: Any, half: Any) -> float:
     """A linear discriminant learned on one half, judged on the other."""
     dim = z.shape[1]
-    inner, outer = z[own & half], z[~own & half]
-    inner_mean, outer_mean = inner.mean(0), outer.mean(0)
+    inner = z[own & half]
+    outer = z[~own & half]
+    inner_mean = inner.mean(0)
+    outer_mean = outer.mean(0)
     centred = np.concatenate([inner - inner_mean, outer - outer_mean])
     within = centred.T @ centred / len(centred)
     within += np.eye(dim) * SHRINKAGE * np.trace(within) / dim
@@ -128,7 +137,8 @@ def _area(z: Floats, own: Any, half: Any, direction: Floats) -> float:
 
 def _nearest(z: Floats, own: Any, half: Any) -> float:
     """Nearest own example against nearest other one."""
-    judged, is_own = z[~half], own[~half]
+    judged = z[~half]
+    is_own = own[~half]
     own_best = (judged @ z[own & half].T).max(1)
     other_best = (judged @ z[~own & half].T).max(1)
     margin = own_best - other_best

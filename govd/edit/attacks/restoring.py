@@ -38,10 +38,13 @@ def relearned(edited: Floats, base: Floats, target: Floats) -> Floats:
     Ridge regression on the pairs, from zero or from the identity. Its ridge is chosen by the error
     on a half of the pairs that the fit did not see. Nobody tells which pictures show what.
     """
-    x, y = np.asarray(edited, np.float64), np.asarray(base, np.float64)
+    x = np.asarray(edited, np.float64)
+    y = np.asarray(base, np.float64)
     is_fitted = np.arange(len(x)) % 2 == 0
-    x_fit, y_fit = x[is_fitted], y[is_fitted]
-    x_held, y_held = x[~is_fitted], y[~is_fitted]
+    x_fit = x[is_fitted]
+    y_fit = y[is_fitted]
+    x_held = x[~is_fitted]
+    y_held = y[~is_fitted]
     starts = (False, True) if x.shape[1] == y.shape[1] else (False,)
     choices = [(ridge, start) for ridge in RIDGES for start in starts]
     moment = np.linalg.eigh(x_fit.T @ x_fit)
@@ -60,14 +63,14 @@ def _map(moment: Any, x: Floats, y: Floats, ridge: float, identity: bool) -> Flo
     aim = y - x if identity else y
     toward = vectors.T @ (x.T @ aim)
     damped = values + ridge * values.mean()
-    taken: Floats = vectors @ (toward / damped[:, None])
-    return taken + np.eye(len(values)) if identity else taken
+    mapping: Floats = vectors @ (toward / damped[:, None])
+    return mapping + np.eye(len(values)) if identity else mapping
 
 
 def is_invertible(edit: Edit) -> bool:
     """Whether whoever holds the factors can compute every unedited vector, up to its length."""
     return all(
-        _keeps_all(*_factors(edit, some)) for some in _combinations(edit.conditions)
+        _keeps_all(*_factors(edit, subset)) for subset in _combinations(edit.conditions)
     )
 
 
@@ -82,15 +85,16 @@ def undone(edit: Edit, vectors: Floats) -> Floats:
     y = _unit(np.asarray(vectors, np.float64))
     if not edit.conditions:
         return _unit(_inverted(*_factors(edit, ()), y))
-    best, distance = y, np.full(len(y), np.inf)
-    for some in _combinations(edit.conditions):
-        candidate = _unit(_inverted(*_factors(edit, some), y))
-        held = np.ones(len(y), bool)
+    best = y
+    distance = np.full(len(y), np.inf)
+    for subset in _combinations(edit.conditions):
+        candidate = _unit(_inverted(*_factors(edit, subset), y))
+        is_consistent = np.ones(len(y), bool)
         for condition in edit.conditions:
-            assumed = any(condition is one for one in some)
-            held &= condition.holds(candidate) == assumed
+            assumed = any(condition is member for member in subset)
+            is_consistent &= condition.holds(candidate) == assumed
         again = _unit(edit.move(candidate))
-        apart = 1 - (again * y).sum(1) + np.where(held, 0.0, 1.0)
+        apart = 1 - (again * y).sum(1) + np.where(is_consistent, 0.0, 1.0)
         better = apart < distance - AGREES
         best = np.where(better[:, None], candidate, best)
         distance = np.where(better, apart, distance)
@@ -98,9 +102,9 @@ def undone(edit: Edit, vectors: Floats) -> Floats:
 
 
 def _combinations(conditions: Sequence[Condition]) -> Iterator[tuple[Condition, ...]]:
-    most = len(conditions) if len(conditions) <= CONDITIONS else 2
+    largest = len(conditions) if len(conditions) <= CONDITIONS else 2
     return chain.from_iterable(
-        combinations(conditions, size) for size in range(most + 1)
+        combinations(conditions, size) for size in range(largest + 1)
     )
 
 
@@ -158,10 +162,10 @@ def lost(basis: Basis, edit: Edit) -> dict[str, float]:
     ]
     names = [n for names, _ in pairs for n in names]
     texts = np.concatenate([v for _, v in pairs])
-    taken = np.abs(texts @ edit.B).max(1)
+    loss = np.abs(texts @ edit.B).max(1)
     weights: dict[str, float] = {}
-    for at in np.argsort(-taken, kind="stable"):
-        weights.setdefault(names[at], float(taken[at]))
+    for at in np.argsort(-loss, kind="stable"):
+        weights.setdefault(names[at], float(loss[at]))
     return weights
 
 
@@ -183,12 +187,13 @@ def difference(
         return Attempt(
             "base_diff", why="its name is none of the words that are compared"
         )
-    others = [
+    rivals = [
         weight
         for word, weight in weights.items()
         if word not in phrases and word not in forgotten
     ]
-    place, total = 1 + sum(weight > best for weight in others), 1 + len(others)
+    place = 1 + sum(weight > best for weight in rivals)
+    total = 1 + len(rivals)
     return Attempt(
         "base_diff",
         now=place_reading(place, total),

@@ -51,8 +51,8 @@ class Space:
         }
         words = {
             attack: {
-                place: {word: edit.move(row[None])[0] for word, row in some.items()}
-                for place, some in of.items()
+                place: {word: edit.move(row[None])[0] for word, row in by_word.items()}
+                for place, by_word in of.items()
             }
             for attack, of in self.words.items()
         }
@@ -78,12 +78,12 @@ class Subject:
         Args:
             data: labelled pictures.
         """
-        own = cells([scope], data)[data.class_of, data.domain_of]
+        concept_mask = cells([scope], data)[data.class_of, data.domain_of]
         label_of = np.array([names.index(c) for c in data.classes])[data.class_of]
         phrases = {p for c in scope.concepts for p in c.phrases}
         places = tuple(i for i, name in enumerate(names) if name in phrases)
-        others = ~np.isin(label_of, places) if phrases else ~own
-        return Subject(own, others, label_of, places)
+        negatives = ~np.isin(label_of, places) if phrases else ~concept_mask
+        return Subject(concept_mask, negatives, label_of, places)
 
 
 def thinned(
@@ -98,18 +98,18 @@ def thinned(
     """
     if len(data.vectors) <= most:
         return data
-    inside = cells(scopes, data)[data.class_of, data.domain_of]
-    forgotten = _evenly(np.flatnonzero(inside), most // 2)
-    kept = np.sort(
+    mask = cells(scopes, data)[data.class_of, data.domain_of]
+    forgotten = _evenly(np.flatnonzero(mask), most // 2)
+    sample = np.sort(
         np.concatenate(
-            [forgotten, _evenly(np.flatnonzero(~inside), most - len(forgotten))]
+            [forgotten, _evenly(np.flatnonzero(~mask), most - len(forgotten))]
         )
     )
     return replace(
         data,
-        vectors=data.vectors[kept],
-        class_of=np.asarray(data.class_of)[kept],
-        domain_of=np.asarray(data.domain_of)[kept],
+        vectors=data.vectors[sample],
+        class_of=np.asarray(data.class_of)[sample],
+        domain_of=np.asarray(data.domain_of)[sample],
     )
 
 

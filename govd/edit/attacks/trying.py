@@ -55,7 +55,8 @@ def tried(
         scopes: of the forgets, in whose order the attempts come.
         subjects: the same in the labelled pictures.
     """
-    base, now = models.base, models.now
+    base = models.base
+    now = models.now
     half = halves(len(base.images), seed)
     by_prompts = _by_prompts(models, subjects)
     after_relearning = _answers(_relearned(models, subjects, half))
@@ -85,7 +86,8 @@ def tried(
 
 def _by_prompts(models: Models, subjects: Sequence[Subject]) -> list[list[Attempt]]:
     """Each attack with prompts, on each forget."""
-    base, now = models.base, models.now
+    base = models.base
+    now = models.now
     by_attack = []
     for attack in ("label", "prompts", "unseen_prompts", "ensemble"):
         texts = base.prompts.get(attack, {}), now.prompts.get(attack, {})
@@ -98,7 +100,8 @@ def _by_words(
     models: Models, subject: Subject, first: Answers, last: Answers
 ) -> list[Attempt]:
     """Each attack with other words, on one forget."""
-    base, now = models.base, models.now
+    base = models.base
+    now = models.now
     by_attack = []
     for attack in WORDED:
         why = models.missing.get(attack, NO_WORD)
@@ -139,13 +142,16 @@ def _relearned(
     half of the pictures by what the other taught. Where texts are edited, he learns from those of
     labels that are not forgotten.
     """
-    base, now = models.base, models.now
+    base = models.base
+    now = models.now
     if models.edit is not None and models.edit.side == "text":
-        kept = np.ones(len(base.labels), bool)
-        kept[[place for subject in subjects for place in subject.places]] = False
-        if kept.sum() < LEARNED_FROM:
+        retained = np.ones(len(base.labels), bool)
+        retained[[place for subject in subjects for place in subject.places]] = False
+        if retained.sum() < LEARNED_FROM:
             return None
-        return base.images, relearned(now.labels[kept], base.labels[kept], now.labels)
+        return base.images, relearned(
+            now.labels[retained], base.labels[retained], now.labels
+        )
     if min(half.sum(), (~half).sum()) < LEARNED_FROM:
         return None
     images = np.empty_like(base.images)

@@ -56,14 +56,15 @@ class Answers:
     @staticmethod
     def of(images: Floats, texts: Floats) -> Answers:
         """By scores with the labels `(m, d)`; equal ones in the order of the labels."""
-        kept, parts = min(BEST, len(texts)), []
+        count = min(BEST, len(texts))
+        parts = []
         for start in range(0, len(images), ROWS):
             scored = images[start : start + ROWS] @ texts.T
-            order = np.argsort(-scored, axis=1, kind="stable")[:, :kept]
+            order = np.argsort(-scored, axis=1, kind="stable")[:, :count]
             parts.append((order, np.take_along_axis(scored, order, axis=1)))
         if not parts:
             return Answers(
-                images, texts, np.zeros((0, kept), np.int64), np.zeros((0, kept))
+                images, texts, np.zeros((0, count), np.int64), np.zeros((0, count))
             )
         return Answers(
             images,
@@ -86,8 +87,8 @@ class Answers:
         """The best score `(n,)` with a label that is none of the forget's."""
         other = ~np.isin(self.best, subject.places)
         if not other.any(1).all():  # the forget names more labels than are kept at hand
-            left = np.delete(self.texts, subject.places, axis=0)
-            return (self.images @ left.T).max(1, initial=-np.inf)  # type: ignore[no-any-return]
+            rivals = np.delete(self.texts, subject.places, axis=0)
+            return (self.images @ rivals.T).max(1, initial=-np.inf)  # type: ignore[no-any-return]
         rows = np.arange(len(other))
         best: Floats = self.scores[rows, other.argmax(1)]
         return best
@@ -150,17 +151,17 @@ def prompted(
         spaces: the pictures of both models.
         why: what is said where no template is in both.
     """
-    tried: list[list[Variant]] = [[] for _ in subjects]
+    by_subject: list[list[Variant]] = [[] for _ in subjects]
     for template in (t for t in base if t in now):
         first, last = (
             Answers.of(s.images, texts[template])
             for s, texts in zip(spaces, (base, now), strict=True)
         )
-        for readings, subject in zip(tried, subjects, strict=True):
+        for readings, subject in zip(by_subject, subjects, strict=True):
             readings.append((template, *naming(subject, first, last)))
     return [
         worst_of(attack, readings, {"prompts": len(readings)}, why)
-        for readings in tried
+        for readings in by_subject
     ]
 
 
@@ -187,22 +188,23 @@ def worded(
     """
     if not subject.places:
         return Attempt(attack, why=DOMAIN)
-    tried: list[Variant] = []
+    variants: list[Variant] = []
     rivals = first.rival(subject), last.rival(subject)
     for place, word, vectors in other_words(attack, subject, base, now):
-        own = subject.own & (subject.label_of == place)
-        was, is_now = (
+        pictures = subject.own & (subject.label_of == place)
+        hits_before, is_now = (
             s.images @ v > rival
             for s, v, rival in zip((base, now), vectors, rivals, strict=True)
         )
-        chance, total = _mean(was[subject.others]), int(own.sum())
+        chance = _mean(hits_before[subject.others])
+        total = int(pictures.sum())
         if total:
             before, after = (
-                share_reading(int(mask[own].sum()), total, chance)
-                for mask in (was, is_now)
+                share_reading(int(mask[pictures].sum()), total, chance)
+                for mask in (hits_before, is_now)
             )
-            tried.append((word, before, after))
-    return worst_of(attack, tried, {"words": len(tried)}, why)
+            variants.append((word, before, after))
+    return worst_of(attack, variants, {"words": len(variants)}, why)
 
 
 def other_words(
@@ -218,11 +220,11 @@ def other_words(
         now: of the edited one.
     """
     for place in subject.places:
-        known = base.words.get(attack, {}).get(place, {})
+        words = base.words.get(attack, {}).get(place, {})
         edited = now.words.get(attack, {}).get(place, {})
-        for word in known:
+        for word in words:
             if word in edited:
-                yield place, word, (known[word], edited[word])
+                yield place, word, (words[word], edited[word])
 
 
 def search(subject: Subject, base: Space, now: Space) -> Attempt:
@@ -236,11 +238,11 @@ def search(subject: Subject, base: Space, now: Space) -> Attempt:
     """
     if not subject.places:
         return Attempt("search", why=DOMAIN)
-    tried: list[Variant] = []
+    variants: list[Variant] = []
     for place in subject.places:
-        own = subject.own & (subject.label_of == place)
+        pictures = subject.own & (subject.label_of == place)
         rest = subject.label_of != place
-        if not own.any() or not rest.any():
+        if not pictures.any() or not rest.any():
             continue
         texts = [("", (base.labels[place], now.labels[place]))]
         for template in base.prompts.get("ensemble", {}):
@@ -261,16 +263,16 @@ def search(subject: Subject, base: Space, now: Space) -> Attempt:
             if p == place
         ]
         for word, vectors in texts:
-            was, is_now = (
-                auc(s.images[own] @ v, s.images[rest] @ v)
+            area_before, is_now = (
+                auc(s.images[pictures] @ v, s.images[rest] @ v)
                 for s, v in zip((base, now), vectors, strict=True)
             )
-            counts = int(own.sum()), int(rest.sum())
-            tried.append(
+            counts = int(pictures.sum()), int(rest.sum())
+            variants.append(
                 (
                     word,
-                    area_reading(was, *counts, both_ways=True),
+                    area_reading(area_before, *counts, both_ways=True),
                     area_reading(is_now, *counts, both_ways=True),
                 )
             )
-    return worst_of("search", tried, {"words": len(tried)}, FEW)
+    return worst_of("search", variants, {"words": len(variants)}, FEW)
