@@ -39,8 +39,10 @@ class NullSpace:
         """
         rows = [problem.material.prompts]
         if problem.material.prototypes is not None:
-            own = [i for i, of in enumerate(problem.material.prototype_of) if of >= 0]
-            rows.append(problem.material.prototypes[own])
+            positions = [
+                i for i, of in enumerate(problem.material.prototype_of) if of >= 0
+            ]
+            rows.append(problem.material.prototypes[positions])
         directions = np.ascontiguousarray(np.concatenate(rows).T)
         if not directions.shape[1]:
             raise Unsupported(
@@ -85,7 +87,7 @@ def _independent(directions: Floats) -> list[int]:
     """Columns that add something, by Gram–Schmidt in their order (twice, so that rounding does not
     add up).
     """
-    kept: list[int] = []
+    columns: list[int] = []
     basis: list[Floats] = []
     for j in range(directions.shape[1]):
         rest = directions[:, j]
@@ -94,10 +96,10 @@ def _independent(directions: Floats) -> list[int]:
                 q = np.stack(basis, axis=1)
                 rest = rest - exact.matmul(q, exact.matmul(q.T, rest[:, None]))[:, 0]
         size = float(np.sqrt(exact.squares(rest[None])[0]))
-        if size > 1e-5 and len(kept) < directions.shape[0]:
-            kept.append(j)
+        if size > 1e-5 and len(columns) < directions.shape[0]:
+            columns.append(j)
             basis.append(rest / size)
-    return kept
+    return columns
 
 
 class Ccup:
@@ -164,18 +166,20 @@ class Ccup:
         strength = np.concatenate([c.tensors["strength"] for c in contributions])
         texts, first = np.unique(texts, axis=1, return_index=True)
         everywhere = [c for c in contributions if not c.spec.scope.domains]
-        gone = frozenset(
+        forgotten = frozenset(
             basis.anchor_names.get(np.ascontiguousarray(t).tobytes(), "")
             for c in everywhere
             for t in c.tensors["texts"].T
         )
         names, anchors = basis.anchors
-        retained_mean(basis, gone)  # raises where nothing would be left
-        kept = algebra.array(anchors[[i for i, n in enumerate(names) if n not in gone]])
+        retained_mean(basis, forgotten)  # raises where nothing would be left
+        retained = algebra.array(
+            anchors[[i for i, n in enumerate(names) if n not in forgotten]]
+        )
         t = algebra.array(texts)
         s = (
             algebra.array(np.eye(basis.dim))
-            + self.retain * algebra.matmul(kept.T, kept)
+            + self.retain * algebra.matmul(retained.T, retained)
             + self.forget * algebra.matmul(t, t.T)
         )
         try:

@@ -99,16 +99,16 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
     """The discriminant of a concept, or of a cell, among images."""
     basis = problem.basis
     target = problem.spec.target
-    images, named, inverse = _images(problem, concept)
-    chosen = named
+    images, concept_mask, inverse = _images(problem, concept)
+    in_cell = concept_mask
     if domain is not None:
-        inside = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
+        domain_mask = basis.tensors["pool_domains"][basis.thinned_pool()[1]] == domain
         # examples are of what is to go
-        chosen = named & np.concatenate(
-            [inside, np.ones(len(images) - len(inside), bool)]
+        in_cell = concept_mask & np.concatenate(
+            [domain_mask, np.ones(len(images) - len(domain_mask), bool)]
         )
     place = places_of(problem)[concept]
-    count = int(np.count_nonzero(chosen))
+    count = int(np.count_nonzero(in_cell))
     if count < FEWEST:
         return _few(problem, concept, domain, count)
     name = problem.spec.scope.concepts[concept].name
@@ -120,7 +120,7 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
         "images": count,
         "strength_from": f"{len(images)} {basis.pool_kind or 'prototype'} embeddings",
     }
-    detector, points = _discriminant(images, chosen, named & ~chosen, inverse)
+    detector, points = _discriminant(images, in_cell, concept_mask & ~in_cell, inverse)
     if target == "shift":
         return Term(
             detector,
@@ -128,14 +128,14 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
             facts | {"alpha": 1.0},
             removal=np.ascontiguousarray((points[0] - points[1])[:, None]),
         )
-    hit = _crossed(images, chosen, named & ~chosen, inverse)
+    hit = _crossed(images, in_cell, concept_mask & ~in_cell, inverse)
     rest = _others(problem)
 
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
         if target == "level":
-            among = ~chosen if domain is None else ~named
-            return strength.level(images, hit, chosen, among, removal, own[0])
-        return strength.unnamed(images[chosen], hit[chosen], removal, own, rest)
+            among = ~in_cell if domain is None else ~concept_mask
+            return strength.level(images, hit, in_cell, among, removal, own[0])
+        return strength.unnamed(images[in_cell], hit[in_cell], removal, own, rest)
 
     return Term(detector, place, facts, solve=solve)
 
@@ -152,13 +152,13 @@ def _images(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
     """Embeddings, which of them get the concept's name (the examples that somebody gave among
     them), and the inverse covariance.
     """
-    images, named, inverse = _found(problem, concept)
-    given = problem.material.examples
-    if given is None:
-        return images, named, inverse
+    images, concept_mask, inverse = _found(problem, concept)
+    examples = problem.material.examples
+    if examples is None:
+        return images, concept_mask, inverse
     return (
-        np.concatenate([images, given]),
-        np.concatenate([named, np.ones(len(given), bool)]),
+        np.concatenate([images, examples]),
+        np.concatenate([concept_mask, np.ones(len(examples), bool)]),
         inverse,
     )
 
@@ -207,13 +207,15 @@ def _surest(margin: Floats, beyond: Floats) -> Any:
     pool is of that kind. But a vocabulary may have another word for the concept itself: at least
     the `CONFIDENT` surest of the first kind stay.
     """
-    named = margin > 0
-    sure = named & (beyond > 0)
+    concept_mask = margin > 0
+    sure = concept_mask & (beyond > 0)
     if np.count_nonzero(sure) < CONFIDENT:
         sure[
-            np.argsort(np.where(named, -margin, np.inf), kind="stable")[:CONFIDENT]
+            np.argsort(np.where(concept_mask, -margin, np.inf), kind="stable")[
+                :CONFIDENT
+            ]
         ] = True
-    return sure & named
+    return sure & concept_mask
 
 
 def _discriminant(
@@ -243,14 +245,14 @@ def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Fl
     turn[~chosen] = np.arange(np.count_nonzero(~chosen)) % FOLDS
     folds = min(FOLDS, int(np.count_nonzero(chosen)))
     for fold in range(folds):
-        held = turn % folds == fold
+        fold_mask = turn % folds == fold
         detector, _ = (
-            _discriminant(images, chosen & ~held, elsewhere & ~held, inverse)
-            if (chosen & ~held).any()
+            _discriminant(images, chosen & ~fold_mask, elsewhere & ~fold_mask, inverse)
+            if (chosen & ~fold_mask).any()
             else (None, None)
         )
         if detector is not None:
-            hit[held] = exact.matmul(images[held], detector)[:, 0]
+            hit[fold_mask] = exact.matmul(images[fold_mask], detector)[:, 0]
     return hit
 
 
@@ -284,8 +286,8 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
     """
     term = by_selector(problem, concept, domain)
     basis = problem.basis
-    images, named, _ = _images(problem, concept)
-    if not basis.has_pool or not named.any() or problem.spec.target != "unnamed":
+    images, concept_mask, _ = _images(problem, concept)
+    if not basis.has_pool or not concept_mask.any() or problem.spec.target != "unnamed":
         return term
     pool, at = basis.thinned_pool()
     hits = np.sort(
@@ -295,7 +297,7 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
     )
     if not len(hits):
         return term
-    hit = np.full(np.count_nonzero(named), hits[int(SEEN * len(hits))])
+    hit = np.full(np.count_nonzero(concept_mask), hits[int(SEEN * len(hits))])
     rest = _others(problem)
     facts = {k: v for k, v in term.facts.items() if k != "alpha"} | {
         "strength_from": f"{len(hit)} images in other domains"
@@ -304,6 +306,6 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
         term,
         facts=facts,
         solve=lambda removal, own: strength.unnamed(
-            images[named], hit, removal, own, rest
+            images[concept_mask], hit, removal, own, rest
         ),
     )

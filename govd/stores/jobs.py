@@ -84,9 +84,9 @@ class Jobs:
 
     def _failed(self, store: StoreRecord, fault: GovdError) -> None:
         log.error("store %s: %s", store.name, fault.message)
-        wanted = store.wanted or {}
+        order = store.wanted or {}
         payload: dict[str, Json] = {
-            "revision": wanted.get("revision"),
+            "revision": order.get("revision"),
             "reason": fault.message[:1000],
             "rows": (self.running.get(store.name) or {}).get("rows", 0),
         }
@@ -96,11 +96,11 @@ class Jobs:
             )
 
     def _patch(self, store: StoreRecord, progress: Progress) -> None:
-        wanted = store.wanted or {}
+        order = store.wanted or {}
         model = self.core.desk.model(store.model)
-        number = int(wanted["revision"])
+        number = int(order["revision"])
         task = self.plans.task_of(
-            model, store.stamp, number, bool(wanted["any_length"]), wanted["unmarked"]
+            model, store.stamp, number, bool(order["any_length"]), order["unmarked"]
         )
         plan = {
             "from": task.expected.as_json(),
@@ -162,12 +162,12 @@ class Jobs:
             first.append(done) if not first else None
             seconds = max(time.monotonic() - began, 1e-6)
             rate = (done - first[0]) / seconds
-            left = (total - done) / rate if rate else None
+            remaining = (total - done) / rate if rate else None
             self.running[name] = {
                 "rows": done,
                 "total": total,
                 "rows_per_second": round(rate, 1),
-                "seconds_left": None if left is None else round(left, 1),
+                "seconds_left": None if remaining is None else round(remaining, 1),
             }
             progress(what, done, total)
 
@@ -223,7 +223,7 @@ def _faults(outcome: Outcome, after: Sequence[Look]) -> list[str]:
         faults.append(
             f"{outcome.lost} rows were searched before the switch and are not after it"
         )
-    stale = sum(seen.stale for seen in after)
+    stale = sum(finding.stale for finding in after)
     if stale:
         faults.append(
             f"the index gives {stale} hits another score than their vectors have: it still keeps"
@@ -234,13 +234,13 @@ def _faults(outcome: Outcome, after: Sequence[Look]) -> list[str]:
 
 def _searched(before: Sequence[Look], after: Sequence[Look]) -> list[dict[str, Json]]:
     """What searches with the forgotten texts found, before and after."""
-    earlier = {seen.contribution: seen for seen in before}
+    earlier = {finding.contribution: finding for finding in before}
     return [
         {
-            **seen.as_json(),
-            "named_before": len(earlier[seen.contribution].named)
-            if seen.contribution in earlier
+            **finding.as_json(),
+            "named_before": len(earlier[finding.contribution].named)
+            if finding.contribution in earlier
             else None,
         }
-        for seen in after
+        for finding in after
     ]

@@ -34,9 +34,14 @@ class Journal:
         )
         if lines[:1] == [head]:
             self.done = {
-                done.name: done for done in map(_read, lines[1:]) if done is not None
+                portion.name: portion
+                for portion in map(_read, lines[1:])
+                if portion is not None
             }
-        whole = [head, *(json.dumps(done.as_json()) for done in self.done.values())]
+        whole = [
+            head,
+            *(json.dumps(portion.as_json()) for portion in self.done.values()),
+        ]
         self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
         self._file = self.path.open("a", encoding="utf-8")
 
@@ -55,16 +60,16 @@ class Journal:
     def skipped(self) -> list[list[str]]:
         """Rows that were left as they are: portion, key, reason."""
         return [
-            [done.name, *row]
-            for done in sorted(self.done.values(), key=_by_name)
-            for row in done.named
+            [portion.name, *row]
+            for portion in sorted(self.done.values(), key=_by_name)
+            for row in portion.named
         ]
 
     def digest(self) -> str:
         """SHA-256 over the portions' names, rows and checksums, in the order of the names."""
         whole = hashlib.sha256()
-        for done in sorted(self.done.values(), key=_by_name):
-            whole.update(f"{done.name} {done.rows} {done.crc32}\n".encode())
+        for portion in sorted(self.done.values(), key=_by_name):
+            whole.update(f"{portion.name} {portion.rows} {portion.crc32}\n".encode())
         return whole.hexdigest()
 
     def close(self) -> None:

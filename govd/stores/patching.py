@@ -105,7 +105,7 @@ def ended(
 
 
 def _rows(journal: Journal) -> list[int]:
-    return [done.rows for done in journal.done.values()]
+    return [portion.rows for portion in journal.done.values()]
 
 
 def _outcome(
@@ -117,7 +117,7 @@ def _outcome(
     lost: int = 0,
 ) -> Outcome:
     """What the journal has of a patch, and what is known besides."""
-    skipped = sum(done.skipped for done in journal.done.values())
+    skipped = sum(portion.skipped for portion in journal.done.values())
     seconds = time.monotonic() - began
     digest = journal.digest()
     rows = sum(_rows(journal))
@@ -183,11 +183,11 @@ def _resumed(store: GuardedStore, journal: Journal, portions: Sequence[Portion])
     """How many rows of an earlier attempt are there still; others are written again."""
     rows = 0
     sizes = {portion.name: portion.rows for portion in portions}
-    for done in list(journal.done.values()):
-        if sizes.get(done.name) == done.rows and is_written(store, done):
-            rows += done.rows
+    for entry in list(journal.done.values()):
+        if sizes.get(entry.name) == entry.rows and is_written(store, entry):
+            rows += entry.rows
         else:
-            journal.drop(done.name)
+            journal.drop(entry.name)
     return rows
 
 
@@ -224,10 +224,10 @@ def _all(
         portions left some out.
     """
     make = partial(patch_portion, making.store, making.task, source, late=late)
-    wanted = itertools.takewhile(lambda _: not making.is_ending(), portions)
-    for done in making.runner.map_batches(make, wanted):
-        making.journal.add(done)
-        tell.add(done.rows)
+    pending = itertools.takewhile(lambda _: not making.is_ending(), portions)
+    for entry in making.runner.map_batches(make, pending):
+        making.journal.add(entry)
+        tell.add(entry.rows)
     if making.is_ending():
         raise Stopped
     unanswered = [

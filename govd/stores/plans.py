@@ -170,11 +170,13 @@ class Plans:
         if options.instead_of_queries or task.edit is None:
             return
         exports = self.core.desk.views.records.find("export", model=store.model)
-        given = [
+        active_exports = [
             e for e in exports if e.get("side") == "text" and e["seq"] > store.retired
         ]
-        if given:
-            names = ", ".join(sorted({str(export["recipient"]) for export in given}))
+        if active_exports:
+            names = ", ".join(
+                sorted({str(export["recipient"]) for export in active_exports})
+            )
             raise Conflict(
                 f"{names} were given an edit of queries: with edited vectors pairs would be edited"
                 " twice",

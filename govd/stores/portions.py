@@ -94,11 +94,11 @@ def patch_portion(
     )
     written, stored = _read_back(store, portion, batch.keys, vectors)
     skipped = {place: reason for place, reason in skipped.items() if written[place]}
-    named = [
+    named_rows = [
         [batch.keys[place], reason] for place, reason in list(skipped.items())[:NAMED]
     ]
     return PortionDone(
-        portion.name, int(written.sum()), len(skipped), crc32(stored), named
+        portion.name, int(written.sum()), len(skipped), crc32(stored), named_rows
     )
 
 
@@ -207,17 +207,20 @@ def made_of(
     skipped = {**without, **unusable(batch.vectors)}
     if late:
         skipped |= _of_unknown_kind(task, batch)
-    left = np.zeros(len(batch.vectors), bool)
-    left[list(skipped)] = True
-    if task.edit is None or left.all():
+    unedited = np.zeros(len(batch.vectors), bool)
+    unedited[list(skipped)] = True
+    if task.edit is None or unedited.all():
         return batch.vectors, skipped
     moved = edited(
-        task.edit, batch.vectors[~left] if left.any() else batch.vectors, task, batch
+        task.edit,
+        batch.vectors[~unedited] if unedited.any() else batch.vectors,
+        task,
+        batch,
     )
-    if not left.any():
+    if not unedited.any():
         return moved, skipped
     vectors = batch.vectors.copy()
-    vectors[~left] = moved
+    vectors[~unedited] = moved
     return vectors, skipped
 
 

@@ -52,10 +52,10 @@ def named(basis: Basis, vectors: Floats, text: Floats) -> Any:
     a mask `(n,)`.
     """
     _, anchors = basis.anchors
-    others = anchors[anchors @ text < SAME]
+    negatives = anchors[anchors @ text < SAME]
     x = np.asarray(vectors, np.float64)
-    own = x @ text
-    return own > (x @ others.T).max(axis=1, initial=-np.inf)
+    similarity = x @ text
+    return similarity > (x @ negatives.T).max(axis=1, initial=-np.inf)
 
 
 @dataclass(frozen=True)

@@ -209,12 +209,12 @@ class Registry:
         Raises:
             Conflict: it does not.
         """
-        ours = self.stamp(model, 0)
-        if stamp.origin != ours.origin or stamp.model != model.name:
+        expected = self.stamp(model, 0)
+        if stamp.origin != expected.origin or stamp.model != model.name:
             raise Conflict(
                 f"its vectors are stamped by {stamp.origin} as {stamp.model}, revision"
                 f" {stamp.revision}",
-                advice=f"This home is {ours.origin}, and the store was to be of {model.name}.",
+                advice=f"This home is {expected.origin}, and the store was to be of {model.name}.",
             )
         revision = self._revision(model, stamp.revision)
         digest = digest_of(revision)

@@ -136,10 +136,10 @@ def since(before: Remembered, reading: Reading) -> Since:
     """
     now = reading.remembered()
     new = len(np.setdiff1d(now.digests, before.digests, assume_unique=True))
-    gone = len(np.setdiff1d(before.digests, now.digests, assume_unique=True))
-    came = max(0, new - gone) if now.rows > before.rows else 0
-    left = max(0, gone - new) if now.rows < before.rows else 0
+    removals = len(np.setdiff1d(before.digests, now.digests, assume_unique=True))
+    came = max(0, new - removals) if now.rows > before.rows else 0
+    deletions = max(0, removals - new) if now.rows < before.rows else 0
     is_same = (before.rows, before.total) == (now.rows, now.total)
-    is_other = not (is_same or new or gone) and before.rows == now.rows
-    changed = max(new - came, gone - left)
-    return Since(changed, came, left, len(before.digests), is_other)
+    is_other = not (is_same or new or removals) and before.rows == now.rows
+    changed = max(new - came, removals - deletions)
+    return Since(changed, came, deletions, len(before.digests), is_other)

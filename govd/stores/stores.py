@@ -79,11 +79,11 @@ class Stores:
 
     def _shown(self, store: StoreRecord) -> dict[str, Json]:
         published = self.core.desk.views.published(store.model)
-        wanted = published.number if published else 0
+        number = published.number if published else 0
         return {
             **store.as_json(),
             "revision": store.revision,
-            "published": wanted,
+            "published": number,
             "is_current": self._is_current(store) and not store.faults,
             "progress": self.jobs.progress_of(store.name),
         }

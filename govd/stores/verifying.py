@@ -153,7 +153,7 @@ class Verifying:
             return 0
         revision = self.core.desk.revision(store.model, store.revision)
         basis = self.core.models.opened_for(store.model, revision).basis
-        return sum(seen.stale for seen in look(at, basis, self._watched(store)))
+        return sum(finding.stale for finding in look(at, basis, self._watched(store)))
 
 
 class _Originals:
@@ -166,14 +166,14 @@ class _Originals:
 
     def of(self, keys: Batch) -> dict[str, Floats]:
         """Originals `(d,)` of a batch's keys; keys without one are left out."""
-        wanted = set(keys.keys)
-        while not wanted <= self._known.keys():
+        missing = set(keys.keys)
+        while not missing <= self._known.keys():
             portion = next(self._portions, None)
             if portion is None:
                 break
             batch = self._at.read("base", portion)
             self._known |= dict(zip(batch.keys, batch.vectors, strict=True))
-        return {key: self._known.pop(key) for key in wanted & self._known.keys()}
+        return {key: self._known.pop(key) for key in missing & self._known.keys()}
 
 
 def _of_stamp(store: StoreRecord, stamp: StoreStamp | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 GOALS: Final = {
-    "expressions a line": 4.0,
+    "expressions a line": 3.95,
     "locals that are no nouns, %": 1.0,
     "the same, more words, %": 1.0,
     "raise without Raises, %": 5.0,
@@ -18,14 +18,14 @@ GOALS: Final = {
 }
 
 CEILINGS: Final = {
-    "expressions a line": 4.5,
-    "locals that are no nouns, %": 1.3,
-    "the same, more words, %": 7.0,
-    "raise without Raises, %": 5.0,
-    "arrays without a shape, %": 1.0,
-    "parameters unnamed, %": 36.0,
+    "expressions a line": 3.95,
+    "locals that are no nouns, %": 0.1,
+    "the same, more words, %": 0.9,
+    "raise without Raises, %": 3.5,
+    "arrays without a shape, %": 0.5,
+    "parameters unnamed, %": 30.0,
     "functions over 50 lines": 0,
     "files over 350 lines": 0,
     "test files over 500 lines": 0,
-    "median file": 140,
+    "median file": 135,
 }
