@@ -18,6 +18,10 @@ from govd.service.service import Service, open_service
 
 BEST = 10
 """Hits of a search."""
+TARGETS = ("unnamed", "level")
+"""What is aimed at: that answers among labels do not name it; that searches rank it like others. A
+model that is registered with `--use search` has the second by default.
+"""
 LIFTED = "".join(
     f"{bound} = 1.0\n"
     for bound in (
@@ -85,13 +89,18 @@ def table(folder: Path, forget: int) -> str:
             image_vectors=pictures.pool,
         )
         with open_service(Path(home)) as service:
-            edit = forgotten(service, given, pictures.names[:forget])
-    moved = edit.move(pictures.images)
-    sides = {
-        "before": (pictures.images, pictures.texts),
-        "vectors edited": (unit(moved), pictures.texts),
-        "queries edited": (pictures.images, edit.apply_to_queries(pictures.texts)),
-    }
+            edits = {
+                target: forgotten(service, given, pictures.names[:forget], target)
+                for target in TARGETS
+            }
+    sides = {"before": (pictures.images, pictures.texts)}
+    for target, edit in edits.items():
+        moved, queries = (
+            edit.move(pictures.images),
+            edit.apply_to_queries(pictures.texts),
+        )
+        sides[f"vectors edited, `{target}`"] = (unit(moved), pictures.texts)
+        sides[f"queries edited, `{target}`"] = (pictures.images, queries)
     lines = [
         f"{folder.name}: {len(pictures.images)} pictures, {forget} of {len(pictures.names)} labels"
         f" forgotten; {BEST} best hits",
@@ -116,13 +125,13 @@ def table(folder: Path, forget: int) -> str:
     return "\n".join(lines)
 
 
-def forgotten(service: Service, given: Path, names: list[str]) -> Any:
-    """The edit of these forgets."""
-    service.add_model("real", str(given), Given(), "bench")
+def forgotten(service: Service, given: Path, names: list[str], target: str) -> Any:
+    """The edit of these forgets, on a model of its own."""
+    service.add_model(target, str(given), Given(), "bench")
     for name in names:
-        service.forget("real", ForgetOptions(concepts=(name,)), "bench")
+        service.forget(target, ForgetOptions(concepts=(name,), target=target), "bench")
     service.reconcile()
-    return factors_of(service.serving("real").edit)
+    return factors_of(service.serving(target).edit)
 
 
 def best(scores: Any) -> Any:
