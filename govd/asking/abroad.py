@@ -26,10 +26,14 @@ class Abroad:
     work_seconds: float
 
     @classmethod
-    def of(cls, asker: Asker, name: str) -> Abroad:
-        """A plugin of this process."""
-        source = next(plugin.source for plugin in asker.plugins if plugin.name == name)
-        return cls(name, source, version("govd"), asker.work_seconds)
+    def of(cls, asker: Asker, name: str) -> Abroad | None:
+        """A plugin of this process; None for one that was registered here and has no entry point,
+        which another process could not load.
+        """
+        sources = [plugin.source for plugin in asker.plugins if plugin.name == name]
+        if not sources:
+            return None
+        return cls(name, sources[0], version("govd"), asker.work_seconds)
 
     def asker(self) -> Asker:
         """Asks that plugin, in the process that this is called in.

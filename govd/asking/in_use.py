@@ -74,10 +74,13 @@ class Plugins:
             )
         abroad = Abroad.of(self.asker, plugin)
         travelling = replace(model_reference, files=dict(model_reference.files))
+        way = None
+        if abroad is not None:
+            way = ModelAbroad(abroad, travelling, opened.facts.digest)
         return Guarded(
             opened,
             partial(self.asker.call, plugin),
-            ModelAbroad(abroad, travelling, opened.facts.digest),
+            way,
         )
 
     def brings_default(self, reference: str | None, what: str) -> bool:

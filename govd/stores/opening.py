@@ -144,7 +144,10 @@ def opened(core: Core, url: str, secret: str = "") -> Iterator[GuardedStore]:
                 " installed."
             ),
         )
-    abroad = StoreAbroad(Abroad.of(core.plugins.asker, plugin), url, secret)
+    travelling = Abroad.of(core.plugins.asker, plugin)
+    abroad = None
+    if travelling is not None:
+        abroad = StoreAbroad(travelling, url, secret)
     guarded = GuardedStore(store, partial(core.plugins.asker.call, plugin), abroad)
     try:
         yield guarded
