@@ -36,7 +36,8 @@ class Needs:
 
 @dataclass(frozen=True)
 class Vote:
-    """What a policy says to a request at one moment (`filed`, `approve`, `revert`).
+    """What a policy says to a request at one moment (`filed`, `approve`, `revert`, `release`,
+    `extend`).
 
     `policy`: what it calls itself. `reason`: a sentence for the people who read why. `inputs`: the
     figures and names that it decided by, kept with the vote. `needs`: what a "wait" waits for; govd
