@@ -67,8 +67,8 @@ LIMITS: Final[Mapping[str, Limit]] = {
         NAME,
     ),
     **dict.fromkeys(("due", "expires", "until", "time", "as_of"), Limit(64)),
-    # a time, or a log checkpoint that somebody kept
-    "since": Limit(65_536, lines=True),
+    # a time, or log checkpoints that somebody kept, of which there may be several
+    "since": Limit(65_536, 64, lines=True),
     "idempotency_key": NAME,
     "reason": Limit(16_384, lines=True),
     "basis": Limit(4096, lines=True),
@@ -86,7 +86,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "texts": Limit(8192, 4096, lines=True),
     **dict.fromkeys(("query", "text"), Limit(100_000, lines=True)),
     "key": Limit(4096),
-    **dict.fromkeys(("kept", "witnesses", "roots"), Limit(65_536, 64, lines=True)),
+    **dict.fromkeys(("witnesses", "roots"), Limit(65_536, 64, lines=True)),
 }
 """By the name of the option."""
 

@@ -5,8 +5,10 @@ declaration names.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import operator
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any, Literal, get_args, get_origin
 
 from fastapi import APIRouter, Response
 from pydantic import Field, create_model
@@ -110,8 +112,23 @@ def body_of(action: Action) -> type[Body]:
             description=action.meanings.get(name),
             **action.limits.get(name, {}),
         )
-        fields[name] = (action.types[name], how)
+        fields[name] = (_of_json(action.types[name]), how)
     title = "".join(part.title() for part in action.name.split("_"))
     return create_model(
         f"{title}Body", __base__=Body, __doc__=action.documentation, **fields
     )
+
+
+def _of_json(kind: Any) -> Any:
+    """A type as JSON has it, so that errors speak of lists and objects: `list` for a sequence,
+    `dict` for a mapping.
+    """
+    origin = get_origin(kind)
+    parts = tuple(_of_json(part) for part in get_args(kind))
+    if origin is Literal or not parts:
+        return kind
+    if origin is Sequence:
+        return list[parts]  # type: ignore[valid-type]
+    if origin is Mapping:
+        return dict[parts]  # type: ignore[valid-type,misc]
+    return reduce(operator.or_, parts)

@@ -63,7 +63,7 @@ def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
         "since": lambda: service.audit.log(since=text + "\x01"),
         "subject": lambda: service.audit.log(subject=text),
         "as of": lambda: service.audit.as_of(text),
-        "kept": lambda: service.verification.verify([text + "\x01"]),
+        "log checkpoints": lambda: service.verification.verify(["x", text + "\x01"]),
         "token": lambda: service.tokens.create("reader", text, "ann"),
         "revoke": lambda: service.tokens.revoke(text, "ann"),
         "classify": lambda: service.classify("m", [("x", b"")], labels=[text]),  # type: ignore[list-item]
@@ -196,7 +196,6 @@ SEVERAL_LINES = (
     "texts",
     "query",
     "text",
-    "kept",
     "since",
     "witnesses",
     "roots",
