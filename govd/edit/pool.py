@@ -25,8 +25,10 @@ below the ridge.
 """
 WEIGHT = 14
 """Bits of a class's weight. With both, 2,048 classes fit into 53 bits."""
-GROWTH = 3.0
-"""What the weight of a picture is multiplied by each time that it is still too near."""
+GROWTH = 3
+"""What the weight of a picture is multiplied by each time that it is still too near; whole, so
+that its powers are exact on any machine.
+"""
 SHARE = 0.75
 """`PoolFit.unit` as a share of what it is the lesser of."""
 SURE = 0.9
@@ -62,7 +64,9 @@ def repeated_moment(rows: Floats, weights: Floats, powers: Any) -> Floats:
     total = np.zeros((rows.shape[1], rows.shape[1]))
     for power in np.unique(powers):
         at = powers == power
-        total = total + GROWTH ** float(power) * weighted_moment(rows[at], weights[at])
+        total = total + float(GROWTH ** int(power)) * weighted_moment(
+            rows[at], weights[at]
+        )
     return total
 
 

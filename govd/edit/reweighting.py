@@ -4,8 +4,8 @@ with other weights until each picture is a margin away.
 A ridge regression levels the average picture of a class. What decides whether a name is still
 given are the few that lie nearest to it, so their weights in `C_F` are multiplied by `GROWTH`
 wherever the forgotten label still leads, or follows by less than the margin, and the closed form is
-solved again. What is far away already keeps its weight: the cost goes where it is needed. Without a
-margin this is a support vector machine with a quadratic penalty, solved by reweighting.
+solved again. What is far away already keeps its weight: the cost goes where it is needed, as in a
+support vector machine.
 
 Margins come in units of `PoolFit.unit`; from one to the next the weights only grow, so what is more
 certain on the pictures that a fit sees is never less so.
@@ -84,9 +84,8 @@ def reweighted(
     """
     rows = _Rows.of(pool, levelled, half)
     forgotten = answers.mask(range(aims.shape[1]))
-    fit = _dual(pool, rows, aims, half)
-    if len(rows.fitted) > len(aims):
-        fit = _primal(pool, rows, aims, half)
+    solver = _primal if len(rows.fitted) > len(aims) else _dual
+    fit = solver(pool, rows, aims, half)
     powers = np.zeros(len(rows.fitted), np.int64)
     by_level: list[Any] = []
     columns: list[Floats] = []
@@ -123,7 +122,7 @@ def _dual(pool: PoolFit, rows: _Rows, aims: Floats, half: int | None) -> Any:
     inverted = np.ldexp(1.0, WEIGHT) / rows.weights
 
     def fit(powers: Any) -> Floats:
-        system = kernel + np.diag(inverted / GROWTH ** powers.astype(np.float64))
+        system = kernel + np.diag(inverted / GROWTH**powers)
         return exact.matmul(lifted, exact.Factor(system).solve(right_side))
 
     return fit
