@@ -136,7 +136,7 @@ def test_every_kind_that_is_written_may_be_asked_for() -> None:
     written = set()
     for path in (ROOT / "govd").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        written |= set(re.findall(r'Draft\(\s*"([a-z]+\.[a-z_]+)"', text))
+        written |= set(re.findall(r'Draft\(\s*(?:kind=)?"([a-z]+\.[a-z_]+)"', text))
         events = re.findall(r'request_draft\(\s*\w+,\s*"([a-z_]+)"', text)
         written |= {f"request.{event}" for event in events}
     assert {"token.create", "notice.add"} <= written
