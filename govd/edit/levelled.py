@@ -52,12 +52,13 @@ class Levelled:
         """
         if not self.powers:
             return ()
-        places = dict.fromkeys(range(len(self.own)), 0)
+        places = dict.fromkeys(range(len(self.own)), -1)
         for concept, step in zip(self.concept_of, self.steps, strict=True):
             place = min(max(step + extra, 0), len(self.listed) - 1)
             places[concept] = max(places[concept], self.listed[place].margin)
         return tuple(
-            powers[:, places[concept]] for concept, powers in enumerate(self.powers)
+            powers[:, places[concept]] if places[concept] >= 0 else 0 * powers[:, 0]
+            for concept, powers in enumerate(self.powers)
         )
 
     @staticmethod
@@ -108,7 +109,9 @@ def _places(tensors: Mapping[str, Any], weighted: bool) -> tuple[int, ...]:
     """The steps of a contribution's targets, as places of their list."""
     listed = steps_of(tensors["domains"], weighted)
     margins = (
-        tensors["margin"] if weighted else np.full(len(tensors["beta"]), -1, np.int64)
+        tensors["margin"].astype(np.int64) - 1
+        if weighted
+        else np.full(len(tensors["beta"]), -1)
     )
     return tuple(
         listed.index(Step(float(beta), float(w), int(margin)))

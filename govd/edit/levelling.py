@@ -139,9 +139,9 @@ class Fits:
         return self._groups[key]
 
 
-def _certainty(step: Step) -> tuple[float, int, float]:
+def _certainty(step: Step) -> tuple[float, bool, int, float]:
     """By which the more certain of two steps for the same column is told."""
-    return (step.beta, step.margin, -step.w)
+    return (step.beta, step.margin < 0, step.margin, -step.w)
 
 
 def _strong(fitted: Floats, aim: Floats | None, strength: float) -> Floats:

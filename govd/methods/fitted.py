@@ -129,7 +129,9 @@ class Fitted(Dual):
             tensors["powers"] = np.concatenate(powers).ravel().astype(np.int32)
             tensors["powers_of"] = _numbered(powers)
             tensors["concept_of"] = _numbered(places_of(problem))
-            tensors["margin"] = np.array([step.margin for step in choices], np.int32)
+            tensors["margin"] = np.array(
+                [step.margin + 1 for step in choices], np.int32
+            )
         return tensors, {"targets": phrases, "terms": terms, "minus_mean": True}
 
     def _chosen(self, trial: Trial) -> tuple[Step, list[dict[str, Json]]]:
@@ -140,7 +142,7 @@ class Fitted(Dual):
         floor = self.floor if trial.weighted else CELL_FLOOR
         for step in trial.steps[floor:]:
             left, total, cost = trial.outcome(step)
-            margin = {"margin": LEVELS[step.margin]} if trial.weighted else {}
+            margin = {"margin": LEVELS[step.margin]} if step.margin >= 0 else {}
             figures = {"beta": step.beta, "w": step.w, **margin, "named": left}
             tried.append({**figures, "of": total, **cost})
             if enough(left, total):

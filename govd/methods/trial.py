@@ -134,13 +134,11 @@ class Trial:
 
     def columns(self, step: Step, half: int) -> Floats:
         """Detectors `(d, p)` at a step, fitted on a half of the pool."""
-        if not self.weighted:
-            return alone(self.pool, self._levelled(step), self.aims, step, half)
         if step.beta == 1.0:
             return self.aims
-        fitted = self.reweighted(half).columns[step.margin]
-        columns: Floats = (1.0 - step.beta) * fitted + step.beta * self.aims
-        return columns
+        if step.margin < 0:
+            return alone(self.pool, self._levelled(step), self.aims, step, half)
+        return self.reweighted(half).columns[step.margin]
 
     def others(self, half: int) -> _Sample:
         """Pictures of other things, the same for every step."""

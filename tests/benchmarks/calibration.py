@@ -33,7 +33,7 @@ GRID = {
     "RIDGE": (0.01, 0.03, 0.1),
     "ELSEWHERE": (0.5, 0.8, 0.9),
     "SINKS": (4, 8, 16),
-    "ALONE": (0, 1, 2, 3, 4, 5),
+    "ALONE": (2, 3, 4, 5),
 }
 AFFECTS = {
     "ELSEWHERE": ("line and glyph", "colour"),

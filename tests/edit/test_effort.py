@@ -9,15 +9,16 @@ import pytest
 
 from govd.edit import Host, compose, exact
 from govd.edit.extent import pool_in_scope
-from govd.edit.steps import WEIGHTED_STEPS
+from govd.edit.steps import ALONE, WEIGHTED_STEPS
 from govd.methods import builtin
 from govd.types import Contribution
 from tests.edit.conftest import World
 
 METHODS = builtin()
-SYSTEMS = len({step.margin for step in WEIGHTED_STEPS if step.beta < 1.0})
-"""Systems on the pool that any edit needs at most: one for each margin, since pictures have other
-weights at each.
+WEIGHTS = {(step.w, step.margin >= 0) for step in WEIGHTED_STEPS if step.beta < 1.0}
+SYSTEMS = (ALONE + 1) * len(WEIGHTS)
+"""Systems on the pool that any edit needs at most, however many forgets: one for each distinct w,
+anew at each step at which some pictures are weighted one by one, since their weights change.
 """
 
 
@@ -69,7 +70,7 @@ def test_each_system_is_factored_once_however_far_the_edit_walks(
     )
     assert 0 < algebra.counts["factors"] <= SYSTEMS
     assert algebra.counts["columns"] <= SYSTEMS * len(contributions), (
-        "a column is solved once for each margin"
+        "a column is solved once for each system"
     )
     assert edit.digest == compose(basis, contributions, METHODS).digest
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from govd.edit import Basis, Edit, Material, Method, Problem, compose
 from govd.edit.contribution import sealed
-from govd.edit.steps import ALONE, LEVELS
+from govd.edit.steps import ALONE
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
 from govd.methods.fitted import Fitted
@@ -185,8 +185,10 @@ DELETED = "label deleted"
 """The one row without an edit: the forgotten labels are taken out of the list of answers."""
 DEFAULT = "fitted"
 LABELED = "gradient, true labels"
-FLOORS = {place: f"fitted, from margin {LEVELS[place]:g}" for place in (0, 2, 5)} | {
-    ALONE: DEFAULT
+FLOORS = {
+    ALONE - 2: "fitted, from margin 1.5",
+    ALONE: DEFAULT,
+    ALONE + 1: "fitted, floor (0, 1)",
 }
 """The rows by the first step that is tried; the product's own is the default."""
 ROWS: dict[str, Row] = {
