@@ -122,16 +122,10 @@ class Fitted(Dual):
             choices += [step] * len(place)
             if trial.weighted:
                 powers.append(trial.reweighted(None).powers)
-        tensors["beta"], tensors["w"] = (
-            np.array([step[i] for step in choices]) for i in (0, 1)
-        )
+        tensors["beta"] = np.array([step.beta for step in choices])
+        tensors["w"] = np.array([step.w for step in choices])
         if powers:
-            tensors["powers"] = np.concatenate(powers).ravel().astype(np.int32)
-            tensors["powers_of"] = _numbered(powers)
-            tensors["concept_of"] = _numbered(places_of(problem))
-            tensors["margin"] = np.array(
-                [step.margin + 1 for step in choices], np.int32
-            )
+            tensors |= _weighted(powers, choices, places_of(problem))
         return tensors, {"targets": phrases, "terms": terms, "minus_mean": True}
 
     def _chosen(self, trial: Trial) -> tuple[Step, list[dict[str, Json]]]:
@@ -227,6 +221,21 @@ def _level(problem: Problem, concept: int) -> Term:
         facts,
         solve=solve,
     )
+
+
+def _weighted(
+    powers: Sequence[Any], choices: Sequence[Step], places: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Tensors of a forget whose pictures may be weighted one by one: the powers `(n, levels)` of
+    each concept's rows, one after the other; whose they are; each target's concept, and one more
+    than its step's margin.
+    """
+    return {
+        "powers": np.concatenate(powers).ravel().astype(np.int32),
+        "powers_of": _numbered(powers),
+        "concept_of": _numbered(places),
+        "margin": np.array([step.margin + 1 for step in choices], np.int32),
+    }
 
 
 def _numbered(parts: Sequence[Sized]) -> Any:
