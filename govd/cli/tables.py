@@ -92,7 +92,7 @@ def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
     rows = []
     for step in steps:
         row = (
-            _step(step),
+            f"β {step['beta']:g}, w {step['w']:g}",
             f"{step['named']} of {step['of']}",
             share(step["others_changed"]),
         )
@@ -106,18 +106,6 @@ def tried(steps: Sequence[Mapping[str, Json]]) -> Table:
         *last,
         "others moved by",
         rows=rows,
-    )
-
-
-def _step(step: Mapping[str, Json]) -> str:
-    """How certain a step is: the margin that its pictures are pushed away, how far it leans to the
-    texts, or, of a cell, the weight of what is retained.
-    """
-    if "margin" not in step:
-        return f"β {step['beta']:g}, w {step['w']:g}"
-    leaning = f", β {step['beta']:g}" if step["beta"] else ""
-    return (
-        "the text alone" if step["beta"] == 1 else f"margin {step['margin']:g}{leaning}"
     )
 
 

@@ -46,6 +46,13 @@ class Levelled:
         """The list that `steps` are places of."""
         return steps_of(self.domains, bool(self.powers))
 
+    def steps_at(self, extra: int) -> tuple[Step, ...]:
+        """The step of each target, so many down the list (up, below 0), which ends at its ends."""
+        last = len(self.listed) - 1
+        return tuple(
+            self.listed[min(max(step + extra, 0), last)] for step in self.steps
+        )
+
     def powers_at(self, extra: int) -> tuple[Any, ...]:
         """For each concept the powers `(n,)` of its rows, so many steps down the list; nothing
         where pictures count alike.
@@ -53,9 +60,8 @@ class Levelled:
         if not self.powers:
             return ()
         places = dict.fromkeys(range(len(self.own)), -1)
-        for concept, step in zip(self.concept_of, self.steps, strict=True):
-            place = min(max(step + extra, 0), len(self.listed) - 1)
-            places[concept] = max(places[concept], self.listed[place].margin)
+        for concept, step in zip(self.concept_of, self.steps_at(extra), strict=True):
+            places[concept] = max(places[concept], step.margin)
         return tuple(
             powers[:, places[concept]] if places[concept] >= 0 else 0 * powers[:, 0]
             for concept, powers in enumerate(self.powers)

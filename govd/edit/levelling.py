@@ -96,11 +96,7 @@ class Fits:
         """For each forget whose pictures are weighted one by one the margins of its targets."""
         for forget in self.everything:
             if forget.powers:
-                last = len(forget.listed) - 1
-                yield tuple(
-                    forget.listed[min(max(step + extra, 0), last)].margin
-                    for step in forget.steps
-                )
+                yield tuple(step.margin for step in forget.steps_at(extra))
 
     def _steps(
         self, domains: tuple[int, ...], extra: int
@@ -114,9 +110,8 @@ class Fits:
             if forget.domains != domains:
                 continue
             own_extra = extra if forget.powers else max(extra, 0)
-            for column, own_step in zip(forget.columns, forget.steps, strict=True):
-                place = min(max(own_step + own_extra, 0), len(forget.listed) - 1)
-                step = forget.listed[place]
+            own_steps = forget.steps_at(own_extra)
+            for column, step in zip(forget.columns, own_steps, strict=True):
                 step_of[column] = max(step_of.get(column, step), step, key=_certainty)
                 strength[column] = max(strength.get(column, 0.0), forget.strength)
         return (
