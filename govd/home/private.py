@@ -151,6 +151,18 @@ class Private:
         text: dict[str, Json] = canonical.decode(plaintext[SALT:])
         return text
 
+    def revealed(self, request: Record) -> dict[str, Json]:
+        """A request's record with what the ledger only commits to, as long as that is there.
+
+        Raises:
+            NotFound, BadFile: its text is lost or damaged, though nobody destroyed it.
+        """
+        hidden = request.get("private")
+        if not hidden or request.get("shredded_at"):
+            return dict(request)
+        text = self.open(str(request["id"]), str(hidden["commitment"]))
+        return {**request, **text}
+
     def shred(self, name: str) -> None:
         """Destroy the key, then the box. What a disk or a backup still holds is beyond a program's
         reach.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Computes(Protocol):
-    """What computes contributions anew where a model changes (`govd.requests`)."""
+    """What computes contributions anew where a model changes (`govd.contributions`)."""
 
     def of_request(self, request: Request, opened: Opened) -> Contribution:
         """The contribution of a request on a model that may not be registered yet."""
@@ -33,7 +33,7 @@ class Computes(Protocol):
 
 
 class Keeps(Protocol):
-    """What keeps contributions (`govd.requests`)."""
+    """What keeps contributions (`govd.contributions`)."""
 
     def put(
         self, contribution: Contribution, model: str, actor: str, opened: Opened
@@ -49,7 +49,7 @@ class Keeps(Protocol):
 
 
 class Calibrates(Protocol):
-    """What measures how far predictions are off (`govd.requests`)."""
+    """What measures how far predictions are off (`govd.contributions`)."""
 
     def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
         """The artifact with the errors of a model as its entry describes it; None where they cannot

@@ -16,10 +16,10 @@ from govd.models.served import Served
 from govd.reconcile.delivery import Delivery
 from govd.reconcile.measuring import Measuring
 from govd.reconcile.writing import write_checkpoint
+from govd.records.actors import GOVD
 from govd.records.drafts import revision_draft
 from govd.records.model import RegisteredModel
 from govd.records.revision import Revision
-from govd.requests.decisions import GOVD
 from govd.types import Json
 
 REASON_CHARACTERS: Final = 1000

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from govd.contributions import Contributions
+from govd.contributions.effects import labels_prompted
 from govd.edit import AnyEdit, Basis
 from govd.edit.cache import Cache
 from govd.edit.costs import Costs
@@ -19,8 +21,6 @@ from govd.reconcile.measuring import Measuring
 from govd.records.criteria import OTHERS, OWN, Breach, breaches
 from govd.records.request import Request
 from govd.records.revision import Revision
-from govd.requests import Requests
-from govd.requests.effects import labels_prompted
 from govd.types import Contribution, Figure, Floats, Json, Record
 
 SIGHTS: Final = 4
@@ -60,9 +60,11 @@ class Trial:
 class Judging:
     """Judges the revisions of a home's models. Nothing is written."""
 
-    def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
+    def __init__(
+        self, core: Core, contributions: Contributions, measuring: Measuring
+    ) -> None:
         self.core = core
-        self.requests = requests
+        self.contributions = contributions
         self.measuring = measuring
         self._sights: Cache[tuple[str, str], Sight] = Cache(SIGHTS)
         self._prompted: Cache[str, dict[str, Floats]] = Cache(PROMPTED)
@@ -87,7 +89,7 @@ class Judging:
             opened: the model.
             made_for: its `digest` and `evaluation`.
         """
-        stored = self.requests.contributions
+        stored = self.contributions.stored
         covered = stored.covered(wanted)
         contributions = {
             request.id: stored.load(request.contribution)
@@ -108,7 +110,7 @@ class Judging:
     def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         if not contributions:
             return unedited(basis.dim, basis.side)
-        return self.requests.composing.composed(basis, contributions)
+        return self.contributions.composing.composed(basis, contributions)
 
     # -- figures
 
@@ -199,7 +201,7 @@ class Judging:
         name = trial.wanted[0].model
         disagreement = 0.0
         if trial.adding:
-            _, facts = self.requests.composing.figures(basis, trial.adding)
+            _, facts = self.contributions.composing.figures(basis, trial.adding)
             disagreement = facts.get("predicted_disagreement", 0.0)
         shares = {"cost": disagreement}
         why = (

@@ -16,17 +16,18 @@ from functools import partial
 from typing import Final, TypeVar
 
 from govd.asking.limited import Call
+from govd.contributions import Contributions
 from govd.errors import JobFailed, PluginFault
 from govd.models.core import Core
+from govd.policies.voting import Voting
 from govd.reconcile.deliveries import Deliveries
 from govd.reconcile.measuring import Measuring
 from govd.reconcile.pauses import Pauses
-from govd.reconcile.recording import Recording
 from govd.reconcile.request_step import RequestStep
 from govd.reconcile.revision_steps import RevisionSteps
+from govd.reconcile.settling import Settling
 from govd.records.lifecycle import RequestState
 from govd.records.request import Request
-from govd.requests import Requests
 
 log = logging.getLogger("govd")
 
@@ -46,13 +47,19 @@ REST_SECONDS: Final = 20.0
 class Reconciler:
     """Brings every model to what its ledger wants."""
 
-    def __init__(self, core: Core, requests: Requests, measuring: Measuring) -> None:
+    def __init__(
+        self,
+        core: Core,
+        contributions: Contributions,
+        voting: Voting,
+        measuring: Measuring,
+    ) -> None:
         self.core = core
         self.pauses = Pauses()
-        recording = Recording(core)
-        self.request_step = RequestStep(core, requests, recording)
+        settling = Settling(core, contributions.stored)
+        self.request_step = RequestStep(core, contributions, voting, settling)
         self.revisions = RevisionSteps(
-            core, requests, measuring, recording, self.pauses
+            core, contributions, voting, measuring, settling, self.pauses
         )
         self.deliveries = Deliveries(core, measuring)
         self._running: dict[tuple[str, str], Call] = {}

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from govd.contributions import Contributions
+from govd.contributions.composing import discreet
 from govd.edit import AnyEdit, Basis, Edit, EvaluationData, attacks, metrics, unlabelled
 from govd.edit.abstaining import abstaining
 from govd.edit.cache import Cache
@@ -19,8 +21,6 @@ from govd.models.core import Core, Opened
 from govd.models.evaluation_set import evaluation_from
 from govd.reconcile.attacking import OtherWords, attacked
 from govd.records.revision import Revision
-from govd.requests.composing import Composing, discreet
-from govd.requests.contributions import Contributions
 from govd.types import Contribution, Json, Record
 
 EDITS: Final = 64
@@ -30,12 +30,10 @@ EDITS: Final = 64
 class Measuring:
     """Edits, evaluation sets and figures of a home's models."""
 
-    def __init__(
-        self, core: Core, contributions: Contributions, composing: Composing
-    ) -> None:
+    def __init__(self, core: Core, contributions: Contributions) -> None:
         self.core = core
-        self.contributions = contributions
-        self.composing = composing
+        self.stored = contributions.stored
+        self.composing = contributions.composing
         self._edits: Cache[str, AnyEdit] = Cache(EDITS)
         self._data: dict[str, EvaluationData] = {}
 
@@ -89,7 +87,7 @@ class Measuring:
     def filed(self, revision: Revision | None) -> list[Contribution]:
         """The contributions of a revision, as they were filed."""
         digests = revision.contributions if revision else ()
-        return [self.contributions.load(digest) for digest in digests]
+        return [self.stored.load(digest) for digest in digests]
 
     def fast(
         self,

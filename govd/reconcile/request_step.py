@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from govd.contributions import Contributions
 from govd.errors import (
     BadFile,
     GovdError,
@@ -14,13 +15,12 @@ from govd.errors import (
 )
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.reconcile.recording import Recording, spoken_fault
-from govd.records.actors import is_automatic
+from govd.policies.voting import Voting, verdict
+from govd.reconcile.settling import Settling, spoken_fault
+from govd.records.actors import GOVD, is_automatic
 from govd.records.drafts import request_draft
 from govd.records.policy import FROZEN
 from govd.records.request import Request
-from govd.requests import Requests
-from govd.requests.decisions import GOVD, verdict
 from govd.types import Json, Vote
 
 log = logging.getLogger("govd")
@@ -31,10 +31,17 @@ class RequestStep:
     approval.
     """
 
-    def __init__(self, core: Core, requests: Requests, recording: Recording) -> None:
+    def __init__(
+        self,
+        core: Core,
+        contributions: Contributions,
+        voting: Voting,
+        settling: Settling,
+    ) -> None:
         self.core = core
-        self.requests = requests
-        self.recording = recording
+        self.contributions = contributions
+        self.voting = voting
+        self.settling = settling
 
     def decide(self, request: Request) -> bool:
         """Compute what a filed request adds, ask the policies, and record what follows; that
@@ -65,19 +72,19 @@ class RequestStep:
             advice = f"a bug in govd ({name}): `govd request retry ID` tries again"
             self._ended(request, "fail", advice)
             raise
-        rules = self.recording.rules()
+        rules = self.settling.rules()
         drafts += self._decided(request, computed)
-        return self.recording.record(request, drafts, rules)
+        return self.settling.record(request, drafts, rules)
 
     def _contributed(self, request: Request) -> tuple[list[Draft], dict[str, Json]]:
         """Entries of the contribution, and what the decision says of it."""
         opened = self.core.models.opened(request.model)
-        contribution = self.requests.computing.of_request(request, opened)
-        drafts = self.requests.contributions.put(
+        contribution = self.contributions.computing.of_request(request, opened)
+        drafts = self.contributions.stored.put(
             contribution, request.model, GOVD, opened
         )
         computed = request.with_(contribution=contribution.digest)
-        predicted = self.requests.predicting.predicted(computed, contribution)
+        predicted = self.contributions.predicting.predicted(computed, contribution)
         return drafts, {
             "contribution": contribution.digest,
             "predicted": predicted.as_json(),
@@ -91,7 +98,11 @@ class RequestStep:
         if not self.core.desk.model(forget.model).dim:
             return {}  # of a model without a space nothing is predicted
         try:
-            return {"returns": self.requests.reverting.returning(forget).as_json()}
+            return {
+                "returns": self.contributions.predicting_reverts.returning(
+                    forget
+                ).as_json()
+            }
         except GovdError as error:
             log.warning(
                 "cannot tell what %s would bring back: %s", revert.id, error.message
@@ -103,16 +114,15 @@ class RequestStep:
         unless the home approves by itself.
         """
         moment = "filed" if request.is_forget else "revert"
-        decisions = self.requests.decisions
         decided = request.with_(**computed)
         predicted = decided.predicted if request.is_forget else None
-        ballot = decisions.ballot(moment, decided, predicted, request.filed_by)
+        ballot = self.voting.ballot(moment, decided, predicted, request.filed_by)
         event, reason = verdict(
             [*ballot.everything, *_asked_at_filing(request)], "approve"
         )
         actor = GOVD
         payload = dict(computed)
-        hold_reason = self.recording.held(request)
+        hold_reason = self.settling.held(request)
         # nothing is undone or ended under a legal hold
         if hold_reason and event != "wait":
             event = "wait"
@@ -135,13 +145,13 @@ class RequestStep:
             reason = f"approved by its filing by {actor} (approval = self in govd.toml)"
             payload |= {"by": actor, "automatic": True}
         return [
-            *ballot.drafts(request, decisions.versions()),
+            *ballot.drafts(request),
             request_draft(request, event, actor, {**payload, "reason": reason}),
         ]
 
     def _ended(self, request: Request, event: str, reason: str) -> bool:
         draft = request_draft(request, event, GOVD, {"reason": reason})
-        return self.recording.record(request, [draft])
+        return self.settling.record(request, [draft])
 
 
 def _asked_at_filing(request: Request) -> list[Vote]:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from govd.edit import AnyEdit, Basis
+from govd.contributions import Contributions
+from govd.contributions.composing import computed_with
 from govd.errors import BadFile, GovdError, JobFailed, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.spaceless import SIDE
+from govd.policies.voting import Voting
 from govd.reconcile.blaming import Blaming
 from govd.reconcile.judging import Judging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
 from govd.reconcile.predictions import Predictions
-from govd.reconcile.recording import Recording, spoken_fault
-from govd.reconcile.settling import Desired, Settling
+from govd.reconcile.settling import Desired, Settling, spoken_fault
 from govd.reconcile.slow_figures import SlowFigures
+from govd.records.actors import GOVD
 from govd.records.criteria import Breach, unjudged
 from govd.records.drafts import request_draft, revision_draft
 from govd.records.lifecycle import UNSERVED, RequestState, RevisionState
 from govd.records.request import Request
 from govd.records.revision import Revision
-from govd.requests import Requests
-from govd.requests.composing import computed_with
-from govd.requests.decisions import GOVD
-from govd.types import Contribution, Gate, Json
+from govd.types import Gate, Json
 
 log = logging.getLogger("govd")
 MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
@@ -36,26 +35,26 @@ CRITERIA = "criteria"
 
 
 class RevisionSteps:
-    """Brings a model's revisions on. `recording`: appends entries about a request that nobody
-    changed meanwhile. `pauses`: when gates that failed are asked again. `before_swap`: what is done
-    before a revision is published.
+    """Brings a model's revisions on. `pauses`: when gates that failed are asked again.
+    `before_swap`: what is done before a revision is published.
     """
 
     def __init__(
         self,
         core: Core,
-        requests: Requests,
+        contributions: Contributions,
+        voting: Voting,
         measuring: Measuring,
-        recording: Recording,
+        settling: Settling,
         pauses: Pauses,
     ) -> None:
         self.core = core
-        self.requests = requests
+        self.contributions = contributions
+        self.voting = voting
         self.measuring = measuring
-        self._recording = recording
+        self._settling = settling
         self._pauses = pauses
-        self._settling = Settling(core, requests)
-        self._judging = Judging(core, requests, measuring)
+        self._judging = Judging(core, contributions, measuring)
         self._blaming = Blaming(core, self._judging)
         self._predictions = Predictions(self._judging)
         self.slow = SlowFigures(core, measuring, self._settling, self._judging)
@@ -112,9 +111,9 @@ class RevisionSteps:
         else:
             basis = core.models.basis(registered)
         try:
-            load = self.requests.contributions.load
-            contributions = [load(digest) for digest in desired.contributions]
-            edit = self._composed(basis, contributions)
+            load = self.contributions.stored.load
+            filed = [load(digest) for digest in desired.contributions]
+            edit = self.contributions.composing.for_revision(basis, filed)
         except (MachineFault, BadFile):
             raise
         except GovdError as error:
@@ -154,32 +153,6 @@ class RevisionSteps:
             )
         return True
 
-    def _composed(self, basis: Basis, contributions: list[Contribution]) -> AnyEdit:
-        """By the host, or by a backend on its device where the owner says so (`compose_on` in
-        `govd.toml`).
-        """
-        core = self.core
-        machine = self.core.home.settings.compose_on
-        if not basis.has_space:  # adding is exact on the host
-            machine = "host"
-        edit: AnyEdit | None = core.plugins.first(
-            "govd_compose_edit",
-            basis=basis,
-            contributions=contributions,
-            methods=core.plugins.methods,
-            where=machine,
-        )
-        if edit is not None:
-            return edit
-        if machine == "device":
-            raise PluginFault(
-                "no plugin composes on a device",
-                where="govd_compose_edit",
-                advice='Set compose_on = "host" in govd.toml, or install a backend that composes on'
-                " its device.",
-            )
-        return self.requests.composing.figures(basis, contributions)[0]
-
     def _hold_newest(self, wanted: list[Request], error: GovdError) -> bool:
         """The system has no solution: the newest request that is not in force yet fails with the
         reason (a plugin's fault: waits).
@@ -195,7 +168,7 @@ class RevisionSteps:
         newest = approved[-1]
         event = "wait" if isinstance(error, PluginFault) else "fail"
         reason = {"reason": spoken_fault(newest, error)}
-        return self._recording.record(
+        return self._settling.record(
             newest, [request_draft(newest, event, GOVD, reason)]
         )
 
@@ -242,7 +215,7 @@ class RevisionSteps:
         blamed = self._blaming.to_blame(revision, forgets, broken)
         if blamed is not None:
             return self._hold(*blamed)
-        gates, failed = self.requests.decisions.gates(revision)
+        gates, failed = self.voting.gates(revision)
         self._pauses.note("gate", revision.subject, failed)
         gates += self._unresolved(revision.model)
         gates += [Gate("wait", CRITERIA, breach.reason) for breach in broken]
@@ -282,7 +255,7 @@ class RevisionSteps:
             "reason": f"{CRITERIA}: {breach.reason_for(request.id)}",
             "criterion": breach.as_json(),
         }
-        return self._recording.record(
+        return self._settling.record(
             request, [request_draft(request, "wait", GOVD, payload)]
         )
 

@@ -1,17 +1,20 @@
-"""What a model's requests want of it, and what their states become once it is so."""
+"""Requests as the reconciler sees them: what they want of a model, what their states become once it
+is so, and the entries about them, appended unless somebody decided meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from govd.contributions.stored import Stored
+from govd.errors import GovdError
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.records.actors import GOVD
 from govd.records.drafts import request_draft
 from govd.records.lifecycle import STANDING, RequestState
 from govd.records.request import Request
-from govd.requests import Requests
-from govd.requests.decisions import GOVD
 from govd.types import Json
 
 
@@ -39,17 +42,27 @@ class Desired:
         return states == states_before and self.contributions == before.contributions
 
 
-class Settling:
-    """Compares requests with what is published."""
+@dataclass(frozen=True)
+class Rules:
+    """What may change while a request is decided: the modes of policies, by their keys, and whether
+    what acts by itself is frozen.
+    """
 
-    def __init__(self, core: Core, requests: Requests) -> None:
+    modes: frozenset[tuple[str, str]]
+    frozen: bool
+
+
+class Settling:
+    """Compares requests with what is published, and records what became of them."""
+
+    def __init__(self, core: Core, stored: Stored) -> None:
         self.core = core
-        self.requests = requests
+        self.stored = stored
 
     def desired(self, model: str) -> Desired:
         """What is wanted of a model now."""
         forgets = self.core.desk.views.wanted(model)
-        covered = self.requests.contributions.covered(forgets)
+        covered = self.stored.covered(forgets)
         adding = [request for request in forgets if request.id not in covered]
         return Desired(
             forgets, covered, sorted(str(request.contribution) for request in adding)
@@ -108,3 +121,53 @@ class Settling:
             drafts.append(request_draft(forget, "revert", GOVD, because))
         payload = {"revision": number, "reason": "reverted"}
         return [*drafts, request_draft(revert, "publish", GOVD, payload)]
+
+    # -- entries about a request
+
+    def rules(self) -> Rules:
+        """What a request is decided by beside what it is itself, as it is now."""
+        views = self.core.desk.views
+        modes = frozenset(
+            (policy.key, policy.mode) for policy in list(views.policies.values())
+        )
+        return Rules(modes, views.frozen is not None)
+
+    def record(
+        self,
+        request: Request,
+        drafts: Sequence[Draft],
+        rules: Rules | None = None,
+    ) -> bool:
+        """Append entries about a request, unless somebody decided it or changed its model
+        meanwhile; that it was dealt with. `rules`: what it was decided by; where they are others
+        by now, it is looked at once more.
+        """
+        core = self.core
+        with core.desk.lock:
+            now = core.desk.views.request(request.id)
+            ends = any(
+                draft.kind in ("request.approve", "request.deny") for draft in drafts
+            )
+            is_late = rules is not None and rules != self.rules()
+            if is_late or (ends and self.held(request)):
+                return True  # changed, or held, meanwhile: it is looked at once more
+            if now is not None and now.state is request.state:
+                core.desk.append(drafts)
+        return True
+
+    def held(self, request: Request) -> str:
+        """The legal hold that forbids that a request is approved or denied by itself, in words."""
+        subjects = (
+            [request.id] if request.is_forget else [request.id, str(request.reverts)]
+        )
+        for subject in subjects:
+            if self.core.desk.request(subject).hold is not None:
+                return f"{subject} is under a legal hold: a person decides once it is released"
+        return ""
+
+
+def spoken_fault(request: Request, error: GovdError) -> str:
+    """What was wrong, without revealing what a private request hides."""
+    if request.private is None:
+        return error.message
+    return f"{error.title} (the details would reveal what is private)"

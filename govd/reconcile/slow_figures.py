@@ -8,9 +8,9 @@ from govd.reconcile.drift import Drift
 from govd.reconcile.judging import Judging
 from govd.reconcile.measuring import Measuring
 from govd.reconcile.settling import Settling
+from govd.records.actors import GOVD
 from govd.records.drafts import revision_draft
 from govd.records.revision import Revision
-from govd.requests.decisions import GOVD
 from govd.types import Json
 
 

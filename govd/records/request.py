@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from govd.records.coverage import scope_of
 from govd.records.criteria import CriteriaSet, Criterion
 from govd.records.lifecycle import STANDING, WANTED, Kind, RequestState, is_final
 from govd.records.predicted import Predicted
 from govd.records.record import StoredRecord
 from govd.records.spoken import Approval, Hidden, Hold, RecordedVote
-from govd.types import Concept, Json, Scope
+from govd.types import Concept, ForgetSpec, Json, Record, Scope
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,3 +278,17 @@ class Request(StoredRecord):
     def stands(self) -> bool:
         """Whether it is a forget that is served, by itself or under one that covers it."""
         return self.is_forget and self.state in STANDING
+
+
+def spec_of(request: Record) -> ForgetSpec:
+    """The spec that a request's record says; `request` may be one whose private text is there
+    again (`Private.revealed`).
+    """
+    return ForgetSpec(
+        scope=scope_of(request),
+        method=request["method"],
+        target=request["target"],
+        strength=float(request["strength"]),
+        prototypes=int(request["prototypes"]),
+        examples=tuple(request.get("examples", ())),
+    )

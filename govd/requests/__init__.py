@@ -1,6 +1,8 @@
-"""Forget requests and reverts: what may be filed, who decides, what it computes and would do."""
+"""Forget requests and reverts: what may be filed, and what people decide. What follows from their
+entries is `reconcile`'s: the two meet in the ledger alone.
+"""
 
 from govd.requests.filing import Requests
-from govd.requests.options import ForgetOptions, spec_of
+from govd.requests.options import ForgetOptions
 
-__all__ = ["ForgetOptions", "Requests", "spec_of"]
+__all__ = ["ForgetOptions", "Requests"]

@@ -9,31 +9,23 @@ import uuid
 from collections.abc import Callable
 from typing import ParamSpec
 
+from govd.contributions import Contributions
 from govd.errors import Conflict, KeyReused, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.policies.voting import Voting
 from govd.records.lifecycle import OPEN
 from govd.records.limits import bounded
 from govd.records.request import Request
 from govd.requests.accepting import Accepting, measured_of
 from govd.requests.approving import needed
-from govd.requests.calibrating import Calibrating
-from govd.requests.composing import Composing
-from govd.requests.computing import Computing
-from govd.requests.contributions import Contributions
 from govd.requests.decisions import Decisions
 from govd.requests.finding import Finding
 from govd.requests.holding import check_hold
 from govd.requests.options import ForgetOptions, date_of, fields_of, understood
-from govd.requests.predicting import Predicting
 from govd.requests.previewing import Previewing, as_filed
 from govd.requests.privacy import Privacy
-from govd.requests.reverting import (
-    Reverting,
-    check_revertible,
-    copied_from,
-    revert_of,
-)
+from govd.requests.reverting import check_revertible, copied_from, revert_of
 from govd.requests.wanted import Wanted
 from govd.types import PRIVATE, ForgetSpec, Json, Record
 
@@ -43,30 +35,21 @@ P = ParamSpec("P")
 class Requests:
     """Forget requests and reverts of a home."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(
+        self, core: Core, contributions: Contributions, voting: Voting
+    ) -> None:
         self.core = core
         self.privacy = Privacy(core)
-        self.computing = Computing(core, self.privacy)
-        self.contributions = Contributions(core)
-        self.composing = Composing(core)
-        self.decisions = Decisions(core, self.privacy)
-        self.calibrating = Calibrating(core, self.computing)
-        self.predicting = Predicting(
-            core, self.privacy, self.contributions, self.composing, self.calibrating
-        )
-        self.previewing = Previewing(
-            core, self.computing, self.predicting, self.decisions
-        )
-        self.reverting = Reverting(
-            core, self.contributions, self.composing, self.predicting
-        )
+        self.decisions = Decisions(core, self.privacy, voting)
+        self.previewing = Previewing(core, contributions, voting)
+        self.predicting_reverts = contributions.predicting_reverts
         self.accepting = Accepting(core, self.privacy)
         self.criteria = self._shown(self.accepting.change)
         self.release = self._shown(self.decisions.release)
         self.extend = self._shown(self.decisions.extend)
         self.decide = self.decisions.decide
         self.hold = self.decisions.hold
-        self.all = bounded(Finding(core, self.privacy).all)
+        self.all = bounded(Finding(core).all)
         self.reveal = self.privacy.reveal
 
     @bounded
@@ -195,7 +178,7 @@ class Requests:
         if request.reverts:
             forget = self.core.desk.request(request.reverts)
         check_revertible(forget)
-        returning = self.reverting.returning(forget, encode=True)
+        returning = self.predicting_reverts.returning(forget, encode=True)
         copied = copied_from(forget)
         body = revert_of(forget, "")
         filed = (
@@ -210,7 +193,7 @@ class Requests:
             "filed": filed,
             **copied,
             **returning.as_json(),
-            "capacity": self.reverting.capacity(forget, returning),
+            "capacity": self.predicting_reverts.capacity(forget, returning),
             "decision": self.previewing.decision(
                 "revert", as_filed({**body, **copied}, actor), None
             ),

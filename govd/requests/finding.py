@@ -11,7 +11,6 @@ from govd.errors import GovdError
 from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.records.request import Request
-from govd.requests.privacy import Privacy
 from govd.views.filters import RequestFilters
 
 PAGE: Final = 500
@@ -23,9 +22,8 @@ class Finding:
     equal; `since` ≤ filed < `until`.
     """
 
-    def __init__(self, core: Core, privacy: Privacy) -> None:
+    def __init__(self, core: Core) -> None:
         self.core = core
-        self.privacy = privacy
 
     def all(
         self,
@@ -116,7 +114,7 @@ class Finding:
     def _names(self, request: Request, concept: str) -> bool:
         """Whether a private request is about a concept of exactly this name."""
         try:
-            revealed = self.privacy.revealed(request)
+            revealed = self.core.private.revealed(request)
         except GovdError:
             return False
         return concept in {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from govd.errors import Conflict, Denied, Usage
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
 from govd.models.core import Core
-from govd.records.actors import spoken
+from govd.policies.voting import Voting
+from govd.records.actors import GOVD, spoken
 from govd.records.drafts import request_draft
 from govd.records.lifecycle import OPEN, RequestState
 from govd.records.limits import bounded
@@ -20,19 +20,14 @@ from govd.requests.options import date_of
 from govd.requests.privacy import Privacy
 from govd.types import Json
 
-if TYPE_CHECKING:
-    from govd.requests.decisions import Decisions
-
-GOVD = "govd"
-
 
 class Holding:
     """Holds requests, releases them, and gives them more time."""
 
-    def __init__(self, core: Core, privacy: Privacy, decisions: Decisions) -> None:
+    def __init__(self, core: Core, privacy: Privacy, voting: Voting) -> None:
         self.core = core
         self.privacy = privacy
-        self.decisions = decisions
+        self.voting = voting
 
     @bounded
     def hold(self, request_id: str, reason: str, actor: str) -> Request:
@@ -148,7 +143,7 @@ class Holding:
         checked(request)
         # before the lock: they may take their time
         predicted = request.predicted if request.is_forget else None
-        ballot = self.decisions.ballot(event, request, predicted, actor)
+        ballot = self.voting.ballot(event, request, predicted, actor)
         with core.desk.lock:
             core.desk.refresh()
             request = core.desk.request(request.id)
@@ -157,7 +152,7 @@ class Holding:
             outcome = weighed(
                 act, event, ballot.everything, actor, core.desk.views.people()
             )
-            drafts: list[Draft] = ballot.drafts(request, self.decisions.versions())
+            drafts: list[Draft] = ballot.drafts(request)
             payload |= {**self.privacy.reason(request, reason), **outcome.words}
             if outcome.event == "deny":
                 core.desk.append(drafts)

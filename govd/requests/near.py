@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 import numpy as np
 
+from govd.contributions.computing import phrase_embedding
 from govd.edit import Basis
 from govd.edit.extent import scope_mask
 from govd.edit.own_labels import own_anchors
 from govd.edit.prediction import Watch, involved
 from govd.models.core import Opened
-from govd.requests.computing import phrase_embedding
 from govd.types import Contribution, Floats, ForgetSpec, Json
 
 NEAR: Final = 10

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from govd.contributions.defaults import method_for, target_for
 from govd.errors import NotFound, Unsupported, Usage
 from govd.ledger.times import moment, now
-from govd.methods import AUTO, EXTERNAL, WITH_POOL, WITHOUT_POOL
+from govd.methods import AUTO, EXTERNAL
 from govd.models.core import Core
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
-from govd.records.coverage import scope_of
 from govd.records.model import RegisteredModel
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
 
@@ -204,29 +204,6 @@ def _check_space(
         )
 
 
-def method_for(record: Record) -> str:
-    """The method of requests that name none."""
-    if not record["dim"]:
-        return EXTERNAL
-    return WITH_POOL if record["pool"] else WITHOUT_POOL
-
-
-def target_for(
-    core: Core, record: Record, method: str, target: str | None = None
-) -> str | None:
-    """The target of a request, by the model's use where it names none; None for methods that have
-    no targets.
-
-    Args:
-        core: has the plugins.
-        record: of the model.
-        method: its name.
-    """
-    if core.plugins.methods[method].family != "dual":
-        return None
-    return target or ("unnamed" if record["use"] == "labels" else "level")
-
-
 def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, bytes]:
     """The pictures that were given, by their SHA-256."""
     if not options.examples:
@@ -251,20 +228,6 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
     for i, data in enumerate(options.examples):
         decoded(data, f"example {i + 1}")
     return {hashlib.sha256(data).hexdigest(): bytes(data) for data in options.examples}
-
-
-def spec_of(request: Record) -> ForgetSpec:
-    """The spec that a request's record says; `request` may be one whose private text is there
-    again (`Privacy.revealed`).
-    """
-    return ForgetSpec(
-        scope=scope_of(request),
-        method=request["method"],
-        target=request["target"],
-        strength=float(request["strength"]),
-        prototypes=int(request["prototypes"]),
-        examples=tuple(request.get("examples", ())),
-    )
 
 
 def fields_of(spec: ForgetSpec) -> dict[str, Json]:

@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from govd.contributions import Contributions
+from govd.contributions.beside import Beside
+from govd.contributions.effects import TOGETHER
+from govd.contributions.predicting import own_costs
 from govd.edit.prediction import watch_for
 from govd.errors import Conflict, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
 from govd.models.core import Core, Opened
+from govd.policies.voting import Voting, verdict
 from govd.records.lifecycle import RequestState
 from govd.records.predicted import Effect, Predicted
 from govd.records.request import Request
 from govd.requests.accepting import foreseen
-from govd.requests.beside import Beside
-from govd.requests.computing import Computing
-from govd.requests.decisions import Decisions, verdict
-from govd.requests.effects import TOGETHER
 from govd.requests.near import near_words
 from govd.requests.options import fields_of
-from govd.requests.predicting import Predicting, own_costs
 from govd.types import TARGETS, ForgetSpec, Json, Record, Vote
 
 STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0)
@@ -48,15 +48,14 @@ class Previewing:
     def __init__(
         self,
         core: Core,
-        computing: Computing,
-        predicting: Predicting,
-        decisions: Decisions,
+        contributions: Contributions,
+        voting: Voting,
     ) -> None:
         self.core = core
-        self.computing = computing
-        self.predicting = predicting
-        self.decisions = decisions
-        self.effects = predicting.effects
+        self.computing = contributions.computing
+        self.predicting = contributions.predicting
+        self.voting = voting
+        self.effects = self.predicting.effects
 
     def preview(
         self,
@@ -141,7 +140,7 @@ class Previewing:
         """What policies would say to it as it is filed, and what follows; no entry is made.
         `moment`: `filed`, or `revert`, of which nothing is `predicted`.
         """
-        votes = self.decisions.ballot(
+        votes = self.voting.ballot(
             moment, request, predicted, request.filed_by
         ).everything
         event, reason = verdict(votes, "approve")

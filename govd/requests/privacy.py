@@ -88,20 +88,6 @@ class Privacy:
             },
         }
 
-    def revealed(self, request: Record) -> dict[str, Json]:
-        """A request's record with what the ledger only commits to, as long as that is there.
-
-        Raises:
-            NotFound, BadFile: its text is lost or damaged, though nobody destroyed it.
-        """
-        hidden = request.get("private")
-        if not hidden or request.get("shredded_at"):
-            return dict(request)
-        return {
-            **request,
-            **self.core.private.open(str(request["id"]), str(hidden["commitment"])),
-        }
-
     def commitment(self, scope: Scope) -> str:
         """What two scopes have in common if and only if they are the same; it tells nothing without
         the home's secret.
@@ -120,7 +106,7 @@ class Privacy:
             return cached
         try:
             return self._scopes.put(
-                key, self.commitment(scope_of(self.revealed(request)))
+                key, self.commitment(scope_of(self.core.private.revealed(request)))
             )
         except GovdError:
             return None
@@ -262,7 +248,9 @@ class Privacy:
                 filed.get(name) == value for name, value in open_.items()
             )
         try:
-            revealed = self.revealed({**filed, "id": request.id, "shredded_at": None})
+            revealed = self.core.private.revealed(
+                {**filed, "id": request.id, "shredded_at": None}
+            )
         except GovdError:
             return False
         return all(revealed.get(name) == value for name, value in body.items())

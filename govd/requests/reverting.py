@@ -1,36 +1,15 @@
-"""What a revert would bring back: counted by the edits with and without its forget."""
+"""What a revert's filing says, and whether a forget may be reverted at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
-from govd.edit import AnyEdit
-from govd.edit.costs import Costs, costs
-from govd.edit.extent import in_scope
-from govd.edit.prediction import Watch, watch_for
-from govd.edit.tensors import factors_of, unedited
-from govd.errors import Conflict, Unsupported
-from govd.models.core import Core, Opened
-from govd.records.predicted import Effect
+from govd.errors import Conflict
 from govd.records.request import Request
-from govd.records.returning import Returning
-from govd.requests.beside import Beside
-from govd.requests.composing import Composing, discreet
-from govd.requests.contributions import Contributions
-from govd.requests.effects import ENCODED, STORED, TOGETHER
 from govd.requests.holding import check_hold, check_model
-from govd.requests.options import spec_of
-from govd.requests.predicting import Predicting, nameless
-from govd.types import Contribution, Json
+from govd.types import Json
 
-SHOWN: Final = ("concepts", "domains")
-
-
-COPIED = (
+COPIED: Final = (
     "concepts",
     "domains",
     "strength",
@@ -40,178 +19,6 @@ COPIED = (
     "examples",
 )
 """What a revert's record repeats of its forget."""
-
-
-class Reverting:
-    """Predictions of reverts. Nothing is written."""
-
-    def __init__(
-        self,
-        core: Core,
-        contributions: Contributions,
-        composing: Composing,
-        predicting: Predicting,
-    ) -> None:
-        self.core = core
-        self.contributions = contributions
-        self.composing = composing
-        self.predicting = predicting
-
-    def returning(self, forget: Request, encode: bool = False) -> Returning:
-        """What reverting a forget brings back. `encode`: ask in single prompts that the basis does
-        not have, too, which takes longer.
-
-        Raises:
-            OverCapacity, Unsupported: there is no edit without it. NotFound, BadFile: a
-            contribution is lost.
-        """
-        opened = self.core.models.opened(forget.model)
-        if not opened.basis.has_space:
-            raise Unsupported(
-                "what a revert brings back is not predicted of a model without a joint space",
-                advice="Its evaluation measures it once the revision without it is composed.",
-            )
-        in_force = self.core.desk.views.wanted(forget.model)
-        remaining = [request for request in in_force if request.id != forget.id]
-        above = self.contributions.covered([*remaining, forget])
-        above_then = self.contributions.covered(remaining)
-        contribution = self.contributions.load(str(forget.contribution))
-        now = [
-            *self._adding(remaining, above),
-            *([] if forget.id in above else [contribution]),
-        ]
-        then = self._adding(remaining, above_then)
-        beside = self._beside(opened, contribution, now, then, above.get(forget.id))
-        before, after = self._costs(opened, beside, now, then)
-        effect, labelled = self._effects(forget, opened, beside, encode)
-        taking_over = [
-            r for r in remaining if above.get(r.id) and r.id not in above_then
-        ]
-        return Returning(
-            effect=effect,
-            labelled=labelled,
-            takes_over=tuple(_shown(request) for request in taking_over),
-            covered_by=self._covering(forget, above.get(forget.id)),
-            before=before,
-            after=after,
-            disagreement=float(beside.figures_before["predicted_disagreement"]),
-            disagreement_after=float(beside.figures["predicted_disagreement"]),
-            forgets=len(now),
-            forgets_after=len(then),
-        )
-
-    def capacity(self, forget: Request, returning: Returning) -> dict[str, Json] | None:
-        """The model's capacity curve, where it is now, and where it would be after the revert."""
-        curve = self.predicting.calibrating.capacity(
-            self.core.desk.model(forget.model),
-            returning.forgets,
-            returning.disagreement,
-        )
-        if curve is None:
-            return None
-        then = {
-            "forgets": returning.forgets_after,
-            "changed": returning.disagreement_after,
-        }
-        return {**curve, "then": then}
-
-    def _adding(
-        self, requests: Sequence[Request], covered: dict[str, str]
-    ) -> list[Contribution]:
-        return [
-            self.contributions.load(request.contribution)
-            for request in requests
-            if request.contribution and request.id not in covered
-        ]
-
-    def _beside(
-        self,
-        opened: Opened,
-        own: Contribution,
-        now: Sequence[Contribution],
-        then: Sequence[Contribution],
-        covered_by: str | None,
-    ) -> Beside:
-        """The edits with the forget (`before`) and without it (`after`)."""
-        before, figures_before = self._figures(opened, now)
-        after, figures = self._figures(opened, then)
-        return Beside(
-            basis=opened.basis,
-            own=own,
-            others=tuple(now),
-            before=before,
-            after=after,
-            figures_before=figures_before,
-            figures=figures,
-            covered_by=covered_by,
-        )
-
-    def _figures(
-        self, opened: Opened, contributions: Sequence[Contribution]
-    ) -> tuple[AnyEdit, dict[str, Json]]:
-        basis = opened.basis
-        if not contributions:
-            return unedited(basis.dim, basis.side), {"predicted_disagreement": 0.0}
-        return self.composing.figures(basis, contributions)
-
-    def _costs(
-        self,
-        opened: Opened,
-        beside: Beside,
-        now: Sequence[Contribution],
-        then: Sequence[Contribution],
-    ) -> tuple[Costs, Costs]:
-        """What all in force costs answers to pictures that none of them is about: with the forget,
-        and without it; both of the same pictures.
-        """
-        watch = watch_for(opened.basis, beside.everything)
-        if watch is None:
-            return {}, {}
-        scope = in_scope(opened.basis, beside.everything)
-        mask = np.zeros(len(watch.at), bool) if scope is None else scope[watch.at]
-        before = costs(watch, watch.top, watch.answers(factors_of(beside.before)), mask)
-        after = costs(watch, watch.top, watch.answers(factors_of(beside.after)), mask)
-        if "costs" in discreet({"costs": before}, [*now, *then]):
-            return before, after
-        return (
-            {name: nameless(figure) for name, figure in before.items()},
-            {name: nameless(figure) for name, figure in after.items()},
-        )
-
-    def _effects(
-        self, forget: Request, opened: Opened, beside: Beside, encode: bool
-    ) -> tuple[Effect | None, Effect | None]:
-        """On the pool, and on labelled pictures; without intervals, which were measured of
-        forgetting. None where the text was destroyed.
-        """
-        if forget.shredded_at:
-            return None, None
-        watch: Watch | None = watch_for(opened.basis, beside.everything)
-        spec = spec_of(self.predicting.privacy.revealed(forget))
-        effects = self.predicting.effects
-        stored = TOGETHER
-        if "label_prompts" in opened.basis.tensors:
-            stored = STORED
-        prompts = ENCODED if encode else stored
-        on_pool = effects.on_pool(forget.model, opened, spec, beside, watch, prompts)
-        labelled = None
-        if prompts != TOGETHER:
-            labelled = effects.on_labelled(forget.model, opened, spec, beside)
-        if on_pool is not None:
-            on_pool = replace(on_pool, after_low=None, after_high=None)
-        return on_pool, labelled
-
-    def _covering(self, forget: Request, covered_by: str | None) -> str | None:
-        outer = self.core.desk.views.request(covered_by) if covered_by else None
-        private = outer is not None and (forget.private or outer.private)
-        return "another forget" if private else covered_by
-
-
-def _shown(request: Request) -> dict[str, Json]:
-    """A forget that takes over, as it may be told."""
-    if request.private:
-        return {"id": None, "concepts": [], "domains": []}
-    return {"id": request.id, **{name: request[name] for name in SHOWN}}
 
 
 def revert_of(forget: Request, reason: str) -> dict[str, Json]:

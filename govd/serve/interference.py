@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from govd.contributions import Contributions
 from govd.edit.cache import Cache
 from govd.edit.interference import Pictures, answered, concerned, left_out, pictures_of
 from govd.edit.tensors import TensorEdit, factors_of, unedited
@@ -16,8 +17,6 @@ from govd.models.served import Served
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.records.request import Request
-from govd.requests.composing import Composing
-from govd.requests.contributions import Contributions
 from govd.serve.serving import Serving
 from govd.types import Contribution, Json, Record
 
@@ -34,13 +33,12 @@ class Interference:
         self,
         core: Core,
         contributions: Contributions,
-        composing: Composing,
         measuring: Measuring,
         serving: Serving,
     ) -> None:
         self.core = core
-        self.contributions = contributions
-        self.composing = composing
+        self.stored = contributions.stored
+        self.composing = contributions.composing
         self.measuring = measuring
         self.serving = serving
         self._kept: Cache[tuple[str, ...], list[dict[str, Json]]] = Cache(KEPT)
@@ -133,7 +131,7 @@ class Interference:
         by_digest: Mapping[str, Request],
     ) -> list[dict[str, Json]]:
         basis = now.opened.basis
-        load = self.contributions.load
+        load = self.stored.load
         contributions = [load(digest) for digest in digests]
         scopes = [
             concerned(basis, pictures, contribution) for contribution in contributions
@@ -172,7 +170,7 @@ class Interference:
         if len(standing) > len(digests) and set(digests) <= set(by_digest):
             request = by_digest[digest]
             rest = [r for r in standing if r["id"] != request["id"]]
-            above = self.contributions.covered(rest)
+            above = self.stored.covered(rest)
             remaining = sorted(
                 {
                     *remaining,
@@ -183,7 +181,7 @@ class Interference:
                     ),
                 }
             )
-        return [self.contributions.load(d) for d in remaining]
+        return [self.stored.load(d) for d in remaining]
 
     def _about(self, digest: str, request: Record | None) -> dict[str, Json]:
         """Which forget a row is of, as its request says it."""
@@ -198,5 +196,5 @@ class Interference:
                 "domains": list(request["domains"]),
             }
         # the model has changed since: its requests were computed anew
-        scope = self.contributions.load(digest).spec.scope.as_json()
+        scope = self.stored.load(digest).spec.scope.as_json()
         return {"id": None, "concepts": scope["concepts"], "domains": scope["domains"]}

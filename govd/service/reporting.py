@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from govd.contributions import Contributions
 from govd.edit import Edit, EvaluationData
 from govd.edit.compose import recognised
 from govd.edit.curves import about, differs, point, steps
@@ -19,8 +20,6 @@ from govd.edit.tensors import factors_of
 from govd.errors import GovdError, MachineFault
 from govd.models.core import Core
 from govd.models.served import Served
-from govd.requests.composing import Composing
-from govd.requests.computing import Computing
 from govd.serve.serving import Serving
 from govd.service.report_pictures import Pictures
 from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
@@ -39,11 +38,11 @@ class Reports:
     """Figures for a report on a model and its forgets. Nothing is written."""
 
     def __init__(
-        self, core: Core, computing: Computing, composing: Composing, serving: Serving
+        self, core: Core, contributions: Contributions, serving: Serving
     ) -> None:
         self.core = core
-        self.computing = computing
-        self.composing = composing
+        self.computing = contributions.computing
+        self.composing = contributions.composing
         self.pictures = Pictures(serving)
 
     def figures(

@@ -16,6 +16,7 @@ from govd.automatic.expiring import Expiring
 from govd.automatic.feeds import Feeds
 from govd.automatic.scheduled import Scheduled
 from govd.automatic.thawing import Thawing
+from govd.contributions import Contributions
 from govd.errors import GovdError, Usage
 from govd.home.home import Home
 from govd.models.core import Core
@@ -25,6 +26,7 @@ from govd.notices.receivers import Receivers
 from govd.policies.freezing import Freezing
 from govd.policies.from_settings import FromSettings
 from govd.policies.policies import Policies
+from govd.policies.voting import Voting
 from govd.reconcile.loop import REST_SECONDS, Reconciler
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
@@ -52,15 +54,17 @@ class Service:
 
     def __init__(self, home: Home, progress: Progress = silent) -> None:
         self.core = core = Core(home, progress)
-        self.requests = requests = Requests(core)
+        self.contributions = contributions = Contributions(core)
+        voting = Voting(core)
+        self.requests = requests = Requests(core, contributions, voting)
         self.models = Models(
             core,
-            requests.computing,
-            requests.contributions,
-            requests.calibrating,
+            contributions.computing,
+            contributions.stored,
+            contributions.calibrating,
             requests.accepting,
         )
-        self.measuring = Measuring(core, requests.contributions, requests.composing)
+        self.measuring = Measuring(core, contributions)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
         self.proofs = Proofs(core, self.audit, self.checkpoints)
@@ -70,7 +74,7 @@ class Service:
         self.tokens = Tokens(core)
         self.principals = Principals(core)
         self.notices = Receivers(core)
-        self.reconciler = Reconciler(core, requests, self.measuring)
+        self.reconciler = Reconciler(core, contributions, voting, self.measuring)
         self.feeds = Feeds(core, requests)
         self.from_settings = FromSettings(core)
         works = (
@@ -96,12 +100,11 @@ class Service:
     def _reading(self, serving: Serving) -> None:
         """What only reads: each question is asked of the one who answers it."""
         core = self.core
-        requests = self.requests
         revisions = Revisions(core)
-        reports = Reports(core, requests.computing, requests.composing, serving)
+        reports = Reports(core, self.contributions, serving)
         self.status = Standing(
             core,
-            self.requests.calibrating,
+            self.contributions.calibrating,
             self.reconciler.deliveries,
             self.notices,
             self.feeds.looks.faults,
@@ -120,7 +123,7 @@ class Service:
         self.rank = Ranking(serving).rank
         self.export = Exports(core, serving).write
         self.interference = Interference(
-            core, requests.contributions, requests.composing, self.measuring, serving
+            core, self.contributions, self.measuring, serving
         ).of
         self.evaluate = Evaluating(
             core, self.models, self.measuring, serving, reports

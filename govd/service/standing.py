@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from govd.audit.copies import Copies
+from govd.contributions.calibrating import Calibrating
 from govd.models.core import Core
 from govd.notices.receivers import Receivers
 from govd.reconcile.deliveries import Deliveries
 from govd.records.lifecycle import OPEN, PENDING, STANDING, has_expired
 from govd.records.policy import Mode
-from govd.requests.calibrating import Calibrating
 from govd.types import Json, Record
 
 

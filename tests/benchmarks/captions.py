@@ -316,7 +316,8 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     Raises:
         GovdError: the method cannot do that.
     """
-    opened, requests = service.core.models.opened(MODEL), service.requests
+    opened = service.core.models.opened(MODEL)
+    contributions = service.contributions
     named = (
         ("fitted" if opened.basis.has_pool else "oblique")
         if method == "auto"
@@ -325,9 +326,9 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     specs = [
         ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words
     ]  # type: ignore[arg-type]
-    return requests.composing.composed(
+    return contributions.composing.composed(
         opened.basis,
-        [requests.computing.compute(spec, opened, keep=False) for spec in specs],
+        [contributions.computing.compute(spec, opened, keep=False) for spec in specs],
     )
 
 

@@ -90,9 +90,9 @@ def watched(service: Service) -> Split:
     split, reconciler = Split(), service.reconciler
     split.timed("read", feed_runs, "rows_of")
     split.timed("file", service.feeds.runs, "take")
-    split.timed("compute", service.requests.computing, "of_request")
-    split.timed("predict", service.requests.predicting, "predicted")
-    split.timed("vote", service.requests.decisions, "ballot")
+    split.timed("compute", service.contributions.computing, "of_request")
+    split.timed("predict", service.contributions.predicting, "predicted")
+    split.timed("vote", service.requests.decisions.voting, "ballot")
     split.timed("decide", reconciler.request_step, "decide")
     split.timed("compose", reconciler.revisions, "_compose")
     split.timed("evaluate", reconciler.revisions, "_evaluate")

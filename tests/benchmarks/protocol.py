@@ -197,7 +197,8 @@ def forgotten(
     Raises:
         GovdError: the method cannot do that.
     """
-    opened, requests = service.core.models.opened(MODEL), service.requests
+    opened = service.core.models.opened(MODEL)
+    contributions = service.contributions
     named = (
         ("fitted" if opened.basis.has_pool else "oblique")
         if method == "auto"
@@ -205,11 +206,13 @@ def forgotten(
     )
     target = None if named in ("nullspace", "ccup") else "unnamed"
     made = [
-        requests.computing.compute(ForgetSpec(scope, named, target), opened, keep=False)
+        contributions.computing.compute(
+            ForgetSpec(scope, named, target), opened, keep=False
+        )
         for scope in scopes
     ]  # type: ignore[arg-type]
     return Outcomes.of(
-        opened.basis, requests.composing.composed(opened.basis, made), made, data
+        opened.basis, contributions.composing.composed(opened.basis, made), made, data
     )
 
 

@@ -102,7 +102,7 @@ def test_what_is_published_is_the_base_with_the_sum_of_what_the_jobs_wrote(
     forget(service, "m", "bob")
     revision = service.revision("m", 2)
     contributions = [
-        service.requests.contributions.load(d) for d in revision["contributions"]
+        service.contributions.stored.load(d) for d in revision["contributions"]
     ]
     base = load_file(kinds("language_model").folder / "model" / "model.safetensors")
     served = load_file(tmp_path / "served" / "current" / "model.safetensors")

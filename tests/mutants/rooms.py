@@ -13,10 +13,18 @@ from tests.mutants.sites import Mutant, mutants_of
 
 TOP: Final = Path(__file__).parents[2]
 
-ROOMS: Final = ("records", "requests", "reconcile", "verify", "edit")
+ROOMS: Final = (
+    "records",
+    "requests",
+    "contributions",
+    "reconcile",
+    "verify",
+    "edit",
+)
 TESTS: Final = (
     "tests/records",
     "tests/requests",
+    "tests/contributions",
     "tests/reconcile",
     "tests/verify",
     "tests/edit",

@@ -170,7 +170,7 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
         request = service.forget("m", options, "ann")
         service.reconcile()
         digest = service.requests.show(request["id"])["contribution"]
-        contribution = service.requests.contributions.load(digest)
+        contribution = service.contributions.stored.load(digest)
         pool = pool_in_scope(basis, contribution)
         for i, image in enumerate(images):
             best = basis.labels[int(np.argmax(basis.tensors["labels"] @ image))]

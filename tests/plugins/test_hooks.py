@@ -224,7 +224,7 @@ def test_a_contribution_of_a_third_party_is_used_where_it_has_a_shorter_way(
         request = service.forget("m", options, "ann")
         service.reconcile()
         digest = str(service.requests.show(str(request["id"]))["contribution"])
-        facts[name] = dict(service.requests.contributions.load(digest).facts)
+        facts[name] = dict(service.contributions.stored.load(digest).facts)
     assert facts[watcher.DARK]["by"] == "example"
     assert "by" not in facts["red"]
 

@@ -57,14 +57,14 @@ def test_a_method_of_a_plugin_that_raises_is_named(
 def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(
     other: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compute = other.requests.computing.of_request
+    compute = other.contributions.computing.of_request
 
     def buggy(request: Any, opened: Any = None) -> Any:
         if request["model"] == "a":
             raise ValueError("zero-size array")
         return compute(request, opened)
 
-    monkeypatch.setattr(other.requests.computing, "of_request", buggy)
+    monkeypatch.setattr(other.contributions.computing, "of_request", buggy)
     red, blue = file(other, "red", model="a"), file(other, "blue")
     with pytest.raises(ValueError, match="zero-size"):
         other.reconcile()
@@ -277,7 +277,9 @@ def test_a_failed_request_is_looked_at_anew(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(service.requests.computing, "of_request", lambda *given: [][0])
+        patched.setattr(
+            service.contributions.computing, "of_request", lambda *given: [][0]
+        )
         red = file(service, "red")
         with pytest.raises(IndexError):
             service.reconcile()

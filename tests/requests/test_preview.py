@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from govd.contributions.calibrating import Calibrating
 from govd.edit.calibration import Calibration
 from govd.errors import GovdError
 from govd.models.given import Given
 from govd.requests import ForgetOptions
-from govd.requests.calibrating import Calibrating
 from govd.service.service import Service, open_service
 
 

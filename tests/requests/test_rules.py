@@ -13,9 +13,9 @@ from govd.errors import Denied, PluginFault
 from govd.hookspecs import hookimpl
 from govd.ledger.entry import Draft
 from govd.models.given import Given
+from govd.policies.voting import verdict
 from govd.reconcile.pauses import FIRST_PAUSE_SECONDS
 from govd.requests import ForgetOptions
-from govd.requests.decisions import verdict
 from govd.service.service import Service
 from govd.types import Gate, Vote
 

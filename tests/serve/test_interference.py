@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from govd.contributions.composing import Composing
 from govd.errors import NotFound
-from govd.requests.composing import Composing
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context

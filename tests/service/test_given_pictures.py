@@ -28,7 +28,9 @@ def test_examples_are_pictures_of_the_concept(
         p.read_bytes() for p in sorted((pictures / "dark" / "red").glob("*.png"))[:3]
     ]
     spec, _ = understood(service.core, "m", ForgetOptions(concepts=("red",)))
-    plain = service.requests.computing.compute(spec, service.core.models.opened("m"))
+    plain = service.contributions.computing.compute(
+        spec, service.core.models.opened("m")
+    )
     request = forget(service, "red", examples=given)
     assert len(request["examples"]) == 3
     assert request["contribution"] != plain.digest

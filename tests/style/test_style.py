@@ -159,7 +159,15 @@ def test_a_method_without_a_docstring_has_that_of_the_class_above_it() -> None:
     ]
 
 
-TYPED_ROOMS = ("requests", "reconcile", "views", "models", "serve", "audit")
+TYPED_ROOMS = (
+    "requests",
+    "reconcile",
+    "contributions",
+    "views",
+    "models",
+    "serve",
+    "audit",
+)
 
 
 @pytest.mark.parametrize("room", TYPED_ROOMS)

@@ -14,7 +14,7 @@ from govd.cli.tables import scope
 from govd.edit import EvaluationData, Method, compose, metrics
 from govd.edit.strength import auc
 from govd.methods.baselines import Ccup
-from govd.requests import spec_of
+from govd.records.request import spec_of
 from govd.service.service import Service
 from govd.types import Contribution, Floats, ForgetSpec, Json, Record
 
@@ -52,7 +52,9 @@ def rows(service: Service, requests: Sequence[Record]) -> list[dict[str, Json]]:
 
 
 def _contribution(service: Service, spec: ForgetSpec) -> Contribution:
-    return service.requests.computing.compute(spec, service.core.models.opened(MODEL))
+    return service.contributions.computing.compute(
+        spec, service.core.models.opened(MODEL)
+    )
 
 
 def _measured(

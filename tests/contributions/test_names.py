@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from govd_example.backend import NAMES
 
+from govd.contributions import naming
+from govd.contributions.spelling import distance, is_turned_or_doubled, is_variant
 from govd.models.given import Given
-from govd.requests import ForgetOptions, naming
-from govd.requests.spelling import distance, is_turned_or_doubled, is_variant
+from govd.requests import ForgetOptions
 from govd.service.service import Service
 from govd.types import Json, Record
 

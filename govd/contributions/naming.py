@@ -19,6 +19,7 @@ from typing import Final
 
 import numpy as np
 
+from govd.contributions.spelling import SHORT, alike, is_turned_or_doubled, is_variant
 from govd.edit import Basis
 from govd.edit.cache import Cache
 from govd.edit.duals import SAME
@@ -27,8 +28,6 @@ from govd.models.core import Core
 from govd.models.phrases import folded
 from govd.models.words import MORE
 from govd.records.request import Request
-from govd.requests.privacy import Privacy
-from govd.requests.spelling import SHORT, alike, is_turned_or_doubled, is_variant
 from govd.types import Floats, Json, Record
 
 SAMPLE: Final = 2048
@@ -119,9 +118,8 @@ class Yardstick:
 class Names:
     """Judges the names of a home's requests."""
 
-    def __init__(self, core: Core, privacy: Privacy) -> None:
+    def __init__(self, core: Core) -> None:
         self.core = core
-        self.privacy = privacy
         self._yardsticks: Cache[str, Yardstick] = Cache(YARDSTICKS)
 
     def doubted(
@@ -138,7 +136,7 @@ class Names:
         """
         if not request.concepts or request.examples:
             return None
-        unknown = strangers(phrases_of(self.privacy.revealed(request)), basis)
+        unknown = strangers(phrases_of(self.core.private.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
             passed: set[str] = set()
             for forget in self.core.desk.views.wanted(request.model):

@@ -10,6 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from govd.contributions.beside import Beside
+from govd.contributions.calibrating import Calibrating
+from govd.contributions.computing import phrase_embedding
+from govd.contributions.extent import Extents
 from govd.edit import exact
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
@@ -19,10 +23,6 @@ from govd.edit.tensors import factors_of
 from govd.errors import GovdError
 from govd.models.core import Core, Opened
 from govd.records.predicted import Effect
-from govd.requests.beside import Beside
-from govd.requests.calibrating import Calibrating
-from govd.requests.computing import phrase_embedding
-from govd.requests.extent import Extents
 from govd.types import Floats, ForgetSpec
 
 PROMPT_LABELS: Final = 512

@@ -20,9 +20,7 @@ from govd.errors import Unsupported
 from govd.models.core import Core, Opened
 from govd.models.phrases import prompt
 from govd.pictures import png
-from govd.records.request import Request
-from govd.requests.options import spec_of
-from govd.requests.privacy import Privacy
+from govd.records.request import Request, spec_of
 from govd.types import PRIVATE, Contribution, Floats, ForgetSpec, Json
 
 BESIDE: Final = 24
@@ -51,9 +49,8 @@ class Computing:
     no lock.
     """
 
-    def __init__(self, core: Core, privacy: Privacy) -> None:
+    def __init__(self, core: Core) -> None:
         self.core = core
-        self.privacy = privacy
 
     def compute(
         self,
@@ -115,7 +112,7 @@ class Computing:
                 advice="Withdraw it.",
             )
         is_private = request.private is not None
-        spec = spec_of(self.privacy.revealed(request))
+        spec = spec_of(self.core.private.revealed(request))
         contribution = self.compute(spec, opened, keep=not is_private)
         if is_private:
             return self._untold(request, contribution, opened)

@@ -25,7 +25,7 @@ LOADED_BYTES: Final = 256 << 20
 """Of contributions that are kept in memory."""
 
 
-class Contributions:
+class Stored:
     """Contributions of a home's requests."""
 
     def __init__(self, core: Core) -> None:

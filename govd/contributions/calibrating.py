@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from govd.contributions.computing import Computing
+from govd.contributions.defaults import method_for, target_for
 from govd.edit import Basis
 from govd.edit.cache import Cache
 from govd.edit.calibration import Calibration
@@ -14,8 +16,6 @@ from govd.edit.capacity import curve
 from govd.edit.trials import calibrated
 from govd.errors import BadFile, NotFound
 from govd.models.core import Core, Opened
-from govd.requests.computing import Computing
-from govd.requests.options import method_for, target_for
 from govd.types import Contribution, ForgetSpec, Json, Scope
 
 KEPT: Final = 16

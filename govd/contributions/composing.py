@@ -19,7 +19,7 @@ from govd.edit.cache import Cache
 from govd.edit.compose import recognised
 from govd.edit.tensors import TensorEdit, composed, edit_from_bytes
 from govd.edit.unlabelled import data_free
-from govd.errors import GovdError, Usage
+from govd.errors import GovdError, PluginFault, Usage
 from govd.models.core import Core
 from govd.types import PRIVATE, Contribution, Json, Record
 
@@ -84,6 +84,38 @@ class Composing:
         if cached is not None:
             return cached[0]
         return self._edit(basis, contributions)
+
+    def for_revision(
+        self, basis: Basis, contributions: Sequence[Contribution]
+    ) -> AnyEdit:
+        """The edit of these contributions as it is published: composed by the host, or by a backend
+        on its device where the owner says so (`compose_on` in `govd.toml`).
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit. PluginFault: a method's own mistake,
+            or no plugin composes on a device.
+        """
+        core = self.core
+        machine = core.home.settings.compose_on
+        if not basis.has_space:  # adding is exact on the host
+            machine = "host"
+        edit: AnyEdit | None = core.plugins.first(
+            "govd_compose_edit",
+            basis=basis,
+            contributions=contributions,
+            methods=core.plugins.methods,
+            where=machine,
+        )
+        if edit is not None:
+            return edit
+        if machine == "device":
+            raise PluginFault(
+                "no plugin composes on a device",
+                where="govd_compose_edit",
+                advice='Set compose_on = "host" in govd.toml, or install a backend that composes on'
+                " its device.",
+            )
+        return self.figures(basis, contributions)[0]
 
     def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions: that of a revision which is made of the same, else

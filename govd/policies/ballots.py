@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from govd.ledger.entry import Draft
@@ -21,13 +21,14 @@ from govd.types import Json, Vote
 class Ballot:
     """What plugins (`votes`) and policies (`judged`) say to a request at one `moment` (`filed`,
     `revert`, `approve`, …). `late`: of an approval, what policies say to the filing that were
-    enforced after it.
+    enforced after it. `versions`: of the plugins, by their names.
     """
 
     moment: str
     votes: tuple[Vote, ...] = ()
     judged: Judged | None = None
     late: Judged | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def everything(self) -> tuple[Vote, ...]:
@@ -52,14 +53,18 @@ class Ballot:
         allowing = (o for o, vote in self._by_policies if vote.decision == "allow")
         return next((o.actor for o in allowing), None)
 
-    def drafts(self, request: Request, versions: Mapping[str, str]) -> list[Draft]:
-        """Every vote as an entry about `request`; `versions`: of the plugins, by their names."""
+    def drafts(self, request: Request) -> list[Draft]:
+        """Every vote as an entry about `request`."""
         judgements = [
             judged for judged in (self.judged, self.late) if judged is not None
         ]
         drafts = [judged.draft() for judged in judgements]
         voted: list[tuple[str, dict[str, Json], Vote]] = [
-            (GOVD, {"moment": self.moment, "version": versions.get(v.policy, "")}, v)
+            (
+                GOVD,
+                {"moment": self.moment, "version": self.versions.get(v.policy, "")},
+                v,
+            )
             for v in self.votes
         ]
         for judged in judgements:
@@ -104,11 +109,11 @@ def dates_set(effect: Effect, request: Request) -> dict[str, Json]:
     """The dates that a policy sets, counted from the filing; what was said and is earlier stays."""
     filed = datetime.fromisoformat(request.filed_at)
     dates: dict[str, Json] = {}
-    for field, seconds in (
+    for date, seconds in (
         ("due_at", effect.due_seconds),
         ("expires_at", effect.expires_seconds),
     ):
         if seconds is not None:
-            until = moment((filed + timedelta(seconds=seconds)).isoformat(), field)
-            dates[field] = min(until, str(request.get(field) or until))
+            until = moment((filed + timedelta(seconds=seconds)).isoformat(), date)
+            dates[date] = min(until, str(request.get(date) or until))
     return dates

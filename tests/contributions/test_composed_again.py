@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from govd.contributions import composing
 from govd.models.given import Given
-from govd.requests import composing
 from govd.service.service import Service, open_service
 from tests.service.test_service import forget
 from tests.verify.test_recompute import again

@@ -9,6 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from govd.contributions.beside import Beside
+from govd.contributions.calibrating import Calibrating
+from govd.contributions.composing import Composing, discreet
+from govd.contributions.computing import phrase_embedding
+from govd.contributions.effects import STORED, TOGETHER, Effects
+from govd.contributions.extent import Extents
+from govd.contributions.naming import Names
+from govd.contributions.stored import Stored
 from govd.edit import AnyEdit
 from govd.edit.calibration import Calibration
 from govd.edit.costs import Costs, costs
@@ -18,17 +26,7 @@ from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import factors_of, summed
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted
-from govd.records.request import Request
-from govd.requests.beside import Beside
-from govd.requests.calibrating import Calibrating
-from govd.requests.composing import Composing, discreet
-from govd.requests.computing import phrase_embedding
-from govd.requests.contributions import Contributions
-from govd.requests.effects import STORED, TOGETHER, Effects
-from govd.requests.extent import Extents
-from govd.requests.naming import Names
-from govd.requests.options import spec_of
-from govd.requests.privacy import Privacy
+from govd.records.request import Request, spec_of
 from govd.types import Contribution, Figure, Json
 
 
@@ -40,18 +38,16 @@ class Predicting:
     def __init__(
         self,
         core: Core,
-        privacy: Privacy,
-        contributions: Contributions,
+        stored: Stored,
         composing: Composing,
         calibrating: Calibrating,
     ) -> None:
         self.core = core
         self.calibrating = calibrating
-        self.contributions = contributions
+        self.stored = stored
         self.composing = composing
         self.extents = Extents(core)
-        self._names = Names(core, privacy)
-        self.privacy = privacy
+        self._names = Names(core)
         self.effects = Effects(core, calibrating, self.extents)
 
     def predicted(
@@ -136,7 +132,7 @@ class Predicting:
         """Whether it works, by the prompts that the basis has; nothing is encoded for it but the
         request's own phrases.
         """
-        spec = spec_of(self.privacy.revealed(request))
+        spec = spec_of(self.core.private.revealed(request))
         watch = watch_for(opened.basis, beside.everything)
         prompts = TOGETHER
         if "label_prompts" in opened.basis.tensors:
@@ -155,12 +151,12 @@ class Predicting:
         Raises:
             OverCapacity, Unsupported: there is no such edit.
         """
-        self.contributions.compare(contribution)
+        self.stored.compare(contribution)
         computed = request.with_(contribution=contribution.digest)
         in_force = self._in_force(request, without)
         # once each: it goes through everything in force
-        covers = self.contributions.covered([*in_force, computed])
-        covers_before = self.contributions.covered(in_force)
+        covers = self.stored.covered([*in_force, computed])
+        covers_before = self.stored.covered(in_force)
         stored = self._stored(in_force)
         standing = [c for name, c in stored.items() if name not in covers_before]
         before, figures_before = self.composing.figures(opened.basis, standing)
@@ -203,7 +199,7 @@ class Predicting:
     def _stored(self, forgets: Iterable[Request]) -> dict[str, Contribution]:
         """The contributions of forgets that have one, by the forgets' ids."""
         return {
-            forget.id: self.contributions.load(forget.contribution)
+            forget.id: self.stored.load(forget.contribution)
             for forget in forgets
             if forget.contribution
         }
