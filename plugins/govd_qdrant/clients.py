@@ -106,7 +106,7 @@ def _noticing() -> Iterator[None]:
 
     try:
         yield
-    except sqlite3.OperationalError as fault:
+    except sqlite3.DatabaseError as fault:
         raise OSError(0, str(fault)) from None
 
 

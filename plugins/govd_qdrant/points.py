@@ -45,6 +45,11 @@ class Point:
         return replace(self, vector=vector, payload=payload | ({OF: of} if of else {}))
 
     @property
+    def is_single(self) -> bool:
+        """Whether it has no other vector."""
+        return not isinstance(self.vectors, dict)
+
+    @property
     def is_as_written(self) -> bool:
         """Whether the vector is still the one that govd has written."""
         return is_near(self.trace, self.payload.get(TRACE))
@@ -119,7 +124,9 @@ class Points:
             self.client.upsert(self.collection, rows, wait=True)
 
     def replace(self, points: Sequence[Point]) -> None:
-        """Replace the vectors of points and what govd says of them; all else stays."""
+        """Replace the vectors of points and what govd says of them; all else stays, also where
+        somebody changes it at this moment.
+        """
         for start in range(0, len(points), PAGE):
             part = points[start : start + PAGE]
             rows = [
@@ -131,18 +138,19 @@ class Points:
                 )
                 for point in part
             ]
-            self.client.update_vectors(self.collection, rows, wait=True)
+            vectors = models.UpdateVectors(points=rows)
+            payloads = [
+                models.SetPayloadOperation(
+                    set_payload=models.SetPayload(
+                        payload={MARK: point.payload.get(MARK), TRACE: point.trace},
+                        points=[point.id],
+                    )
+                )
+                for point in part
+            ]
             self.client.batch_update_points(
                 self.collection,
-                [
-                    models.SetPayloadOperation(
-                        set_payload=models.SetPayload(
-                            payload={MARK: point.payload.get(MARK), TRACE: point.trace},
-                            points=[point.id],
-                        )
-                    )
-                    for point in part
-                ],
+                [models.UpdateVectorsOperation(update_vectors=vectors), *payloads],
                 wait=True,
             )
 
@@ -153,11 +161,11 @@ class Points:
             self.client.delete(self.collection, selected, wait=True)
 
     def _with(self, point: Point) -> Any:
-        """All vectors of a point, with the edited one among them."""
-        if not self.vector:
-            return point.vector.tolist()
-        others = point.vectors if isinstance(point.vectors, dict) else {}
-        return {**others, self.vector: point.vector.tolist()}
+        """All vectors of a point, sparse ones too, with the edited one among them."""
+        if not isinstance(point.vectors, dict):
+            single = point.vector.tolist()
+            return {self.vector: single} if self.vector else single
+        return {**point.vectors, self.vector: point.vector.tolist()}
 
     def _point(self, record: Any) -> Point:
         vectors = record.vector

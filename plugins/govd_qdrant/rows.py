@@ -10,6 +10,7 @@ from typing import Any, Final
 from govd.keeping.spans import LATE, is_late
 from govd.types import Batch, Floats, Portion
 from govd_qdrant.points import Point, Points
+from govd_qdrant.siblings import Sibling
 
 LATE_ROWS: Final = 500
 """Ids of late rows are named one by one."""
@@ -22,8 +23,8 @@ class Rows:
     """
 
     searched: Points
-    following: Points
-    base: Points | None
+    following: Sibling
+    base: Sibling | None
     revision: int
     has_originals: bool
 
@@ -87,7 +88,7 @@ def late_portions(ids: Sequence[Any], rows: int) -> list[Portion]:
     return [Portion(LATE + json.dumps(part), len(part)) for part in parts]
 
 
-def points_of(points: Points, portion: Portion) -> list[Point]:
+def points_of(points: Sibling, portion: Portion) -> list[Point]:
     """The points of a portion that are there."""
     if is_late(portion):
         ids = json.loads(portion.name.removeprefix(LATE))

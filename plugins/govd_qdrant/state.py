@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from qdrant_client import models
 
+from govd.errors import Conflict
 from govd.types import StoreStamp
 
 STORES: Final = "govd_stores"
@@ -53,6 +54,28 @@ def read(client: Any, name: str) -> State:
         for key in ("begun", "wanted")
     )
     return State(stamps, value["base"], value["following"], begun, wanted)
+
+
+def check_alone(client: Any, name: str, collection: str, where: str) -> None:
+    """Whether no other vector of a collection is a store.
+
+    Raises:
+        Conflict: one is. Points say of one vector only what encoded it.
+    """
+    if not client.collection_exists(STORES):
+        return
+    points, _ = client.scroll(STORES, limit=10_000, with_payload=True)
+    names = {
+        str(point.payload["store"])
+        for point in points
+        if collection in json.loads(point.payload["state"])["stamps"]
+    }
+    for other in sorted(names - {name}):
+        raise Conflict(
+            f"another vector of this collection is a store already: {other}",
+            where=where,
+            advice="Points say of one vector what encoded it: keep a collection for each.",
+        )
 
 
 def write(client: Any, name: str, state: State) -> None:

@@ -33,12 +33,11 @@ from govd_qdrant.points import MARK, Points, has_marks
 from govd_qdrant.rows import Rows, identity_of, late_portions, points_of, portion_of
 from govd_qdrant.searching import nearest
 from govd_qdrant.settings import dtype_of, stacked, vector_settings
+from govd_qdrant.siblings import BASE, Siblings
 from govd_qdrant.state import State
 from govd_qdrant.switching import (
     Exchange,
     alias_target,
-    create_like,
-    drop,
     lacks,
     late_ids,
     take_out,
@@ -91,6 +90,9 @@ class QdrantStore:
     def _points(self, at: Any, collection: str) -> Points:
         return Points(at, collection, self.vector)
 
+    def _siblings(self, at: Any) -> Siblings:
+        return Siblings(at, self._address.folder, self.vector)
+
     def _collection(self, at: Any, generation: Generation) -> str:
         if generation == "searched":
             return self._searched(at)
@@ -112,28 +114,23 @@ class QdrantStore:
         with self._client.use() as at:
             params, collection = self._params(at), self._searched(at)
             rows = at.count(collection, exact=True).count
-            is_alias = collection != self.name
-        dtype = dtype_of(params)
-        keeps = (
-            "the collection before it"
-            if is_alias
-            else f"the collection {self.name}_govd_base"
-        )
-        size = rows * params.size * np.dtype(dtype).itemsize
-        index = (
-            f"HNSW ({params.distance.value})" if self._address.folder is None else ""
-        )
+            base = self._siblings(at).described(f"{self.name}{BASE}")
+        is_alias = collection != self.name
+        keeps = "the collection before it" if is_alias else base
+        size = rows * params.size * np.dtype(dtype_of(params)).itemsize
+        is_server = self._address.folder is None
+        index = f"HNSW ({params.distance.value})" if is_server else ""
         return StoreFacts(
             "qdrant",
             params.size,
-            dtype,
+            dtype_of(params),
             rows,
             size,
             keeps,
             index,
             "",
             is_alias,
-            marks=True,
+            True,
         )
 
     def stamp(self) -> StoreStamp | None:
@@ -158,10 +155,11 @@ class QdrantStore:
             collection = self._searched(at)
             state = self._state(at)
             check_unstamped(state.stamps.get(collection), self._address.url)
+            states.check_alone(at, self._store, collection, self._address.url)
             rows = at.count(collection, exact=True).count
             counted = replace(stamp, rows=rows, sha256="")
-            everything = models.FilterSelector(filter=models.Filter())
-            at.set_payload(collection, {MARK: stamp.revision}, everything, wait=True)
+            every = models.FilterSelector(filter=models.Filter())
+            at.set_payload(collection, {MARK: stamp.revision}, every, wait=True)
             states.write(at, self._store, State({collection: counted}))
         return counted
 
@@ -175,7 +173,7 @@ class QdrantStore:
             collection = self._collection(at, generation)
             if not collection:
                 return []
-            for identity in self._points(at, collection).ids():
+            for identity in self._siblings(at).points(collection).ids():
                 ids.append(identity)
                 if len(ids) == rows:
                     portions.append(portion_of(ids))
@@ -194,7 +192,7 @@ class QdrantStore:
                 raise NotFound(
                     f"there are no vectors of {generation}", where=self._address.url
                 )
-            points = points_of(self._points(at, collection), portion)
+            points = points_of(self._siblings(at).points(collection), portion)
         if generation == "searched":
             traces = {point.id: point.trace for point in points}
             self._read.keep(portion.name, traces)
@@ -212,16 +210,19 @@ class QdrantStore:
             state = self._checked(at, expected)
             if state.begun == expected and state.wanted and state.wanted.is_of(stamp):
                 return
-            drop(at, state.following)
+            siblings = self._siblings(at)
+            siblings.drop(state.following)
             states.write(at, self._store, state.without_following())
-            digest = hashlib.sha256(json.dumps(stamp.as_json()).encode()).hexdigest()[
-                :8
-            ]
-            name = f"{self.name}_govd_{stamp.revision}_{digest}"
-            if name == self._searched(at) or name == state.base:
+            whole = hashlib.sha256(json.dumps(stamp.as_json()).encode())
+            name = f"{self.name}_govd_{stamp.revision}_{whole.hexdigest()[:8]}"
+            searched = self._searched(at)
+            if name in (searched, state.base):
                 name += "_2"
-            drop(at, name)
-            create_like(at, self._searched(at), name)
+            name = siblings.name_in_place(name) if searched == self.name else name
+            base = siblings.name_in_place(f"{self.name}{BASE}")
+            for leftover in {name, base} - {state.base}:
+                siblings.drop(leftover)
+            siblings.create(name, searched)
             planned = replace(state, following=name, begun=expected, wanted=stamp)
             states.write(at, self._store, planned)
 
@@ -249,10 +250,11 @@ class QdrantStore:
             state = states.read(at, self._store)
             if not state.following or state.wanted is None:
                 raise Conflict("no patch of it is under way", where=self._address.url)
+            siblings = self._siblings(at)
             rows = Rows(
                 self._points(at, self._searched(at)),
-                self._points(at, state.following),
-                self._points(at, state.base) if originals is not None else None,
+                siblings.points(state.following),
+                siblings.points(state.base) if originals is not None else None,
                 state.wanted.revision,
                 bool(state.base) and not is_late(portion),
             )
@@ -261,9 +263,9 @@ class QdrantStore:
     def late(self, rows: int) -> Sequence[Portion]:
         """See `govd.types.Store`."""
         with self._client.use() as at:
-            state = states.read(at, self._store)
+            name = states.read(at, self._store).following
             searched = self._points(at, self._searched(at))
-            ids = list(late_ids(searched, self._points(at, state.following)))
+            ids = list(late_ids(searched, self._siblings(at).points(name)))
         return late_portions(ids, rows)
 
     # -- switching
@@ -278,22 +280,22 @@ class QdrantStore:
             state = self._checked(at, expected)
             collection = self._searched(at)
             searched = self._points(at, collection)
+            siblings = self._siblings(at)
             if state.following and state.wanted and state.wanted.is_of(stamp):
-                source = self._points(at, state.following)
-                is_next = True
-                if list(late_ids(searched, source)):
+                source = state.following
+                if list(late_ids(searched, siblings.points(source))):
                     return None
             elif state.base and state.stamps[state.base].is_of(stamp):
-                source = self._points(at, state.base)
-                is_next = False
-                if lacks(searched, source):
+                source = state.base
+                if lacks(searched, siblings.points(source)):
                     return None
-                take_out(source, searched)
+                take_out(siblings.points(source), searched)
             else:
                 raise Conflict(
                     "it holds no vectors of this stamp", where=self._address.url
                 )
-            exchange = Exchange(at, self._store, self.name, searched, source)
+            is_next = source == state.following
+            exchange = Exchange(siblings, self._store, self.name, searched, source)
             if collection != self.name:
                 return exchange.by_alias(state, expected, stamp, is_next)
             return exchange.in_place(state, expected, stamp, is_next)
@@ -331,10 +333,11 @@ class QdrantStore:
         with self._client.use() as at:
             state, collection = states.read(at, self._store), self._searched(at)
             width = self._params(at).size * 4
+            siblings = self._siblings(at)
             for name in (state.base, state.following):
-                if name and name != collection and at.collection_exists(name):
-                    size += at.count(name, exact=True).count * width
-                    drop(at, name)
+                if name and name != collection:
+                    size += siblings.count(name) * width
+                    siblings.drop(name)
             stamps = {
                 key: value for key, value in state.stamps.items() if key == collection
             }

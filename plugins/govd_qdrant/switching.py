@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from qdrant_client import models
 
 from govd.keeping.comparing import is_near
 from govd.types import StoreStamp
 from govd_qdrant import state as states
 from govd_qdrant.points import MARK, OF, OWN, PAGE, TRACE, Point, Points
+from govd_qdrant.siblings import BASE, Sibling, Siblings
 from govd_qdrant.state import State
 
 
@@ -23,37 +25,7 @@ def alias_target(client: Any, name: str) -> str:
     return ""
 
 
-def create_like(client: Any, source: str, name: str) -> None:
-    """An empty collection with the settings of another, payload indexes included."""
-    info = client.get_collection(source)
-    params = info.config.params
-    settings = {}
-    if info.config.hnsw_config is not None:
-        settings["hnsw_config"] = models.HnswConfigDiff(
-            **info.config.hnsw_config.model_dump(exclude_none=True)
-        )
-    if info.config.quantization_config is not None:
-        settings["quantization_config"] = info.config.quantization_config
-    for option in ("shard_number", "replication_factor", "on_disk_payload"):
-        if getattr(params, option, None) is not None:
-            settings[option] = getattr(params, option)
-    client.create_collection(
-        name,
-        vectors_config=params.vectors,
-        sparse_vectors_config=params.sparse_vectors,
-        **settings,
-    )
-    for field, schema in (info.payload_schema or {}).items():
-        client.create_payload_index(name, field, schema.params or schema.data_type)
-
-
-def drop(client: Any, name: str) -> None:
-    """Take a collection away, where it is there."""
-    if name and client.collection_exists(name):
-        client.delete_collection(name)
-
-
-def late_ids(searched: Points, following: Points) -> Iterator[Any]:
+def late_ids(searched: Points, following: Sibling) -> Iterator[Any]:
     """Ids of searched points that `next` lacks, or has made of another vector. What is no longer
     searched is taken out of `next`.
     """
@@ -71,7 +43,7 @@ def _is_made_of(written: Point, searched: Point) -> bool:
     return is_near(trace, written.payload.get(OF)) or is_near(trace, written.trace)
 
 
-def take_out(points: Points, searched: Points) -> None:
+def take_out(points: Sibling, searched: Points) -> None:
     """Delete points that are not searched any more."""
     ids: list[Any] = []
     for identity in points.ids():
@@ -82,12 +54,12 @@ def take_out(points: Points, searched: Points) -> None:
     _take_out(points, searched, ids)
 
 
-def _take_out(points: Points, searched: Points, ids: list[Any]) -> None:
+def _take_out(points: Sibling, searched: Points, ids: list[Any]) -> None:
     present = searched.get(ids) if ids else {}
     points.delete([identity for identity in ids if identity not in present])
 
 
-def lacks(searched: Points, kept: Points) -> bool:
+def lacks(searched: Points, kept: Sibling) -> bool:
     """Whether there are searched points that the originals lack, or that somebody has written anew
     since.
     """
@@ -143,9 +115,17 @@ def point_alias(client: Any, alias: str, collection: str) -> None:
     )
 
 
-def replace_all(searched: Points, source: Points, originals: Points | None) -> None:
-    """Put the vectors of another collection in the place of the searched ones, batch by batch;
-    `originals`: where those that are replaced are kept. What was replaced before a crash is left.
+def replace_all(
+    searched: Points, source: Sibling, originals: Sibling | None, alone: bool
+) -> None:
+    """Put the vectors of a sibling in the place of the searched ones, page by page. What was
+    replaced before a crash is left.
+
+    Args:
+        searched: what is replaced.
+        source: what is put there.
+        originals: where those that are replaced are kept.
+        alone: whether nobody else can write to the collection: a point is then written whole, once.
     """
     for page in source.pages():
         present = searched.get([point.id for point in page])
@@ -153,28 +133,46 @@ def replace_all(searched: Points, source: Points, originals: Points | None) -> N
         kept = []
         for point in page:
             before = present.get(point.id)
-            if before is None:
+            if before is None or _is_replaced(before, point):
                 continue
             is_old = originals is None or is_near(before.trace, point.payload.get(OF))
             if is_old and originals is not None:
                 payload = {MARK: before.payload.get(MARK), TRACE: before.trace}
                 kept.append(replace(before, payload=payload, vectors=None))
             if is_old or is_near(before.trace, point.trace):
-                ready.append(point)
+                own = {MARK: point.payload.get(MARK), TRACE: point.trace}
+                payload = before.payload | own
+                ready.append(replace(before, vector=point.vector, payload=payload))
         if originals is not None:
             originals.put(kept)
-        searched.replace(ready)
+        whole = [point for point in ready if alone and point.is_single]
+        searched.put(whole)
+        searched.replace([point for point in ready if not (alone and point.is_single)])
+
+
+def _is_replaced(before: Point, point: Point) -> bool:
+    """Whether a searched point has the vector already that is to be put there, and says so."""
+    return (
+        before.payload.get(MARK) == point.payload.get(MARK)
+        and before.is_as_written
+        and np.array_equal(before.vector, point.vector)
+    )
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What is searched by a name, and the collection whose vectors are to be searched instead."""
+    """What is searched by a name, and the sibling whose vectors are to be searched instead."""
 
-    client: Any
+    siblings: Siblings
     store: str
     name: str
     searched: Points
-    source: Points
+    source: str
+
+    @property
+    def client(self) -> Any:
+        """The library's."""
+        return self.siblings.client
 
     def by_alias(
         self, state: State, expected: StoreStamp, stamp: StoreStamp, is_next: bool
@@ -183,39 +181,41 @@ class Exchange:
         came in at that moment.
         """
         before = self.searched.collection
-        after = self.source.collection
+        after = Points(self.client, self.source, self.siblings.vector)
         base = (state.base or before) if is_next else ""
         if not is_next:
-            carry(self.searched, self.source)
-        rows = self.client.count(after, exact=True).count
+            carry(self.searched, after)
+        rows = self.siblings.count(self.source)
         counted = replace(stamp, rows=rows, sha256="")
-        stamps = state.stamps | {before: expected, after: counted}
+        stamps = state.stamps | {before: expected, self.source: counted}
         states.write(self.client, self.store, replace(state, stamps=stamps))
-        point_alias(self.client, self.name, after)
-        if list(late_ids(self.searched, self.source)) if is_next else self._is_behind():
+        point_alias(self.client, self.name, self.source)
+        if self._is_behind(after, is_next):
             point_alias(self.client, self.name, before)
             return None
-        kept = {name: stamps[name] for name in (after, base) if name}
+        kept = {name: stamps[name] for name in (self.source, base) if name}
         states.write(self.client, self.store, State(kept, base))
         for name in {before, state.following} - kept.keys():
-            drop(self.client, name)
+            self.siblings.drop(name)
         return counted
 
-    def _is_behind(self) -> bool:
-        return lacks(self.searched, self.source)
+    def _is_behind(self, after: Points, is_next: bool) -> bool:
+        if is_next:
+            return any(True for _ in late_ids(self.searched, after))
+        return lacks(self.searched, after)
 
     def in_place(
         self, state: State, expected: StoreStamp, stamp: StoreStamp, is_next: bool
     ) -> StoreStamp:
-        """Replace the searched vectors, batch by batch."""
+        """Replace the searched vectors, page by page."""
         base = state.base
         originals = None
         if is_next and not base:
-            base = f"{self.name}_govd_base"
-            originals = beside(self.searched, base)
-            if not self.client.collection_exists(base):
-                create_like(self.client, self.name, base)
-        replace_all(self.searched, self.source, originals)
+            base = self.siblings.name_in_place(f"{self.name}{BASE}")
+            self.siblings.create(base, self.name)
+            originals = self.siblings.points(base)
+        source = self.siblings.points(self.source)
+        replace_all(self.searched, source, originals, self.siblings.folder is not None)
         rows = self.client.count(self.name, exact=True).count
         counted = replace(stamp, rows=rows, sha256="")
         kept = {self.name: counted}
@@ -223,10 +223,5 @@ class Exchange:
             kept[base] = state.stamps.get(base, expected)
         states.write(self.client, self.store, State(kept, base if is_next else ""))
         for name in {state.following, state.base} - kept.keys():
-            drop(self.client, name)
+            self.siblings.drop(name)
         return counted
-
-
-def beside(points: Points, collection: str) -> Points:
-    """The same vector's points in another collection."""
-    return Points(points.client, collection, points.vector)

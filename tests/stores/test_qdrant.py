@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.errors import BadFile, Unreachable, Unsupported, Usage
+from govd.errors import BadFile, Conflict, Unreachable, Unsupported, Usage
 from govd.stores.opening import GuardedStore
 from govd.types import Store
 from tests.stores.contract import (
@@ -26,7 +26,7 @@ from tests.stores.contract import (
 )
 
 qdrant = pytest.importorskip("qdrant_client")
-from govd_qdrant import govd_open_store  # noqa: E402
+from govd_qdrant import govd_open_store, siblings, store  # noqa: E402
 from govd_qdrant.clients import Client, address_of  # noqa: E402
 
 
@@ -131,20 +131,36 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CollectionPersistence, "_ensure_table", ensuring)
 
 
-@pytest.mark.parametrize("alias", [True, False])
+WAYS = ["alias", "files", "collections"]
+"""How both kinds of vectors are kept; the last as on a server without an alias."""
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "collections":
+        monkeypatch.setattr(
+            store,
+            "Siblings",
+            lambda at, folder, vector: siblings.Siblings(at, None, vector),
+        )
+    return str(request.param)
+
+
 class TestQdrant(StoreContract):
     @pytest.fixture
-    def kept(self, tmp_path: Path, alias: bool) -> Iterator[KeptCollection]:
-        kept = KeptCollection(tmp_path / "qdrant", unit_rows(200), alias=alias)
+    def kept(self, tmp_path: Path, way: str) -> Iterator[KeptCollection]:
+        is_alias = way == "alias"
+        kept = KeptCollection(tmp_path / "qdrant", unit_rows(200), alias=is_alias)
         yield kept
         kept.close()
 
 
-@pytest.fixture(params=[True, False])
-def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeptCollection]:
+@pytest.fixture
+def small(way: str, tmp_path: Path) -> Iterator[KeptCollection]:
     """40 points with two named vectors and the distance Cosine, stamped."""
+    is_alias = way == "alias"
     kept = KeptCollection(
-        tmp_path / "qdrant", unit_rows(40), "Cosine", alias=request.param, named="image"
+        tmp_path / "qdrant", unit_rows(40), "Cosine", alias=is_alias, named="image"
     )
     kept.open().claim(BASE)
     yield kept
@@ -228,31 +244,36 @@ def test_nothing_is_left_of_govd_but_stamp_and_marks(
         names = [one.name for one in at.get_collections().collections]
     assert len(names) == 2
     assert "govd_stores" in names
+    assert not (small.folder / "govd").exists()
 
 
+@pytest.mark.parametrize("way", WAYS[1:], indirect=True)
 def test_a_switch_in_place_that_was_cut_off_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from govd_qdrant import points
+    from qdrant_client.local.persistence import CollectionPersistence
 
     kept = KeptCollection(tmp_path / "qdrant", unit_rows(40), alias=False)
     kept.open().claim(BASE)
     before = kept.searched()
-    monkeypatch.setattr(points, "PAGE", 10)
-    replace, calls = points.Points.replace, itertools.count()
+    persist = CollectionPersistence.persist
+    searched: list[Any] = []
 
-    def failing(self: Any, rows: Any) -> None:
-        if next(calls) == 2:
-            raise MemoryError
-        replace(self, rows)
+    def counted(self: Any, point: Any) -> None:
+        if self.location.parent.name == "items":
+            searched.append(point.id)
+            if len(searched) == 25:
+                raise MemoryError
+        persist(self, point)
 
-    with monkeypatch.context() as cut:
-        cut.setattr(points.Points, "replace", failing)
-        with pytest.raises(MemoryError):
-            to(kept, tmp_path, 1, an_edit(1))
+    monkeypatch.setattr(CollectionPersistence, "persist", counted)
+    with pytest.raises(MemoryError):
+        to(kept, tmp_path, 1, an_edit(1))
     assert kept.open().stamp().revision == 0  # type: ignore[union-attr]
     outcome = to(kept, tmp_path, 1, an_edit(1))
     assert (outcome.late, outcome.stamp.rows) == (0, 40)
+    if way == "files":
+        assert len(searched) == 41, "each point is written once, the one cut off twice"
     edited = an_edit(1).apply(np.stack(list(before.values())))
     np.testing.assert_allclose(
         np.stack(list(kept.searched().values())), edited, atol=1e-6
@@ -260,6 +281,47 @@ def test_a_switch_in_place_that_was_cut_off_is_ended(
     to(kept, tmp_path, 0, None)
     assert all(np.array_equal(row, before[key]) for key, row in kept.searched().items())
     kept.close()
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+def test_sparse_vectors_of_a_hybrid_collection_stay(way: str, tmp_path: Path) -> None:
+    kept = KeptCollection(tmp_path / "qdrant", unit_rows(2), alias=way == "alias")
+    sparse = qdrant.models.SparseVector(indices=[1, 7], values=[0.5, 0.25])
+    rows = unit_rows(4)
+    with kept.client() as at:
+        name = "hybrid_v1" if way == "alias" else "hybrid"
+        own = qdrant.models.VectorParams(size=DIM, distance="Dot")
+        words = {"words": qdrant.models.SparseVectorParams()}
+        at.create_collection(name, vectors_config=own, sparse_vectors_config=words)
+        points = [
+            qdrant.models.PointStruct(id=place, vector={"": row, "words": sparse})
+            for place, row in enumerate(rows.tolist())
+        ]
+        at.upsert(name, points, wait=True)
+        if way == "alias":
+            create = qdrant.models.CreateAlias(
+                collection_name=name, alias_name="hybrid"
+            )
+            operation = qdrant.models.CreateAliasOperation(create_alias=create)
+            at.update_collection_aliases([operation])
+    kept.url = kept.url.replace("items", "hybrid")
+    kept.open().claim(BASE)
+    for number, edit in [(1, an_edit(1)), (0, None)]:
+        to(kept, tmp_path, number, edit)
+        with kept.client() as at:
+            points, _ = at.scroll("hybrid", with_vectors=True)
+        assert all(point.vector["words"] == sparse for point in points)
+        vectors = np.array([point.vector[""] for point in points], np.float32)
+        expected = rows if edit is None else edit.apply(rows)
+        np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    kept.close()
+
+
+def test_one_vector_of_a_collection_is_a_store(small: KeptCollection) -> None:
+    """Two would say different things in one payload."""
+    small.url = small.url.replace("vector=image", "vector=other")
+    with pytest.raises(Conflict, match="another vector of this collection is a store"):
+        small.open().claim(BASE)
 
 
 def test_a_collection_that_is_made_anew_has_no_stamp(tmp_path: Path) -> None:
