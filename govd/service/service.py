@@ -83,9 +83,6 @@ class Service:
             Scheduled(core, requests),
         )
         self.automatic = Automatic(core, [self.feeds.looks, *works])
-        self.forget = requests.forget
-        self.preview = requests.preview
-        self.revert = requests.revert
         self.policies = Policies(core)
         self.freezing = Freezing(core)
         self.thawing = Thawing(core, self.freezing)

@@ -11,7 +11,9 @@ from govd.service.service import Service
 def forget(
     service: Service, *concepts: str, model: str = "m", **options: Any
 ) -> dict[str, Any]:
-    request = service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")
+    request = service.requests.forget(
+        model, ForgetOptions(concepts=concepts, **options), "ann"
+    )
     service.reconcile()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -20,7 +22,7 @@ def forget(
 
 
 def revert(service: Service, request: dict[str, Any]) -> None:
-    service.revert(request["id"], "taken back", "ann")
+    service.requests.revert(request["id"], "taken back", "ann")
     service.reconcile()
 
 

@@ -9,7 +9,9 @@ from govd.service.service import Service
 
 
 def forget(service: Service, concept: str, **options: Any) -> str:
-    request = service.forget("m", ForgetOptions(concepts=(concept,), **options), "ann")
+    request = service.requests.forget(
+        "m", ForgetOptions(concepts=(concept,), **options), "ann"
+    )
     service.reconcile()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")

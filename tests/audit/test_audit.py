@@ -175,7 +175,7 @@ def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(
 def test_a_trail_says_where_it_does_not_tell_everything(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wish = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    wish = service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     assert service.audit.trail(wish["id"])["complete"]
     for color in ("red", "green"):
         forget(service, color)
@@ -292,7 +292,7 @@ def test_deadlines_and_extensions(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met = forget(service, "red")
-    waiting = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    waiting = service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     found = service.audit.deadlines()
     by = {r["id"]: r for r in found["requests"]}
     assert (by[met["id"]]["status"], by[waiting["id"]]["status"]) == ("met", "open")
@@ -327,7 +327,9 @@ def test_what_is_late_is_told_first(
     monkeypatch.setattr(
         "govd.requests.options.now", lambda: "2019-12-01T00:00:00.000000Z"
     )
-    service.forget("m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann")
+    service.requests.forget(
+        "m", ForgetOptions(concepts=("blue",), due="2020-01-01"), "ann"
+    )
     found = service.audit.deadlines()
     assert [r["status"] for r in found["requests"]] == ["late", "met"]
     assert found["requests"][0]["left_days"] < 0

@@ -160,7 +160,7 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
     service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     red = forget(service, "red")
-    service.revert(red, "taken back", "ann")
+    service.requests.revert(red, "taken back", "ann")
     service.reconcile()
     changed(
         tmp_path / "home" / "views.db",
@@ -216,7 +216,7 @@ def test_work_goes_on_over_views_that_are_harmed_while_it_runs(
 ) -> None:
     """Reads from several threads, and appends, as soon as the harm is done."""
     requests = [forget(service, "red"), forget(service, "blue")]
-    service.revert(requests[0], "taken back", "ann")
+    service.requests.revert(requests[0], "taken back", "ann")
     service.reconcile()
     before = [service.requests.show(request)["filed_by"] for request in requests]
     changed(tmp_path / "home" / "views.db", *HARM[what])
@@ -332,9 +332,9 @@ def test_every_way_of_a_request_is_folded_as_the_views_fold_it(
     red, everywhere = forget(service, "red", domains=("dark",)), forget(service, "red")
     blue = forget(service, "blue")
     for taken_back in (everywhere, blue):
-        service.revert(taken_back, "no longer", "ann")
+        service.requests.revert(taken_back, "no longer", "ann")
         service.reconcile()
-    rejected = service.forget("m", ForgetOptions(concepts=("green",)), "ann")
+    rejected = service.requests.forget("m", ForgetOptions(concepts=("green",)), "ann")
     service.requests.decide(rejected["id"], "withdraw", "a mistake", "ann")
     faults: list[str] = []
     standing = Standing(faults.append)

@@ -347,7 +347,9 @@ def test_filing_and_a_new_key_do_not_wait_for_a_bundle(
 
     def work() -> None:
         done.append(
-            service.forget("m", ForgetOptions(concepts=(next(colours),)), "ann")
+            service.requests.forget(
+                "m", ForgetOptions(concepts=(next(colours),)), "ann"
+            )
         )
         done.append(service.checkpoints.rotate_key("routine", "ann"))
 

@@ -50,7 +50,7 @@ def test_a_private_request_names_nothing_and_works_like_another(
     assert service.requests.reveal(request["id"], "dpo")["reason"] == "Ms Example asked"
     assert service.audit.trail(request["id"])["entries"][-1]["kind"] == "request.read"
     with pytest.raises(Conflict, match="same scope"):
-        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
 
 
 def test_shredding_leaves_every_proof_and_no_text(
@@ -116,17 +116,17 @@ def test_an_export_of_private_forgets_must_be_meant(
 
 
 def test_a_private_request_is_filed_once_with_its_key(service: Service) -> None:
-    first = service.forget(
+    first = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann"
     )
-    again = service.forget(
+    again = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), private=True, idempotency_key="k"), "ann"
     )
     assert first["id"] == again["id"]
     from govd.errors import KeyReused
 
     with pytest.raises(KeyReused):
-        service.forget(
+        service.requests.forget(
             "m",
             ForgetOptions(concepts=("blue",), private=True, idempotency_key="k"),
             "ann",

@@ -142,7 +142,7 @@ def test_what_is_done_in_other_peoples_names_is_not_found(
     """The row of the threat table that says so: the verdict holds, and says that names are only
     recorded.
     """
-    service.forget("m", ForgetOptions(concepts=("red",)), "judge")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "judge")
     service.reconcile()
     found = service.verification.verify()
     assert found["holds"]
@@ -276,7 +276,7 @@ def test_where_all_was_taken_back_nothing_is_claimed(
     service: Service, tmp_path: Path
 ) -> None:
     red = forget(service, "red")
-    service.revert(red["id"], "taken back", "ann")
+    service.requests.revert(red["id"], "taken back", "ann")
     service.reconcile()
     service.bundles.bundle(tmp_path / "b.zip")
     found = verify_offline(tmp_path / "b.zip", service.checkpoints.key(), again=True)

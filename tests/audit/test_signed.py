@@ -87,7 +87,7 @@ def test_a_forged_tail_is_found_and_never_signed(
             in found["faults"][0]
         )
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
-            again.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+            again.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
         with pytest.raises(VerificationFailed, match="are not those that were signed"):
             again.core.desk.ledger.checkpoint()
     else:
@@ -194,7 +194,7 @@ def test_an_older_ledger_in_its_place_is_read_and_not_continued(
         with pytest.raises(NotFound):
             again.requests.show(red)
         with pytest.raises(VerificationFailed, match="an older file put there"):
-            again.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+            again.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
 
 
 STRANGERS = {
@@ -222,7 +222,7 @@ def test_what_no_ledger_has_is_found_when_it_is_opened_and_verified(
         with pytest.raises(
             BadFile, match=r"what no ledger has: (trigger|view|index) 'x'"
         ):
-            again.forget("m", ForgetOptions(concepts=("red",)), "ann")
+            again.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
         assert again.core.desk.ledger.size() == size
         assert not again.verification.verify()["holds"]
         assert "what no ledger has" in again.status()["ledger"]["fault"]

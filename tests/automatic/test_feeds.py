@@ -115,7 +115,7 @@ def test_what_was_taken_is_not_taken_again(nightly: Nightly, service: Service) -
 def test_a_name_that_somebody_else_wants_is_no_fault(
     nightly: Nightly, service: Service
 ) -> None:
-    other = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    other = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     nightly.add()
     run = nightly.run("red\n", "names.txt")
     assert run["rows"][0]["answer"] == "already"

@@ -89,7 +89,7 @@ def test_what_somebody_else_filed_is_none_of_its_business(
     nightly: Nightly, service: Service
 ) -> None:
     nightly.add("revert")
-    other = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    other = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     in_force(nightly, "red", "blue")
     run = nightly.run("blue\n", "names.txt")
     assert missing(run) == []

@@ -37,7 +37,7 @@ def no_expiry(service: Service) -> None:
 
 
 def in_force(service: Service, concept: str, **options: object) -> Record:
-    request = service.forget(
+    request = service.requests.forget(
         "m", ForgetOptions(concepts=(concept,), **options), "principal:ann"
     )
     service.reconcile()
@@ -194,7 +194,9 @@ def test_a_forget_is_proposed_once_when_its_time_has_come(service: Service) -> N
 
 def test_what_waits_because_of_a_freeze_goes_on_after_it(service: Service) -> None:
     service.freezing.freeze("incident", "owner")
-    request = service.forget("m", ForgetOptions(concepts=("red",)), "feed:names")
+    request = service.requests.forget(
+        "m", ForgetOptions(concepts=("red",)), "feed:names"
+    )
     service.reconcile()
     assert service.requests.show(str(request["id"]))["state"] == "waiting"
     thawed = service.thawing.unfreeze("owner")

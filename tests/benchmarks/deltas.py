@@ -46,7 +46,7 @@ def row(name: str, folder: Path) -> str:
         service.add_model("m", f"delta:{kind.folder / 'model'}#job", served, "ann")
         begun = time.perf_counter()
         for concept in kind.forgets:
-            service.forget("m", ForgetOptions(concepts=(concept,)), "ann")
+            service.requests.forget("m", ForgetOptions(concepts=(concept,)), "ann")
             service.reconcile()
         seconds = (time.perf_counter() - begun) / len(kind.forgets)
         external = service.evaluate("m", None)["metrics"]["external"]

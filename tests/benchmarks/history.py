@@ -101,7 +101,11 @@ class Office:
             "strength": draw.choice((1.0, 1.0, 1.0, 1.25)),
         }
         try:
-            return str(self.service.forget("mini", ForgetOptions(**options), who)["id"])
+            return str(
+                self.service.requests.forget("mini", ForgetOptions(**options), who)[
+                    "id"
+                ]
+            )
         except GovdError:  # the same scope again, say: told, and no entry
             self.refused += 1
             return None
@@ -137,12 +141,12 @@ class Office:
                 request, f"case {self.draw.randrange(100)} is pending", "legal"
             )
             try:
-                self.service.revert(request, "no longer needed", officer)
+                self.service.requests.revert(request, "no longer needed", officer)
             except GovdError:
                 self.refused += 1
             self.clock.forward(self.draw.uniform(24, 90))
             self.service.requests.release(request, "the case is closed", "legal")
-        self.service.revert(
+        self.service.requests.revert(
             request,
             self.draw.choice(
                 ("licence renewed", "order lifted", "withdrawn by who asked")

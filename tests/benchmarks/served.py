@@ -152,7 +152,9 @@ def forget(service: Service, model: str, name: str, filing: Took | None = None) 
     """File, approve where it waits, and reconcile until it is served."""
     with (filing or Took()).timed():
         request = str(
-            service.forget(model, ForgetOptions(concepts=(name,)), "benchmark")["id"]
+            service.requests.forget(
+                model, ForgetOptions(concepts=(name,)), "benchmark"
+            )["id"]
         )
     service.reconcile()
     if service.requests.show(request)["state"] == "waiting":
@@ -165,7 +167,7 @@ def forget(service: Service, model: str, name: str, filing: Took | None = None) 
 
 
 def revert(service: Service, request: str) -> None:
-    service.revert(request, "benchmark", "benchmark")
+    service.requests.revert(request, "benchmark", "benchmark")
     service.reconcile()
     assert service.requests.show(request)["state"] == "reverted"
 

@@ -129,7 +129,9 @@ def forgotten(service: Service, given: Path, names: list[str], target: str) -> A
     """The edit of these forgets, on a model of its own."""
     service.add_model(target, str(given), Given(), "bench")
     for name in names:
-        service.forget(target, ForgetOptions(concepts=(name,), target=target), "bench")
+        service.requests.forget(
+            target, ForgetOptions(concepts=(name,), target=target), "bench"
+        )
     service.reconcile()
     return factors_of(service.serving(target).edit)
 

@@ -164,7 +164,7 @@ def test_a_model_of_vectors_has_a_report_without_pictures(
         service.add_model(
             "v", str(world.model), Given(images=str(world.evaluation)), "ann"
         )
-        request = service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
+        request = service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
         service.reconcile()
         if service.requests.show(request["id"])["state"] == "waiting":
             service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -179,7 +179,7 @@ def test_a_model_of_vectors_has_a_report_without_pictures(
 def test_a_private_forget_is_in_no_report_that_nobody_may_read(
     service: Service,
 ) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
     with pytest.raises(Denied, match="keeps private"):
         service.evaluate("m", None, report=True)
@@ -188,7 +188,7 @@ def test_a_private_forget_is_in_no_report_that_nobody_may_read(
 
 
 def test_a_report_over_http_has_the_same_figures(service: Service) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
@@ -202,7 +202,7 @@ def test_a_report_over_http_has_the_same_figures(service: Service) -> None:
 
 
 def test_names_are_escaped(service: Service) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     answer: Any = json.loads(json.dumps(service.evaluate("m", None, report=True)))
     answer["report"]["pictures"][0]["after"] = answer["metrics"]["cells"][0][

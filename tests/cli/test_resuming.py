@@ -29,7 +29,9 @@ def filed(home: Path, concept: str = "red") -> str:
     """A forget that nobody has looked at: the process ended right after its entry."""
     with open_service(home) as service:
         return str(
-            service.forget("m", ForgetOptions(concepts=(concept,)), "owner")["id"]
+            service.requests.forget("m", ForgetOptions(concepts=(concept,)), "owner")[
+                "id"
+            ]
         )
 
 

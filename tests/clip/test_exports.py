@@ -34,7 +34,7 @@ def home(
     with open_service(folder) as service:
         given = Given(labels=LABELS, anchors=("at", "re", "read"), use="open")
         service.add_model("m", str(base), given, "ann")
-        request = service.forget(
+        request = service.requests.forget(
             "m", ForgetOptions(concepts=("dog",), private=True), "ann"
         )
         service.reconcile()

@@ -37,7 +37,7 @@ def reverted(home: Path) -> str:
         (second,) = [
             r for r in service.requests.all() if r["concepts"][0]["name"] == "navy"
         ]
-        service.revert(str(second["id"]), "enough", "ann")
+        service.requests.revert(str(second["id"]), "enough", "ann")
         service.reconcile()
         assert service.core.desk.views.heads["m"]["published"] == 3
         assert digest(service) == first["edit_digest"]

@@ -18,7 +18,7 @@ from govd.types import Json, Record
 
 
 def filed(service: Service, *concepts: str, **options: object) -> Record:
-    request = service.forget(
+    request = service.requests.forget(
         str(options.pop("model", "m")),
         ForgetOptions(concepts=concepts, **options),
         "ann",
@@ -100,12 +100,12 @@ def test_what_was_let_pass_once_is_known_while_it_stands(service: Service) -> No
 
 
 def test_preview_says_that_it_would_wait(service: Service) -> None:
-    doubted = service.preview("m", ForgetOptions(concepts=["rde"]))["predicted"][
-        "doubted_names"
-    ]
+    doubted = service.requests.preview("m", ForgetOptions(concepts=["rde"]))[
+        "predicted"
+    ]["doubted_names"]
     assert [(doubt["phrase"], doubt["meant"]) for doubt in doubted] == [("rde", "red")]
     assert (
-        service.preview("m", ForgetOptions(concepts=["red"]))["predicted"][
+        service.requests.preview("m", ForgetOptions(concepts=["red"]))["predicted"][
             "doubted_names"
         ]
         == []

@@ -100,7 +100,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         with opened(folder) as service:
             served = Given(publish_to=str(folder / "served"), publish_base=True)
             service.add_model("m", f"delta:{folder / 'model'}#job", served, "ann")
-            service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+            service.requests.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
             service.reconcile()
             yield Place(folder, service, folder / "mode")
 
@@ -129,7 +129,9 @@ def test_a_retry_works_once_the_job_does(tmp_path: Path, example_plugins: None) 
     written(tmp_path)
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-        request = service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        request = service.requests.forget(
+            "m", ForgetOptions(concepts=("ticket",)), "ann"
+        )
         service.reconcile()
         place = Place(tmp_path, service, tmp_path / "mode")
         assert service.requests.show(request.id)["state"] == "failed"
@@ -145,7 +147,9 @@ def test_what_hangs_is_ended_with_all_that_it_began(
     written(tmp_path, seconds=1.5)
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-        request = service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        request = service.requests.forget(
+            "m", ForgetOptions(concepts=("ticket",)), "ann"
+        )
         (tmp_path / "mode").write_text("hang 3599.125")
         service.reconcile()
         reason = service.requests.show(request.id)["state_reason"]
@@ -170,7 +174,9 @@ def test_a_job_reaches_no_network(tmp_path: Path, example_plugins: None) -> None
     with socket.create_server(("127.0.0.1", 0)) as server, opened(tmp_path) as service:
         (tmp_path / "mode").write_text(f"reach {server.getsockname()[1]}")
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-        request = service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        request = service.requests.forget(
+            "m", ForgetOptions(concepts=("ticket",)), "ann"
+        )
         service.reconcile()
         reason = service.requests.show(request.id)["state_reason"]
     assert "Network is unreachable" in reason
@@ -206,10 +212,12 @@ def test_a_revert_waits_for_an_evaluation_that_fails_and_is_done_once_it_works(
     (tmp_path / "mode").write_text("ok")
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-        request = service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        request = service.requests.forget(
+            "m", ForgetOptions(concepts=("ticket",)), "ann"
+        )
         service.reconcile()
         (tmp_path / "mode").write_text("evaluate fail")
-        revert = service.revert(request.id, "back", "ann")
+        revert = service.requests.revert(request.id, "back", "ann")
         with pytest.raises(JobFailed, match="the evaluation set is gone"):
             service.reconcile()
         assert service.requests.show(request.id)["state"] == "in_force"
@@ -278,7 +286,9 @@ def test_a_model_that_is_rebased_has_its_forgets_computed_anew(
     save_file({"first": base}, tmp_path / "next" / "weights.safetensors")
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-        request = service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        request = service.requests.forget(
+            "m", ForgetOptions(concepts=("ticket",)), "ann"
+        )
         service.reconcile()
         service.update_model("m", Given(), "ann", f"delta:{tmp_path / 'next'}#job")
         service.reconcile()
@@ -295,7 +305,7 @@ def test_files_that_were_replaced_are_neither_edited_nor_published(
     (tmp_path / "mode").write_text("ok")
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-        service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
         service.reconcile()
         weights = {"first": np.zeros((4, 3), np.float32), "count": np.ones(2, np.int64)}
         save_file(weights, tmp_path / "model" / "weights.safetensors")
@@ -324,7 +334,7 @@ def test_what_a_private_forget_is_about_is_told_to_its_job_alone(
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
         options = ForgetOptions(concepts=("Jane Doe",), private=True)
-        request = service.forget("m", options, "ann")
+        request = service.requests.forget("m", options, "ann")
         service.reconcile()
         assert service.requests.show(request.id)["state"] == "in_force"
         entries = json.dumps(service.audit.log())
@@ -349,7 +359,7 @@ def test_what_a_run_left_that_was_cut_off_is_taken_away_and_no_other(
         fcntl.flock(lock, fcntl.LOCK_EX)
         with opened(tmp_path) as service:
             service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
-            service.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
+            service.requests.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
             service.reconcile()
     left = sorted(path.name for path in (tmp_path / "temporary").iterdir())
     assert left == ["govd-job-begun", "govd-job-held"]

@@ -28,13 +28,13 @@ from tests.delta.models import Kind, Kinds, Opens, registered, settings
 
 def forget(service: Service, model: str, name: str) -> Any:
     """The request after it was reconciled."""
-    request = service.forget(model, ForgetOptions(concepts=(name,)), "ann")
+    request = service.requests.forget(model, ForgetOptions(concepts=(name,)), "ann")
     service.reconcile()
     return service.requests.show(request["id"])
 
 
 def revert(service: Service, request: Any) -> None:
-    service.revert(request["id"], "back", "ann")
+    service.requests.revert(request["id"], "back", "ann")
     service.reconcile()
     assert service.requests.show(request["id"])["state"] == "reverted"
 
@@ -164,7 +164,7 @@ def test_what_needs_a_space_is_refused_and_what_to_do_is_said(
     with pytest.raises(Unsupported, match="no space of vectors"):
         service.embeddings("m", texts=["alice"])
     with pytest.raises(Unsupported, match="not predicted"):
-        service.preview("m", ForgetOptions(concepts=("bob",)))
+        service.requests.preview("m", ForgetOptions(concepts=("bob",)))
     with pytest.raises(Unsupported, match="revision show"):
         service.interference("m")
     for options in (
@@ -173,12 +173,12 @@ def test_what_needs_a_space_is_refused_and_what_to_do_is_said(
         ForgetOptions(concepts=("bob",), criteria=("named<=0.01",)),
     ):
         with pytest.raises(Unsupported, match="no"):
-            service.forget("m", options, "ann")
+            service.requests.forget("m", options, "ann")
     reference = f"delta:{kinds('language_model').folder / 'model'}#job"
     with pytest.raises(Usage, match="--labels"):
         service.add_model("n", reference, Given(labels=("a",)), "ann")
     with pytest.raises(Conflict, match="in_force already"):
-        service.forget("m", ForgetOptions(concepts=("alice",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("alice",)), "ann")
 
 
 def test_a_job_that_no_owner_configured_is_not_run(kinds: Kinds, opens: Opens) -> None:

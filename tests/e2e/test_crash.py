@@ -70,9 +70,9 @@ measuring.attacks.leaks = dying("measure", measuring.attacks.leaks)
 with open_service(__import__("pathlib").Path(home)) as service:
     service.core.plugins.manager.register(Before(), "before")
     if revert:
-        service.revert(revert, "taken back", "ann")
+        service.requests.revert(revert, "taken back", "ann")
     else:
-        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     service.measure()
 """

@@ -110,10 +110,11 @@ def world(folder: Path) -> Iterator[World]:
             {"concepts": ["pink"]},
         ]
         ids = [
-            service.forget("m", ForgetOptions(**more), "ann")["id"] for more in options
+            service.requests.forget("m", ForgetOptions(**more), "ann")["id"]
+            for more in options
         ]
         service.reconcile()
-        service.revert(ids[0], "back", "ann")
+        service.requests.revert(ids[0], "back", "ann")
         service.reconcile()
         tokens = {
             role: service.tokens.create(role, f"a {role}", "owner")["token"]

@@ -15,7 +15,7 @@ from govd.service.service import Service, open_service
 
 
 def private(service: Service, concept: str = "red") -> str:
-    request = service.forget(
+    request = service.requests.forget(
         "m",
         ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"),
         "ann",

@@ -52,7 +52,7 @@ from pathlib import Path
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 with open_service(Path(sys.argv[1])) as service:
-    service.forget("m", ForgetOptions(concepts=("blue",), reason="cut off"), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("blue",), reason="cut off"), "ann")
 """
 MINI = ("dog", "cat", "bird", "car", "house", "tree", "umbrella", "clock")
 LISTS = {"requests": "request list", "models": "model list", "tokens": "token list"}

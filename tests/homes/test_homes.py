@@ -193,7 +193,7 @@ def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> Non
     if model["reference"] == "mini":
         pytest.skip("its backend is not among the plugins of these tests")
     opened.reconcile()
-    request = opened.forget(
+    request = opened.requests.forget(
         "m", ForgetOptions(concepts=("purple",), reason="later"), "owner"
     )
     opened.reconcile()

@@ -57,7 +57,7 @@ def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(
     forget(service, "red")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     service.add_model("other", "colours-2", given, "ann")
-    request = service.forget("other", ForgetOptions(concepts=("red",)), "ann")
+    request = service.requests.forget("other", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -130,7 +130,7 @@ def test_what_a_court_holds_stays(service: Service) -> None:
         == "case 7 C 12/27"
     )
     for undo in (
-        lambda: service.revert(request["id"], "x", "ann"),
+        lambda: service.requests.revert(request["id"], "x", "ann"),
         lambda: service.requests.shred(request["id"], "x", "ann"),
     ):
         with pytest.raises(Denied, match="legal hold"):

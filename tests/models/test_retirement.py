@@ -18,7 +18,7 @@ from tests.audit.asking import tick
 
 
 def forget(service: Service, *concepts: str, private: bool = False) -> str:
-    request = service.forget(
+    request = service.requests.forget(
         "a", ForgetOptions(concepts=concepts, private=private), "ann"
     )
     service.reconcile()
@@ -33,7 +33,9 @@ def served(service: Service, given: Given, tmp_path: Path) -> Service:
     )
     for concepts in (("red",), ("green",)):
         forget(service, *concepts)
-    service.forget("a", ForgetOptions(concepts=("red",), domains=("dark",)), "ann")
+    service.requests.forget(
+        "a", ForgetOptions(concepts=("red",), domains=("dark",)), "ann"
+    )
     service.reconcile()
     return service
 
@@ -68,7 +70,7 @@ def test_nothing_answers_for_it_and_its_name_is_not_used_again(
     with pytest.raises(NotFound, match="was retired on"):
         retired.serving("a")
     with pytest.raises(NotFound, match="was retired on"):
-        retired.forget("a", ForgetOptions(concepts=("blue",)), "ann")
+        retired.requests.forget("a", ForgetOptions(concepts=("blue",)), "ann")
     with pytest.raises(NotFound, match="was retired on"):
         retired.update_model("a", Given(use="open"), "ann")
     with pytest.raises(NotFound, match="was retired on"):
@@ -86,7 +88,7 @@ def test_nothing_is_decided_about_its_requests_any_more(retired: Service) -> Non
     request = str(retired.requests.all(model="a")[0]["id"])
     size = retired.core.desk.ledger.size()
     with pytest.raises(Conflict, match="was retired on"):
-        retired.revert(request, "back", "ann")
+        retired.requests.revert(request, "back", "ann")
     for event in ("approve", "reject", "withdraw", "retry"):
         with pytest.raises(Conflict, match="was retired on"):
             retired.requests.decide(request, event, "because", "ann")

@@ -77,10 +77,12 @@ def test_a_letter_in_either_form_is_one_name(
         "ann",
     )
     assert "café" in service.core.models.basis(service.core.desk.model("cafe")).labels
-    filed = service.forget("cafe", ForgetOptions(concepts=[decomposed]), "ann")
+    filed = service.requests.forget("cafe", ForgetOptions(concepts=[decomposed]), "ann")
     assert filed["concepts"] == [{"name": "café", "aliases": []}]
     with pytest.raises(Usage, match="named twice"):
-        service.forget("cafe", ForgetOptions(concepts=["café", decomposed]), "ann")
+        service.requests.forget(
+            "cafe", ForgetOptions(concepts=["café", decomposed]), "ann"
+        )
 
 
 def test_repeated_labels_count_once_and_are_told(

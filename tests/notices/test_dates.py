@@ -87,7 +87,7 @@ def test_dates_are_told_once_each_and_anew_when_they_are_moved(
     options = ForgetOptions(
         concepts=("red",), due="2027-06-30", private=True, reason="Ms Example"
     )
-    forget = str(service.forget("m", options, "owner")["id"])
+    forget = str(service.requests.forget("m", options, "owner")["id"])
     sending = service.notices.sending
 
     def at(day: str) -> None:
@@ -122,7 +122,9 @@ def test_dates_are_told_once_each_and_anew_when_they_are_moved(
 def test_a_date_that_came_near_while_nobody_looked_is_told_once(
     service: Service,
 ) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",), due="2027-06-30"), "owner")
+    service.requests.forget(
+        "m", ForgetOptions(concepts=("red",), due="2027-06-30"), "owner"
+    )
     with webhook() as receiver:
         add(service, receiver.url, "*", name="all", days=(30, 7, 1))
         for _ in range(2):
@@ -135,7 +137,9 @@ def test_a_date_that_came_near_while_nobody_looked_is_told_once(
 
 def test_a_date_that_jumps_is_looked_at_anew(service: Service) -> None:
     """A machine that slept: its monotonic clock stood still."""
-    service.forget("m", ForgetOptions(concepts=("red",), due="2027-06-30"), "owner")
+    service.requests.forget(
+        "m", ForgetOptions(concepts=("red",), due="2027-06-30"), "owner"
+    )
     with webhook() as receiver:
         add(service, receiver.url, "deadline")
         for day in (1, 25, 1):

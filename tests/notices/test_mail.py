@@ -81,7 +81,7 @@ def test_a_request_that_waits_says_so_in_the_subject(service: Service) -> None:
                 concepts=("red",), private=True, reason="Ms Example\nasked"
             )
             with sent(again):
-                forget = again.forget("m", options, "owner")["id"]
+                forget = again.requests.forget("m", options, "owner")["id"]
                 again.reconcile()
             texts = [parsed(mail) for mail in server.mails]
     subjects = [text["Subject"] for text in texts]

@@ -283,13 +283,13 @@ def test_the_trail_of_a_request_says_who_was_told_of_it(service: Service) -> Non
     with webhook() as receiver:
         add(service, receiver.url, "request.file", "revision.publish", name="shop")
         red, blue = (
-            service.forget("m", ForgetOptions(concepts=(name,)), "ann")
+            service.requests.forget("m", ForgetOptions(concepts=(name,)), "ann")
             for name in ("red", "blue")
         )
         service.reconcile()
         service.notices.send_due(datetime.now(UTC))
         receiver.status = 410
-        service.revert(str(red["id"]), "back", "ann")
+        service.requests.revert(str(red["id"]), "back", "ann")
         service.reconcile()
         service.notices.send_due(datetime.now(UTC))
     trail = service.audit.trail(str(blue["id"]))

@@ -47,7 +47,7 @@ def filed(
     service: Service, actor: str = "principal:ann", /, **options: Json
 ) -> Request:
     """A forget as it stands once it was decided."""
-    request = service.forget("m", ForgetOptions(**options), actor)
+    request = service.requests.forget("m", ForgetOptions(**options), actor)
     service.reconcile()
     return service.requests.show(request.id)
 

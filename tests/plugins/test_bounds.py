@@ -131,10 +131,10 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(
     )
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", given, "ann")
-        domain = service.forget(
+        domain = service.requests.forget(
             "m", ForgetOptions(all_concepts=True, domains=("dark",)), "ann"
         )
-        one = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        one = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
         service.reconcile()
         waiting = service.requests.show(domain["id"])
         assert waiting["state"] == "waiting"
@@ -143,7 +143,9 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(
         assert service.requests.show(one["id"])["state"] == "in_force"
         shares = []
         for name in ("blue", "green"):
-            request = service.forget("m", ForgetOptions(concepts=(name,)), "ann")
+            request = service.requests.forget(
+                "m", ForgetOptions(concepts=(name,)), "ann"
+            )
             service.reconcile()
             shares.append(service.requests.show(request["id"]))
         assert [r["state"] for r in shares] == [
@@ -167,7 +169,7 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
         options = ForgetOptions(
             concepts=concepts, domains=domains, all_concepts=not concepts
         )
-        request = service.forget("m", options, "ann")
+        request = service.requests.forget("m", options, "ann")
         service.reconcile()
         digest = service.requests.show(request["id"])["contribution"]
         contribution = service.contributions.stored.load(digest)

@@ -122,7 +122,7 @@ def by_two(service: Service) -> tuple[Service, Record]:
     for name in ("ann", "bob", "carol"):
         service.tokens.create("operator", name, "owner")
     options = ForgetOptions(concepts=("red",), ticket="COURT-7")
-    request = service.forget("m", options, "principal:ann")
+    request = service.requests.forget("m", options, "principal:ann")
     service.reconcile()
     return service, service.requests.show(str(request["id"]))
 
@@ -156,7 +156,7 @@ def test_a_wait_says_what_it_needs_and_counts_by_who_approved_so_far(
 
 def test_a_preview_tells_for_whom_it_would_wait(service: Service) -> None:
     options = ForgetOptions(concepts=("red",), ticket="COURT-7")
-    decision = service.preview("m", options, "principal:ann")["decision"]
+    decision = service.requests.preview("m", options, "principal:ann")["decision"]
     assert decision["waits_for"] == "2 people with the role operator, not the filer"
 
 
@@ -197,11 +197,11 @@ def test_a_gate_a_notice_and_a_command_of_a_third_party(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watcher.KINDS.clear()
-    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
     monkeypatch.setattr(watcher, "HIGHEST_RANK", 1)
-    service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     service.reconcile()
     revision = service.revision("m", 2)
     assert revision["state"] == "waiting"
@@ -221,7 +221,7 @@ def test_a_contribution_of_a_third_party_is_used_where_it_has_a_shorter_way(
     facts = {}
     for name in (watcher.DARK, "red"):
         options = ForgetOptions(concepts=(name,), method="swap")
-        request = service.forget("m", options, "ann")
+        request = service.requests.forget("m", options, "ann")
         service.reconcile()
         digest = str(service.requests.show(str(request["id"]))["contribution"])
         facts[name] = dict(service.contributions.stored.load(digest).facts)

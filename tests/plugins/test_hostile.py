@@ -105,7 +105,9 @@ VOTES: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 def forget(service: Service, name: str, **options: Any) -> Mapping[str, Any]:
-    request = service.forget("m", ForgetOptions(concepts=(name,), **options), "ann")
+    request = service.requests.forget(
+        "m", ForgetOptions(concepts=(name,), **options), "ann"
+    )
     service.reconcile()
     return service.requests.show(str(request["id"]))
 
@@ -268,7 +270,7 @@ def test_an_evaluation_of_that_kind_publishes_nothing_and_is_tried_again_after_a
     from govd.errors import PluginFault
 
     hostile.evaluate = answer
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     with pytest.raises(PluginFault, match="plugin hostile, govd_evaluate"):
         service.reconcile()
     hostile.asked = 0
@@ -298,7 +300,7 @@ def test_what_a_plugin_says_of_private_requests_is_kept_nowhere(
     hostile.contribute = lambda spec: (_ for _ in ()).throw(
         ValueError(spec.scope.concepts[0].name)
     )
-    service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
     kept = (service.core.home.folder / "plugin-failures.json").read_text()
     assert "govd_compute_contribution" in kept

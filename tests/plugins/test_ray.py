@@ -95,7 +95,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
         (folder / "govd.toml").write_text(LENIENT)
         with open_service(folder) as service:
             service.add_model("m", "colours", given, "ann")
-            service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+            service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
             service.reconcile()
     return folder
 

@@ -36,7 +36,7 @@ def test_a_revert_waits_for_somebody_else_and_a_forget_does_not(
     enforced(service, "four-eyes")
     forget = filed(service, concepts=("red",))
     assert forget["state"] == "in_force"
-    revert = service.revert(forget.id, "a mistake", "principal:ann")
+    revert = service.requests.revert(forget.id, "a mistake", "principal:ann")
     service.reconcile()
     waiting = service.requests.show(revert.id)
     assert waiting["state"] == "waiting"
@@ -67,7 +67,7 @@ def test_a_filer_s_own_word_does_not_take_a_forget_back_and_another_s_does(
 ) -> None:
     enforced(service, "four-eyes")
     forget = filed(service, concepts=("red",))
-    revert = service.revert(forget.id, "a mistake", "principal:ann")
+    revert = service.requests.revert(forget.id, "a mistake", "principal:ann")
     assert state(service, revert) == "waiting"
     service.requests.decide(revert.id, "approve", "", "principal:ann")
     assert state(service, revert) == "waiting"
@@ -157,7 +157,9 @@ def test_beyond_his_quota_somebody_waits_and_others_do_not(service: Service) -> 
 def test_what_is_filed_in_one_go_counts_one_after_the_other(service: Service) -> None:
     enforced(service, "quota", day="2")
     options = [ForgetOptions(concepts=(colour,)) for colour in COLOURS]
-    ids = [service.forget("m", option, "principal:ann").id for option in options]
+    ids = [
+        service.requests.forget("m", option, "principal:ann").id for option in options
+    ]
     service.reconcile()
     states = [service.requests.show(one)["state"] for one in ids]
     assert states == ["in_force", "in_force", "waiting", "waiting"]
@@ -166,6 +168,6 @@ def test_what_is_filed_in_one_go_counts_one_after_the_other(service: Service) ->
 def test_a_revert_is_never_held_up_by_a_quota(service: Service) -> None:
     enforced(service, "quota", day="1")
     forget = filed(service, concepts=("red",))
-    service.revert(forget.id, "a mistake", "principal:ann")
+    service.requests.revert(forget.id, "a mistake", "principal:ann")
     service.reconcile()
     assert service.requests.show(forget.id)["state"] == "reverted"

@@ -49,7 +49,7 @@ def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(
     adding = threading.Thread(target=add)
     adding.start()
     assert slow.begun.wait(30)
-    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile(patient=False)
     last = time.monotonic() + 30
     while (
@@ -72,8 +72,8 @@ def test_a_model_whose_step_takes_long_does_not_hold_up_another(
         going.wait(60) and None if request["model"] == "a" else None
     )
     service.core.plugins.asker.seconds = 60
-    held = service.forget("a", ForgetOptions(concepts=("red",)), "ann")
-    free = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    held = service.requests.forget("a", ForgetOptions(concepts=("red",)), "ann")
+    free = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     last = time.monotonic() + 30
     while (
         service.requests.show(str(free["id"]))["state"] != "in_force"
@@ -202,11 +202,11 @@ def test_looking_at_examples_holds_up_no_other_filing(
     monkeypatch.setattr(options, "decoded", slowly)
     picture = next(pictures.rglob("*.png")).read_bytes()
     asked = ForgetOptions(concepts=("red",), examples=(picture,))
-    filing = threading.Thread(target=service.forget, args=("m", asked, "ann"))
+    filing = threading.Thread(target=service.requests.forget, args=("m", asked, "ann"))
     filing.start()
     assert begun.wait(30)
     assert (
-        service.forget("m", ForgetOptions(concepts=("blue",)), "ann")["state"]
+        service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")["state"]
         == "filed"
     )
     assert filing.is_alive()

@@ -49,7 +49,7 @@ def entries(service: Service) -> list[tuple[str, str, str, str]]:
 
 def forgotten(service: Service, concept: str, expires: str | None = None) -> str:
     options = ForgetOptions(concepts=(concept,), expires=expires)
-    request = service.forget("m", options, "principal:ann")
+    request = service.requests.forget("m", options, "principal:ann")
     service.reconcile()
     assert service.requests.show(request.id)["state"] == "in_force"
     return request.id
@@ -77,7 +77,9 @@ def test_four_eyes_are_enforced_as_entries_and_once(opened: Opening) -> None:
             reason for kind, _, _, reason in written if kind == "policy.enforce"
         } == {"four_eyes = true in govd.toml"}
         assert {p["setting"] for p in service.policies.all()} == {"four_eyes"}
-        revert = service.revert(forgotten(service, "red"), "a mistake", "principal:ann")
+        revert = service.requests.revert(
+            forgotten(service, "red"), "a mistake", "principal:ann"
+        )
         service.reconcile()
         assert service.requests.show(revert.id)["state"] == "waiting"
     with opened("four_eyes = true\n") as service:

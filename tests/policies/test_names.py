@@ -19,7 +19,7 @@ message: red stays
 def decided(service: Service, when: str, options: ForgetOptions) -> Request:
     service.policies.add(RED.format(when), "owner")
     service.policies.enforce("no-red", "owner", force=True, reason="a test")
-    request = service.forget("m", options, "principal:ann")
+    request = service.requests.forget("m", options, "principal:ann")
     service.reconcile()
     return service.requests.show(request.id)
 

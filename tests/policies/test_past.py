@@ -19,7 +19,9 @@ ALLOW = "name: by-itself\nmoments: [filed]\nwhen: 'true'\neffect: allow\n"
 
 def filed(service: Service, *concepts: str) -> None:
     for concept in concepts:
-        service.forget("m", ForgetOptions(concepts=(concept,)), "principal:ann")
+        service.requests.forget(
+            "m", ForgetOptions(concepts=(concept,)), "principal:ann"
+        )
     service.reconcile()
 
 

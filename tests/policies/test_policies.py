@@ -40,7 +40,7 @@ effect: allow
 
 
 def filed(service: Service, concept: str, **options: object) -> Record:
-    request = service.forget(
+    request = service.requests.forget(
         "m", ForgetOptions(concepts=(concept,), **options), "principal:ann"
     )
     service.reconcile()

@@ -142,7 +142,7 @@ class World(RuleBasedStateMachine):
         )
         with refused(why):
             options = ForgetOptions(concepts=(concept,), basis=basis)
-            self.named(case, self.service.forget("m", options, actor))
+            self.named(case, self.service.requests.forget("m", options, actor))
         self.settle()
 
     @rule(data=st.data(), actor=st.sampled_from(ACTORS))
@@ -153,7 +153,7 @@ class World(RuleBasedStateMachine):
             self.law.revert, case, person(actor), datetime.now(UTC)
         )
         with refused(why):
-            self.named(revert, self.service.revert(case.key, "back", actor))
+            self.named(revert, self.service.requests.revert(case.key, "back", actor))
         self.settle()
 
     @rule(data=st.data(), actor=st.sampled_from(ACTORS))

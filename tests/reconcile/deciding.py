@@ -11,7 +11,9 @@ from govd.types import Contribution
 
 def file(service: Service, *concepts: str, model: str = "m", **options: Any) -> str:
     return str(
-        service.forget(model, ForgetOptions(concepts=concepts, **options), "ann")["id"]
+        service.requests.forget(
+            model, ForgetOptions(concepts=concepts, **options), "ann"
+        )["id"]
     )
 
 

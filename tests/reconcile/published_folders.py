@@ -12,7 +12,7 @@ COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 
 
 def forget(service: Service, *concepts: str, model: str = "a") -> str:
-    request = service.forget(model, ForgetOptions(concepts=concepts), "ann")
+    request = service.requests.forget(model, ForgetOptions(concepts=concepts), "ann")
     service.reconcile()
     return str(request["id"])
 

@@ -149,7 +149,7 @@ def test_a_revert_that_breaks_a_criterion_waits(service: Service) -> None:
     assert judged(service, green)["figures"]["named"] == 0, (
         "with red, nothing is called green"
     )
-    revert = str(service.revert(red, "licence", "ann")["id"])
+    revert = str(service.requests.revert(red, "licence", "ann")["id"])
     service.reconcile()
     name, reason = state(service, revert)
     assert (name, state(service, red)[0]) == ("waiting", "in_force")
@@ -176,7 +176,7 @@ def test_criteria_change_with_a_reason_where_no_hold_forbids_it(
     with pytest.raises(Denied, match="legal hold"):
         service.requests.criteria(request, [], ["named"], "why", "ann")
     service.requests.release(request, "over", "ann")
-    service.revert(request, "back", "ann")
+    service.requests.revert(request, "back", "ann")
     service.reconcile()
     with pytest.raises(Conflict, match="reverted"):
         service.requests.criteria(request, [], ["named"], "why", "ann")
@@ -242,7 +242,9 @@ def test_what_is_no_criterion_is_refused_with_what_could_be_meant(
 ) -> None:
     size = service.core.desk.ledger.size()
     with pytest.raises(Usage, match=message):
-        service.forget("m", ForgetOptions(concepts=("red",), criteria=(text,)), "ann")
+        service.requests.forget(
+            "m", ForgetOptions(concepts=("red",), criteria=(text,)), "ann"
+        )
     assert service.core.desk.ledger.size() == size
 
 

@@ -11,7 +11,7 @@ from govd.types import Record
 
 
 def served(service: Service, **options: object) -> Record:
-    request = service.forget(
+    request = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), **options), "principal:ann"
     )
     service.reconcile()

@@ -130,7 +130,7 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(
     put, told = IN_THE_WAY[what]
     put(folder)
     before = tree(folder)
-    request = published.forget("a", ForgetOptions(concepts=("red",)), "ann")
+    request = published.requests.forget("a", ForgetOptions(concepts=("red",)), "ann")
     for _ in range(2):
         with pytest.raises(MachineFault, match="delivery is tried again") as fault:
             published.reconcile()

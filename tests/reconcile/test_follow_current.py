@@ -82,7 +82,7 @@ def test_a_server_follows_forgets_and_reverts(
     forget(service, "blue")
     server.hears(2)
     assert server.model != edited
-    service.revert(request, "enough", "ann")
+    service.requests.revert(request, "enough", "ann")
     service.reconcile()
     server.hears(3)
     server.news.set()

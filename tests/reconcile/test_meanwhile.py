@@ -99,7 +99,7 @@ def test_every_domain_by_name_is_everywhere(service: Service) -> None:
 def test_disagreement_is_what_a_request_adds(service: Service) -> None:
     forget(service, "blue", domains=("dark",))
     first = published(service)["metrics"]["data_free"]["predicted_disagreement"]
-    found = service.preview("m", ForgetOptions(concepts=("red",)))["predicted"]
+    found = service.requests.preview("m", ForgetOptions(concepts=("red",)))["predicted"]
     assert found["disagreement"] == pytest.approx(
         max(0.0, found["total_disagreement"] - first)
     )
@@ -173,7 +173,7 @@ def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
     from datetime import UTC, datetime, timedelta
 
     options = ForgetOptions(concepts=("navy",), idempotency_key="k")
-    first = service.forget("m", options, "ann")
+    first = service.requests.forget("m", options, "ann")
     service.reconcile()
     service.requests.extend(
         first["id"],
@@ -181,12 +181,12 @@ def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
         "complex",
         "ann",
     )
-    assert service.forget("m", options, "ann")["id"] == first["id"]
+    assert service.requests.forget("m", options, "ann")["id"] == first["id"]
 
 
 def test_previews_keep_nothing(service: Service) -> None:
     before = service.core.artifacts.digests()
-    service.preview("m", ForgetOptions(concepts=("red",)))
+    service.requests.preview("m", ForgetOptions(concepts=("red",)))
     assert service.core.artifacts.digests() == before
 
 
@@ -275,7 +275,7 @@ def test_an_approval_just_before_the_end_waits_for_the_revision_that_has_it(
     service.reconcile()
     late = blue
     if kind == "revert":
-        late = str(service.revert(red, "back", "ann")["id"])
+        late = str(service.requests.revert(red, "back", "ann")["id"])
         service.reconcile()
     settling, begun = service.reconciler.revisions._settling, []
     desired = settling.desired

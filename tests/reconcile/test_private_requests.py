@@ -55,9 +55,11 @@ def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
     key = "Ms Example's key"
     service.requests.decide(request, "approve", "Ms Example consented", "bob")
     service.reconcile()
-    undo = service.revert(request, "Ms Example changed her mind", "ann", key)
+    undo = service.requests.revert(request, "Ms Example changed her mind", "ann", key)
     assert (
-        service.revert(request, "Ms Example changed her mind", "ann", key)["id"]
+        service.requests.revert(request, "Ms Example changed her mind", "ann", key)[
+            "id"
+        ]
         == undo["id"]
     )
     service.reconcile()
@@ -125,9 +127,9 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(
                 entry["payload"].get("subsumed", {})
             ) + str(entry["payload"].get("reason"))
     with pytest.raises(Conflict, match="a private request already covers") as told:
-        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     assert private["id"] not in str(told.value)
-    found = service.preview("m", ForgetOptions(concepts=("red",)))
+    found = service.requests.preview("m", ForgetOptions(concepts=("red",)))
     assert found["same_scope"] == {"id": None, "state": "in_force", "private": True}
     assert private["id"] not in json.dumps(found)
 
@@ -136,12 +138,12 @@ def test_a_private_key_files_once_for_good(service: Service) -> None:
     options = ForgetOptions(
         concepts=("red",), private=True, idempotency_key="Ms Example's key"
     )
-    first = service.forget("m", options, "ann")["id"]
+    first = service.requests.forget("m", options, "ann")["id"]
     service.reconcile()
     revert(service, {"id": first})
-    assert service.forget("m", options, "ann")["id"] == first
+    assert service.requests.forget("m", options, "ann")["id"] == first
     service.requests.shred(first, "fulfilled", "dpo")
-    assert service.forget("m", options, "ann")["id"] == first
+    assert service.requests.forget("m", options, "ann")["id"] == first
     assert b"Example" not in b"".join(
         body for _, body in service.core.desk.ledger.bodies()
     )
@@ -189,20 +191,20 @@ def test_no_entry_links_a_private_forget_to_a_public_one(
 def test_a_key_of_a_shredded_request_does_not_swallow_another(service: Service) -> None:
     blue = str(forget(service, "blue")["id"])
     options = ForgetOptions(concepts=("red",), private=True, idempotency_key="k")
-    private = service.forget("m", options, "ann")["id"]
+    private = service.requests.forget("m", options, "ann")["id"]
     service.reconcile()
     service.requests.shred(private, "fulfilled", "dpo")
-    assert service.forget("m", options, "ann")["id"] == private
+    assert service.requests.forget("m", options, "ann")["id"] == private
     for other in (
         replace(options, domains=("dark",)),
         replace(options, concepts=("red", "green")),
         replace(options, strength=0.5),
     ):
         with pytest.raises(KeyReused):
-            service.forget("m", other, "ann")
-    assert service.revert(blue, "back", "ann", "k")["kind"] == "revert"
+            service.requests.forget("m", other, "ann")
+    assert service.requests.revert(blue, "back", "ann", "k")["kind"] == "revert"
     with pytest.raises(Usage, match="cannot begin with private:"):
-        service.forget(
+        service.requests.forget(
             "m",
             ForgetOptions(
                 concepts=("green",), idempotency_key=service.requests.privacy.keyed("k")

@@ -181,7 +181,7 @@ def test_what_govd_did_not_write_is_not_taken_away_with_an_old_revision(
 def _past(service: Service, folder: Path) -> None:
     """Another revision, without the mending of what is published now."""
     service.reconciler.deliveries.delivery.stands = lambda *given: {}  # type: ignore[method-assign]
-    service.forget("a", ForgetOptions(concepts=("green",)), "ann")
+    service.requests.forget("a", ForgetOptions(concepts=("green",)), "ann")
     while service.reconciler.revisions.step("a"):
         pass
     del service.reconciler.deliveries.delivery.stands
@@ -263,7 +263,7 @@ def test_whatever_ends_a_delivery_leaves_nothing_half_written(
 
     model = published.core.models.opened("a").model.inner  # type: ignore[attr-defined]
     write, model.write_checkpoint = model.write_checkpoint, half  # type: ignore[method-assign]
-    published.forget("a", ForgetOptions(concepts=("green",)), "ann")
+    published.requests.forget("a", ForgetOptions(concepts=("green",)), "ann")
     with pytest.raises((type(fault), PluginFault, MachineFault)):
         published.reconcile()
     assert tree(folder) == before

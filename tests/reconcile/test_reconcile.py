@@ -268,7 +268,7 @@ def test_nobody_approves_what_was_not_looked_at(service: Service) -> None:
     with pytest.raises(Conflict, match="being looked at"):
         service.requests.decide(red, "approve", "", "bob")
     service.reconcile()
-    undo = service.revert(red, "back", "ann")["id"]
+    undo = service.requests.revert(red, "back", "ann")["id"]
     with pytest.raises(Conflict, match="being looked at"):
         service.requests.decide(undo, "approve", "", "bob")
 

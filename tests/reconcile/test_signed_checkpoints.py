@@ -33,7 +33,7 @@ SIGNED = {
 @pytest.fixture
 def current(service: Service, tmp_path: Path) -> Path:
     service.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     return tmp_path / "out" / "current"
 
@@ -75,7 +75,7 @@ def test_their_own_tool_verifies_what_is_published(
 def test_their_own_tool_verifies_an_edit_alone(
     service: Service, tmp_path: Path, side: str | None
 ) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     for name in ("one", "two"):
         service.export("m", tmp_path / name, "ann", format="edit", side=side)
@@ -182,7 +182,7 @@ def test_the_card_says_what_was_forgotten_but_nothing_private(
     assert "`forget_acc`" in card
     assert "It is not erasure" in card
     hidden = ForgetOptions(concepts=("blue",), private=True, reason="Ms Example asked")
-    service.forget("m", hidden, "ann")
+    service.requests.forget("m", hidden, "ann")
     service.reconcile()
     assert service.core.desk.views.published("m")["number"] == 2  # type: ignore[index]
     for path in current.iterdir():
@@ -237,7 +237,7 @@ def test_it_is_changed_with_the_logs_key_and_comes_back_with_a_backup(
     assert verify_folder(kept, old_log)["holds"], (
         "what was signed before stays verifiable"
     )
-    service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     service.reconcile()
     assert verified(current.resolve(), new, tmp_path)
     assert verify_folder(current, service.checkpoints.key())["holds"]
@@ -267,7 +267,7 @@ def test_a_key_that_is_lost_signs_nothing_until_another_is_made(
 ) -> None:
     path = service.core.home.folder / "keys" / "models.key"
     path.unlink()
-    service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     with pytest.raises(BadFile, match="the key that signs models is missing"):
         service.reconcile()
     assert current.resolve().name == "1", "what was delivered stays"

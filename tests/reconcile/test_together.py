@@ -16,14 +16,14 @@ class Filing:
     def govd_vote(self, moment: str, request: Record) -> None:
         if moment == "filed" and self.left:
             options = ForgetOptions(concepts=(self.left.pop(0),))
-            self.service.forget("m", options, "ann")
+            self.service.requests.forget("m", options, "ann")
 
 
 def test_what_is_filed_while_others_are_decided_waits_for_no_further_revision(
     service: Service,
 ) -> None:
     service.core.plugins.manager.register(Filing(service), "filing")
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     (revision,) = service.revisions("m")
     assert len(revision["requests"]) == 3

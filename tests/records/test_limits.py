@@ -26,7 +26,7 @@ HUGE = (2**63, -(2**63) - 1, 10**5000)
 
 def doors(service: Service, text: str) -> dict[str, Callable[[], object]]:
     """Every way in for a text, each with the text in one place."""
-    forget, requests = service.forget, service.requests
+    forget, requests = service.requests.forget, service.requests
     options = {
         "concepts": {"concepts": [text]},
         "aliases": {"concepts": ["red"], "aliases": [text]},
@@ -95,7 +95,7 @@ def test_no_door_lets_in_what_is_too_long(service: Service) -> None:
 
 def test_texts_of_several_lines_and_other_scripts_are_texts(service: Service) -> None:
     reason = "Erstens: gelöscht.\n\tZweitens: 忘れる 🦊 \u200dمنسي"
-    request = service.forget(
+    request = service.requests.forget(
         "m", ForgetOptions(concepts=["red"], reason=reason, ticket="№ 7"), "ann"
     )
     assert (request["reason"], request["ticket"]) == (reason, "№ 7")
@@ -118,7 +118,7 @@ def test_numbers_that_no_database_keeps(service: Service, number: int) -> None:
         lambda: service.proofs.proof(0, number),
         lambda: service.proofs.consistency(number),
         lambda: service.embeddings("m", texts=["red"], revision=number),
-        lambda: service.forget(
+        lambda: service.requests.forget(
             "m", ForgetOptions(concepts=["red"], prototypes=number), "ann"
         ),
     ):

@@ -10,7 +10,7 @@ from govd.service.service import Service
 def test_a_filed_forget_says_its_prediction_typed_and_as_it_is_in_the_entry(
     service: Service,
 ) -> None:
-    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     request = service.requests.show(request.id)
     predicted = request.predicted
@@ -33,15 +33,17 @@ def test_a_filed_forget_says_its_prediction_typed_and_as_it_is_in_the_entry(
 
 
 def test_what_a_preview_predicts_is_what_the_entry_keeps(service: Service) -> None:
-    preview = service.preview("m", ForgetOptions(concepts=("blue",)), "ann")
-    request = service.forget("m", ForgetOptions(concepts=("blue",)), "ann")
+    preview = service.requests.preview("m", ForgetOptions(concepts=("blue",)), "ann")
+    request = service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     service.reconcile()
     assert service.requests.show(request.id)["predicted"] == preview["predicted"]
     assert preview["predicted"]["effect"] == preview["effect"]
 
 
 def test_a_private_forget_predicts_without_names(service: Service) -> None:
-    request = service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
+    request = service.requests.forget(
+        "m", ForgetOptions(concepts=("red",), private=True), "ann"
+    )
     service.reconcile()
     predicted = service.requests.show(request.id).predicted
     assert predicted.costs

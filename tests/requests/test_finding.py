@@ -11,7 +11,9 @@ from govd.service.service import Service
 
 def file(service: Service, *concepts: str, **more: Any) -> str:
     return str(
-        service.forget("m", ForgetOptions(concepts=concepts, **more), "ann")["id"]
+        service.requests.forget("m", ForgetOptions(concepts=concepts, **more), "ann")[
+            "id"
+        ]
     )
 
 

@@ -46,7 +46,7 @@ def eyes(service: Service) -> Eyes:
 
 
 def file(service: Service, concept: str = "red", actor: str = "principal:dora") -> str:
-    request = service.forget("m", ForgetOptions(concepts=(concept,)), actor)
+    request = service.requests.forget("m", ForgetOptions(concepts=(concept,)), actor)
     service.reconcile()
     return str(request["id"])
 
@@ -206,7 +206,7 @@ def test_what_was_reverted_and_is_filed_again_is_approved_anew(
 ) -> None:
     red = file(service)
     approve(service, red, "principal:ann", "principal:bob")
-    revert = service.revert(red, "back", "principal:dora")["id"]
+    revert = service.requests.revert(red, "back", "principal:dora")["id"]
     service.reconcile()
     assert approve(service, revert, "principal:ann")["state"] == "waiting", (
         "so is the revert"
@@ -222,7 +222,7 @@ def test_what_takes_over_from_another_was_approved_itself(
     service: Service, eyes: Eyes
 ) -> None:
     """A narrow forget, covered by a wide one, comes back when that is reverted."""
-    narrow = service.forget(
+    narrow = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), domains=("dark",)), "principal:dora"
     )["id"]
     service.reconcile()
@@ -233,7 +233,7 @@ def test_what_takes_over_from_another_was_approved_itself(
     assert service.requests.show(narrow)["state"] == "waiting", (
         "covered is not approved"
     )
-    revert = service.revert(wide, "back", "principal:dora")["id"]
+    revert = service.requests.revert(wide, "back", "principal:dora")["id"]
     service.reconcile()
     approve(service, revert, "principal:ann", "principal:bob")
     assert service.requests.show(narrow)["state"] == "waiting"

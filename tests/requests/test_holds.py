@@ -22,7 +22,9 @@ def people(service: Service) -> Service:
 
 
 def in_force(service: Service, concept: str = "red") -> str:
-    request = str(service.forget("m", ForgetOptions(concepts=(concept,)), "ann")["id"])
+    request = str(
+        service.requests.forget("m", ForgetOptions(concepts=(concept,)), "ann")["id"]
+    )
     service.reconcile()
     if service.requests.show(request)["state"] == "waiting":
         service.requests.decide(request, "approve", "", "bob")
@@ -44,7 +46,7 @@ def test_a_revert_that_waits_is_not_approved_while_its_forget_is_held(
     people: Service,
 ) -> None:
     red = in_force(people)
-    revert = people.revert(red, "back", "ann")["id"]
+    revert = people.requests.revert(red, "back", "ann")["id"]
     people.reconcile()
     people.requests.hold(red, "case 7", "legal")
     with pytest.raises(Denied, match="case 7"):
@@ -60,7 +62,7 @@ def test_a_revert_that_was_filed_and_not_looked_at_waits_where_a_hold_comes_firs
     service: Service,
 ) -> None:
     red = in_force(service)
-    revert = service.revert(red, "back", "ann")["id"]
+    revert = service.requests.revert(red, "back", "ann")["id"]
     service.requests.hold(red, "case 7", "legal")
     service.reconcile()
     assert (state(service, red), state(service, revert)) == ("in_force", "waiting")
@@ -75,7 +77,7 @@ def test_a_revert_that_was_approved_waits_again_once_its_forget_is_held(
 ) -> None:
     """Between the approval and the revision without it; nothing of it is published meanwhile."""
     red, blue = in_force(people), in_force(people, "blue")
-    revert = people.revert(red, "back", "ann")["id"]
+    revert = people.requests.revert(red, "back", "ann")["id"]
     people.reconcile()
     people.requests.decide(revert, "approve", "", "bob")
     assert state(people, revert) == "approved"
@@ -109,7 +111,7 @@ def test_a_hold_while_the_revision_without_it_is_at_the_gate(people: Service) ->
     red, blue = in_force(people), in_force(people, "blue")
     gate = Late()
     people.core.plugins.manager.register(gate, "late")
-    revert = people.revert(red, "back", "ann")["id"]
+    revert = people.requests.revert(red, "back", "ann")["id"]
     people.reconcile()
     people.requests.decide(revert, "approve", "", "bob")
     gate.meanwhile = lambda: people.requests.hold(red, "case 7", "legal")
@@ -127,7 +129,7 @@ def test_a_hold_while_the_revision_without_it_is_at_the_gate(people: Service) ->
 
 def test_a_revert_that_is_held_itself_is_not_done(people: Service) -> None:
     red = in_force(people)
-    revert = people.revert(red, "back", "ann")["id"]
+    revert = people.requests.revert(red, "back", "ann")["id"]
     people.reconcile()
     people.requests.hold(revert, "case 7", "legal")
     for event in ("approve", "reject", "withdraw"):
@@ -144,7 +146,9 @@ def test_nothing_is_denied_under_a_hold(people: Service) -> None:
                 Vote("deny", "no", "never") if moment in ("approve", "filed") else None
             )
 
-    red = str(people.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"])
+    red = str(
+        people.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"]
+    )
     people.reconcile()
     people.requests.hold(red, "case 7", "legal")
     people.core.plugins.manager.register(No(), "no")
@@ -158,14 +162,14 @@ def test_nothing_is_denied_under_a_hold(people: Service) -> None:
 
 def test_no_revert_is_filed_and_no_text_destroyed_under_a_hold(people: Service) -> None:
     options = ForgetOptions(concepts=("red",), private=True)
-    red = str(people.forget("m", options, "ann")["id"])
+    red = str(people.requests.forget("m", options, "ann")["id"])
     people.reconcile()
     people.requests.decide(red, "approve", "", "bob")
     people.reconcile()
     people.requests.hold(red, "case 7", "legal")
     size = people.core.desk.ledger.size()
     with pytest.raises(Denied):
-        people.revert(red, "back", "ann")
+        people.requests.revert(red, "back", "ann")
     with pytest.raises(Denied):
         people.requests.shred(red, "fulfilled", "dpo")
     with pytest.raises(Conflict, match="held already"):

@@ -16,7 +16,7 @@ from govd.service.service import Service, open_service
 
 
 def preview(service: Service, *concepts: str, **more: Any) -> Any:
-    return service.preview(
+    return service.requests.preview(
         "m", ForgetOptions(concepts=concepts, all_concepts=not concepts, **more), "ann"
     )
 
@@ -50,7 +50,7 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
     assert found["points"]
     assert found["here"] == {"forgets": 0, "changed": 0.0}
     assert found["then"]["forgets"] == 1
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     (model,) = service.status()["models"]
     assert model["capacity"] == {"points": found["points"], "here": found["then"]}
@@ -60,7 +60,7 @@ def test_what_is_in_force_is_counted_alike_by_preview_and_status(
     service: Service,
 ) -> None:
     for scope in ({"concepts": ("red",)}, {"concepts": ("red",), "domains": ("dark",)}):
-        service.forget("m", ForgetOptions(**scope), "ann")
+        service.requests.forget("m", ForgetOptions(**scope), "ann")
     service.reconcile()
     found = preview(service, "blue")
     (model,) = service.status()["models"]
@@ -91,7 +91,7 @@ def test_status_answers_where_what_was_measured_is_damaged(
 
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     found = preview(service, "red")
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     opened = service.core.models.opened("m")
     edit = service.measuring.edit(service.core.desk.views.published("m"), "m")
@@ -124,7 +124,7 @@ def test_the_same_scope_may_wait_or_be_in_force(
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         alone = preview(service, "red")
-        request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
         service.reconcile()
         beside = preview(service, "red")
         assert beside["same_scope"] == {
@@ -142,7 +142,7 @@ def test_the_same_scope_may_wait_or_be_in_force(
 
 
 def test_of_a_private_request_only_its_state_is_told(service: Service) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
     service.reconcile()
     assert preview(service, "red")["same_scope"] == {
         "id": None,
@@ -165,7 +165,7 @@ def test_policies_are_asked_as_filing_asks_them(
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         found = preview(service, "red")
-        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
         service.reconcile()
         (request,) = service.requests.all()
         assert (found["decision"]["event"], request["state"]) == ("wait", "waiting")
@@ -198,7 +198,7 @@ def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) 
 def test_what_is_refused_when_filed_is_refused_beforehand(service: Service) -> None:
     everything = service.core.models.opened("m").basis.anchors[0]
     with pytest.raises(GovdError) as filing:
-        service.forget("m", ForgetOptions(concepts=everything), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=everything), "ann")
     with pytest.raises(GovdError) as previewing:
         preview(service, *everything)
     assert str(previewing.value) == str(filing.value)
@@ -209,7 +209,9 @@ def test_how_much_more_changes_without_pictures_to_count_on(
 ) -> None:
     with open_service(tmp_path / "home") as service:
         service.add_model("m", "colours", replace(given, pool=None, images=None), "ann")
-        first = service.requests.show(service.forget("m", options("red"), "ann").id).id
+        first = service.requests.show(
+            service.requests.forget("m", options("red"), "ann").id
+        ).id
         service.reconcile()
         if service.requests.show(first).state == "waiting":
             service.requests.decide(first, "approve", "seen", "bob")
@@ -243,7 +245,7 @@ def test_a_prediction_has_ends_where_its_errors_were_measured(service: Service) 
 def test_what_covers_a_forget_is_named_where_it_is_not_private(
     service: Service, private: bool
 ) -> None:
-    wide = service.forget("m", options("red", private=private), "ann").id
+    wide = service.requests.forget("m", options("red", private=private), "ann").id
     service.reconcile()
     assert service.requests.show(wide).state == "in_force"
     narrow = predicted(service, "red", domains=("dark",))

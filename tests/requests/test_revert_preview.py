@@ -27,7 +27,7 @@ def test_it_says_what_comes_back_and_what_becomes_of_the_rest(service: Service) 
     assert preview["capacity"]["then"]["forgets"] == 1
     assert preview["decision"]["event"] == "approve"
     assert not preview["takes_over"]
-    request = service.revert(red, "licence", "ann")
+    request = service.requests.revert(red, "licence", "ann")
     service.reconcile()
     revision = service.core.desk.views.published("m")
     assert revision is not None
@@ -40,7 +40,7 @@ def test_it_says_what_comes_back_and_what_becomes_of_the_rest(service: Service) 
 
 def test_it_names_the_forgets_that_take_over(service: Service) -> None:
     outer, inner = file(service, "red"), file(service, "red", domains=("dark",))
-    private = service.forget(
+    private = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), domains=("bright",), private=True), "ann"
     )
     service.reconcile()
@@ -59,7 +59,7 @@ def test_it_answers_for_a_revert_that_waits_and_its_approval_shows_the_same(
     red = file(service, "red")
     service.reconcile()
     service.core.home.settings = replace(service.core.home.settings, approval="person")
-    revert = str(service.revert(red, "licence", "ann")["id"])
+    revert = str(service.requests.revert(red, "licence", "ann")["id"])
     service.reconcile()
     assert state(service, revert)[0] == "waiting"
     preview = service.requests.preview_revert(revert)

@@ -33,7 +33,7 @@ def people(service: Service) -> Service:
 
 def file(service: Service, *concepts: str, model: str = "m") -> str:
     """A forget that was looked at."""
-    request = service.forget(model, ForgetOptions(concepts=concepts), "ann")
+    request = service.requests.forget(model, ForgetOptions(concepts=concepts), "ann")
     service.reconcile()
     return str(request["id"])
 
@@ -70,7 +70,7 @@ def test_what_is_held_is_approved_all_the_same(people: Service) -> None:
     people.reconcile()
     assert state(people, red) == "in_force"
     with pytest.raises(Denied, match="case 7"):
-        people.revert(red, "back", "ann")
+        people.requests.revert(red, "back", "ann")
     with pytest.raises(Denied, match="case 7"):
         people.requests.shred(red, "fulfilled", "dpo")
 
@@ -129,7 +129,7 @@ def test_a_denial_wins_over_a_wait_at_every_moment(
             replace(service.core.home.settings, approval="person"),
         )
     if moment == "revert":
-        subject = str(service.revert(subject, "back", "ann")["id"])
+        subject = str(service.requests.revert(subject, "back", "ann")["id"])
         service.reconcile()
     else:
         subject = file(service, "red")
@@ -171,7 +171,9 @@ def test_what_was_withdrawn_while_the_gates_were_asked_is_never_published(
 ) -> None:
     gate = Late()
     service.core.plugins.manager.register(gate, "late")
-    red = str(service.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"])
+    red = str(
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"]
+    )
     gate.meanwhile = lambda: service.requests.decide(
         red, "withdraw", "a mistake", "ann"
     )

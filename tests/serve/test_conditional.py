@@ -24,7 +24,7 @@ def test_a_cell_goes_and_both_edits_have_their_figures(
     asking: Service, tmp_path: Path
 ) -> None:
     assert asking.models.show("m")["conditional"] is True
-    predicted = asking.preview(
+    predicted = asking.requests.preview(
         "m", ForgetOptions(concepts=("blue",), domains=("dark",))
     )["predicted"]
     assert {"predicted_disagreement", "edit_norm"} <= set(predicted["checkpoint"])

@@ -31,7 +31,7 @@ def sizes(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[in
 
 
 def forget(service: Service) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     assert service.models.show("m")["revision"] == 1
 

@@ -31,7 +31,7 @@ def everything(home: Path, given: Given, served: Path) -> Service:
     (home / "govd.toml").write_text("inference_log = 1.0\n")
     service = open_service(home)
     service.add_model("m", "colours", replace(given, publish_to=str(served)), "owner")
-    service.forget("m", KEYED, "owner")
+    service.requests.forget("m", KEYED, "owner")
     service.reconcile()
     service.checkpoints.rotate_key("yearly", "owner")
     client = TestClient(
@@ -120,7 +120,7 @@ def test_a_repeated_private_filing_is_the_same_after_a_restore(
         backup(tmp_path / "home", tmp_path / "b.tar")
     restore(tmp_path / "b.tar", tmp_path / "again")
     with open_service(tmp_path / "again") as again:
-        assert again.forget("m", KEYED, "owner")["id"] == before["id"]
+        assert again.requests.forget("m", KEYED, "owner")["id"] == before["id"]
         assert len(again.requests.all()) == 1
 
 

@@ -22,7 +22,7 @@ Change = Callable[[dict[str, bytes]], Any]
 
 
 def private(service: Service, concept: str = "red") -> str:
-    request = service.forget(
+    request = service.requests.forget(
         "m",
         ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"),
         "ann",
@@ -134,7 +134,9 @@ def decided(service: Service) -> tuple[str, str]:
     request = private(service)
     service.requests.hold(request, "Ms Example sues", "dpo")
     service.requests.release(request, "Ms Example lost", "dpo")
-    revert = str(service.revert(request, "Ms Example asked again", "ann")["id"])
+    revert = str(
+        service.requests.revert(request, "Ms Example asked again", "ann")["id"]
+    )
     service.requests.decide(
         revert, "withdraw", "Ms Example thought better of it", "ann"
     )
@@ -219,7 +221,7 @@ def test_backups_of_a_home_at_work(service: Service, tmp_path: Path) -> None:
                 request = private(service)
                 service.checkpoints.rotate_key("routine", "ann")
                 service.requests.shred(request, "over", "dpo")
-                service.revert(request, "back", "ann")
+                service.requests.revert(request, "back", "ann")
                 service.reconcile()
         except BaseException as error:  # noqa: BLE001 - told below
             faults.append(error)

@@ -58,7 +58,9 @@ def test_examples_that_cannot_be(
 ) -> None:
     picture = next((pictures / "dark" / "red").glob("*.png")).read_bytes()
     with pytest.raises(GovdError, match=said):
-        service.forget("m", ForgetOptions(**{"examples": [picture], **options}), "ann")
+        service.requests.forget(
+            "m", ForgetOptions(**{"examples": [picture], **options}), "ann"
+        )
     assert service.requests.all() == []
 
 
@@ -143,7 +145,9 @@ def test_prototypes_are_kept_as_tensors_and_as_pictures(
     monkeypatch.setattr(
         service.core.models.opened("m").model, "synthesise", drawn, raising=True
     )
-    plain = service.preview("m", ForgetOptions(concepts=("red",), method="nullspace"))
+    plain = service.requests.preview(
+        "m", ForgetOptions(concepts=("red",), method="nullspace")
+    )
     request = forget(service, "red", method="nullspace", prototypes=2)
     made = service.core.desk.views.contribution(request["contribution"])
     assert made is not None

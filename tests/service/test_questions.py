@@ -172,7 +172,9 @@ def test_an_action_takes_what_it_declares_and_its_room_says_the_rest(
 ) -> None:
     woken: list[None] = []
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
-    request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"]
+    request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")[
+        "id"
+    ]
     app = create_app(Context(service, wake=lambda: woken.append(None)))
     with TestClient(app, "http://localhost", headers=headers) as client:
 

@@ -23,7 +23,9 @@ from govd.service.service import Service, open_service
 def forget(
     service: Service, *concepts: str, approve: bool = True, **options: Any
 ) -> dict[str, Any]:
-    request = service.forget("m", ForgetOptions(concepts=concepts, **options), "ann")
+    request = service.requests.forget(
+        "m", ForgetOptions(concepts=concepts, **options), "ann"
+    )
     service.reconcile()
     if approve and service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -32,7 +34,7 @@ def forget(
 
 
 def revert(service: Service, request: dict[str, Any]) -> dict[str, Any]:
-    filed = service.revert(request["id"], "taken back", "ann")
+    filed = service.requests.revert(request["id"], "taken back", "ann")
     service.reconcile()
     return dict(service.requests.show(filed["id"]))
 
@@ -228,28 +230,28 @@ def test_bad_input_is_told_and_leaves_no_entry(service: Service, case: str) -> N
     model = options.pop("model", "m")
     before = service.core.desk.ledger.size()
     with pytest.raises(error, match=text):
-        service.forget(model, ForgetOptions(**options), "ann")
+        service.requests.forget(model, ForgetOptions(**options), "ann")
     assert service.core.desk.ledger.size() == before
 
 
 def test_duplicates_are_told(service: Service) -> None:
-    first = service.forget(
+    first = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann"
     )
     assert (
-        service.forget(
+        service.requests.forget(
             "m", ForgetOptions(concepts=("red",), idempotency_key="k1"), "ann"
         )["id"]
         == first["id"]
     )
     with pytest.raises(KeyReused, match=first["id"]):
-        service.forget(
+        service.requests.forget(
             "m", ForgetOptions(concepts=("blue",), idempotency_key="k1"), "ann"
         )
     with pytest.raises(Conflict, match=first["id"]):
-        service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
-    found = service.preview("m", ForgetOptions(concepts=("red",)))
+    found = service.requests.preview("m", ForgetOptions(concepts=("red",)))
     (standing,) = service.requests.all(state="in_force")
     assert found["same_scope"] == {
         "id": standing["id"],
@@ -261,13 +263,13 @@ def test_duplicates_are_told(service: Service) -> None:
 def test_reverts_of_what_is_not_in_force(service: Service) -> None:
     request = forget(service, "grey")
     with pytest.raises(Conflict, match="denied"):
-        service.revert(request["id"], "", "ann")
+        service.requests.revert(request["id"], "", "ann")
     with pytest.raises(NotFound):
-        service.revert("nothing", "", "ann")
+        service.requests.revert("nothing", "", "ann")
     red = forget(service, "red")
-    service.revert(red["id"], "", "ann")
+    service.requests.revert(red["id"], "", "ann")
     with pytest.raises(Conflict, match="already been filed"):
-        service.revert(red["id"], "", "ann")
+        service.requests.revert(red["id"], "", "ann")
 
 
 def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(
@@ -275,7 +277,7 @@ def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(
 ) -> None:
     red = forget(service, "red", method="nullspace")
     with pytest.raises(Conflict, match=red["id"]):
-        service.forget(
+        service.requests.forget(
             "m", ForgetOptions(concepts=("blue",), method="bilateral"), "ann"
         )
     assert forget(service, "blue", method="nullspace")["state"] == "in_force"
@@ -283,7 +285,7 @@ def test_methods_that_cannot_be_solved_together_are_refused_with_the_reason(
 
 def test_preview_files_nothing_and_says_what_would_be(service: Service) -> None:
     before = service.core.desk.ledger.size()
-    found = service.preview("m", ForgetOptions(concepts=("red",)))
+    found = service.requests.preview("m", ForgetOptions(concepts=("red",)))
     assert service.core.desk.ledger.size() == before
     assert 0 <= found["predicted"]["predicted_disagreement"] <= 1
     request = forget(service, "red")

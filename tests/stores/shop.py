@@ -16,7 +16,7 @@ def settings(path: Path, **how: Any) -> StoreSettings:
 
 
 def forget(service: Service, name: str = "red") -> str:
-    request = service.forget("m", ForgetOptions(concepts=(name,)), "ann")
+    request = service.requests.forget("m", ForgetOptions(concepts=(name,)), "ann")
     service.reconcile()
     return str(request["id"])
 

@@ -115,7 +115,7 @@ def test_a_patch_goes_on_after_it_was_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service.stores.add(StoreSettings("shop", url, "m", stamp_as="base"), "ann")
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     service.stores.patch("shop", PatchOptions(), "ann")
     home, edit = service.core.home.folder, service.serving("m").edit

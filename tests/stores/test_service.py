@@ -43,7 +43,7 @@ def test_what_was_forgotten_is_found_no_more_and_comes_back(
     edit = service.serving("m").edit
     np.testing.assert_allclose(np.load(path), edit.apply(rows), atol=1e-6)
     assert service.stores.verify("shop", "ann")["verdict"]["well"]
-    service.revert(request, "a mistake", "ann")
+    service.requests.revert(request, "a mistake", "ann")
     service.reconcile()
     store = patched(service)
     assert (store["revision"], store["published"], store["is_current"]) == (0, 2, True)
@@ -152,7 +152,7 @@ def test_a_store_follows_what_is_published(
     request = forget(service)
     service.stores.step()
     assert service.stores.show("shop")["revision"] == 1
-    service.revert(request, "a mistake", "ann")
+    service.requests.revert(request, "a mistake", "ann")
     service.reconcile()
     service.stores.step()
     assert np.array_equal(np.load(path), rows)
@@ -322,7 +322,7 @@ def test_a_manifest_names_every_copy(
         [second],
         [],
     )
-    service.revert(first, "a mistake", "ann")
+    service.requests.revert(first, "a mistake", "ann")
     service.reconcile()
     patched(service)
     manifest = service.audit.manifest("m")

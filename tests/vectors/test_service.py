@@ -110,7 +110,7 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
     service: Service, world: World, tmp_path: Path
 ) -> None:
     before, _ = service.embeddings("v", images=[world.three])
-    request = service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
+    request = service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
     service.reconcile()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
@@ -127,7 +127,7 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
         np.abs(edit.apply(world.pictures[160:163].astype(np.float32)) - after).max()
         < 1e-6
     )
-    service.revert(request["id"], "back", "ann")
+    service.requests.revert(request["id"], "back", "ann")
     service.reconcile()
     again, _ = service.embeddings("v", images=[world.three])
     assert again.tobytes() == before.tobytes()
@@ -135,7 +135,7 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
 
 def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -> None:
     service.update_model("v", Given(publish_to=str(tmp_path / "served")), "ann")
-    service.forget("v", ForgetOptions(concepts=("dog",)), "ann")
+    service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
     service.reconcile()
     assert sorted(p.name for p in (tmp_path / "served" / "current").iterdir()) == [
         "edit.safetensors",
@@ -156,7 +156,7 @@ def test_what_cannot_be_done_with_vectors_is_said(
     service: Service, world: World, tmp_path: Path
 ) -> None:
     with pytest.raises(Unsupported, match="no vector for the text 'cow'"):
-        service.preview("v", ForgetOptions(concepts=("cow",)))
+        service.requests.preview("v", ForgetOptions(concepts=("cow",)))
     (answer,) = [service.classify("v", [("a.npy", world.three)])[0]]
     assert answer["label"]
     np.save(tmp_path / "wide.npy", np.ones((2, DIM + 1)))

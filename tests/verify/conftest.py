@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
         with open_service(folder / "home") as service:
             service.add_model("m", "colours", given, "ann")
             for name in ("red", "blue"):
-                request = service.forget(
+                request = service.requests.forget(
                     "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
                 )
                 service.reconcile()

@@ -51,14 +51,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> Path:
                 "ann",
             )
             for name in ("red", "blue", "green"):
-                request = service.forget(
+                request = service.requests.forget(
                     "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
                 )
                 service.reconcile()
                 if service.requests.show(request["id"])["state"] == "waiting":
                     service.requests.decide(request["id"], "approve", "seen", "bob")
                     service.reconcile()
-            service.revert(request["id"], "back", "ann")
+            service.requests.revert(request["id"], "back", "ann")
             service.reconcile()
             service.checkpoints.sign()
             service.bundles.bundle(folder / "all.zip")

@@ -53,7 +53,7 @@ def made(
                 ),
                 "ann",
             )
-            request = service.forget(
+            request = service.requests.forget(
                 "m", ForgetOptions(concepts=("red",), reason="a reason"), "ann"
             )
             service.reconcile()

@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def forget(service: Service, concept: str) -> str:
-    request = service.forget("m", ForgetOptions(concepts=(concept,)), "ann")
+    request = service.requests.forget("m", ForgetOptions(concepts=(concept,)), "ann")
     service.reconcile()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")

@@ -128,7 +128,7 @@ def test_what_is_ranked_is_ranked_by_what_is_published(
     client: TestClient, service: Service, red: bytes
 ) -> None:
     before = client.post("/v1/models/m/rank?texts=red", content=red, headers=PNG).json()
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     after = client.post("/v1/models/m/rank?texts=red", content=red, headers=PNG).json()
     assert after["revision"] == 1
@@ -144,7 +144,7 @@ def test_what_is_ranked_is_ranked_by_what_is_published(
 def test_base_and_other_revisions_are_for_who_may_read(
     client: TestClient, service: Service, red: bytes
 ) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     service.reconcile()
     for role, status in (("inference", 403), ("reader", 200)):
         body = {"role": role, "name": role}
@@ -269,11 +269,11 @@ def test_no_answer_mixes_two_revisions(
         calls = [(data, threads.submit(asks, data)) for data in (red, blue) * 3]
         try:
             for _ in range(3):
-                request = service.forget("m", ForgetOptions(concepts=("red",)), "ann")[
-                    "id"
-                ]
+                request = service.requests.forget(
+                    "m", ForgetOptions(concepts=("red",)), "ann"
+                )["id"]
                 service.reconcile()
-                service.revert(str(request), "enough", "ann")
+                service.requests.revert(str(request), "enough", "ann")
                 service.reconcile()
         finally:
             ending.set()

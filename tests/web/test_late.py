@@ -13,12 +13,14 @@ from govd.web.gauges import Sizes, age_seconds, lateness
 def test_ages_and_late_ones_against_the_plain_definition(service: Service) -> None:
     now = datetime.now(UTC)
     soon, far = ((now + timedelta(days=days)).date().isoformat() for days in (2, 20))
-    waits = service.forget("m", ForgetOptions(concepts=["navy"], due=soon), "ann")
+    waits = service.requests.forget(
+        "m", ForgetOptions(concepts=["navy"], due=soon), "ann"
+    )
     service.reconcile()
-    service.forget("m", ForgetOptions(concepts=["red"], expires=far), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=["red"], expires=far), "ann")
     service.reconcile()
     # nobody reconciles this one
-    service.forget("m", ForgetOptions(concepts=["pink"]), "ann")
+    service.requests.forget("m", ForgetOptions(concepts=["pink"]), "ann")
     filed = datetime.fromisoformat(service.requests.show(waits["id"])["filed_at"])
     at_once = lateness(service.core, now + timedelta(hours=1))
     assert at_once["oldest_waiting_seconds"] == pytest.approx(

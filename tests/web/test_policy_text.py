@@ -15,7 +15,7 @@ effect: deny
 def test_a_reader_tries_a_text_and_it_is_not_kept(
     client: TestClient, service: Service
 ) -> None:
-    service.forget("m", ForgetOptions(concepts=("red",)), "principal:ann")
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "principal:ann")
     service.reconcile()
     token = service.tokens.create("reader", "ann", "owner")["token"]
     reading = {"Authorization": f"Bearer {token}"}

@@ -353,7 +353,9 @@ def test_the_log_tells_filing_deciding_and_publishing_by_ids(
 ) -> None:
     service.core.plugins.manager.register(EntryLog(), "entry log")
     with caplog.at_level(logging.INFO, "govd.ledger"):
-        request = service.requests.show(service.forget("m", _red(), "ann")["id"])
+        request = service.requests.show(
+            service.requests.forget("m", _red(), "ann")["id"]
+        )
         service.reconcile()
         service.core.desk.append(
             [Draft("note", "x", "ann", "", {"text": "never shown"})]

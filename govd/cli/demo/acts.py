@@ -180,14 +180,16 @@ def _file(service: Service, options: ForgetOptions) -> tuple[Record, list[str]]:
     """File a forget and see it through: the request as it is then, and why it had to wait for a
     person.
     """
-    request, approvals = _through(service, service.forget(MODEL, options, ACTOR))
+    request, approvals = _through(
+        service, service.requests.forget(MODEL, options, ACTOR)
+    )
     return dict(request), approvals  # a copy: later it will be reverted
 
 
 def _take_back(service: Service, request: Record) -> float:
     """Revert one; seconds until that was served."""
     began = time.monotonic()
-    _through(service, service.revert(request["id"], "demo: taken back", ACTOR))
+    _through(service, service.requests.revert(request["id"], "demo: taken back", ACTOR))
     return time.monotonic() - began
 
 
