@@ -150,14 +150,24 @@ class Encoder:
     ) -> Floats:
         """Unit embeddings `(n, d)` float32."""
         out = np.zeros((len(images), self.config.dim), np.float32)
-        size = self.config.image
         if not images:
             return out
         _ = self.preparation  # where it does not load, no thread is begun
         if len(images) == 1:
             out[:] = _run(_images, self.model, self.pixels(images[0])[None])
             progress("pictures", 1, 1)
-            return out
+        else:
+            self._encode_several(images, out, progress)
+        linear: LinearMap | None = self._once("map", self._map)
+        return out if linear is None else linear(out)
+
+    def _encode_several(
+        self, images: Sequence[Path | Bytes], out: Floats, progress: Progress
+    ) -> None:
+        """Write unit embeddings to `out` `(n, d)`: a part is prepared while the one before it is
+        encoded.
+        """
+        size = self.config.image
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             parts = list(_split(len(images)))
             ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]
@@ -173,8 +183,6 @@ class Encoder:
                     raise
                 out[part] = _run(_images, self.model, batch)[: len(part)]
                 progress("pictures", part[-1] + 1, len(images))
-        linear: LinearMap | None = self._once("map", self._map)
-        return out if linear is None else linear(out)
 
 
 def _run(

@@ -115,6 +115,13 @@ def test_a_second_edit_comes_behind_the_first(base: Path, tmp_path: Path) -> Non
     ).read_bytes()
 
 
+def test_a_picture_alone_is_mapped_as_among_others(base: Path, tmp_path: Path) -> None:
+    opened(base).write_checkpoint(edit("image"), tmp_path)
+    model = opened(tmp_path)
+    alone = np.concatenate([model.encode_images([picture]) for picture in PICTURES])
+    np.testing.assert_allclose(alone, model.encode_images(PICTURES), atol=1e-5)
+
+
 def test_a_map_that_is_no_map_is_refused(base: Path, tmp_path: Path) -> None:
     opened(base).write_checkpoint(edit("image"), tmp_path)
     (tmp_path / "govd_edit.safetensors").write_bytes(b"x")
