@@ -57,6 +57,8 @@ LARGE: Final = 2**24
 PART: Final = 32
 PART_PIXELS: Final = 2**25
 """Pictures, and pixels of them, that are decoded ahead of a model."""
+FEW_PIXELS: Final = 2**18
+"""Pixels of a part that one thread decodes sooner than several would be begun."""
 _large = threading.Lock()
 
 
@@ -114,17 +116,19 @@ def arrays(
     """Pictures as `(H, W, 3)` uint8 by their place, or what is wrong with each; in parts that are
     bounded in number and pixels.
     """
-    if not sources:
-        return
-    with ThreadPoolExecutor(min(4, len(sources))) as threads:
-        for places in _parts(sources):
-            yield dict(
-                zip(
-                    places,
-                    threads.map(lambda i: _verdict(sources[i], names[i]), places),
-                    strict=True,
-                )
-            )
+
+    def verdict(place: int) -> Bytes | UnreadableImage:
+        return _verdict(sources[place], names[place])
+
+    with contextlib.ExitStack() as stack:
+        threads: ThreadPoolExecutor | None = None
+        for places, pixels in _parts(sources):
+            if len(places) == 1 or pixels <= FEW_PIXELS:
+                yield dict(zip(places, map(verdict, places), strict=True))
+                continue
+            if threads is None:
+                threads = stack.enter_context(ThreadPoolExecutor(4))
+            yield dict(zip(places, threads.map(verdict, places), strict=True))
 
 
 def unreadable(sources: Sequence[Path]) -> dict[int, UnreadableImage]:
@@ -148,9 +152,9 @@ def png(rows: Bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _parts(sources: Sequence[Source]) -> Iterator[list[int]]:
-    """Places of pictures that are decoded at once; a picture of more than `PART_PIXELS` is a part
-    of its own.
+def _parts(sources: Sequence[Source]) -> Iterator[tuple[list[int], int]]:
+    """Places of pictures that are decoded at once, and how many pixels they have; a picture of more
+    than `PART_PIXELS` is a part of its own.
     """
     part: list[int] = []
     total = 0
@@ -160,13 +164,13 @@ def _parts(sources: Sequence[Source]) -> Iterator[list[int]]:
         except UnreadableImage:
             pixels = 0
         if part and (len(part) == PART or total + pixels > PART_PIXELS):
-            yield part
+            yield part, total
             part = []
             total = 0
         part.append(i)
         total += pixels
     if part:
-        yield part
+        yield part, total
 
 
 def _verdict(source: Source, name: str) -> Bytes | UnreadableImage:
