@@ -4,6 +4,7 @@ before a revision takes the place of another.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.errors import GovdError, Unsupported
+from govd.errors import GovdError, UnreadableImage, Unsupported
 from govd.models.core import Opened
 from govd.models.served import Served
 from govd.records.revision import Revision
@@ -73,12 +74,23 @@ class Warm:
             for step in _steps(now.opened):
                 if is_ending():
                     return
-                # a model of vectors alone has answered so, too
-                with suppress(Unsupported):
+                # a model of vectors alone has answered so, too: the picture is one
+                with suppress(Unsupported, UnreadableImage):
                     step()
             self._warm.add(digest)
+            _settle()
         with suppress(Unsupported):
             self.serving.calibrate(name, now)
+
+
+def _settle() -> None:
+    """Have the garbage collector look no more at what is there by now and stays: libraries, models
+    and views are most of a process's objects, and a look at all of them holds every thread up for
+    a third of a second, again and again while calls are answered. A model that is let go later is
+    freed all the same: nothing in it refers to itself.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _steps(opened: Opened) -> Iterator[Callable[[], Any]]:

@@ -3,6 +3,7 @@ HTTP.
 """
 
 import base64
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,17 @@ def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -
         == service.revision("v", 1)["edit_digest"]
     )
     assert edit.facts["model_digest"] == service.models.show("v")["digest"]
+
+
+def test_a_model_of_vectors_is_warm_without_a_word(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It encodes no picture, and no text that its file lacks: nothing is wrong with that."""
+    service.warm.is_wanted = True
+    with caplog.at_level(logging.WARNING, "govd"):
+        service.warm.registered("v")
+        service.warm.model("v", lambda: False)
+    assert caplog.text == ""
 
 
 def test_what_cannot_be_done_with_vectors_is_said(
