@@ -130,8 +130,8 @@ class Processor:
                 target, resample=Image.Resampling(int(self._processor.resample))
             )
             options["do_resize"] = False
-            square = None if self._table is None else self._square(image)
-            if square is not None:
+            square = self._square(image)
+            if self._table is not None and square is not None:
                 return _looked_up(self._table, np.asarray(square))
         with np.errstate(all="ignore"):
             rows = np.asarray(
