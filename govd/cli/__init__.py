@@ -24,6 +24,7 @@ from govd.cli import (
     requests,
     revisions,
     stores,
+    streams,
     tokens,
 )
 from govd.cli.command import model_first
@@ -161,6 +162,7 @@ def main() -> None:
     """The entry point: errors of govd become a message and their exit code; a bug is reported as
     one.
     """
+    streams.prepare()
     commands = {
         c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands
     } | {g.name for g in app.registered_groups}
@@ -170,6 +172,10 @@ def main() -> None:
     try:
         try:
             app(args=model_first(sys.argv[1:]))
+        except SystemExit:
+            if streams.reader_is_gone():
+                raise SystemExit(streams.READER_GONE) from None
+            raise
         finally:
             sys.stdout.flush()  # here, where it can be told that it failed
     except GovdError as error:
@@ -182,7 +188,7 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             # whoever reads has seen enough: `govd audit log | head`
             if fault.errno == errno.EPIPE:
-                raise SystemExit(141) from None
+                raise SystemExit(streams.READER_GONE) from None
             place = f"{fault.filename}: " if fault.filename else ""
             raise SystemExit(
                 _said(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from govd.cli.streams import speak_utf8
 from govd.errors import Usage
 from govd.records.record import plain
 from govd.service.rows import FORMATS, as_csv, as_ndjson
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def print_json(value: Json) -> None:
     """One JSON document on standard output."""
+    speak_utf8()
     print(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
 
 
@@ -54,4 +56,5 @@ def put_rows(
     elif form == "table":
         human(found)
     else:
+        speak_utf8()
         sys.stdout.write(as_csv(listed) if form == "csv" else as_ndjson(listed))

@@ -123,7 +123,7 @@ def text_of(path: Path) -> str:
             advice="Give a text file.",
         ) from None
     try:
-        return data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
+        return text_in(data)
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
         raise BadFile(
@@ -131,6 +131,16 @@ def text_of(path: Path) -> str:
             where=str(path),
             advice="Save the file as UTF-8 text.",
         ) from None
+
+
+def text_in(data: bytes) -> str:
+    """The text of a file's bytes: UTF-8, with a byte order mark or without, or UTF-16 with one, as
+    spreadsheets save "Unicode text".
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    return data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
 
 
 def listing(path: Path) -> Listing:

@@ -7,12 +7,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import Usage
+from govd.models.phrases import LINE_END, text_in
 from govd.requests.row_options import (
+    KNOWN,
     Filing,
     check_columns,
     column_of,
@@ -29,6 +32,9 @@ FORMS: Final[Mapping[str, RowForm]] = {
 }
 """How rows are written, by how a file's name ends; whatever else is a text."""
 
+SEPARATOR: Final = re.compile(r"sep=([,;\t]?)", re.IGNORECASE)
+"""The line before the head of a table in which spreadsheets say what is between its cells."""
+
 
 def form_of(name: str) -> RowForm:
     """How the rows of a file of this name are written."""
@@ -41,21 +47,22 @@ def rows_of(
     """The rows of a document; none where it has none.
 
     A text whose first line names the column `concept` (or `concepts`, `all_concepts`) is CSV with
-    commas, semicolons or tabs; any other holds one name a line, without blank lines and those that
-    begin with `#`. JSON is a list of names or objects with the same columns (or an object whose
+    commas, semicolons or tabs, behind a line `sep=;` as spreadsheets write it or not; any other
+    holds one name a line, without blank lines and those that begin with `#`. JSON is a list of names or objects with the same columns (or an object whose
     `rows` are that); NDJSON has one of them a line.
 
     Args:
-        data: the bytes of the document, UTF-8.
+        data: the bytes of the document, UTF-8, or UTF-16 with a byte order mark.
         where: what errors call it.
         form: how it is written.
         pictures: whether a row may name picture files on this machine (`example`).
 
     Raises:
-        Usage: it cannot be read, has a column that is no option, or too many rows.
+        Usage: it cannot be read, has a column that is no option or none that names concepts, or too
+        many rows.
     """
     try:
-        text = data.decode("utf-8-sig")
+        text = text_in(data)
     except UnicodeDecodeError as fault:
         raise Usage(
             f"the rows cannot be read ({fault})",
@@ -79,17 +86,30 @@ def rows_of(
 
 
 def _of_text(text: str, where: str, pictures: bool) -> Iterator[Filing]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    columns = [
-        column_of(name) for name in next(csv.reader([first], delimiter=delimiter), [])
-    ]
+    lines = LINE_END.split(text)
+    first = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    delimiter = max(",;\t", key=lines[first].count)
+    separator = SEPARATOR.fullmatch(lines[first].strip(' "'))
+    if separator:
+        delimiter = separator[1] or "\t"
+        lines[first] = ""
+        text = "\n".join(lines)
+        first = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    header = next(csv.reader([lines[first]], delimiter=delimiter), [])
+    columns = [column_of(name) for name in header]
     if {"concept", "all_concepts"} & set(columns):
         yield from _of_csv(text, columns, delimiter, where, pictures)
         return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.startswith("#"):
-            yield Filing(number, (line.strip(),))
+    if separator or (len(columns) > 1 and set(columns) & set(KNOWN)):
+        raise Usage(
+            f"line {first + 1} is the head of a table, and no column of it is concept",
+            where=where,
+            advice="Call the column with the names concept.",
+        )
+    for number, line in enumerate(lines, 1):
+        name = line.strip()
+        if name and not name.startswith("#"):
+            yield Filing(number, (name,))
 
 
 def _of_csv(

@@ -72,7 +72,9 @@ def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
     [
         ("concept,colour\nred,1\n", "'colour' is not an option"),
         ("concept,concepts\nred,1\n", "appears twice"),
-        ("# nothing\n\n", "nothing to forget"),
+        ("# nothing\n\n  # at all\n", "nothing to forget"),
+        ("name;reason\nred;letter\n", "line 1 is the head of a table, and no column"),
+        ("sep=;\nname;colour\nred;1\n", "line 2 is the head of a table"),
     ],
 )
 def test_a_file_that_cannot_be_meant_files_nothing(
@@ -91,6 +93,26 @@ def test_a_file_that_cannot_be_meant_files_nothing(
             "forget", "--from", str(tmp_path / "latin"), "--model", "m"
         ).message
     )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Concept\tReason\r\nred\tété\r\n".encode("utf-16"),
+        b'\xef\xbb\xbfsep=;\r\n"concept";"reason"\r\n"red";"\xc3\xa9t\xc3\xa9"\r\n',
+        "concept,reason\rred,été\r".encode(),
+    ],
+    ids=["unicode text", "sep", "cr"],
+)
+def test_rows_as_spreadsheets_save_them(
+    govd: Shell, tmp_path: Path, data: bytes
+) -> None:
+    file = tmp_path / "list.txt"
+    file.write_bytes(data)
+    (answer,) = rows(govd, "--from", str(file), "--model", "m")
+    assert (answer["concepts"], answer["answer"]) == (["red"], "filed")
+    request = govd.json("request", "show", answer["id"])
+    assert request["reason"] == "été"  # type: ignore[index]
 
 
 def test_a_cell_that_cannot_be_meant_refuses_its_row_alone(
