@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from govd.errors import GovdError, UnreadableImage
 from govd.pictures import picture, turn
 from govd.types import Bytes, Floats, Progress, silent
 from govd_clip.checkpoint import PICTURES, TOKENIZER
@@ -119,8 +120,22 @@ class Encoder:
 
     def pixels(self, image: Path | Bytes) -> Floats:
         """`(3, H, W)` float32, normalised as the checkpoint wants it."""
+        preparation = self.preparation
         with turn(image):
-            return self.preparation(picture(image))
+            rgb = picture(image)
+            try:
+                return preparation(rgb)
+            except (GovdError, MemoryError):
+                raise
+            except Exception as error:  # its settings make nothing of this shape
+                reason = f"is {rgb.width} × {rgb.height} pixels, of which the checkpoint's image"
+                place = str(image) if isinstance(image, Path) else "picture"
+                raise UnreadableImage(
+                    f"{reason} processor makes nothing ({error})",
+                    where=place,
+                    advice="Give a picture that is less narrow, or correct its settings.",
+                    path=place,
+                ) from error
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """Unit embeddings `(n, d)` float32."""

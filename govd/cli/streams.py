@@ -36,7 +36,19 @@ def speak_utf8() -> None:
 
 
 def reader_is_gone() -> bool:
-    """Whether a command ended since nobody reads standard output: Typer then puts a stream in its
-    place that swallows the rest, and exits with 1, which would be a negative answer.
+    """Whether a command ended since nobody reads standard output: Typer and Rich exit with 1 then,
+    which would be a negative answer, and put a stream or a device that swallows the rest in its
+    place.
     """
-    return type(sys.stdout).__name__ == "PacifyFlushWrapper"
+    replaced = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+    return replaced or (_leads_nowhere() and not _led_nowhere)
+
+
+def _leads_nowhere() -> bool:
+    try:
+        return os.fstat(1).st_rdev == os.stat(os.devnull).st_rdev
+    except OSError:  # closed
+        return True
+
+
+_led_nowhere = _leads_nowhere()

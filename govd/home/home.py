@@ -24,10 +24,27 @@ from govd.ledger.store import Ledger
 from govd.types import Json
 
 ENVIRONMENT = "GOVD_HOME"
+SERVER = "GOVD_DATABASE_URL"
+"""A variable that would put the ledger elsewhere, which no version does: it is not passed over."""
 SIGNED = "signed.note"
 """The newest log checkpoint that was signed, below `keys/`."""
 MODEL_KEY, NEXT_MODEL_KEY = "models.key", "next-models.key"
 """What model checkpoints are signed with, below `keys/`, and what takes its place in a rotation."""
+
+
+def _check_database() -> None:
+    """That nobody expects the ledger on a database server.
+
+    Raises:
+        Usage: somebody does.
+    """
+    url = os.environ.get(SERVER, "")
+    if url and not url.startswith("sqlite"):
+        raise Usage(
+            "the ledger is kept in SQLite in the home, not on a database server",
+            where=SERVER,
+            advice="Unset it. Nothing was changed.",
+        )
 
 
 def default_home() -> Path:
@@ -49,6 +66,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser().absolute()
         self._lock: IO[str] | None = None
+        _check_database()
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (self.folder / "keys").mkdir(exist_ok=True, mode=0o700)
@@ -72,6 +90,13 @@ class Home:
                 "another process works on this home",
                 where=str(self.folder),
                 advice=advice,
+            ) from None
+        except OSError as fault:  # a network's file system without locks
+            self._lock.close()
+            raise MachineFault(
+                f"the home cannot be locked ({fault.strerror})",
+                where=str(self.folder),
+                advice="Choose a folder on a disk of this machine. Nothing was changed.",
             ) from None
         try:
             self.settings = Settings.read(self.folder / "govd.toml")

@@ -18,6 +18,7 @@ from typing import Final
 
 from govd.errors import BadFile, Usage
 from govd.home.regular import TEXT_BYTES, read_regular
+from govd.models.name_lists import fault_of
 
 TEMPLATES: Final = (
     "a photo of a {}.",
@@ -147,13 +148,14 @@ def listing(path: Path) -> Listing:
     """The names in a text file, one a line; blank lines and those that begin with # are left out.
 
     Raises:
-        BadFile: it cannot be read as text.
+        BadFile: it cannot be read as text, or holds names otherwise.
     """
     names = []
     lines = []
     comments = []
     blank = 0
-    whole = LINE_END.split(text_of(path))
+    text = text_of(path)
+    whole = LINE_END.split(text)
     for number, line in enumerate(whole[:-1] if not whole[-1] else whole, 1):
         name = spelled(line)
         if not name:
@@ -163,6 +165,9 @@ def listing(path: Path) -> Listing:
         else:
             names.append(name)
             lines.append(number)
+    fault = fault_of(text, names)
+    if fault:
+        raise BadFile(fault[0], where=str(path), advice=fault[1])
     return Listing(tuple(names), tuple(lines), tuple(comments), blank)
 
 

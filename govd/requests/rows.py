@@ -48,8 +48,9 @@ def rows_of(
 
     A text whose first line names the column `concept` (or `concepts`, `all_concepts`) is CSV with
     commas, semicolons or tabs, behind a line `sep=;` as spreadsheets write it or not; any other
-    holds one name a line, without blank lines and those that begin with `#`. JSON is a list of names or objects with the same columns (or an object whose
-    `rows` are that); NDJSON has one of them a line.
+    holds one name a line, without blank lines and those that begin with `#`. JSON is a list of
+    names or objects with the same columns (or an object whose `rows` are that); NDJSON has one of
+    them a line.
 
     Args:
         data: the bytes of the document, UTF-8, or UTF-16 with a byte order mark.

@@ -292,5 +292,35 @@ def test_output_that_nobody_takes(govd: Shell) -> None:
             check=False,
         )
         os.close(write)
-        assert done.returncode in (1, 141), done.stderr
+        assert done.returncode == 141, done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_streams_that_know_few_letters_or_are_closed(govd: Shell) -> None:
+    script = (
+        "from govd.cli import output, streams; streams.prepare(); print('é', flush=True);"
+        "output.print_json({'path': 'é\\udce9.png'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    first, _, document = done.stdout.decode().partition("\n")
+    assert (first, json.loads(document)) == ("\\xe9", {"path": "é\udce9.png"})
+    closed = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m govd config <&- >&- 2>&-"],
+        env={**os.environ, "GOVD_HOME": str(govd.home)},
+        check=False,
+    )
+    assert closed.returncode == 0
+
+
+def test_a_database_server_that_somebody_expects_is_not_passed_over(
+    govd: Shell,
+) -> None:
+    done = govd("status", GOVD_DATABASE_URL="postgresql+psycopg://u:p@host/govd")
+    assert done.returncode == 2
+    assert "GOVD_DATABASE_URL" in done.stderr
+    assert "u:p" not in done.stderr

@@ -51,6 +51,45 @@ def test_a_listing_tells_lines_and_what_is_left_out(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('["red", "green"]', "a list of JSON or Python"),
+        ("{0: 'red',\n 1: 'green'}", "a list of JSON or Python"),
+        ('"red"\n"green"\n', "in quotation marks"),
+        ("'red',\n'green'\n", "in quotation marks"),
+        ("red,\ngreen,\nblue\n", "a comma behind every name"),
+        ("id,name\n0,red\n1,green\n", "a number before every name ('0,red')"),
+        ("1: red\n2: green\n", "a number before every name"),
+        ("n01440764 red\nn01443537 green\n", "an identifier before every name"),
+    ],
+)
+def test_names_that_are_listed_otherwise_are_no_names(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "names.txt").write_text(text)
+    with pytest.raises(BadFile) as fault:
+        phrases.lines(tmp_path / "names.txt")
+    assert words in fault.value.message
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["0 - zero", "1 - one"],
+        ["crane, bird", "crane, machine"],
+        ["rock 'n' roll", '"dog"', "[dog]"],
+        ["{} in the wild", "a 'good' {}"],
+        ["3, 4", "9, 10"],
+    ],
+)
+def test_names_with_numbers_and_punctuation_are_names(
+    names: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    assert phrases.lines(tmp_path / "names.txt") == names
+
+
 def test_a_file_that_is_no_text_is_named_with_the_line(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_bytes(b"red\ncaf\xe9\n")
     with pytest.raises(
