@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ from govd.types import Generation, StoreStamp
 from govd_chroma.records import Records
 from govd_chroma.settings import STAMP, SWITCH, without_own
 
+DATABASE: Final = "chroma.sqlite3"
+VECTORS: Final = "data_level0.bin"
+"""The file of an index folder that its vectors are in."""
 _ALONE: Final = threading.RLock()
 
 
@@ -98,9 +102,25 @@ class Folder:
                 )
                 return
 
+    def delete(self, generation: Generation) -> None:
+        """Delete the collection of a generation, and what Chroma leaves of its index."""
+        self.client.delete_collection(self.place(generation))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Take away index folders that no collection has: Chroma leaves them behind with all
+        vectors when a collection is deleted.
+        """
+        with closing(sqlite3.connect(self.folder / DATABASE, timeout=10)) as database:
+            segments = database.execute("SELECT id FROM segments").fetchall()
+        known = {name for (name,) in segments}
+        for path in self.folder.iterdir():
+            if path.name not in known and (path / VECTORS).is_file():
+                shutil.rmtree(path)
+
     def vacuum(self) -> bool:
         """Let the database write itself anew, without free pages; False where others use it."""
-        database = sqlite3.connect(self.folder / "chroma.sqlite3", timeout=10)
+        database = sqlite3.connect(self.folder / DATABASE, timeout=10)
         try:
             database.execute("VACUUM")
         except sqlite3.OperationalError:

@@ -150,7 +150,7 @@ class ChromaStore:
             if begun is not None:
                 if (begun.metadata or {}).get(PLAN) == plan:
                     return
-                self._at.client.delete_collection(self._at.place("next"))
+                self._at.delete("next")
             source = self._at.at("searched")
             hnsw = source.configuration_json.get("hnsw") or {}
             settings: Any = {
@@ -244,10 +244,10 @@ class ChromaStore:
             if source == "next" and base is None:
                 searched.collection.modify(name=self._at.place("base"))
             else:
-                self._at.client.delete_collection(self.name)
+                self._at.delete("searched")
             self._at.recover()
             if source == "base" and following is not None:
-                self._at.client.delete_collection(self._at.place("next"))
+                self._at.delete("next")
         return counted
 
     # -- searching
@@ -296,8 +296,9 @@ class ChromaStore:
                 collection = self._at.at(generation)
                 if collection is not None:
                     size += collection.count() * dim * 4
-                    self._at.client.delete_collection(self._at.place(generation))
+                    self._at.delete(generation)
                 progress("collections", place, 2)
+            self._at.sweep()
             remains = REMAINS if self._at.vacuum() else (*REMAINS, BUSY)
         return Purged(size, None, remains)
 

@@ -19,18 +19,55 @@ from tests import conftest
 ROWS: Final = 16
 """Of a portion."""
 STORES: Final = {
-    "parquet": "ParquetStore",
-    "lance": "LanceStore",
-    "faiss": "FaissStore",
-    "pgvector": "PgStore",
+    "parquet": "govd_parquet.store.ParquetStore",
+    "lance": "govd_lance.store.LanceStore",
+    "faiss": "govd_faiss.store.FaissStore",
+    "pgvector": "govd_pgvector.store.PgStore",
+    "qdrant": "govd_qdrant.store.QdrantStore",
+    "qdrant-alias": "govd_qdrant.store.QdrantStore",
+    "chroma": "govd_chroma.store.ChromaStore",
 }
+SYNCED: Final = "qdrant_client.local.persistence.CollectionPersistence.persist"
 MIDDLE: Final = {
-    "parquet": ("govd_parquet.switching", "write_json", ".govd.json"),
-    "lance": ("govd_lance.switching", "Switch.end", ""),
-    "faiss": ("govd_faiss.making", "write_json", ".govd.json"),
-    "pgvector": ("govd_pgvector.switching", "_rename", ""),
+    "parquet": ("govd_parquet.switching.write_json", lambda path, *_: _is_stamp(path)),
+    "lance": ("govd_lance.switching.Switch.end", lambda *_: True),
+    "faiss": ("govd_faiss.making.write_json", lambda path, *_: _is_stamp(path)),
+    "pgvector": ("govd_pgvector.switching._rename", lambda *_: True),
+    "qdrant": (SYNCED, lambda at, point: _is_tenth(at, point)),
+    "qdrant-alias": ("govd_qdrant.switching.point_alias", lambda *_: True),
+    "chroma": ("govd_chroma.folder.Folder.recover", lambda at: not at.at("searched")),
 }
-"""What is called in the middle of a switch, and how the path ends with which it is."""
+"""What is called in the middle of a switch, and whether it is then."""
+tenth: Final = iter(range(10))
+
+
+def _is_stamp(path: Any) -> bool:
+    return str(path).endswith(".govd.json")
+
+
+def _is_tenth(at: Any, _: Any) -> bool:
+    """Whether nine points of what is searched were written."""
+    return at.location.parent.name == "items" and next(tenth, 0) == 9
+
+
+def attribute(path: str) -> tuple[Any, str]:
+    """What has an attribute that a dotted path names, and the attribute's name."""
+    names = path.split(".")
+    for count in range(len(names) - 1, 0, -1):
+        try:
+            owner: Any = importlib.import_module(".".join(names[:count]))
+        except ModuleNotFoundError:
+            continue
+        for name in names[count:-1]:
+            owner = getattr(owner, name)
+        return owner, names[-1]
+    raise LookupError(path)
+
+
+def plugin(kind: str) -> EntryPoint:
+    """The entry point of a kind."""
+    name = kind.removesuffix("-alias")
+    return EntryPoint(name, f"govd_{name}", "govd")
 
 
 def die(*_: Any) -> None:
@@ -46,7 +83,7 @@ def wrapped(owner: Any, name: str, around: Callable[..., Any]) -> None:
 
 def watch(kind: str, step: str) -> None:
     """Arrange for the end."""
-    store = getattr(importlib.import_module(f"govd_{kind}.store"), STORES[kind])
+    store = getattr(*attribute(STORES[kind]))
     writes: list[None] = []
 
     def writing(call: Any, *given: Any, **named: Any) -> None:
@@ -62,17 +99,10 @@ def watch(kind: str, step: str) -> None:
     if step == "write":
         wrapped(store, "write", writing)
     elif step == "middle":
-        module, path, ending = MIDDLE[kind]
-        *owners, name = path.split(".")
-        owner: Any = importlib.import_module(module)
-        for part in owners:
-            owner = getattr(owner, part)
+        path, is_now = MIDDLE[kind]
         wrapped(
-            owner,
-            name,
-            lambda call, *given: (
-                die() if str(given[0]).endswith(ending) else call(*given)
-            ),
+            *attribute(path),
+            lambda call, *given: die() if is_now(*given) else call(*given),
         )
     else:
         wrapped(store, "switch", switching)
@@ -80,8 +110,7 @@ def watch(kind: str, step: str) -> None:
 
 def main() -> None:
     home, kind, step = sys.argv[1:]
-    point = EntryPoint(kind, f"govd_{kind}", "govd")
-    plugins.found_entry_points = lambda: [*conftest.POINTS, point]
+    plugins.found_entry_points = lambda: [*conftest.POINTS, plugin(kind)]
     patching.ROWS = ROWS  # type: ignore[misc]
     watch(kind, step)
     with open_service(Path(home)) as service:

@@ -26,13 +26,17 @@ from govd_chroma.folder import Folder
 class KeptRecords:
     """A collection as its users see it."""
 
-    def __init__(self, folder: Path, vectors: Any, space: str = "l2") -> None:
+    def __init__(
+        self, folder: Path, vectors: Any, space: str = "l2", **hnsw: int
+    ) -> None:
         self.folder, self.vectors, self.numbers = folder, vectors, itertools.count()
         self.url = f"chroma+file://{folder}?collection=items"
         settings = chromadb.Settings(anonymized_telemetry=False)
         self.client = chromadb.PersistentClient(str(folder), settings=settings)
         self.client.create_collection(
-            "items", configuration={"hnsw": {"space": space}}, embedding_function=None
+            "items",
+            configuration={"hnsw": {"space": space, **hnsw}},
+            embedding_function=None,
         )
         self.insert(vectors)
 
@@ -114,6 +118,30 @@ def test_what_is_written_anew_is_not_edited_from_the_old(
     small.items.update(ids=["k0004"], embeddings=late)
     assert to(small, tmp_path, 2, an_edit(2)).skipped == 1
     np.testing.assert_allclose(small.searched()["k0004"], late[0], atol=1e-6)
+
+
+def test_no_index_of_a_deleted_collection_is_left_on_the_disk(tmp_path: Path) -> None:
+    """Chroma itself leaves the folder of its index behind, with every vector in it."""
+    kept = KeptRecords(tmp_path / "chroma", unit_rows(60), sync_threshold=10)
+    kept.open().claim(BASE)
+    originals = [row.tobytes() for row in kept.searched().values()]
+    assert _kept_in_indexes(kept.folder, originals)
+    for number in (1, 2):
+        to(kept, tmp_path, number, an_edit(number))
+    assert len(_index_folders(kept.folder)) <= 2, "what is searched, and originals"
+    kept.open().purge()
+    assert len(_index_folders(kept.folder)) == 1
+    assert not _kept_in_indexes(kept.folder, originals)
+    assert len(kept.open().find(unit_rows(1), 5)[0]) == 5
+
+
+def _index_folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()]
+
+
+def _kept_in_indexes(folder: Path, rows: Sequence[bytes]) -> bool:
+    files = [file for path in _index_folders(folder) for file in path.iterdir()]
+    return any(row in file.read_bytes() for file in files for row in rows)
 
 
 def test_a_switch_that_was_cut_off_is_ended_at_the_next_opening(

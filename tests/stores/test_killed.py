@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,18 @@ from tests.stores.postgres import postgres
 pytestmark = pytest.mark.xdist_group("postgres")  # one server
 
 
-@pytest.fixture(params=sorted(killed.STORES))
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+STEPS = ["write", "middle", "after"]
+CASES = [
+    (kind, step)
+    for kind in sorted(killed.STORES)
+    for step in STEPS
+    if kind != "qdrant-alias" or step == "middle"  # else it is as in place
+]
 
 
 @pytest.fixture
 def example_plugins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint(kind, f"govd_{kind}", "govd")
+    point = killed.plugin(kind)
     monkeypatch.setattr(
         plugins, "found_entry_points", lambda: [*conftest.POINTS, point]
     )
@@ -76,28 +79,64 @@ def url(
                 users.execute("INSERT INTO items VALUES (%s, %s)", [number, str(row)])
         yield f"{server()}&table=items&index=drop"
         return
+    if kind.startswith("qdrant"):
+        yield qdrant_of(tmp_path, rows, is_alias=kind == "qdrant-alias")
+    elif kind == "chroma":
+        yield chroma_of(tmp_path, rows)
+    else:
+        yield file_of(kind, tmp_path, rows)
+
+
+def qdrant_of(folder: Path, rows: Any, is_alias: bool) -> str:
+    """A collection of Qdrant's local mode; its address."""
+    library = pytest.importorskip("qdrant_client")
+    models = library.models
+    client = library.QdrantClient(path=str(folder / "qdrant"))
+    config = models.VectorParams(size=rows.shape[1], distance=models.Distance.DOT)
+    client.create_collection("items", vectors_config=config)
+    client.upload_collection("items", rows, ids=range(len(rows)))
+    if is_alias:
+        alias = models.CreateAlias(collection_name="items", alias_name="shop")
+        operation = models.CreateAliasOperation(create_alias=alias)
+        client.update_collection_aliases([operation])
+    client.close()
+    name = "shop" if is_alias else "items"
+    return f"qdrant+file://{folder / 'qdrant'}?collection={name}"
+
+
+def chroma_of(folder: Path, rows: Any) -> str:
+    """A collection of Chroma; its address."""
+    library = pytest.importorskip("chromadb")
+    settings = library.Settings(anonymized_telemetry=False)
+    client = library.PersistentClient(str(folder / "chroma"), settings=settings)
+    items = client.create_collection("items", embedding_function=None)
+    items.add(ids=[f"{place:04}" for place in range(len(rows))], embeddings=rows)
+    return f"chroma+file://{folder / 'chroma'}?collection=items"
+
+
+def file_of(kind: str, folder: Path, rows: Any) -> str:
+    """A file or folder of a kind; its address."""
     library = pytest.importorskip({"parquet": "pyarrow.parquet"}.get(kind, kind))
-    path = tmp_path / f"v.{kind}"
+    path = folder / f"v.{kind}"
     if kind == "faiss":
         index = library.IndexFlatIP(rows.shape[1])
         index.add(rows)
         library.write_index(index, str(path))
-    else:
-        pa = pytest.importorskip("pyarrow")
-        table = pa.table(
-            {"v": pa.array(list(rows), pa.list_(pa.float32(), rows.shape[1]))}
-        )
-        if kind == "parquet":
-            library.write_table(table, path)
-        else:
-            library.write_dataset(table, str(path))
-    yield f"lance://{path}" if kind == "lance" else path.as_uri()
+        return path.as_uri()
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"v": pa.array(list(rows), pa.list_(pa.float32(), rows.shape[1]))})
+    if kind == "parquet":
+        library.write_table(table, path)
+        return path.as_uri()
+    library.write_dataset(table, str(path))
+    return f"lance://{path}"
 
 
 def searched(kind: str, url: str) -> Any:
     """The vectors `(n, d)` that are searched, in the order of the store."""
-    secret = {"secret": ""} if kind == "pgvector" else {}
-    store = import_module(f"govd_{kind}").govd_open_store(url=url, **secret)
+    opening = import_module(killed.plugin(kind).value).govd_open_store
+    secret = {"secret": ""} if kind.startswith(("pgvector", "qdrant")) else {}
+    store = opening(url=url, **secret)
     parts = [
         store.read("searched", part).vectors for part in store.portions("searched", 64)
     ]
@@ -105,7 +144,7 @@ def searched(kind: str, url: str) -> Any:
     return np.concatenate(parts)
 
 
-@pytest.mark.parametrize("step", ["write", "middle", "after"])
+@pytest.mark.parametrize(("kind", "step"), CASES)
 def test_a_patch_goes_on_after_it_was_killed(
     kind: str,
     step: str,
@@ -133,7 +172,7 @@ def test_a_patch_goes_on_after_it_was_killed(
         assert np.array_equal(searched(kind, url), rows)
 
     written: list[str] = []
-    store = getattr(import_module(f"govd_{kind}.store"), killed.STORES[kind])
+    store = getattr(*killed.attribute(killed.STORES[kind]))
     write = store.write
 
     def writing(self: Any, portion: Any, *given: Any) -> None:
