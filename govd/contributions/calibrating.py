@@ -1,5 +1,7 @@
 """Measuring how far predictions are off on a registered model, and keeping that beside its
 basis.
+
+Proven by `tests/requests/test_preview.py`.
 """
 
 from __future__ import annotations

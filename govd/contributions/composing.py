@@ -1,5 +1,8 @@
 """Edits of contributions, composed on the host, and what can be said of them without a labelled
 picture.
+
+That order and history change no bit is proven by `tests/edit/test_compose.py`, what is kept by
+`tests/contributions/test_composed_again.py`.
 """
 
 from __future__ import annotations

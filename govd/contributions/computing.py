@@ -1,5 +1,8 @@
 """Computing what a forget adds: its contribution, from embeddings, prototypes and examples by a
 method.
+
+Proven by `tests/service/test_given_pictures.py`, of private forgets by
+`tests/reconcile/test_private_requests.py`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Whether a forget will work: how many pictures of what was typed are still named so after it, by
 the worst prompt.
+
+Proven by `tests/requests/test_preview.py`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """How much a request asks for, and all that would be in force with it: figures that a bound is on,
 beside those of what it costs.
+
+Proven by `tests/plugins/test_bounds.py`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """What a forget is predicted to do beside what is in force: the figures that votes and bounds see,
 and that its entry keeps.
+
+Proven by `tests/requests/test_preview.py`, against measurements by
+`tests/reconcile/test_predictions.py`.
 """
 
 from __future__ import annotations

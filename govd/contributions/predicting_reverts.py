@@ -1,4 +1,7 @@
-"""What a revert would bring back: counted by the edits with and without its forget."""
+"""What a revert would bring back: counted by the edits with and without its forget.
+
+Proven by `tests/requests/test_revert_preview.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Whether one name is a misspelling of another: letters changed, left out, added or transposed
 (optimal string alignment distance).
+
+Proven by `tests/contributions/test_names.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Contributions that were computed: stored, loaded again, and which of them cover which."""
+"""Contributions that were computed: stored, loaded again, and which of them cover which.
+
+Who covers whom is `records/coverage`. Proven by `tests/service/test_service.py`, of private forgets
+by `tests/reconcile/test_private_requests.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Asking plugins and policies: their votes on a request, their gates on a revision. A fault or
 nonsense of a plugin counts as "wait".
+
+Proven by `tests/plugins/test_hostile.py`, `tests/policies/test_policies.py`.
 """
 
 from __future__ import annotations

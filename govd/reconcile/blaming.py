@@ -1,4 +1,7 @@
-"""Which request is to blame where a revision does not keep a criterion."""
+"""Which request is to blame where a revision does not keep a criterion.
+
+Proven by `tests/reconcile/test_criteria.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Keeps `--publish-to` in step with what is published: the last step of reconciling, and the only
 one outside the home.
+
+Proven by `tests/reconcile/test_deliveries.py`.
 """
 
 from __future__ import annotations

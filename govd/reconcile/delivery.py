@@ -1,5 +1,7 @@
 """`--publish-to DIR`: each published revision as a model checkpoint in `DIR/N`, with the link
 `DIR/current` swapped atomically.
+
+Proven by `tests/reconcile/test_publishing.py`, `tests/reconcile/test_folders_in_the_way.py`.
 """
 
 from __future__ import annotations

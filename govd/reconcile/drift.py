@@ -4,6 +4,8 @@ pictures of the revision that is served.
 New labels, prompts, aliases, another checkpoint or other forgets may bring back what was gone. It
 is measured for each published revision, and anew where its model gets another evaluation set; a
 breach is an entry about the request, and so is its end.
+
+Proven by `tests/reconcile/test_drift.py`.
 """
 
 from __future__ import annotations

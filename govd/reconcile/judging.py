@@ -1,5 +1,7 @@
 """Whether a revision keeps the acceptance criteria of the forgets that stand, and how far
 predictions were off.
+
+Proven by `tests/reconcile/test_criteria.py`.
 """
 
 from __future__ import annotations

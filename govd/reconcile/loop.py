@@ -5,6 +5,8 @@ Level-triggered: each step looks at the views anew and does what is missing, so 
 moment costs time and nothing else. The step of a request is in `request_step`, those of a revision
 in `revision_steps`; then `deliveries` keeps `--publish-to`. What computes holds no lock that filing
 or answering needs; before anything is appended the views are looked at again.
+
+Proven by `tests/reconcile/test_reconcile.py`; two at once by `tests/reconcile/test_together.py`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Figures of revisions: what holds publishing up, and what takes longer and follows; and the stored
 parts that they are taken of.
+
+Proven by `tests/reconcile/test_evaluated.py`, the slow ones by `tests/reconcile/test_graded.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What new forgets were predicted to do, against what a revision measures of them."""
+"""What new forgets were predicted to do, against what a revision measures of them.
+
+Proven by `tests/reconcile/test_predictions.py`.
+"""
 
 from __future__ import annotations
 

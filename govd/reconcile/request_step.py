@@ -1,4 +1,8 @@
-"""The step of a request: from `filed` to approved, waiting, denied or failed."""
+"""The step of a request: from `filed` to approved, waiting, denied or failed.
+
+Why a request waits is decided in `_decided`, and said in its entry. Proven by
+`tests/requests/test_rules.py` and `tests/reconcile/test_reconcile.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The steps of a revision: compose, evaluate, gate, publish."""
+"""The steps of a revision: compose, evaluate, gate, publish.
+
+Each step is one entry, so that whatever dies between two of them goes on from the last:
+`tests/e2e/test_crash.py`. Proven by `tests/reconcile/test_reconcile.py`,
+`tests/reconcile/test_criteria.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Requests as the reconciler sees them: what they want of a model, what their states become once it
 is so, and the entries about them, appended unless somebody decided meanwhile.
+
+Proven by `tests/reconcile/test_meanwhile.py`.
 """
 
 from __future__ import annotations

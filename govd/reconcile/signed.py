@@ -1,5 +1,7 @@
 """What govd adds to a checkpoint that a backend wrote, or to an edit: a checkpoint's card, the
 statement about its revision, and the signature over all of it.
+
+Proven by `tests/reconcile/test_signed_checkpoints.py`.
 """
 
 from __future__ import annotations

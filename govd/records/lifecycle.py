@@ -1,5 +1,7 @@
 """The one table of states and transitions of requests, reverts and revisions; nothing else decides
 what may follow what.
+
+Proven by `tests/records/test_lifecycle.py`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ A vote that waits and says what it needs is a requirement until the same policy 
 request is looked at anew. Each requirement is met by itself: n people, each of whom approved, and
 each in a role of his own or in that of somebody who let him act for him; nobody's role counts
 twice. One approval may serve several requirements.
+
+Proven by `tests/records/test_requirements.py`, `tests/requests/test_four_eyes.py`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Acceptance criteria of a forget: given when it is filed, and changed by an entry that says by
 whom and why.
+
+Proven by `tests/reconcile/test_criteria.py`.
 """
 
 from __future__ import annotations

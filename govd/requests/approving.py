@@ -1,5 +1,7 @@
 """Whether what people say is enough for what policies asked: of an approval, and of acts that need
 several people to ask for the same.
+
+Proven by `tests/requests/test_four_eyes.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What people decide: approve, reject, withdraw, retry; policies are asked of an approval, too."""
+"""What people decide: approve, reject, withdraw, retry; policies are asked of an approval, too.
+
+Proven by `tests/requests/test_rules.py`, `tests/requests/test_four_eyes.py`.
+"""
 
 from __future__ import annotations
 

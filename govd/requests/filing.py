@@ -1,5 +1,7 @@
 """The nouns of `forget`, `preview`, `revert` and `govd request`: what may be filed beside what is
 in force.
+
+Proven by `tests/service/test_service.py`; twice with one key by `tests/web/test_idempotency.py`.
 """
 
 from __future__ import annotations

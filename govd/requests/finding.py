@@ -1,5 +1,7 @@
 """`govd request list`: which requests there are, by what the views know, by what was written, and
 by exact private names.
+
+Proven by `tests/requests/test_finding.py`.
 """
 
 from __future__ import annotations

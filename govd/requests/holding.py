@@ -1,4 +1,7 @@
-"""Legal holds and longer deadlines: acts of people about which policies are asked, too."""
+"""Legal holds and longer deadlines: acts of people about which policies are asked, too.
+
+Proven by `tests/requests/test_holds.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """What `govd preview` answers: will it work, what does it cost, does it wait and for whom; then
 other strengths, and what is near.
+
+Proven by `tests/requests/test_preview.py`.
 """
 
 from __future__ import annotations

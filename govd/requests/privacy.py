@@ -1,5 +1,7 @@
 """Private requests: the ledger holds commitments, the texts lie beside it until their keys are
 destroyed.
+
+Proven by `tests/reconcile/test_private_requests.py`, `tests/audit/test_privacy.py`.
 """
 
 from __future__ import annotations

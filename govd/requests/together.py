@@ -1,5 +1,7 @@
 """Many forgets filed together: each looked at as if it came alone, all of them appended at once,
 with whatever else belongs to them, so that a crash leaves either all or none.
+
+Proven by `tests/automatic/test_feeds.py`, `tests/automatic/test_killed.py`.
 """
 
 from __future__ import annotations
