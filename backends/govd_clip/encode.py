@@ -119,7 +119,11 @@ class Encoder:
             return self.tokenizer(texts)
 
     def pixels(self, image: Path | Bytes) -> Floats:
-        """`(3, H, W)` float32, normalised as the checkpoint wants it."""
+        """`(3, H, W)` float32, normalised as the checkpoint wants it.
+
+        Raises:
+            UnreadableImage: it is no picture, or the checkpoint's settings make nothing of it.
+        """
         preparation = self.preparation
         with turn(image):
             rgb = picture(image)
