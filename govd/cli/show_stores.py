@@ -86,6 +86,13 @@ def show_store(store: Mapping[str, Json]) -> None:
         out.print("  is patched by itself when another revision is published")
     if store["progress"]:
         out.print(f"  {_progress(store['progress'])}")
+    elif store["state"] == "patching":
+        wanted = revision(store["patching"]["revision"])
+        out.print(
+            f"  a patch to {wanted} is not over: a daemon goes on with it, or"
+            " `govd reconcile`",
+            soft_wrap=True,
+        )
     if store["last"]:
         _last(store["last"])
     _faults(store)
@@ -110,11 +117,13 @@ def _progress(progress: Mapping[str, Json]) -> str:
 def _last(last: Mapping[str, Json]) -> None:
     out = console()
     patched = f"{last['patched']:,} patched" if last["patched"] else "switched"
+    resumed = f", {last['resumed']:,} before it was cut off" if last["resumed"] else ""
     skipped = f", {last['skipped']:,} left as they were" if last["skipped"] else ""
     late = f", {last['late']:,} of them came in meanwhile" if last["late"] else ""
     seconds = duration(last["seconds"])
     out.print(
-        f"  last patch {minute(last['at'])}: {patched}{skipped}{late}, in {seconds}"
+        f"  last patch {minute(last['at'])}: {patched}{resumed}{skipped}{late}, in"
+        f" {seconds}{_rate(last)}"
     )
     if last["skipped_list"]:
         out.print(f"  the rows that were left: artifact {last['skipped_list'][:12]}")
@@ -130,6 +139,14 @@ def _last(last: Mapping[str, Json]) -> None:
         )
 
 
+def _rate(last: Mapping[str, Json]) -> str:
+    """Rows a second that the last patch wrote; nothing where it only switched."""
+    rows = last["patched"] + last["skipped"] - last["resumed"]
+    if rows <= 0 or not last["seconds"]:
+        return ""
+    return f" ({rows / last['seconds']:,.0f} rows/s)"
+
+
 def show_estimate(plan: Mapping[str, Json], file: TextIO | None = None) -> None:
     """What a patch would be."""
     estimate = plan["estimate"]
@@ -141,12 +158,37 @@ def show_estimate(plan: Mapping[str, Json], file: TextIO | None = None) -> None:
         " that writing takes",
         soft_wrap=True,
     )
-    if estimate["seconds"] > LONG_SECONDS:
+    last = estimate.get("last")
+    if last:
+        out.print(f"The last patch did {_pace(last)}.")
+    paces = estimate.get("paces") or []
+    for pace in paces:
+        setting = f" ({pace['setting']} in its address)" if pace["setting"] else ""
+        out.print(
+            f"Writing {escape(pace['how'])}{setting}: about {_pace(pace)}.",
+            soft_wrap=True,
+        )
+    if any(pace["setting"] for pace in paces):
+        out.print(
+            "Searches look at each vector until it is built anew. To change the address:"
+            " `govd store remove`, then `govd store add`.",
+            soft_wrap=True,
+        )
+    seconds = (last or max(paces or [estimate], key=_seconds))["seconds"]
+    if seconds > LONG_SECONDS:
         out.print(
             "That is long. Searches by text can forget at once, by their queries: govd export"
             f" {escape(plan['model'])} DIR --format edit --side text",
             soft_wrap=True,
         )
+
+
+def _pace(rate: Mapping[str, Json]) -> str:
+    return f"{rate['rows_per_second']:,.0f} rows/s: {duration(rate['seconds'])}"
+
+
+def _seconds(rate: Mapping[str, Json]) -> float:
+    return float(rate["seconds"])
 
 
 def show_hits(answer: Mapping[str, Json]) -> None:

@@ -15,6 +15,8 @@ from govd.types import (
     Floats,
     Generation,
     Hit,
+    Pace,
+    Paced,
     Portion,
     Progress,
     Purged,
@@ -112,6 +114,12 @@ class GuardedStore:
         """As `Store.purge`."""
         purged: Purged = self._ask("purge", partial(self.inner.purge, progress))
         return purged
+
+    def paces(self) -> Sequence[Pace]:
+        """As `Paced.paces`; empty where the plugin does not tell."""
+        if not isinstance(self.inner, Paced):
+            return []
+        return list(self._ask("paces", self.inner.paces))
 
     def close(self) -> None:
         """As `Store.close`."""

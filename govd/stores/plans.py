@@ -56,7 +56,10 @@ class Plans:
         if store.state is StoreState.PATCHING:
             raise Conflict(
                 f"{name} is being patched to revision {(store.wanted or {}).get('revision')}",
-                advice=f"`govd store show {name}` says how far it is.",
+                advice=(
+                    f"`govd store show {name}` says how far it is; a daemon goes on with one that"
+                    " was cut off, or `govd reconcile`."
+                ),
             )
         number = options.revision
         if number is None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
 
 from govd.errors import Conflict, GovdError, Unsupported
 from govd.ledger.entry import Draft
@@ -15,36 +12,18 @@ from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.records.store import StoreRecord, StoreState
 from govd.serve.serving import Serving
+from govd.stores.estimating import estimated
 from govd.stores.finding import Finding, Query
 from govd.stores.jobs import GOVD, Jobs
 from govd.stores.opening import GuardedStore, opened
 from govd.stores.patching import source_of
 from govd.stores.plans import PatchOptions
-from govd.stores.portions import ROWS, Task, made_of
 from govd.stores.registry import Registry, StoreSettings, digest_of
 from govd.stores.remembering import remembered
 from govd.stores.verifying import Verifying
-from govd.types import Json, Record, StoreFacts
+from govd.types import Json, Record
 
 log = logging.getLogger("govd")
-TRIAL: Final = 4
-"""Portions that are edited, and not written, to tell how long a patch takes."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a patch would do: rows and bytes; rows a second of reading and editing, measured on a
-    few portions, and the seconds that follow from it; writing comes on top of it.
-    """
-
-    rows: int
-    size_bytes: int
-    rows_per_second: float
-    seconds: float
-
-    def as_json(self) -> dict[str, Json]:
-        """For an answer and an entry."""
-        return vars(self).copy()
 
 
 class Stores:
@@ -123,7 +102,7 @@ class Stores:
             self.jobs.plans.check_stamp(store, at.stamp(), facts)
             if not any(stamp.is_of(task.stamp) for stamp in at.held()):
                 source_of(at, task.expected)
-            estimate = self._estimate(store, task, facts)
+            estimate = estimated(store, task, at, facts)
         if options.dry_run:
             return {
                 **self._shown(store),
@@ -132,27 +111,6 @@ class Stores:
             }
         self.jobs.plans.begin(store, task, options, estimate.as_json(), actor)
         return {**self.show(name), "estimate": estimate.as_json()}
-
-    def _estimate(self, store: StoreRecord, task: Task, facts: StoreFacts) -> Estimate:
-        """How long a patch takes, from a few of its portions.
-
-        Raises:
-            BadFile: rows of these are not of unit length.
-        """
-        began = time.monotonic()
-        rows = 0
-        with opened(self.core, store.url, self.registry.secret(store.name)) as at:
-            for portion in at.portions("searched", ROWS)[:TRIAL]:
-                batch = at.read("searched", portion)
-                made_of(replace(task, any_length=True), batch, late=False)
-                rows += len(batch.keys)
-        rate = rows / max(time.monotonic() - began, 1e-6)
-        return Estimate(
-            facts.rows,
-            facts.size_bytes,
-            round(rate, 1),
-            round(facts.rows / max(rate, 1e-6), 1),
-        )
 
     @bounded
     def purge(self, name: str, reason: str, actor: str) -> Record:

@@ -152,6 +152,17 @@ class Purged:
     remains: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast a patch writes: about so many rows a second. `how`: with which setting, in words;
+    `setting`: what an address says for it, empty where that is as it is now.
+    """
+
+    how: str
+    rows_per_second: float
+    setting: str = ""
+
+
 class VectorEdit(LinearEdit, Protocol):
     """An edit that can be applied to vectors; `govd.edit.Edit` is one."""
 
@@ -287,4 +298,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A store that tells beforehand how fast it is written, where a setting decides that."""
+
+    def paces(self) -> Sequence[Pace]:
+        """As it is set, then as it might be; empty where nothing would be faster. Measured on a few
+        of its vectors beside it: nothing of the store is written.
+        """
         ...

@@ -17,6 +17,7 @@ from govd.types import (
     Floats,
     Generation,
     Hit,
+    Pace,
     Portion,
     Progress,
     Purged,
@@ -25,6 +26,7 @@ from govd.types import (
     silent,
 )
 from govd_pgvector.connections import Connection, Connections, address_of, ask, quoted
+from govd_pgvector.pacing import paces_of
 from govd_pgvector.rows import BESIDE, MARK, Rows, columns_of
 from govd_pgvector.searching import nearest
 from govd_pgvector.switching import (
@@ -114,6 +116,12 @@ class PgStore:
         vectors = quoted(self.table.column)
         query = f"SELECT count(*) FROM {self.table.name} WHERE {vectors} IS NOT NULL"
         return int(ask(connection, query)[0][0])
+
+    def paces(self) -> Sequence[Pace]:
+        """See `govd.types.Paced`."""
+        with self.connections.use() as connection:
+            is_dropped = self.connections.address.drops_index
+            return paces_of(connection, self.table, is_dropped)
 
     def stamp(self) -> StoreStamp | None:
         """See `govd.types.Store`."""

@@ -256,6 +256,20 @@ def test_an_index_that_is_in_the_way_is_dropped_first_and_built_anew(
         govd_open_store(url=table.url + "ped", secret="")
 
 
+def test_it_is_told_what_a_kept_index_costs(kept: KeptTable) -> None:
+    before = kept.searched()
+    beside, dropped = guarded(kept.open()).paces()
+    assert "HNSW" in beside.how
+    assert (beside.setting, dropped.setting) == ("", "index=drop")
+    assert 0 < beside.rows_per_second < dropped.rows_per_second
+    after = kept.searched()
+    assert all(np.array_equal(after[key], before[key]) for key in before)
+    kept.url += "&index=drop"
+    assert [pace.setting for pace in guarded(kept.open()).paces()] == [""]
+    kept.users.execute(f"DROP INDEX {kept.name}_embedding_idx")
+    assert guarded(kept.open()).paces() == []
+
+
 def test_an_index_over_an_expression_is_searched_and_built_anew(
     server: str, tmp_path: Path
 ) -> None:
