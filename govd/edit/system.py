@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,8 +30,9 @@ class Dual:
     A contribution has tensors `targets` (d, p), `lifted` (d, p) (`metric_inverse` times those, so
     that composing need not multiply them again), `detectors` (d, m), `incidence` (m, p), for each
     mode (`hard`, `soft`) a `strength_*` (m,), and perhaps `removal` (d, m), directions of its own,
-    which are taken off all targets. The fact `minus_mean` says that `t̄` is to be subtracted from
-    the detectors.
+    which are taken off all targets. What pictures show brings `pictured` (d, 1), and for each mode
+    a `pictured_*` (d, 1) that it takes away. The fact `minus_mean` says that `t̄` is to be
+    subtracted from the detectors.
     """
 
     family = "dual"
@@ -181,41 +182,54 @@ class System:
 
     def fixed(self, algebra: Algebra) -> tuple[Array, Array]:
         """Factors `(d, r)` of the contributions that bring detectors and strengths of their own."""
-        texts = algebra.array(self.targets.vectors)
         lefts: list[Floats] = []
         rights: list[Array] = []
         place: dict[bytes, int] = {}
         for contribution, columns in zip(self.contributions, self.own, strict=True):
-            tensors = contribution.tensors
-            if "rows" in tensors or tensors["detectors"].shape[1] == 0:
-                continue
-            detectors = (
-                tensors["detectors"] - self.mean[:, None]
-                if contribution.facts.get("minus_mean")
-                else tensors["detectors"]
-            )
-            strength = algebra.array(tensors[f"strength_{self.mode}"][None, :])
-            incidence = tensors["incidence"]
-            right = self.removals[:, columns]
-            # one phrase, one detector: nothing to add up
-            if incidence.shape != (1, 1) or incidence[0, 0] != 1:
-                right = algebra.matmul(right, algebra.array(incidence.T))
-            right = right * strength
-            if "removal" in tensors:
-                direct = algebra.array(tensors["removal"])
-                direct = direct - algebra.matmul(
-                    self.removals, algebra.matmul(texts.T, direct)
-                )
-                right = right + direct * strength
-            for j, u in enumerate(detectors.T):
+            for u, right in self._brought(contribution, columns, algebra):
                 key = np.ascontiguousarray(u).tobytes()
                 if key in place:  # who is affected is the same: one rank for both
-                    rights[place[key]] = rights[place[key]] + right[:, j : j + 1]
+                    rights[place[key]] = rights[place[key]] + right
                 else:
                     place[key] = len(lefts)
                     lefts.append(u)
-                    rights.append(right[:, j : j + 1])
+                    rights.append(right)
         if not lefts:
             nothing = np.zeros(self.targets.vectors[:, :0].shape)
             return algebra.array(nothing), algebra.array(nothing)
         return algebra.array(np.stack(lefts, axis=1)), algebra.concat(rights)
+
+    def _brought(
+        self, contribution: Contribution, columns: list[int], algebra: Algebra
+    ) -> Iterator[tuple[Floats, Array]]:
+        """Each detector `(d,)` that a contribution brings, and what it takes away `(d, 1)`."""
+        tensors = contribution.tensors
+        if "pictured" in tensors:
+            shown = algebra.array(tensors[f"pictured_{self.mode}"])
+            yield tensors["pictured"][:, 0], self._beside(shown, algebra)
+        if "rows" in tensors or tensors["detectors"].shape[1] == 0:
+            return
+        detectors = (
+            tensors["detectors"] - self.mean[:, None]
+            if contribution.facts.get("minus_mean")
+            else tensors["detectors"]
+        )
+        strength = algebra.array(tensors[f"strength_{self.mode}"][None, :])
+        incidence = tensors["incidence"]
+        right = self.removals[:, columns]
+        # one phrase, one detector: nothing to add up
+        if incidence.shape != (1, 1) or incidence[0, 0] != 1:
+            right = algebra.matmul(right, algebra.array(incidence.T))
+        right = right * strength
+        if "removal" in tensors:
+            direct = self._beside(algebra.array(tensors["removal"]), algebra)
+            right = right + direct * strength
+        for j, u in enumerate(detectors.T):
+            yield u, right[:, j : j + 1]
+
+    def _beside(self, direct: Array, algebra: Algebra) -> Array:
+        """Directions `(d, m)` that a contribution brings, less what the targets see of them: that
+        is taken away by their duals alone.
+        """
+        texts = algebra.array(self.targets.vectors)
+        return direct - algebra.matmul(self.removals, algebra.matmul(texts.T, direct))

@@ -10,6 +10,7 @@ leaves and what it costs are facts of the contribution.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from govd.methods.dual import (
     removals_alone,
     tensors_of,
 )
+from govd.methods.pictured import pictured
 from govd.methods.trial import Concept, Trial
 from govd.types import Floats, Json
 
@@ -72,15 +74,25 @@ class Fitted(Dual):
             return Bilateral().contribute(problem)
         if spec.scope.paradigm == "domains":
             return tensors_of(problem, domain_terms(problem, by_selector), False)
-        if spec.target == "level":
-            if spec.scope.domains or problem.material.examples is not None:
-                return Bilateral().contribute(problem)
-            return tensors_of(
-                problem,
-                [_level(problem, i) for i in range(len(spec.scope.concepts))],
-                True,
-            )
-        return self._levelled(problem)
+        shows = pictured(problem)
+        if shows is None:
+            return self._named(problem)
+        word = replace(problem, material=replace(problem.material, examples=None))
+        tensors, facts = self._named(word)
+        terms = [*facts["terms"], dict(shows.facts)]
+        return {**tensors, **shows.tensors}, {**facts, "terms": terms}
+
+    def _named(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """What words name, in everything but whole domains."""
+        spec = problem.spec
+        if spec.target != "level":
+            return self._levelled(problem)
+        if spec.scope.domains or problem.material.examples is not None:
+            return Bilateral().contribute(problem)
+        terms = [_level(problem, i) for i in range(len(spec.scope.concepts))]
+        return tensors_of(problem, terms, True)
 
     def _levelled(
         self, problem: Problem
