@@ -84,32 +84,45 @@ def pictured(problem: Problem) -> Pictured | None:
     rank = _rank(images, given, phrases)
     if rank > FOUND_BY_WORD or _names_most(problem, given, phrases):
         return None
-    mean, rest, detector, like = _shown(pool, images, given)
+    mean, rest, detector, joined = _shown(pool, images, given)
     strength = STRENGTH * problem.spec.strength
     difference = mean - rest
     modes = ("hard", "soft") if problem.basis.hard else ("soft",)
     removals = {
         mode: _removal(problem.basis, difference, mode) * strength for mode in modes
     }
-    return Pictured(detector, removals, _facts(problem, rank, len(given), like))
+    return Pictured(detector, removals, _facts(problem, given, rank, joined))
 
 
-def _facts(problem: Problem, rank: float, given: int, like: int) -> dict[str, Json]:
-    name = problem.spec.scope.concepts[0].name
+def _facts(
+    problem: Problem, given: Floats, rank: float, joined: int
+) -> dict[str, Json]:
+    """What there is to say of it: `rank` of the word, and how many of the pool `joined`."""
+    count = len(given)
     warning = (
-        f"the word finds the pictures no better than {round(100 * rank)} % of the pool, so what"
-        f" they show is taken away as well: they, and {like} of the pool that look like them"
+        f"the word finds the pictures given no better than {round(100 * rank)} % of the pool:"
+        f" what they and {joined} of the pool that look like them show is taken away as well"
     )
-    if given < ENOUGH:
-        warning += (
-            f". {given} of them can tell little: give {ENOUGH} or more (--example)"
-        )
+    called = _called(problem, given)
+    if called:
+        warning += f". Most of them are called {called}: perhaps that is the word"
+    if count < ENOUGH:
+        warning += f". {count} can tell little: give {ENOUGH} or more (--example)"
     return {
-        "about": name,
+        "about": problem.spec.scope.concepts[0].name,
         "detector": "discriminant of the pictures given",
-        "images": given + like,
+        "images": count + joined,
         "warning": warning,
     }
+
+
+def _called(problem: Problem, given: Floats) -> str:
+    """The anchor that most of the pictures `(m, d)` are answered with, empty where none is."""
+    names, anchors = problem.basis.anchors
+    answers = exact.matmul(given, anchors.T).argmax(1)
+    counts = np.bincount(answers, minlength=len(names))
+    most = int(counts.argmax())
+    return names[most] if 2 * int(counts[most]) > len(given) else ""
 
 
 def _rank(images: Floats, given: Floats, phrases: Floats) -> float:

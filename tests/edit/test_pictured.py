@@ -165,3 +165,9 @@ def test_few_pictures_are_told_to_tell_little(split: Split) -> None:
     given = shown(split, HIDDEN)[:1]
     made = forget(basis, stranger(split, given, basis), given)
     assert "give 4 or more" in made.facts["terms"][-1]["warning"]
+
+
+def test_a_name_that_the_model_has_for_the_pictures_is_told(split: Split) -> None:
+    given = shown(split, HIDDEN)[:4]
+    made = forget(split.basis, stranger(split, given, split.basis), given)
+    assert "called label 3" in made.facts["terms"][-1]["warning"]
