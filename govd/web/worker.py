@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +23,13 @@ WAIT_SECONDS = 60.0
 """For the step at hand, when the daemon ends; the process waits no longer than
 `daemon.LONGEST_SECONDS`.
 """
+CALM_SECONDS = 2.0
+"""For which the ledger has not grown before figures that nobody waits for are measured: where a
+revision follows another each second they would take the processors from those who ask for answers,
+and be of a revision that is not served any more.
+"""
+LATEST_SECONDS = 30.0
+"""After which they are measured though the ledger grows."""
 PATIENCE = 3
 """Passes that fail one after the other until the daemon calls itself not ready."""
 
@@ -39,6 +47,9 @@ class Worker(threading.Thread):
         self.faults: Counter[str] = Counter()
         self.failing = 0
         self._begun = False
+        self._size = service.core.desk.views.size
+        self._grew = float("-inf")  # what was there before has waited
+        self._measured = time.monotonic()
 
     def run(self) -> None:
         """Until told to end; the step at hand is finished."""
@@ -53,13 +64,25 @@ class Worker(threading.Thread):
             well &= self._step(
                 "reconcile", partial(self.service.reconciler.run, patient=False)
             )
-            if not self.news.is_set():
+            if not self.news.is_set() and self._is_calm():
                 well &= self._step(
                     "measure", partial(self.service.reconciler.measure, patient=False)
                 )
             well &= self._step("vouch", self.service.vouch)
             self.failing = 0 if well else self.failing + 1
             pause = EVERY if well else min(SLOWEST, 2 * pause)
+
+    def _is_calm(self) -> bool:
+        """Whether it is time for what takes long and nobody waits for."""
+        moment = time.monotonic()
+        size = self.service.core.desk.views.size
+        if size != self._size:
+            self._size, self._grew = size, moment
+        is_calm = moment - self._grew >= CALM_SECONDS
+        if is_calm or moment - self._measured >= LATEST_SECONDS:
+            self._measured = moment
+            return True
+        return False
 
     def _automatic(self) -> None:
         """What govd does by itself; what takes long goes on in the background."""

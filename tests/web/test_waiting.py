@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from govd.errors import MachineFault, OverCapacity, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.given import Given
+from govd.requests import ForgetOptions
 from govd.service.service import Service
 from govd.web.app import create_app
 from govd.web.context import Context
@@ -230,6 +231,21 @@ def test_a_step_that_fails_does_not_stop_the_others(
     assert worker.faults["measure"] >= 1
 
 
+def test_figures_that_nobody_waits_for_wait_until_the_ledger_is_calm(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govd.web.worker.CALM_SECONDS", 0.2)
+    worker = Worker(service)
+    assert worker._is_calm()  # what was there before has waited
+    service.requests.forget("m", ForgetOptions(concepts=("navy",)), "ann")
+    assert not worker._is_calm()
+    time.sleep(0.3)
+    assert worker._is_calm()
+    service.reconcile()
+    monkeypatch.setattr("govd.web.worker.LATEST_SECONDS", 0.0)
+    assert worker._is_calm()  # a ledger that always grows holds them up no longer
+
+
 def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> None:
     service.add_model("n", "colours-2", given, "ann")
     with app_of(service, Context(service, service.reconcile)) as client:
@@ -384,8 +400,6 @@ def test_the_log_tells_filing_deciding_and_publishing_by_ids(
 
 
 def _red() -> object:
-    from govd.requests import ForgetOptions
-
     return ForgetOptions(concepts=("red",), reason="because")
 
 
