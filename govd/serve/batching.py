@@ -24,9 +24,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from govd.errors import MachineFault, UnreadableImage
 from govd.models.embeddings import Encoder
-from govd.pictures import Source
+from govd.pictures import Source, decoded, pixels_of
 from govd.types import Floats
 
 BATCH: Final = 32
@@ -35,6 +37,8 @@ AT_WORK: Final = 2 if (os.cpu_count() or 1) > 2 else 1
 """Batches of one model that are decoded or encoded at a time: two where a processor is left for the
 second one, or they keep each other from becoming large.
 """
+SMALL: Final = 2**16
+"""Pixels of a picture that waits decoded: about as many bytes as its file, or a few times more."""
 IDLE_SECONDS: Final = 30.0
 """For which the threads of a model that nobody asks stay."""
 Judged = tuple[dict[int, Floats], dict[int, UnreadableImage]]
@@ -102,7 +106,9 @@ class Batches:
         """
         if not pictures:
             return {}, {}
-        call = _Call(pictures, names)
+        call = _Call(
+            [_small(*picture) for picture in zip(pictures, names, strict=True)], names
+        )
         with self._lock:
             if self._closed:
                 raise MachineFault(
@@ -219,6 +225,19 @@ class _Queue:
                 break
         self.waiting -= BATCH - room
         return parts
+
+
+def _small(source: Source, name: str) -> Source:
+    """A small picture decoded by the thread that asks, while the model works for others; any other
+    picture as it is, to be decoded with its batch, and one that cannot be read, which is told
+    there.
+    """
+    if isinstance(source, np.ndarray):
+        return source
+    try:
+        return decoded(source, name) if pixels_of(source, name) <= SMALL else source
+    except UnreadableImage:
+        return source
 
 
 def _encode(encoder: Encoder, batch: list[Part]) -> None:
