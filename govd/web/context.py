@@ -55,10 +55,8 @@ async def context_of(request: Request) -> Context:
 
 
 Here = Annotated[Context, Depends(context_of)]
-Credentials = Annotated[
-    HTTPAuthorizationCredentials | None,
-    Depends(HTTPBearer(auto_error=False, description="A token with a role.")),
-]
+BEARER = Depends(HTTPBearer(auto_error=False, description="A token with a role."))
+Credentials = Annotated[HTTPAuthorizationCredentials | None, BEARER]
 
 
 def admit(
@@ -93,12 +91,10 @@ def bearer(request: Request) -> Holder:
         Unauthenticated: no valid token.
     """
     kind, _, token = request.headers.get("authorization", "").partition(" ")
-    token_text = (
-        HTTPAuthorizationCredentials(scheme=kind, credentials=token.strip())
-        if kind.lower() == "bearer"
-        else None
+    context: Context = request.app.state.context
+    return context.service.tokens.held(
+        token.strip() if kind.lower() == "bearer" else None
     )
-    return held_by(request.app.state.context, token_text)
 
 
 def needs(role: str) -> Callable[..., Awaitable[str]]:

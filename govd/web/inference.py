@@ -13,20 +13,20 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from fastapi.security import HTTPAuthorizationCredentials
 
 from govd.errors import Denied, UnreadableImage, Usage
 from govd.models.image_vectors import rows_of
 from govd.serve.answers import digest
+from govd.service.tokens import Holder
 from govd.types import Json
 from govd.web.bodies import PicturesBody, RankBody
-from govd.web.context import Context, Credentials, Here, admit
+from govd.web.context import BEARER, Context, Here
 from govd.web.picture_bodies import Sent, sent_with
 from govd.web.rendering import Document
-from govd.web.strict import Strict
+from govd.web.strict import Direct
 from govd.web.turns import ANSWERS_AT_ONCE
 
-router = APIRouter(tags=["models"], route_class=Strict)
+router = APIRouter(tags=["models"], route_class=Direct, dependencies=[BEARER])
 Revision = Annotated[
     int | None, Query(description="That answers, in the place of the published.")
 ]
@@ -60,7 +60,6 @@ async def classify(
     name: str,
     request: Request,
     context: Here,
-    credentials: Credentials,
     labels: Labels = None,
     revision: Revision = None,
     base: Base = None,
@@ -69,9 +68,7 @@ async def classify(
     and an `error`.
     """
     query = {"labels": labels and labels.split(","), "revision": revision, "base": base}
-    return await _answered(
-        name, request, context, credentials, PicturesBody, query, _labels
-    )
+    return await _answered(name, request, context, PicturesBody, query, _labels)
 
 
 @router.post("/models/{name}/embeddings", openapi_extra=_bodies("PicturesBody"))
@@ -79,7 +76,6 @@ async def embeddings(
     name: str,
     request: Request,
     context: Here,
-    credentials: Credentials,
     revision: Revision = None,
     base: Base = None,
 ) -> Response:
@@ -90,9 +86,7 @@ async def embeddings(
     wants_array = ARRAY in request.headers.get("accept", "")
     answer = partial(_embeddings, wants_array)
     query = {"revision": revision, "base": base}
-    return await _answered(
-        name, request, context, credentials, PicturesBody, query, answer
-    )
+    return await _answered(name, request, context, PicturesBody, query, answer)
 
 
 @router.post("/models/{name}/rank", openapi_extra=_bodies("RankBody"))
@@ -100,7 +94,6 @@ async def rank(
     name: str,
     request: Request,
     context: Here,
-    credentials: Credentials,
     texts: Text = None,
     by: Annotated[
         Literal["text", "image"] | None, Query(description="Which side asks.")
@@ -121,37 +114,30 @@ async def rank(
         "revision": revision,
         "base": base,
     }
-    return await _answered(
-        name, request, context, credentials, RankBody, query, _rankings
-    )
+    return await _answered(name, request, context, RankBody, query, _rankings)
 
 
 async def _answered(
     name: str,
     request: Request,
     context: Context,
-    credentials: HTTPAuthorizationCredentials | None,
     form: type[PicturesBody],
     query: Mapping[str, Any],
     answer: Callable[[Context, str, Sent], Response],
 ) -> Response:
     """Read a call, as far as there is room for it, and answer it on a thread of its own."""
-    request.state.holder.check_role("inference")  # `Strict` has looked at the token
+    holder: Holder = request.state.holder  # `Strict` has looked at the token
+    holder.check_role("inference")
     with context.admission.place() as place:
         sent = await sent_with(request, form, query, place)
-        _check_role(context, name, sent, credentials)
+        _check_role(context, name, sent, holder)
         is_registered = name in context.service.core.desk.views.models
         turns = f"answers {name if is_registered else ''}"
         work = partial(answer, context, name, sent)
         return await context.turns.take(turns, work, ANSWERS_AT_ONCE)
 
 
-def _check_role(
-    context: Context,
-    name: str,
-    sent: Sent,
-    credentials: HTTPAuthorizationCredentials | None,
-) -> None:
+def _check_role(context: Context, name: str, sent: Sent, holder: Holder) -> None:
     """Paths are for owners, since they read the daemon's disk; whoever may only infer gets what is
     served, not what is forgotten in it.
 
@@ -160,13 +146,13 @@ def _check_role(
     """
     options = sent.options
     if options.paths:
-        admit(context, credentials, "owner")
+        holder.check_role("owner")
     if options.base or (
         options.revision is not None
         and options.revision != (context.service.models.show(name)["revision"] or 0)
     ):
         try:
-            admit(context, credentials, "reader")
+            holder.check_role("reader")
         except Denied as error:
             fault = (
                 "the role inference gets answers of the revision that is served, not of the"

@@ -40,7 +40,7 @@ class Open(APIRoute):
 
     def get_route_handler(self) -> Any:
         """The route's handler behind what is looked at first."""
-        handler = super().get_route_handler()
+        handler = self.answered_by(super().get_route_handler())
         names = _query_names(self.dependant)
         takes_body = self.body_field is not None
 
@@ -59,6 +59,10 @@ class Open(APIRoute):
             return await handler(request)
 
         return strict
+
+    def answered_by(self, handler: Handler) -> Handler:
+        """What answers a call that was looked at. `handler`: FastAPI's own."""
+        return handler
 
 
 def as_json(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +86,28 @@ class Strict(Open):
     """A strict route for who has a token."""
 
     guarded = True
+
+
+class Direct(Strict):
+    """A strict route of models whose function reads the call itself. Where the address has no
+    query there is nothing for FastAPI to read and check: a third of what a call costs beside its
+    answer.
+    """
+
+    def answered_by(self, handler: Handler) -> Handler:
+        """The route's function, or FastAPI's handler where there are options in the address."""
+        endpoint = self.endpoint
+
+        async def direct(request: Request) -> Response:
+            if request.scope["query_string"]:
+                return await handler(request)
+            context = request.app.state.context
+            response: Response = await endpoint(
+                name=request.path_params["name"], request=request, context=context
+            )
+            return response
+
+        return direct
 
 
 class Body(Request):
