@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,12 @@ def weight_files(folder: Path) -> list[Path]:
             "has its weights only as pytorch_model.bin, which can run code",
             where=str(folder),
             advice=advice,
+        )
+    if (folder / SINGLE).is_symlink():
+        raise BadCheckpoint(
+            f"{SINGLE} is a link to {os.readlink(folder / SINGLE)}, where nothing is",
+            where=str(folder),
+            advice=AGAIN,
         )
     names = {path.name for pattern in OTHERS for path in folder.glob(pattern)}
     listed = ", ".join(sorted(names)[:3])

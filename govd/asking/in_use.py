@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from govd.asking.abroad import Abroad, ModelAbroad
 from govd.asking.asker import Asker
@@ -19,6 +20,8 @@ from govd.errors import PluginFault, Unsupported
 from govd.home.home import Home
 from govd.types import Model, ModelReference
 
+FILES: Final = (".npz", ".parquet")
+"""How references of models end that are files, and no ids of a hub."""
 log = logging.getLogger("govd")
 ENDING = 60.0
 """Seconds that an external job has beside its own limit: to be begun, ended and looked at."""
@@ -64,14 +67,7 @@ class Plugins:
         )
         plugin, opened = self.asker.first("govd_open_model", reference=model_reference)
         if opened is None:
-            backends = [p.name for p in self.known if not p.fault]
-            raise Unsupported(
-                f"no backend recognises {reference.reference!r}",
-                advice=(
-                    f"Check the path or id. Plugins in use: {', '.join(backends) or 'none'}; a CLIP"
-                    " model needs govd[clip]."
-                ),
-            )
+            raise self._unknown(reference)
         abroad = Abroad.of(self.asker, plugin)
         travelling = replace(model_reference, files=dict(model_reference.files))
         way = None
@@ -81,6 +77,26 @@ class Plugins:
             opened,
             partial(self.asker.call, plugin),
             way,
+        )
+
+    def _unknown(self, reference: ModelReference) -> Unsupported:
+        """That nobody opens a model."""
+        text = reference.reference
+        is_path = text.startswith(("/", "./", "../", "~")) or text.endswith(FILES)
+        if is_path and not Path(text).exists():
+            advice = "Check the path."
+            if reference.files:
+                advice = "Put it back, or give the model another: govd model rebase NAME REFERENCE."
+            return Unsupported(
+                f"no backend recognises {text!r}: there is no such file or folder",
+                advice=advice,
+            )
+        backends = ", ".join(p.name for p in self.known if not p.fault) or "none"
+        return Unsupported(
+            f"no backend recognises {text!r}",
+            advice=(
+                f"Check the path or id. Plugins in use: {backends}; a CLIP model needs govd[clip]."
+            ),
         )
 
     def brings_default(self, reference: str | None, what: str) -> bool:

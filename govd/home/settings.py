@@ -256,7 +256,7 @@ class Settings:
             return Settings()
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise BadFile(
                 f"not TOML: {error}",
                 where=str(path),

@@ -13,6 +13,9 @@ from govd.errors import Usage
 UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Units of intervals."""
 
+_PLUS_LOST: Final = re.compile(r"(T\S+) (\d\d:?\d\d)$")
+"""A zone whose + was typed into an address as it is, where + means a blank."""
+
 
 def now() -> str:
     """This moment."""
@@ -32,7 +35,7 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
     """
     if text is None:
         return None
-    words = text.strip()
+    words = _PLUS_LOST.sub(r"\1+\2", text.strip())
     try:
         if words == "now":
             return now()

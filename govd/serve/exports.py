@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from govd.errors import (
     Conflict,
@@ -28,6 +29,9 @@ from govd.records.limits import bounded
 from govd.serve.serving import Serving
 from govd.serve.sides import sided
 from govd.types import Json, Record
+
+FORMATS: Final = ("hf", "open_clip")
+"""In which plugins that come with govd write checkpoints."""
 
 
 class Exports:
@@ -208,10 +212,7 @@ class Exports:
                 advice="Export the edit alone: --format edit.",
             ) from None
         if files is None:
-            raise Usage(
-                f"no plugin writes the format {format!r}",
-                advice="Formats: hf, open_clip, edit.",
-            )
+            raise _no_such_format(format, model)
         check_written(now, files)
         return sign_checkpoint(self.core, now, model, folder, files, format, texts)
 
@@ -272,3 +273,16 @@ def _clear(begun: Sequence[Path], made: Sequence[Path]) -> None:
     with contextlib.suppress(OSError):
         for path in made:
             path.rmdir()
+
+
+def _no_such_format(format: str, model: str) -> Usage:
+    """That nobody writes a format, or not of this model."""
+    if format in FORMATS:
+        return Usage(
+            f"{model} has no checkpoint that could be written as {format}",
+            advice="Export the edit alone: --format edit.",
+        )
+    return Usage(
+        f"no plugin writes the format {format!r}",
+        advice=f"Formats: {', '.join(FORMATS)}, edit.",
+    )

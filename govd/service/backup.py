@@ -38,6 +38,11 @@ def backup(folder: Path, file: Path) -> Record:
         key is not its ledger's.
     """
     check_home(folder)
+    if str(file) == "-":
+        raise Usage(
+            "a backup is not written to standard output",
+            advice="Name a file: it holds the signing key.",
+        )
     if file.exists():
         raise Usage(
             "this file exists",

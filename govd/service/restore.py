@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tarfile
 import tempfile
@@ -22,6 +23,11 @@ from govd.types import Json, Record
 SMALL_BYTES: Final = 2**20
 BLOCK: Final = 512
 CHUNK: Final = 2**20
+PACKED: Final = (b"\x1f\x8b", b"PK", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
+"""How compressed files begin."""
+LEDGER: Final = "ledger.db"
+VOLUME: Final = "lost+found"
+"""What an empty volume has."""
 
 
 def restore(file: Path, folder: Path) -> Record:
@@ -32,22 +38,19 @@ def restore(file: Path, folder: Path) -> Record:
         Usage: the home exists. BadFile: no backup, a damaged one, or one that holds what no backup
         does. MachineFault: a full disk, say.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise Usage(
-            "there is something here already",
-            where=str(folder),
-            advice="Choose a new --home.",
-        )
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        is_there = _is_empty_folder(folder)
+        place = folder if is_there else folder.parent
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix=".restore-") as temporary:
             home = Path(temporary) / "home"
             names = _unpack(file, home)
-            _check_layout(home / "ledger.db", Path(temporary), file)
+            _check_layout(home / LEDGER, Path(temporary), file)
             record, shared, notes = _verified(home, file)
-            if folder.exists():
-                folder.rmdir()
-            os.replace(home, folder)
+            if is_there:
+                _move_into(home, folder)
+            else:
+                os.replace(home, folder)
     except OSError as fault:
         raise MachineFault(
             f"the home cannot be written ({fault.strerror})",
@@ -65,6 +68,35 @@ def restore(file: Path, folder: Path) -> Record:
         "publish_to": sorted(shared),
         "warnings": _warnings(shared, notes, DERIVATION in names),
     }
+
+
+def _is_empty_folder(folder: Path) -> bool:
+    """Whether a folder is there; it may be the root of a volume, or a link to one.
+
+    Raises:
+        Usage: something is in it, or it is no folder.
+    """
+    if not folder.exists():
+        return False
+    if not folder.is_dir():
+        raise Usage(
+            "this is no folder", where=str(folder), advice="Choose a new --home."
+        )
+    if any(entry.name != VOLUME for entry in folder.iterdir()):
+        raise Usage(
+            "there is something here already",
+            where=str(folder),
+            advice="Choose a new --home.",
+        )
+    return True
+
+
+def _move_into(home: Path, folder: Path) -> None:
+    """Move a home into a folder that stays; its ledger, without which it is none, is the last."""
+    with contextlib.suppress(OSError):  # somebody else's folder, and so his choice
+        folder.chmod(0o700)
+    for entry in sorted(home.iterdir(), key=lambda entry: entry.name == LEDGER):
+        os.replace(entry, folder / entry.name)
 
 
 def _verified(home: Path, file: Path) -> tuple[dict[str, Json], list[str], list[str]]:
@@ -141,7 +173,7 @@ def _unpack(file: Path, folder: Path) -> list[str]:
         if fault.filename != str(file):
             raise
         raise BadFile(f"cannot be read ({fault.strerror})", where=str(file)) from None
-    if not {"ledger.db", "origin", KEY} <= set(names):
+    if not {LEDGER, "origin", KEY} <= set(names):
         raise BadFile("this is no backup of a govd home", where=str(file))
     return names
 
@@ -157,15 +189,18 @@ def _members(raw: IO[bytes], file: Path) -> Iterator[tuple[str, int]]:
         try:
             info = tarfile.TarInfo.frombuf(head, "ascii", "strict")
         except (tarfile.HeaderError, UnicodeDecodeError):
+            packed = any(head.startswith(begin) for begin in PACKED)
             raise BadFile(
-                "this is no backup, or a damaged one", where=str(file)
+                "this is no backup, or a damaged one",
+                where=str(file),
+                advice="It is compressed: unpack it first." if packed else "",
             ) from None
         is_regular = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
         if not is_regular or not NAMES.fullmatch(info.name) or info.name in names:
             raise BadFile(
                 f"this is no backup of govd's: it holds {info.name!r}", where=str(file)
             )
-        is_large = info.name == "ledger.db" or info.name.startswith("artifacts/")
+        is_large = info.name == LEDGER or info.name.startswith("artifacts/")
         if info.size < 0 or (info.size > SMALL_BYTES and not is_large):
             raise BadFile(f"{info.name} is {info.size} bytes", where=str(file))
         names.add(info.name)

@@ -37,12 +37,14 @@ POLICY: Final = (
 )
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> dict[str, bool]:
     """The process answers."""
     return {"ok": True}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 async def readyz(context: Here) -> Response:
     """The ledger can be read, the reconciler works, and every model that was published when the

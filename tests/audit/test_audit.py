@@ -45,6 +45,8 @@ def test_as_of_tells_what_was_served_and_who_had_approved(service: Service) -> N
     }
     with pytest.raises(Usage, match="Write a time"):
         service.audit.as_of("yesterday-ish")
+    lost = service.audit.as_of("2020-01-02T00:00:00 02:00")  # from an address
+    assert lost["time"].startswith("2020-01-01T22:00:00")
     with pytest.raises(NotFound):
         service.audit.as_of("now", "other")
 

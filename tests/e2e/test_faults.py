@@ -96,7 +96,7 @@ def govd(site: Path, tmp_path: Path) -> Shell:
         ),
         (("revert", "nothing", "--reason", "x"), 1, "does not exist"),
         (("export", "m", "/dev/null/x"), 4, ""),
-        (("model", "add", "n", "/nowhere"), 1, "no backend recognises"),
+        (("model", "add", "n", "/nowhere"), 1, "there is no such file or folder"),
         (("classify", "m", "/nowhere.png"), 1, "nowhere.png"),
         (("forget", "red"), 2, "--model"),
     ],

@@ -103,6 +103,10 @@ def test_a_file_that_is_no_text_is_named_with_the_line(tmp_path: Path) -> None:
 def test_settings_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "govd.toml").write_bytes(b"\xef\xbb\xbf" + b"max_concepts = 7\n")
     assert Settings.read(tmp_path / "govd.toml").max_concepts == 7
+    # what a container makes of a file that is missing
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(BadFile, match=r"folder\.toml: not TOML: .*Is a directory"):
+        Settings.read(tmp_path / "folder.toml")
 
 
 def test_a_letter_in_either_form_is_one_name(

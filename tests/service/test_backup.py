@@ -71,6 +71,39 @@ def test_a_home_comes_back_as_it_was(service: Service, tmp_path: Path) -> None:
         restore(tmp_path / "b.tar", tmp_path / "again")
 
 
+def test_a_home_comes_back_into_an_empty_folder_that_stays(
+    service: Service, tmp_path: Path
+) -> None:
+    """As the root of a volume must, and where nothing may be made beside it."""
+    backup(tmp_path / "home", tmp_path / "b.tar")
+    volume = tmp_path / "above" / "volume"
+    (volume / "lost+found").mkdir(parents=True)
+    node = volume.stat().st_ino
+    (tmp_path / "link").symlink_to(volume)
+    volume.parent.chmod(0o555)
+    try:
+        restore(tmp_path / "b.tar", tmp_path / "link")
+    finally:
+        volume.parent.chmod(0o755)
+    assert (volume.stat().st_ino, volume.stat().st_mode & 0o077) == (node, 0)
+    assert not [entry.name for entry in volume.iterdir() if "restore" in entry.name]
+    with open_service(volume) as again:
+        assert again.verification.verify()["holds"]
+    with pytest.raises(Usage, match="no folder"):
+        restore(tmp_path / "b.tar", tmp_path / "b.tar")
+
+
+def test_a_backup_is_a_file_as_it_was_written(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Usage, match="standard output"):
+        backup(tmp_path / "home", Path("-"))
+    (tmp_path / "b.tar.gz").write_bytes(b"\x1f\x8b" + bytes(600))
+    with pytest.raises(BadFile, match="compressed: unpack it"):
+        restore(tmp_path / "b.tar.gz", tmp_path / "again")
+
+
 def test_a_key_that_is_changed_meanwhile(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

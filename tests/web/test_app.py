@@ -16,6 +16,7 @@ def picture(pictures: Path, domain: str, name: str) -> str:
 
 def test_health_needs_no_token_and_all_else_does(client: TestClient) -> None:
     assert client.get("/healthz", headers={"Authorization": ""}).json() == {"ok": True}
+    assert client.head("/healthz", headers={"Authorization": ""}).status_code == 200
     for path in ("/v1/models", "/v1/status", "/v1/audit/log", "/v1/tokens", "/metrics"):
         for token in ("", "Bearer wrong", "Basic x"):
             answer = client.get(path, headers={"Authorization": token})
