@@ -2,13 +2,18 @@
 begun.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from govd.contributions import composing
+from govd.edit import Basis, Edit, Method, compose
+from govd.hookspecs import hookimpl
 from govd.models.given import Given
 from govd.service.service import Service, open_service
+from govd.types import Contribution
 from tests.service.test_service import forget
 from tests.verify.test_recompute import again
 
@@ -86,3 +91,34 @@ def test_other_software_composes_anew(
     )
     reverted(home)
     assert composed
+
+
+class Device:
+    """A backend that composes: the host's own bytes, in the name of a device."""
+
+    @hookimpl(tryfirst=True)
+    def govd_compose_edit(
+        self,
+        basis: Basis,
+        contributions: Sequence[Contribution],
+        methods: Mapping[str, Method],
+    ) -> Edit:
+        edit = compose(basis, contributions, methods)
+        return replace(edit, facts={**edit.facts, "composed_by": "device"})
+
+
+def test_what_a_device_composed_is_composed_anew_on_the_host(
+    tmp_path: Path, example_plugins: None, given: Given
+) -> None:
+    with open_service(tmp_path / "home") as service:
+        service.core.plugins.manager.register(Device(), "device")
+        service.add_model("m", "colours", given, "ann")
+        forget(service, "red")
+        second = forget(service, "navy")
+        assert service.revision("m", 1)["facts"]["composed_by"] == "device"
+    with open_service(tmp_path / "home") as service:
+        service.requests.revert(second["id"], "enough", "ann")
+        service.reconciler.run()
+        before, now = (service.revision("m", number) for number in (1, 3))
+        assert now["contributions"] == before["contributions"]
+        assert now["facts"]["composed_by"] == "host"

@@ -11,7 +11,8 @@ from govd.errors import (
 )
 from govd.models.given import Given
 from govd.service.service import Service
-from tests.reconcile.deciding import file, state
+from govd.types import Gate
+from tests.reconcile.deciding import Plugin, file, state
 from tests.service.test_service import forget, published
 
 
@@ -96,3 +97,21 @@ def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(
         ]
         == 1
     )
+
+
+def test_a_revision_of_no_forgets_is_published_for_the_model_as_it_is_now(
+    service: Service, plugin: Plugin, pool: Path
+) -> None:
+    red = forget(service, "red")
+    plugin.gate = Gate("wait", "test", "not yet")
+    service.requests.revert(red["id"], "back", "ann")
+    service.reconciler.run()
+    waiting = service.revisions("m")[-1]
+    assert (waiting["state"], list(waiting["contributions"])) == ("waiting", [])
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    plugin.gate = None
+    service.reconciler.run()
+    assert service.revision("m", waiting["number"])["state"] == "superseded"
+    now = service.core.desk.model("m")
+    assert published(service)["basis"] == now.basis != waiting["basis"]
+    assert published(service)["rank"] == 0

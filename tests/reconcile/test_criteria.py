@@ -14,6 +14,7 @@ from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from tests.reconcile.deciding import file, state
+from tests.requests.test_rules import Late
 
 
 def judged(service: Service, request: str, model: str = "m") -> dict[str, Any]:
@@ -121,6 +122,23 @@ def test_a_covered_forget_is_judged_too(service: Service) -> None:
     assert state(service, kept)[0] == "subsumed"
     (entry,) = service.audit.log(kind="request.subsume", subject=kept)
     assert entry["payload"]["judged"]["figures"]["named"] <= 1
+
+
+def test_what_is_tightened_while_the_gates_are_asked_is_not_published_against(
+    service: Service,
+) -> None:
+    blue = file(service, "blue", criteria=("named<=1",))
+    gate = Late()
+    gate.meanwhile = lambda: service.requests.criteria(
+        blue, ["named<=0"], [], "tightened", "ann"
+    )
+    service.core.plugins.manager.register(gate, "late")
+    service.reconciler.run()
+    assert gate.asked == [1]
+    where, why = state(service, blue)
+    assert where == "waiting"
+    assert why.startswith("criteria: its criterion named<=0 would not be kept")
+    assert service.core.desk.views.published("m") is None
 
 
 def test_a_revision_waits_where_nobody_new_is_to_blame(service: Service) -> None:

@@ -51,6 +51,8 @@ def test_it_names_the_forgets_that_take_over(service: Service) -> None:
     covered = service.requests.preview_revert(inner)
     assert covered["covered_by"] == outer
     assert covered["effect"]["before"] == covered["effect"]["after"]
+    hidden = service.requests.preview_revert(private.id)
+    assert hidden["covered_by"] == "another forget", "its id would say what it is about"
 
 
 def test_it_answers_for_a_revert_that_waits_and_its_approval_shows_the_same(
