@@ -18,6 +18,21 @@ def stamp_of(value: Json, where: str) -> StoreStamp | None:
         raise BadFile(str(fault), where=where) from None
 
 
+def check_column(value: Json, column: str, where: str) -> None:
+    """That a stamp is of this column, where it says of which.
+
+    Raises:
+        Conflict: it is of another.
+    """
+    of = (value or {}).get("column", column)
+    if of != column:
+        raise Conflict(
+            f"its stamp is of the column {of}, not of {column}",
+            where=where,
+            advice="One column of vectors can be a store: keep others in a table of their own.",
+        )
+
+
 def check_unstamped(stamp: StoreStamp | None, where: str) -> None:
     """That nobody has stamped a store.
 

@@ -226,7 +226,8 @@ def made_of(
 
 def unusable(vectors: Floats) -> dict[int, str]:
     """Rows `(n, d)` that no edit can be made of, by place, and why."""
-    square = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
+    precise = np.promote_types(vectors.dtype, np.float32)
+    square = np.einsum("nd,nd->n", vectors, vectors, dtype=precise)
     bad = ~np.isfinite(square) | (square == 0)
     return {
         int(place): "all zero" if square[place] == 0 else UNKNOWN

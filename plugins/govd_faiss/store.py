@@ -273,6 +273,8 @@ class FaissStore:
     def find(self, queries: Floats, limit: int) -> Sequence[Sequence[Hit]]:
         """See `govd.types.Store`."""
         index = self.at.index()
+        if not index.rows:
+            return [[] for _ in queries]
         hits = []
         for measures, ids in zip(
             *index.search(queries, min(limit, index.rows)), strict=True

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from govd.errors import BadFile, GovdError, MachineFault
 from govd.keeping.arrays import hashes
+from govd.keeping.stamps import check_column
 from govd.types import Floats, Json, StoreStamp
 
 FLOATS: Final = {
@@ -70,7 +71,7 @@ class Table:
         """What govd says in its metadata.
 
         Raises:
-            BadFile: it is no JSON.
+            BadFile: it is no JSON. Conflict: it is of another column.
         """
         text = (self.data.schema.metadata or {}).get(KEY.encode())
         try:
@@ -79,11 +80,14 @@ class Table:
             raise BadFile(
                 f"its key {KEY!r} is no JSON ({fault})", where=str(self.path)
             ) from None
-        return value if isinstance(value, dict) else {}
+        value = value if isinstance(value, dict) else {}
+        check_column(value, self.column, str(self.path))
+        return value
 
     def say(self, value: Json) -> None:
-        """Say something in its metadata."""
-        self.data.update_schema_metadata({KEY: json.dumps(value)})
+        """Say something of its column in its metadata."""
+        said = json.dumps({**value, "column": self.column})
+        self.data.update_schema_metadata({KEY: said})
 
     def fragments(self) -> dict[str, Any]:
         """Fragments by a name that stays as long as their vectors do."""

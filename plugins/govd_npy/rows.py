@@ -68,7 +68,7 @@ def mapped(path: Path) -> Rows:
     """The rows of a file; its header alone is read.
 
     Raises:
-        BadFile: it is no `.npy` file of rows of floats, in C order.
+        BadFile: it is no whole `.npy` file of rows of floats, in C order.
     """
     try:
         with HEADERS, path.open("rb") as file:
@@ -78,6 +78,7 @@ def mapped(path: Path) -> Rows:
                 header = np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(file)
             offset = file.tell()
+            size = os.fstat(file.fileno()).st_size - offset
     except (OSError, ValueError) as fault:
         raise BadFile(f"it is no .npy file ({fault})", where=str(path)) from None
     if len(shape) != 2 or dtype.kind != "f" or not shape[1]:
@@ -92,7 +93,14 @@ def mapped(path: Path) -> Rows:
             where=str(path),
             advice="Write it again with np.save(path, np.ascontiguousarray(vectors)).",
         )
-    return Rows(path, (int(shape[0]), int(shape[1])), dtype, offset)
+    rows = Rows(path, (int(shape[0]), int(shape[1])), dtype, offset)
+    if size < rows.shape[0] * rows.row_bytes:
+        raise BadFile(
+            f"it ends before its last row: {size // rows.row_bytes} of {shape[0]} are there",
+            where=str(path),
+            advice="It was cut off while it was written or copied.",
+        )
+    return rows
 
 
 def made(path: Path, shape: tuple[int, int], dtype: Any) -> None:

@@ -15,6 +15,7 @@ from govd.keeping.comparing import nearest
 from govd.keeping.files import faults, gone, json_in, write_json
 from govd.keeping.spans import LATE, bounds, is_late, span, spans
 from govd.keeping.stamps import (
+    check_column,
     check_expected,
     check_unstamped,
     held_of,
@@ -76,18 +77,20 @@ class ParquetStore:
         """See `govd.types.Store`.
 
         Raises:
-            BadFile: what lies beside it is no stamp.
+            BadFile: what lies beside it is no stamp. Conflict: it is of another column.
         """
         with self.at.lock, faults(self.folder):
             if json_in(self.folder / "switch.json") is not None:
                 finish(self.files, self.folder)
-        stamp = stamp_of(json_in(self.files.beside), str(self.files.beside))
+        state = json_in(self.files.beside)
+        check_column(state, self.shape.column, str(self.files.beside))
+        stamp = stamp_of(state, str(self.files.beside))
         return self.files.stamp() if stamp is None else stamp
 
     def held(self) -> Sequence[StoreStamp]:
         """See `govd.types.Store`."""
-        stamp, state = self.stamp(), json_in(self.files.beside) or {}
-        base = state.get("base")
+        stamp = self.stamp()
+        base = (json_in(self.files.beside) or {}).get("base")
         stamps = [] if stamp is None else [stamp]
         return [*stamps, StoreStamp.from_json(base)] if base else stamps
 
@@ -105,8 +108,9 @@ class ParquetStore:
             files[rel] = {"ident": table.ident, "rows": table.rows}
         rows = sum(int(file["rows"]) for file in files.values())
         counted = replace(stamp, rows=rows, sha256=digest.hexdigest())
+        state = {"column": self.shape.column, "files": files}
         with faults(self.path):
-            write_json(self.files.beside, {**counted.as_json(), "files": files})
+            write_json(self.files.beside, counted.as_json() | state)
         return counted
 
     # -- reading
@@ -333,8 +337,7 @@ class ParquetStore:
             files = [file for file in self.folder.rglob("*") if file.is_file()]
             links = {file.stat().st_ino: file.stat().st_size for file in files}
             gone(self.folder)
-            state = json_in(self.files.beside)
-            if state is not None:
+            if (state := json_in(self.files.beside)) is not None:
                 write_json(self.files.beside, {**state, "base": None})
         progress("files", len(files), len(files))
         remains = (

@@ -115,7 +115,8 @@ def make_all(
         return False
     counted = replace(stamp, rows=rows, sha256=whole.hexdigest())
     kept = {**base, "rows": known_rows, "sha256": ""} if stamp.revision else None
-    state = {**counted.as_json(), "files": records, "base": kept}
+    of = {"column": files.shape.column, "files": records, "base": kept}
+    state = {**counted.as_json(), **of}
     write_json(folder / "switch.json", {"state": state, "files": idents})
     return True
 

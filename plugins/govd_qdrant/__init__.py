@@ -5,7 +5,8 @@ If the name is an alias, a patch fills a collection of the same settings beside 
 points to and switches the alias at once; the old collection keeps the originals. Else vectors are
 replaced in place, page by page, from a sibling, and the originals kept in another,
 `items_govd_base`: collections on a server, files below `govd/` in a folder of local mode
-(`siblings.py`). Searches meet both kinds meanwhile. One vector of a collection can be a store.
+(`siblings.py`). Searches meet both kinds meanwhile. One vector of a collection can be a store;
+points that lack it are none of its rows, and stay.
 Points say in their payload what encoded them, `govd_revision`; in `govd_trace` and `govd_of` are a
 few numbers by which a vector is known again that somebody has written anew. Collections with the
 distance Cosine hold unit vectors that Qdrant scales itself, to the last bit: in place, originals

@@ -56,12 +56,18 @@ class Point:
 
 
 class Points:
-    """The points of one collection, with the vector of a name (empty: the only one)."""
+    """The points of one collection that have the vector of a name (empty: the only one)."""
 
     def __init__(self, client: Any, collection: str, vector: str) -> None:
         self.client = client
         self.collection = collection
         self.vector = vector
+        self._having = None
+        self._lacking = None
+        if vector:
+            has_vector = models.HasVectorCondition(has_vector=vector)
+            self._having = models.Filter(must=[has_vector])
+            self._lacking = models.Filter(must_not=[has_vector])
 
     def get(self, ids: Sequence[Any]) -> dict[Any, Point]:
         """Points by their ids; those that are not there are left out."""
@@ -73,7 +79,11 @@ class Points:
                 with_payload=True,
                 with_vectors=True,
             )
-            points |= {record.id: self._point(record) for record in records}
+            points |= {
+                record.id: self._point(record)
+                for record in records
+                if not self.vector or self.vector in (record.vector or {})
+            }
         return points
 
     def pages(self, first: Any = None, last: Any = None) -> Iterator[list[Point]]:
@@ -82,6 +92,7 @@ class Points:
         while True:
             records, following = self.client.scroll(
                 self.collection,
+                scroll_filter=self._having,
                 limit=PAGE,
                 offset=following,
                 with_payload=True,
@@ -103,12 +114,41 @@ class Points:
         while True:
             records, following = self.client.scroll(
                 self.collection,
+                scroll_filter=self._having,
                 limit=10 * PAGE,
                 offset=following,
                 with_payload=False,
                 with_vectors=False,
             )
             yield from (record.id for record in records)
+            if following is None:
+                return
+
+    def count(self) -> int:
+        """How many there are."""
+        counted = self.client.count(
+            self.collection, count_filter=self._having, exact=True
+        )
+        return int(counted.count)
+
+    def others(self) -> Iterator[list[Any]]:
+        """Points that lack the vector, as they are put again."""
+        following = None
+        while self._lacking is not None:
+            records, following = self.client.scroll(
+                self.collection,
+                scroll_filter=self._lacking,
+                limit=PAGE,
+                offset=following,
+                with_payload=True,
+                with_vectors=True,
+            )
+            yield [
+                models.PointStruct(
+                    id=record.id, vector=record.vector or {}, payload=record.payload
+                )
+                for record in records
+            ]
             if following is None:
                 return
 
@@ -171,12 +211,8 @@ class Points:
         vectors = record.vector
         vector = vectors.get(self.vector) if isinstance(vectors, dict) else vectors
         if vector is None or (vector and isinstance(vector[0], list)):
-            raise BadFile(
-                f"the point {record.id} has no plain vector {self.vector!r}".rstrip(
-                    " '"
-                ),
-                where=self.collection,
-            )
+            words = f"the point {record.id} has no plain vector {self.vector}".rstrip()
+            raise BadFile(words, where=self.collection)
         return Point(
             record.id,
             np.asarray(vector, np.float32),

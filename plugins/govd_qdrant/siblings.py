@@ -78,7 +78,7 @@ class Siblings:
             return file.count()
         if not self.client.collection_exists(name):
             return 0
-        return int(self.client.count(name, exact=True).count)
+        return Points(self.client, name, self.vector).count()
 
     def _file(self, name: str) -> FilePoints | None:
         if self.folder is None or not name.startswith(FILE):

@@ -113,7 +113,7 @@ class QdrantStore:
         """See `govd.types.Store`."""
         with self._client.use() as at:
             params, collection = self._params(at), self._searched(at)
-            rows = at.count(collection, exact=True).count
+            rows = self._points(at, collection).count()
             base = self._siblings(at).described(f"{self.name}{BASE}")
         is_alias = collection != self.name
         keeps = "the collection before it" if is_alias else base
@@ -156,7 +156,7 @@ class QdrantStore:
             state = self._state(at)
             check_unstamped(state.stamps.get(collection), self._address.url)
             states.check_alone(at, self._store, collection, self._address.url)
-            rows = at.count(collection, exact=True).count
+            rows = self._points(at, collection).count()
             counted = replace(stamp, rows=rows, sha256="")
             every = models.FilterSelector(filter=models.Filter())
             at.set_payload(collection, {MARK: stamp.revision}, every, wait=True)

@@ -99,6 +99,28 @@ def carry(searched: Points, kept: Points) -> None:
             kept.client.batch_update_points(kept.collection, operations, wait=True)
 
 
+def carry_others(searched: Points, after: Points) -> None:
+    """Bring points that lack the vector to another collection, as they are now; what is not there
+    any more is taken out.
+    """
+    present = set()
+    for page in searched.others():
+        present |= {point.id for point in page}
+        if page:
+            after.client.upsert(after.collection, page, wait=True)
+    for page in list(after.others()):
+        after.delete([point.id for point in page if point.id not in present])
+
+
+def lacks_others(searched: Points, after: Points) -> bool:
+    """Whether points that lack the vector came in since they were brought there."""
+    for page in searched.others():
+        ids = [point.id for point in page]
+        if len(after.client.retrieve(after.collection, ids)) < len(ids):
+            return True
+    return False
+
+
 def point_alias(client: Any, alias: str, collection: str) -> None:
     """Let an alias point elsewhere, at once."""
     client.update_collection_aliases(
@@ -185,7 +207,8 @@ class Exchange:
         base = (state.base or before) if is_next else ""
         if not is_next:
             carry(self.searched, after)
-        rows = self.siblings.count(self.source)
+        carry_others(self.searched, after)
+        rows = after.count()
         counted = replace(stamp, rows=rows, sha256="")
         stamps = state.stamps | {before: expected, self.source: counted}
         states.write(self.client, self.store, replace(state, stamps=stamps))
@@ -200,6 +223,8 @@ class Exchange:
         return counted
 
     def _is_behind(self, after: Points, is_next: bool) -> bool:
+        if lacks_others(self.searched, after):
+            return True
         if is_next:
             return any(True for _ in late_ids(self.searched, after))
         return lacks(self.searched, after)
@@ -216,7 +241,7 @@ class Exchange:
             originals = self.siblings.points(base)
         source = self.siblings.points(self.source)
         replace_all(self.searched, source, originals, self.siblings.folder is not None)
-        rows = self.client.count(self.name, exact=True).count
+        rows = self.searched.count()
         counted = replace(stamp, rows=rows, sha256="")
         kept = {self.name: counted}
         if is_next:

@@ -188,3 +188,10 @@ def test_what_is_no_such_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="unknown key"):
         govd_open_store(url=path.as_uri() + "?key=id")
     assert govd_open_store(url="file:///data/items.npy") is None
+
+
+def test_an_empty_index_is_patched_like_any(tmp_path: Path) -> None:
+    kept = KeptFaiss(tmp_path / "v.faiss", "Flat", unit_rows(0))
+    kept.open().claim(BASE)
+    assert to(kept, tmp_path, 1, an_edit(1)).stamp.rows == 0
+    assert kept.open().find(unit_rows(2), 5) == [[], []]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.errors import BadFile, MachineFault, Usage
+from govd.errors import BadFile, Conflict, MachineFault, Usage
 from govd.types import Store
 from govd_lance import govd_open_store
 from tests.stores.contract import (
@@ -260,6 +260,27 @@ def test_what_is_no_such_table_is_refused(
 ) -> None:
     with pytest.raises(error, match=what):
         govd_open_store(url=f"lance://{table.path}{query}")
+
+
+def test_another_column_of_the_table_is_no_second_store(tmp_path: Path) -> None:
+    """Its stamp and the column of originals are of the first."""
+    kind = pa.list_(pa.float32(), DIM)
+    columns = {name: pa.array(list(unit_rows(4)), kind) for name in ("v", "w")}
+    lance.write_dataset(pa.table(columns), str(tmp_path / "two.lance"))
+
+    class Kept:
+        vectors = unit_rows(4)
+        url = f"lance://{tmp_path}/two.lance?column=v"
+
+        def open(self) -> Any:
+            return govd_open_store(url=self.url)
+
+    kept = Kept()
+    kept.open().claim(BASE)
+    for number, edit in [(1, an_edit(1)), (0, None)]:
+        to(kept, tmp_path, number, edit)  # type: ignore[arg-type]
+        with pytest.raises(Conflict, match="of the column v, not of w"):
+            govd_open_store(url=kept.url.replace("=v", "=w")).stamp()
 
 
 def test_other_addresses_are_left_to_others(tmp_path: Path) -> None:

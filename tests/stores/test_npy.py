@@ -11,7 +11,7 @@ import pytest
 
 from govd.errors import BadFile
 from govd_npy import NpyStore, govd_open_store
-from tests.stores.contract import StoreContract, unit_rows
+from tests.stores.contract import BASE, StoreContract, an_edit, to, unit_rows
 
 
 class KeptNpy:
@@ -43,6 +43,25 @@ class TestNpy(StoreContract):
     @pytest.fixture
     def kept(self, tmp_path: Path, dtype: Any) -> KeptNpy:
         return KeptNpy(tmp_path / "v.npy", unit_rows(400, dtype=dtype))
+
+
+def test_doubles_come_back_bit_for_bit(tmp_path: Path) -> None:
+    kept = KeptNpy(tmp_path / "v.npy", unit_rows(40, dtype=np.float64) / 1.000001)
+    kept.open().claim(BASE)
+    before = np.load(kept.path)
+    to(kept, tmp_path, 1, an_edit(1))
+    after = np.load(kept.path)
+    assert after.dtype == np.float64
+    np.testing.assert_allclose(after, an_edit(1).apply(before), atol=1e-6)
+    to(kept, tmp_path, 0, None)
+    assert np.array_equal(np.load(kept.path), before)
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    kept = KeptNpy(tmp_path / "v.npy", unit_rows(40))
+    kept.path.write_bytes(kept.path.read_bytes()[:-1])
+    with pytest.raises(BadFile, match="39 of 40 are there"):
+        kept.open()
 
 
 def test_other_addresses_are_left_to_others() -> None:

@@ -355,6 +355,18 @@ def test_vectors_of_several_widths_are_refused(tmp_path: Path) -> None:
         opened(path)
 
 
+def test_another_column_of_the_table_is_no_second_store(tmp_path: Path) -> None:
+    """Its stamp and the originals beside it are of the first."""
+    path = tmp_path / "two.parquet"
+    columns = {name: list(unit_rows(4, seed)) for name, seed in [("v", 1), ("w", 2)]}
+    kind = pa.list_(pa.float32(), unit_rows(1).shape[1])
+    pq.write_table(pa.table({k: pa.array(v, kind) for k, v in columns.items()}), path)
+    opened(path, "?column=v").claim(BASE)
+    with pytest.raises(Conflict, match="of the column v, not of w"):
+        opened(path, "?column=w").stamp()
+    assert opened(path, "?column=v").stamp().rows == 4
+
+
 def test_other_addresses_are_left_to_others(tmp_path: Path) -> None:
     assert govd_open_store(url="file:///data/vectors.npy") is None
     assert govd_open_store(url=tmp_path.as_uri()) is None

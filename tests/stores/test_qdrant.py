@@ -317,6 +317,34 @@ def test_sparse_vectors_of_a_hybrid_collection_stay(way: str, tmp_path: Path) ->
     kept.close()
 
 
+def test_points_that_lack_the_vector_are_left_and_none_is_lost(
+    small: KeptCollection, tmp_path: Path
+) -> None:
+    models = qdrant.models
+
+    def lacking(key: int) -> None:
+        with small.client() as at:
+            vector = {"other": [1.0, 2.0, 3.0]}
+            point = models.PointStruct(id=key, vector=vector, payload={"n": key})
+            at.upsert("items", [point], wait=True)
+
+    lacking(900)
+    lacking(901)
+    at = guarded(small.open())
+    assert at.facts().rows == 40
+    writing_first(at, lambda: (lacking(902), small.delete("901")))
+    outcome = to(small, tmp_path, 1, an_edit(1), at)
+    assert (outcome.rows, outcome.stamp.rows, outcome.skipped) == (40, 40, 0)
+    to(small, tmp_path, 0, None)
+    with small.client() as client:
+        points, _ = client.scroll("items", limit=100, with_vectors=True)
+    others = {point.id: point for point in points if "image" not in point.vector}
+    assert list(others) == [900, 902]
+    assert others[900].vector == {"other": [1.0, 2.0, 3.0]}
+    assert others[902].payload["n"] == 902
+    assert len(points) == 42
+
+
 def test_one_vector_of_a_collection_is_a_store(small: KeptCollection) -> None:
     """Two would say different things in one payload."""
     small.url = small.url.replace("vector=image", "vector=other")
