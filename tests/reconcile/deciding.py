@@ -1,6 +1,6 @@
 """Filing, what became of it, and a plugin whose answers a test sets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from govd.hookspecs import hookimpl
@@ -41,3 +41,15 @@ class Plugin:
     @hookimpl
     def govd_compute_contribution(self, spec: Any) -> Contribution | None:
         return self.contribute(spec) if self.contribute else None
+
+
+class Interrupted:
+    """A plugin during whose vote something happens, once."""
+
+    def __init__(self, happening: Callable[[], object]) -> None:
+        self._happenings = [happening]
+
+    @hookimpl
+    def govd_vote(self) -> None:
+        if self._happenings:
+            self._happenings.pop()()

@@ -12,7 +12,7 @@ from govd.errors import (
 from govd.models.given import Given
 from govd.service.service import Service
 from govd.types import Gate
-from tests.reconcile.deciding import Plugin, file, state
+from tests.reconcile.deciding import Interrupted, Plugin, file, state
 from tests.service.test_service import forget, published
 
 
@@ -115,3 +115,21 @@ def test_a_revision_of_no_forgets_is_published_for_the_model_as_it_is_now(
     now = service.core.desk.model("m")
     assert published(service)["basis"] == now.basis != waiting["basis"]
     assert published(service)["rank"] == 0
+
+
+def test_nobody_approves_what_the_model_left_behind_while_policies_are_asked(
+    service: Service, pool: Path
+) -> None:
+    service.core.home.settings = replace(service.core.home.settings, approval="person")
+    private = file(service, "red", private=True)
+    service.reconciler.run()
+    service.requests.shred(private, "fulfilled", "dpo")
+
+    def rebase() -> None:
+        service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+
+    service.core.plugins.manager.register(Interrupted(rebase), "interrupted")
+    with pytest.raises(Conflict, match="computed for an earlier state of the model"):
+        service.requests.decide(private, "approve", "", "bob")
+    assert state(service, private)[0] == "waiting"
+    assert not service.audit.log(kind="request.approve")

@@ -15,6 +15,7 @@ from govd.errors import (
     VerificationFailed,
 )
 from govd.ledger.entry import Draft
+from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import Service, open_service
 from tests.reconcile.deciding import Plugin, file, state
@@ -75,6 +76,25 @@ def test_two_filings_with_examples_at_once(service: Service, pictures: Path) -> 
     for thread in threads:
         thread.join(30)
     assert faults == []
+
+
+def test_what_is_filed_is_of_the_model_as_it_is_by_then(
+    service: Service, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model changes after the options were understood, before the filing is an entry."""
+    artifacts = service.core.artifacts
+    put = artifacts.put
+
+    def interrupted(data: bytes) -> str:
+        monkeypatch.setattr(artifacts, "put", put)
+        service.update_model("m", Given(use="open"), "bob")
+        return put(data)
+
+    example = next(pictures.rglob("*.png")).read_bytes()
+    monkeypatch.setattr(artifacts, "put", interrupted)
+    red = file(service, "red", examples=(example,))
+    assert service.core.desk.model("m").use == "open"
+    assert service.requests.show(red)["target"] == "level"
 
 
 def test_spelling_makes_no_second_concept(service: Service) -> None:

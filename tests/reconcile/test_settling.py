@@ -2,26 +2,11 @@
 publishes is no other's.
 """
 
-from collections.abc import Callable
-
 import pytest
 
-from govd.hookspecs import hookimpl
 from govd.service.service import Service
 from govd.types import Gate
-from tests.reconcile.deciding import Plugin, file, state
-
-
-class Interrupted:
-    """A plugin during whose vote something happens, once."""
-
-    def __init__(self, happening: Callable[[], object]) -> None:
-        self._happenings = [happening]
-
-    @hookimpl
-    def govd_vote(self) -> None:
-        if self._happenings:
-            self._happenings.pop()()
+from tests.reconcile.deciding import Interrupted, Plugin, file, state
 
 
 @pytest.mark.parametrize("decision", ["withdraw", "hold"])
