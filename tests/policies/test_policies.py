@@ -14,6 +14,7 @@ from govd.records.policy import Mode
 from govd.requests import ForgetOptions
 from govd.service.service import Service
 from govd.types import Record
+from tests.reconcile.deciding import Interrupted
 
 STRICT = """name: strict
 moments: [filed, revert]
@@ -189,6 +190,20 @@ def test_why_it_waits_is_told_with_the_values_that_were_seen(service: Service) -
     (row,) = explained["policies"]
     assert row["result"] == "true"
     assert row["saw"] == {"request.concepts": ["red"]}
+
+
+def test_who_approves_while_a_policy_is_enforced_approves_anew(
+    service: Service,
+) -> None:
+    object.__setattr__(service.core.home.settings, "approval", "person")
+    red = str(filed(service, "red")["id"])
+    interrupted = Interrupted(lambda: enforced(service, DENY))
+    service.core.plugins.manager.register(interrupted, "interrupted")
+    with pytest.raises(Conflict, match="policies changed while they were being asked"):
+        service.requests.decide(red, "approve", "", "principal:bob")
+    assert service.requests.show(red)["state"] == "waiting"
+    service.requests.decide(red, "approve", "", "principal:bob")
+    assert service.requests.show(red)["state"] == "denied"
 
 
 def test_a_policy_that_is_enforced_after_the_filing_is_asked_at_the_approval(
