@@ -168,8 +168,21 @@ def _config(repo: str, revision: str | None) -> Path:
 
 
 def _check_weights(folder: Path, repo: str, commit: str) -> None:
-    """That a downloaded checkpoint has weights that are read."""
+    """That a downloaded checkpoint has weights that are read.
+
+    Raises:
+        BadCheckpoint: it has none. Unreachable: the cache has none.
+    """
     if not any((folder / name).exists() for name in (SINGLE, INDEX, OPEN_WEIGHTS)):
+        from huggingface_hub.constants import HF_HUB_OFFLINE
+
+        # what is not in the cache may well be there
+        if HF_HUB_OFFLINE and not any(folder.glob("pytorch_model*.bin")):
+            raise Unreachable(
+                "its weights are not cached, and the Hub is not asked (HF_HUB_OFFLINE)",
+                where=f"{repo}@{commit}",
+                advice=OFFLINE,
+            )
         convert = (
             f"from transformers import CLIPModel; CLIPModel.from_pretrained({repo!r},"
             f" revision={commit!r}).save_pretrained('converted')"

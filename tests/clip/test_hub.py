@@ -41,6 +41,16 @@ def test_a_hub_id_is_pinned_to_one_commit(
         govd_open_model(ModelReference("someone/clip-tiny", "main"))
 
 
+def test_weights_that_are_not_in_the_cache_are_not_called_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub(monkeypatch, folder, [])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(GovdError, match=r"weights are not cached.*HF_HUB_OFFLINE"):
+        govd_open_model(ModelReference("someone/clip-tiny", "main"))
+
+
 def test_a_hub_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
