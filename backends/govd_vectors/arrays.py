@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,7 +109,8 @@ def _parquet(path: Path) -> dict[str, Any]:
 
 
 def names_of(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ...]:
-    """The texts of the array `which`, of a shape `(n,)`.
+    """The texts of the array `which`, of a shape `(n,)`, as govd asks for them: in Unicode's form
+    C, without blanks and byte order marks around them. Bytes are read as UTF-8.
 
     Raises:
         BadCheckpoint: there is none, or it is of something else.
@@ -120,6 +122,15 @@ def names_of(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ..
             advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.",
         )
     array = np.asarray(arrays[which])
+    if array.dtype.kind == "S":
+        try:
+            array = np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise BadCheckpoint(
+                f"{which} is bytes that are not UTF-8 ({error})",
+                where=str(path),
+                advice="Write the names as text.",
+            ) from None
     if array.ndim != 1 or array.dtype.kind != "U":
         raise BadCheckpoint(
             f"{which} is {array.dtype} of shape {array.shape}",
@@ -132,7 +143,9 @@ def names_of(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ..
             where=str(path),
             advice=f"At most {MAX_TEXTS}.",
         )
-    return tuple(str(name) for name in array)
+    return tuple(
+        unicodedata.normalize("NFC", str(name).strip("\ufeff \t\r\n")) for name in array
+    )
 
 
 def rows_of(

@@ -33,7 +33,7 @@ def check_folder(core: Core, folder: str | None, name: str, reference: str) -> N
         core: of the home, whose other models are looked at.
 
     Raises:
-        Conflict: it cannot; nothing was touched. MachineFault: it cannot be looked into.
+        Conflict: it cannot; nothing was touched. MachineFault: it cannot be looked into or written.
     """
     if not folder:
         return
@@ -53,6 +53,22 @@ def check_folder(core: Core, folder: str | None, name: str, reference: str) -> N
     newcomer = {"name": name, "publish_to": None, "reference": reference}
     check_place(place, core.home.folder, [*models, newcomer])
     place.check()
+    _check_writable(path)
+
+
+def _check_writable(path: Path) -> None:
+    """That a folder can be written or made, as far as can be seen.
+
+    Raises:
+        MachineFault: it cannot.
+    """
+    nearest = next(above for above in (path, *path.parents) if above.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise MachineFault(
+            f"the folder to publish to cannot be written ({nearest} cannot)",
+            where=str(path),
+            advice="Correct its permissions, or choose another --publish-to. Nothing was changed.",
+        )
 
 
 def check_place(folder: PublishFolder, home: Path, models: Collection[Record]) -> None:

@@ -194,6 +194,16 @@ def test_a_folder_that_cannot_be_looked_into_is_told(
     assert names(folder) == ["1", "2", "current"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_changed(
+    published: Service,
+) -> None:
+    before = published.core.desk.views.models["a"]["publish_to"]
+    with pytest.raises(MachineFault, match=r"/proc/self cannot.*Nothing was changed"):
+        published.update_model("a", Given(publish_to="/proc/self/served"), "ann")
+    assert published.core.desk.views.models["a"]["publish_to"] == before
+
+
 def test_a_copy_of_a_revision_under_another_number_is_somebodys(
     published: Service, folder: Path
 ) -> None:

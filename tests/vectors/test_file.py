@@ -42,6 +42,22 @@ def test_the_short_form_is_a_label_set_of_unit_vectors(
     assert model.facts.logit_scale == 100
 
 
+@pytest.mark.parametrize("encode", [False, True])
+def test_a_name_is_found_in_whatever_form_the_file_has_it(
+    tmp_path: Path, encode: bool
+) -> None:
+    names = np.array(["cafe\u0301", "\ufeffdog ", "cat"])
+    path = write(
+        tmp_path / "m.npz",
+        names=np.char.encode(names, "utf-8") if encode else names,
+        vectors=rows(3, 8),
+    )
+    model = govd_open_model(ModelReference(path))
+    assert model is not None
+    assert model.facts.words["labels"] == ("caf\u00e9", "dog", "cat")
+    assert model.encode_texts(["caf\u00e9", "dog"]).shape == (2, 8)
+
+
 def test_prompts_domains_and_labels_are_told_apart(tmp_path: Path) -> None:
     prompts, cube = rows(4, 8, seed=1), rows(2, 2, 8, seed=2)
     path = write(
