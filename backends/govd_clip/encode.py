@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from govd.errors import GovdError, UnreadableImage
-from govd.pictures import picture, turn
+from govd.pictures import FEW_PIXELS, picture, pixels_of, turn
 from govd.types import Bytes, Floats, Progress, silent
 from govd_clip.checkpoint import PICTURES, TOKENIZER
 from govd_clip.config import Config
@@ -184,24 +185,49 @@ class Encoder:
         self, images: Sequence[Path | Bytes], out: Floats, progress: Progress
     ) -> None:
         """Write unit embeddings to `out` `(n, d)`: a part is prepared while the one before it is
-        encoded.
+        encoded, by other threads where that is more work than beginning them.
         """
-        size = self.config.image
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        with ExitStack() as stack:
+            pool: ThreadPoolExecutor | None = None
+            if not _are_small(images):
+                pool = stack.enter_context(
+                    ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+                )
             parts = list(_split(len(images)))
-            ahead = [pool.submit(self.pixels, images[i]) for i in parts[0]]
+            ahead = self._begun(pool, images, parts[0])
             for part, following in zip(parts, [*parts[1:], []], strict=True):
+                now = ahead
+                ahead = self._begun(pool, images, following)
+                size = self.config.image
                 rows = _size(len(part), IMAGES)
                 batch = np.zeros((rows, 3, size, size), np.float32)
-                now = ahead
-                ahead = [pool.submit(self.pixels, images[i]) for i in following]
                 try:
-                    batch[: len(part)] = [future.result() for future in now]
+                    for place, prepared_picture in enumerate(now):
+                        batch[place] = prepared_picture()
                 except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    if pool is not None:
+                        pool.shutdown(wait=False, cancel_futures=True)
                     raise
                 out[part] = _run(_images, self.model, batch)[: len(part)]
                 progress("pictures", part[-1] + 1, len(images))
+
+    def _begun(
+        self,
+        pool: ThreadPoolExecutor | None,
+        images: Sequence[Path | Bytes],
+        part: Sequence[int],
+    ) -> list[Callable[[], Floats]]:
+        """What gives each picture of a part, prepared; by `pool`, where there is one, already."""
+        if pool is None:
+            return [functools.partial(self.pixels, images[i]) for i in part]
+        return [pool.submit(self.pixels, images[i]).result for i in part]
+
+
+def _are_small(images: Sequence[Path | Bytes]) -> bool:
+    """Whether pictures are decoded, and few pixels in all."""
+    if any(isinstance(image, Path) for image in images):
+        return False
+    return sum(pixels_of(image) for image in images) <= FEW_PIXELS
 
 
 def _run(
