@@ -11,12 +11,13 @@ from typing import Any, Final
 from govd.errors import BadFile
 from govd.home.unlearning import jobs_of
 from govd.ledger.signing import Key
+from govd.ledger.times import interval_seconds
 from govd.types import ExternalJob, Json
 
 LONGEST_SECONDS: Final = 604_800.0
 IN_PROCESS: Final = "in-process"
 """The batch runner that govd is itself."""
-TABLES: Final = ("batch",)
+TABLES: Final = ("batch", "stores")
 """Tables of the file: `runner` of `[batch]` is the field `batch_runner`."""
 Check = Callable[[Any], str]
 """What is wrong with a value, as advice; empty where nothing is."""
@@ -42,13 +43,15 @@ def _at_least(least: int) -> Check:
 
 
 def _seconds(value: float) -> str:
-    if 0 < value < LONGEST_SECONDS:
-        return ""
-    return "It is over 0, and a week at most."
+    return "" if 0 < value < LONGEST_SECONDS else "It is over 0, and a week at most."
 
 
 def _brief(value: float) -> str:
     return "" if 0 <= value <= 1 else "It is from 0 to 1."
+
+
+def _interval(text: str) -> str:
+    return "" if not text or interval_seconds(text) else "Write 24h, 7d or 2w."
 
 
 def _witnesses(values: tuple[str, ...]) -> str:
@@ -61,9 +64,7 @@ def _witnesses(values: tuple[str, ...]) -> str:
 
 
 def _encoders(values: tuple[str, ...]) -> str:
-    wrong = next(
-        (encoder for encoder in values if len(encoder.split(maxsplit=1)) < 2), None
-    )
+    wrong = next((text for text in values if len(text.split(maxsplit=1)) < 2), None)
     if wrong is None:
         return ""
     return (
@@ -189,6 +190,11 @@ class Settings:
         "",
         "[batch] address: of those machines; for ray HOST:PORT of its head, and auto, or nothing,"
         " for the cluster that this machine belongs to.",
+    )
+    stores_verify_every: str = setting(
+        "",
+        "[stores] verify_every: how often the daemon verifies each store; empty: never.",
+        _interval,
     )
     keep_published: int = setting(
         3,
@@ -329,11 +335,8 @@ def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
     if not isinstance(value, list):
         return value
     if not all(isinstance(item, str) for item in value):
-        raise BadFile(
-            f"{name} is {value!r}",
-            where=str(path),
-            advice="It must be a list of texts.",
-        )
+        fault = f"{name} is {value!r}"
+        raise BadFile(fault, where=str(path), advice="It must be a list of texts.")
     return tuple(value)
 
 

@@ -21,6 +21,7 @@ from govd.stores.plans import PatchOptions
 from govd.stores.registry import Registry, StoreSettings, digest_of
 from govd.stores.remembering import remembered
 from govd.stores.verifying import Verifying
+from govd.stores.watching import Watching
 from govd.types import Json, Record
 
 log = logging.getLogger("govd")
@@ -35,6 +36,7 @@ class Stores:
         self.jobs = Jobs(core, self.registry, measuring)
         self.finding = Finding(core, self.registry, serving, measuring)
         self.verifying = Verifying(core, self.registry, measuring)
+        self.watching = Watching(core, self.verify, GOVD)
 
     # -- what there is
 

@@ -1,9 +1,12 @@
-"""The thread that patches stores: what takes hours must not hold up a revision."""
+"""The thread that patches stores and verifies those that are due: what takes hours must not hold
+up a revision.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+from datetime import UTC, datetime
 from typing import Final
 
 from govd.errors import GovdError
@@ -18,8 +21,8 @@ SLOWEST_SECONDS: Final = 60.0
 
 
 class Patching(threading.Thread):
-    """Does the patches of stores that are under way, one after another. Told to end, it ends after
-    the portions at hand, and goes on there at the next start.
+    """Does the patches of stores that are under way, one after another, then verifies what is due.
+    Told to end, it ends after the portions at hand, and goes on there at the next start.
     """
 
     def __init__(self, service: Service) -> None:
@@ -33,6 +36,7 @@ class Patching(threading.Thread):
         while not self.ending.wait(pause):
             try:
                 self.service.stores.step()
+                self.service.stores.watching.step(datetime.now(UTC))
                 pause = EVERY_SECONDS
             except GovdError as error:
                 log.error("stores: %s", told(error))
