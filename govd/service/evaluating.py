@@ -15,12 +15,12 @@ from govd.edit.confusion import confusion
 from govd.errors import Denied, Unsupported, Usage
 from govd.models.core import Core
 from govd.models.evaluation_set import read_images
-from govd.models.registry import Models
 from govd.models.served import Served
 from govd.reconcile.attacking import OtherWords, checked
 from govd.reconcile.measuring import Measuring, by_cell, plain
 from govd.records.limits import bounded
 from govd.records.revision import Revision
+from govd.registering.registry import Models
 from govd.serve.serving import Serving
 from govd.service.reporting import Reports
 from govd.types import Contribution, Json, Record

@@ -21,7 +21,6 @@ from govd.errors import GovdError, Usage
 from govd.home.home import Home
 from govd.models.core import Core
 from govd.models.given import Given
-from govd.models.registry import Models
 from govd.notices.receivers import Receivers
 from govd.policies.freezing import Freezing
 from govd.policies.from_settings import FromSettings
@@ -30,6 +29,7 @@ from govd.policies.voting import Voting
 from govd.reconcile.loop import REST_SECONDS, Reconciler
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
+from govd.registering.registry import Models
 from govd.requests import Requests
 from govd.serve.answers import Answers
 from govd.serve.exports import Exports
@@ -57,13 +57,7 @@ class Service:
         self.contributions = contributions = Contributions(core)
         voting = Voting(core)
         self.requests = requests = Requests(core, contributions, voting)
-        self.models = Models(
-            core,
-            contributions.computing,
-            contributions.stored,
-            contributions.calibrating,
-            requests.accepting,
-        )
+        self.models = Models(core, contributions, requests.accepting)
         self.measuring = Measuring(core, contributions)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)

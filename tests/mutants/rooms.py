@@ -35,6 +35,7 @@ TESTS: Final = (
     "tests/service",
     "tests/serve",
     "tests/models",
+    "tests/registering",
     "tests/plugins",
     "tests/homes",
     "tests/cli/test_filings.py",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from govd.contributions import Contributions
 from govd.errors import Conflict, Usage
 from govd.ledger.entry import Draft
-from govd.models.changes import Binds, Calibrates, Changes, Computes, Keeps
 from govd.models.core import Core
 from govd.models.given import Given
 from govd.models.phrases import spelled
@@ -20,10 +20,9 @@ from govd.models.words import spellings
 from govd.records.lifecycle import OPEN, STANDING, UNSERVED
 from govd.records.limits import bounded
 from govd.records.model import RegisteredModel
+from govd.registering.changes import Changes
+from govd.requests.accepting import Accepting
 from govd.types import Json, Record
-
-if TYPE_CHECKING:
-    pass
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -34,14 +33,12 @@ class Models:
     def __init__(
         self,
         core: Core,
-        computing: Computes,
-        contributions: Keeps,
-        calibrating: Calibrates,
-        criteria: Binds,
+        contributions: Contributions,
+        criteria: Accepting,
     ) -> None:
         self.core = core
-        self.calibrating = calibrating
-        self._changes = Changes(core, computing, contributions, calibrating, criteria)
+        self.calibrating = contributions.calibrating
+        self._changes = Changes(core, contributions, criteria)
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from govd.contributions import Contributions
 from govd.errors import Conflict, GovdError, MachineFault, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core, Opened
@@ -18,62 +19,11 @@ from govd.models.prepared import prepared
 from govd.models.publish_places import check_folder
 from govd.records.lifecycle import WANTED
 from govd.records.request import Request
-from govd.types import Contribution, Json, Record
+from govd.requests.accepting import Accepting
+from govd.types import Json, Record
 
 if TYPE_CHECKING:
     from govd.edit import Basis
-
-
-class Computes(Protocol):
-    """What computes contributions anew where a model changes (`govd.contributions`)."""
-
-    def of_request(self, request: Request, opened: Opened) -> Contribution:
-        """The contribution of a request on a model that may not be registered yet."""
-        ...
-
-
-class Keeps(Protocol):
-    """What keeps contributions (`govd.contributions`)."""
-
-    def put(
-        self, contribution: Contribution, model: str, actor: str, opened: Opened
-    ) -> list[Draft]:
-        """Keep a contribution; the entry that says so, where none does yet.
-
-        Args:
-            model: its name.
-            actor: of the entry.
-            opened: the model that it was computed with; its plugins are recorded.
-        """
-        ...
-
-
-class Calibrates(Protocol):
-    """What measures how far predictions are off (`govd.contributions`)."""
-
-    def measured(self, opened: Opened, record: Mapping[str, Json]) -> str | None:
-        """The artifact with the errors of a model as its entry describes it; None where they cannot
-        be measured.
-        """
-        ...
-
-
-class Binds(Protocol):
-    """What binds acceptance criteria to evaluation sets (`govd.requests`)."""
-
-    def carried(
-        self, request: Request, old: Record, new: Mapping[str, Json], actor: str
-    ) -> list[Draft]:
-        """The entry that binds a forget's criteria to the set of the checkpoint that its model is
-        rebased on; none where that is left to a person.
-
-        Args:
-            request: the forget.
-            old: the record of the model as it is.
-            new: what its entry will say.
-            actor: of the entry.
-        """
-        ...
 
 
 class Changes:
@@ -82,16 +32,12 @@ class Changes:
     def __init__(
         self,
         core: Core,
-        computing: Computes,
-        contributions: Keeps,
-        calibrating: Calibrates,
-        criteria: Binds,
+        contributions: Contributions,
+        criteria: Accepting,
     ) -> None:
         self.core = core
-        self.computing = computing
-        self.criteria = criteria
         self.contributions = contributions
-        self.calibrating = calibrating
+        self.criteria = criteria
 
     def update(
         self, name: str, given: Given, actor: str, reference: str | None = None
@@ -129,7 +75,7 @@ class Changes:
         same_basis = opened.basis.digest == basis.digest
         calibration = old.get("calibration")
         if not same_basis:
-            calibration = self.calibrating.measured(opened, payload)
+            calibration = self.contributions.calibrating.measured(opened, payload)
         payload["calibration"] = calibration
         drafts = [_update(name, actor, {**payload, "rebased": rebased})]
         # before the lock: this takes time
@@ -222,7 +168,7 @@ class Changes:
         if request.get("shredded_at"):
             return self._shredded(request, opened, actor)
         try:
-            contribution = self.computing.of_request(request, opened)
+            contribution = self.contributions.computing.of_request(request, opened)
         except MachineFault:
             raise
         except GovdError as error:
@@ -237,7 +183,7 @@ class Changes:
             "predicted": request["predicted"],
             "reason": "the model was changed",
         }
-        drafts = self.contributions.put(contribution, name, actor, opened)
+        drafts = self.contributions.stored.put(contribution, name, actor, opened)
         return [
             *drafts,
             Draft(
