@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import Usage
+from govd.models.name_lists import fault_of
 from govd.models.phrases import LINE_END, text_in
 from govd.requests.row_options import (
     KNOWN,
@@ -107,22 +108,33 @@ def _of_text(text: str, where: str, pictures: bool) -> Iterator[Filing]:
             where=where,
             advice="Call the column with the names concept.",
         )
-    for number, line in enumerate(lines, 1):
-        name = line.strip()
-        if name and not name.startswith("#"):
-            yield Filing(number, (name,))
+    names = [
+        Filing(number, (line.strip(),))
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.strip().startswith("#")
+    ]
+    fault = fault_of(text, [filing.concepts[0] for filing in names])
+    if fault:
+        raise Usage(
+            f"the file {fault[0]}",
+            where=where,
+            advice=f"{fault[1]} JSON is read from a file whose name ends in .json.",
+        )
+    yield from names
 
 
 def _of_csv(
     text: str, columns: list[str], delimiter: str, where: str, pictures: bool
 ) -> Iterator[Filing]:
     check_columns(columns, where)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
     try:
         for cells in reader:
             is_header = [column_of(cell) for cell in cells] == columns
             if any(cell.strip() for cell in cells) and not is_header:
-                yield _of_cells(cells, columns, reader.line_num, where, pictures)
+                yield _of_cells(cells, columns, line, where, pictures)
+            line = reader.line_num + 1
     except csv.Error as fault:
         raise Usage(
             f"line {reader.line_num} is not CSV ({fault})",

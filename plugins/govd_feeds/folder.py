@@ -36,6 +36,10 @@ FORMS: Final[Mapping[str, RowForm]] = {
 }
 """Files that are read, by how their names end."""
 RESULT: Final = ".result"
+HIDDEN: Final = (".", "~$", "~lock.")
+"""How names begin of files that are nobody's list: hidden ones, and those that office programs put
+beside a file that is open.
+"""
 SETTLED_SECONDS: Final = 2.0
 """For which a file that is written in place must have stood unchanged."""
 LOOK_BYTES: Final = 4 * DOCUMENT_BYTES
@@ -157,7 +161,7 @@ def _is_read(name: str) -> bool:
     if not name.isprintable():  # bytes that are no UTF-8, or what nobody sees
         return False
     return (
-        not name.startswith(".")
+        not name.startswith(HIDDEN)
         and suffix.lower() in FORMS
         and not stem.endswith(RESULT)
     )

@@ -242,7 +242,7 @@ def test_links_hidden_files_and_results_are_not_read(
     nightly.add()
     (tmp_path / "elsewhere.csv").write_text("red\n")
     (nightly.folder / "link.csv").symlink_to(tmp_path / "elsewhere.csv")
-    for name in (".hidden.csv", "x.csv.part", "y.result.csv", "notes.md"):
+    for name in ("~$x.csv", ".hidden.csv", "x.csv.part", "y.result.csv", "notes.md"):
         (nightly.folder / name).write_text("blue\n")
     (nightly.folder / "folder.csv").mkdir()
     assert nightly.look() == []

@@ -75,6 +75,9 @@ def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
         ("# nothing\n\n  # at all\n", "nothing to forget"),
         ("name;reason\nred;letter\n", "line 1 is the head of a table, and no column"),
         ("sep=;\nname;colour\nred;1\n", "line 2 is the head of a table"),
+        ('concept,reason\n"red,letter\n', "line 2 is not CSV"),
+        ('"red"\n"green"\n', "every name in quotation marks"),
+        ('["red", "green"]\n', "is a list of JSON or Python"),
     ],
 )
 def test_a_file_that_cannot_be_meant_files_nothing(
