@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from govd.errors import BadFile
 from govd.types import Floats
 
 HEADERS: Final = threading.Lock()
@@ -44,6 +45,33 @@ def put(
         rows[start : start + len(block)] = block
         start += len(block)
     rows.flush()
+
+
+def check_keys(keys: Any, column: str, where: str) -> None:
+    """That each row has a key of its own.
+
+    Args:
+        keys: a column of Arrow, in chunks.
+        column: its name.
+        where: it is.
+
+    Raises:
+        BadFile: a row has none, or several have one.
+    """
+    if keys.null_count:
+        raise BadFile(
+            f"{keys.null_count} of {len(keys)} rows have no {column}",
+            where=where,
+            advice="Rows are known by it: give each one, or name another column.",
+        )
+    if len(keys.unique()) == len(keys):
+        return
+    shared = next(row for row in keys.value_counts() if row["counts"].as_py() > 1)
+    raise BadFile(
+        f"{shared['counts']} rows have the {column} {shared['values'].as_py()!r}",
+        where=where,
+        advice="Rows are known by it: give each its own, or name another column.",
+    )
 
 
 def hashes(rows: Floats) -> Any:

@@ -72,6 +72,21 @@ class Index:
         self._lock = threading.Lock()
         self.ids = self._ids()
 
+    def check_ids(self) -> None:
+        """That each row has an id of its own.
+
+        Raises:
+            BadFile: several have one.
+        """
+        ids, counts = np.unique(self.ids, return_counts=True)
+        if (counts > 1).any():
+            place = int(np.argmax(counts))
+            raise BadFile(
+                f"{counts[place]} rows have the id {ids[place]}",
+                where=str(self.path),
+                advice="A search cannot tell them apart: remove the id, then add one of them.",
+            )
+
     def _ids(self) -> Any:
         if self.has_ids:
             return faiss.vector_to_array(self.whole.id_map).astype(np.int64)

@@ -87,10 +87,12 @@ class FaissStore:
         """See `govd.types.Store`.
 
         Raises:
-            Conflict: it is stamped.
+            Conflict: it is stamped. BadFile: several rows have one id.
         """
         check_unstamped(self.stamp(), str(self.path))
-        counted = replace(stamp, rows=self.at.index().rows)
+        index = self.at.index()
+        index.check_ids()
+        counted = replace(stamp, rows=index.rows)
         with self._faults():
             write_json(self.at.beside, {**counted.as_json(), "base": None})
         return counted
@@ -166,6 +168,7 @@ class FaissStore:
         with self._lock, self._faults():
             begun = json_in(self.at.next / "plan.json")
             if not is_same_plan(begun, plan):
+                self.at.index().check_ids()
                 gone(self.at.next)
                 self.at.next.mkdir(parents=True)
                 if expected.revision == 0:

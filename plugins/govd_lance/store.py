@@ -127,6 +127,7 @@ class LanceStore:
         """
         table = self._now()
         check_unstamped(self._stamp(table, "stamp"), str(self.path))
+        table.check_keys()
         counted = replace(stamp, rows=int(table.data.count_rows()))
         with faults(self.path):
             table.say({"stamp": counted.as_json()})
@@ -219,6 +220,7 @@ class LanceStore:
             begun = self.staged.plan()
             tags = table.data.tags.list()
             if TAG not in tags or not is_same_plan(begun, plan):
+                table.check_keys()
                 self.staged.begin(plan)
                 if TAG in tags:
                     table.data.tags.update(TAG, table.data.version)

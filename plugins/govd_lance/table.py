@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from govd.errors import BadFile, GovdError, MachineFault
-from govd.keeping.arrays import hashes
+from govd.keeping.arrays import check_keys, hashes
 from govd.keeping.stamps import check_column
 from govd.types import Floats, Json, StoreStamp
 
@@ -83,6 +83,16 @@ class Table:
         value = value if isinstance(value, dict) else {}
         check_column(value, self.column, str(self.path))
         return value
+
+    def check_keys(self) -> None:
+        """That each row has a key of its own, where a column of keys is named.
+
+        Raises:
+            BadFile: a row has none, or several have one.
+        """
+        if self.key:
+            keys = self.data.to_table(columns=[self.key])[self.key]
+            check_keys(keys, self.key, str(self.path))
 
     def say(self, value: Json) -> None:
         """Say something of its column in its metadata."""

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from govd.errors import BadFile, Conflict
+from govd.keeping.arrays import check_keys
 from govd.keeping.files import ident_of
 from govd.types import RowNumbers, StoreStamp
 from govd_parquet.tables import Table
@@ -117,6 +118,17 @@ class Files:
             if isinstance(places, range)
             else [str(p) for p in places]
         )
+
+    def check_keys(self) -> None:
+        """That each row has a key of its own, where a column of keys is named.
+
+        Raises:
+            BadFile: a row has none, or several have one.
+        """
+        if self.key:
+            columns = [self._column(rel, table) for rel, table in self.tables().items()]
+            chunks = [c for part in columns for c in getattr(part, "chunks", [part])]
+            check_keys(pa.chunked_array(chunks), self.key, str(self.path))
 
     def _column(self, rel: str, table: Table) -> Any:
         """The column of keys of a file; that of one file is in memory."""

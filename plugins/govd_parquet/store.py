@@ -101,6 +101,7 @@ class ParquetStore:
             Conflict: it is stamped.
         """
         check_unstamped(self.stamp(), str(self.path))
+        self.files.check_keys()
         digest, files = hashlib.sha256(), {}
         for rel, table in self.files.tables().items():
             for block in table.vectors(self.shape, READ_ROWS):
@@ -173,11 +174,9 @@ class ParquetStore:
             if not is_same_plan(begun, plan):
                 gone(self.folder / "next")
                 self.at.origins_of.clear()
-                files = (
-                    self._staged()
-                    if expected.revision == 0
-                    else self.at.state()["files"]
-                )
+                is_base = expected.revision == 0
+                files = self._staged() if is_base else self.at.state()["files"]
+                self.files.check_keys()
                 for rel, file in files.items():
                     shape = (int(file["rows"]), self.shape.dim)
                     room(self.at.part("rows", rel), shape, self.shape.dtype)

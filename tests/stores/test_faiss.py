@@ -190,6 +190,16 @@ def test_what_is_no_such_index_is_refused(tmp_path: Path) -> None:
     assert govd_open_store(url="file:///data/items.npy") is None
 
 
+def test_ids_that_several_rows_have_are_refused(tmp_path: Path) -> None:
+    kept = KeptFaiss(tmp_path / "v.faiss", "IDMap,Flat", unit_rows(8))
+    index = faiss.read_index(str(kept.path))
+    index.add_with_ids(unit_rows(1, 5), np.array([1003]))
+    faiss.write_index(index, str(kept.path))
+    with pytest.raises(BadFile, match="2 rows have the id 1003"):
+        kept.open().claim(BASE)
+    assert kept.open().stamp() is None
+
+
 def test_an_empty_index_is_patched_like_any(tmp_path: Path) -> None:
     kept = KeptFaiss(tmp_path / "v.faiss", "Flat", unit_rows(0))
     kept.open().claim(BASE)

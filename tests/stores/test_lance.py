@@ -262,6 +262,23 @@ def test_what_is_no_such_table_is_refused(
         govd_open_store(url=f"lance://{table.path}{query}")
 
 
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [(["a", "b", "a"], "2 rows have the name 'a'"), (["a", None, "c"], "1 of 3 rows")],
+)
+def test_keys_that_are_none_are_refused(
+    tmp_path: Path, keys: list[Any], what: str
+) -> None:
+    kind = pa.list_(pa.float32(), unit_rows(1).shape[1])
+    table = pa.table({"name": keys, "v": pa.array(list(unit_rows(3)), kind)})
+    lance.write_dataset(table, str(tmp_path / "keys.lance"))
+    store = govd_open_store(url=f"lance://{tmp_path}/keys.lance?key=name")
+    assert store is not None
+    with pytest.raises(BadFile, match=what):
+        store.claim(BASE)
+    assert store.stamp() is None
+
+
 def test_another_column_of_the_table_is_no_second_store(tmp_path: Path) -> None:
     """Its stamp and the column of originals are of the first."""
     kind = pa.list_(pa.float32(), DIM)

@@ -355,6 +355,22 @@ def test_vectors_of_several_widths_are_refused(tmp_path: Path) -> None:
         opened(path)
 
 
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [(["a", "b", "a"], "2 rows have the name 'a'"), (["a", None, "c"], "1 of 3 rows")],
+)
+def test_keys_that_are_none_are_refused(
+    tmp_path: Path, keys: list[Any], what: str
+) -> None:
+    kind = pa.list_(pa.float32(), unit_rows(1).shape[1])
+    table = pa.table({"name": keys, "v": pa.array(list(unit_rows(3)), kind)})
+    pq.write_table(table, tmp_path / "keys.parquet")
+    store = opened(tmp_path / "keys.parquet", "?key=name")
+    with pytest.raises(BadFile, match=what):
+        store.claim(BASE)
+    assert store.stamp() is None
+
+
 def test_another_column_of_the_table_is_no_second_store(tmp_path: Path) -> None:
     """Its stamp and the originals beside it are of the first."""
     path = tmp_path / "two.parquet"
