@@ -93,6 +93,15 @@ def create_app(
     return app
 
 
+def put_together(app: FastAPI) -> None:
+    """Have every route ready before the first call: FastAPI puts a router's routes together when a
+    call first comes past them, which takes a tenth of a second in which all others wait.
+    """
+    nowhere = {"type": "http", "method": "GET", "path": "/-", "root_path": ""}
+    for route in app.router.routes:
+        route.matches({**nowhere, "headers": []})
+
+
 def _plugin_routes(service: Service) -> APIRouter:
     """What plugins add below `/v1/x/`."""
     router = APIRouter(

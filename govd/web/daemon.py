@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from govd.errors import MachineFault, Usage
 from govd.service.service import Service, open_service
-from govd.web.app import create_app
+from govd.web.app import create_app, put_together
 from govd.web.context import Context
 from govd.web.guards import EVERYWHERE, check_name
 from govd.web.log import EntryLog, JsonLines
@@ -155,9 +155,9 @@ def serve(
             threads.deadline.begin()
             context.news.close()
 
-        config = _configured(
-            create_app(context, names, addresses=host in EVERYWHERE), log_level
-        )
+        app = create_app(context, names, addresses=host in EVERYWHERE)
+        put_together(app)
+        config = _configured(app, log_level)
         port = listening.getsockname()[1]
         url = f"http://{_reached(host)}:{port}"
         with home.announced(url):

@@ -5,9 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from govd.service.service import Service
+from govd.web.app import put_together
+from govd.web.strict import Open
 
 
 def picture(pictures: Path, domain: str, name: str) -> str:
@@ -23,6 +26,19 @@ def test_health_needs_no_token_and_all_else_does(client: TestClient) -> None:
             assert answer.status_code == 401, path
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_routes_are_put_together_before_the_first_call(
+    served: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_together(served)
+
+    def late(route: Open) -> None:
+        raise AssertionError(f"{route.path} is put together while somebody waits")
+
+    monkeypatch.setattr(Open, "get_route_handler", late)
+    with TestClient(served, "http://localhost") as client:
+        assert client.get("/v1/whoami").status_code == 401
 
 
 def test_roles_open_what_they_should(client: TestClient, service: Service) -> None:
