@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,19 +22,77 @@ PATIENCE = 60
 """Seconds without an answer after which a stream is given up."""
 
 
+SAY = "Say http://HOST:PORT."
+
+
+def address(url: str) -> str:
+    """The address of a daemon as it was typed, without what stands behind host and port by habit:
+    a slash, `/v1`.
+
+    Raises:
+        Usage: it is none, or has a name and a password.
+    """
+    bare = url.strip().rstrip("/").removesuffix("/v1")
+    try:
+        parts = urlsplit(bare)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise Usage("this is no address of a daemon", where=url, advice=SAY)
+    if parts.username is not None:
+        raise Usage(
+            "the address of a daemon has no name and no password",
+            where=parts.hostname or "",
+            advice="Give the token by GOVD_TOKEN.",
+        )
+    return bare
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _bare(token: str) -> str:
+    """A token without the blanks and line ends that a file or a clipboard put around it.
+
+    Raises:
+        Usage: it can be none; it is not repeated in the message.
+    """
+    bare = token.strip()
+    if not (bare.isascii() and bare.isprintable()):
+        raise Usage(
+            "this is no token: it has characters that none has",
+            where="GOVD_TOKEN",
+            advice="Copy it again.",
+        )
+    return bare
+
+
 class Transport:
     """A connection to one daemon."""
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.url = url
+        self.url = address(url)
+        headers = {"Authorization": f"Bearer {_bare(token)}"} if token else {}
         try:
-            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
-        except (httpx.InvalidURL, UnicodeEncodeError) as fault:
+            self._http = httpx.Client(
+                base_url=self.url,
+                headers=headers,
+                timeout=timeout,
+                # a proxy reaches no daemon of this machine, and would be given its token
+                trust_env=not is_loopback(urlsplit(self.url).hostname or ""),
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as fault:
             raise Usage(
-                f"this is no address of a daemon, or no token ({fault})",
-                where=url,
-                advice="Say http://HOST:PORT.",
+                f"this is no address of a daemon, or its proxy cannot be used ({fault})",
+                where=self.url,
+                advice=SAY,
             ) from None
 
     def close(self) -> None:
