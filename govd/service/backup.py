@@ -38,17 +38,7 @@ def backup(folder: Path, file: Path) -> Record:
         key is not its ledger's.
     """
     check_home(folder)
-    if str(file) == "-":
-        raise Usage(
-            "a backup is not written to standard output",
-            advice="Name a file: it holds the signing key.",
-        )
-    if file.exists():
-        raise Usage(
-            "this file exists",
-            where=str(file),
-            advice="Choose another name; nothing is overwritten.",
-        )
+    _check_file(file)
     part = file.with_name(f".{file.name}.part")
     try:
         with tempfile.TemporaryDirectory(dir=file.parent) as temporary:
@@ -77,6 +67,25 @@ def backup(folder: Path, file: Path) -> Record:
         "left_out": _left_out(folder, listed),
         "advice": "It holds the signing key and private texts: keep it as safe as the home.",
     }
+
+
+def _check_file(file: Path) -> None:
+    """Refuse what a backup is not written to.
+
+    Raises:
+        Usage: standard output, or a file that exists.
+    """
+    if str(file) == "-":
+        raise Usage(
+            "a backup is not written to standard output",
+            advice="Name a file: it holds the signing key.",
+        )
+    if file.exists():
+        raise Usage(
+            "this file exists",
+            where=str(file),
+            advice="Choose another name; nothing is overwritten.",
+        )
 
 
 def _write(part: Path, copy: Path, parts: Parts, artifacts: Artifacts) -> list[str]:
