@@ -184,7 +184,7 @@ class LanceStore:
         """Rows of a fragment, by their order or by their physical places.
 
         Raises:
-            BadFile: the fragment is gone.
+            BadFile: the fragment is gone. MachineFault: it cannot be read.
         """
         fragment = table.fragments().get(name)
         if fragment is None:
@@ -193,18 +193,19 @@ class LanceStore:
             )
         own = [column for column in OWN if column in table.names]
         wanted = [self.column, *own, *([self.key] if self.key else [])]
-        scan: dict[str, Any] = {
-            "columns": wanted,
-            "with_row_address": True,
-            "with_row_id": True,
-        }
+        scan: dict[str, Any] = {"columns": wanted}
+        scan |= {"with_row_address": True, "with_row_id": True}
         if places is None:
-            return fragment.to_table(offset=start, limit=stop - start, **scan)
-        first, last = int(places[0]), int(places[-1])
-        high = int(fragment.fragment_id) << 32
-        span = f"_rowaddr >= {high + first} AND _rowaddr <= {high + last}"
-        batch = fragment.to_table(filter=span, **scan)
-        return batch.filter(np.isin(places_of(batch), places))
+            scan |= {"offset": start, "limit": stop - start}
+        else:
+            high = int(fragment.fragment_id) << 32
+            first, last = high + int(places[0]), high + int(places[-1])
+            scan["filter"] = f"_rowaddr >= {first} AND _rowaddr <= {last}"
+        with faults(self.path):
+            batch = fragment.to_table(**scan)
+        if places is not None:
+            batch = batch.filter(np.isin(places_of(batch), places))
+        return batch
 
     def _keys(self, batch: Any) -> list[str]:
         return [str(key) for key in batch[self.key or "_rowid"].to_pylist()]

@@ -49,7 +49,7 @@ def faults(where: Path) -> Iterator[None]:
         raise MachineFault(
             f"Lance refuses ({text})",
             where=str(where),
-            advice="Look whether there is room and the right to write; then again: it goes on.",
+            advice="Look whether it is there, with room and the right to write; then again.",
         ) from None
 
 

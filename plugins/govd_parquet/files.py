@@ -35,8 +35,6 @@ class Files:
         self._open: dict[str, Table] = {}
         self._keys: tuple[tuple[str, str], Any] = (("", ""), None)
         tables = self.tables()
-        if not tables:
-            raise BadFile("there are no files of vectors", where=str(path))
         first = next(iter(tables.values()))
         self.kind = first.path.suffix.removeprefix(".").replace("feather", "arrow")
         self.shape = _shape(tables.values(), column)
@@ -44,7 +42,12 @@ class Files:
             raise BadFile(f"no column is called {key!r}", where=str(first.path))
 
     def tables(self) -> dict[str, Table]:
-        """The files as they are now, in the order of their names."""
+        """The files as they are now, in the order of their names.
+
+        Raises:
+            BadFile: there are none: what is not there, a disk that is away, is not what was
+            deleted.
+        """
         if self.path.is_file():
             return {self.path.name: self.table(self.path.name)}
         names = []
@@ -54,6 +57,8 @@ class Files:
                 p.startswith(HIDDEN) for p in name.parts
             ):
                 names.append(name.as_posix())
+        if not names:
+            raise BadFile("there are no files of vectors", where=str(self.path))
         return {name: self.table(name) for name in sorted(names)}
 
     def at(self, rel: str) -> Path:

@@ -173,6 +173,7 @@ class ParquetStore:
             begun = json_in(self.at.part("plan.json"))
             if not is_same_plan(begun, plan):
                 gone(self.folder / "next")
+                (self.folder / "next").mkdir(parents=True)
                 self.at.origins_of.clear()
                 is_base = expected.revision == 0
                 files = self._staged() if is_base else self.at.state()["files"]
@@ -192,7 +193,6 @@ class ParquetStore:
         """
         files: dict[str, Json] = {}
         ground = Ground(self.at.part("ground"), files)
-        (self.folder / "next").mkdir(parents=True, exist_ok=True)
         for rel, table in self.files.tables().items():
             if self.at.late_mark(rel, table):
                 raise Conflict(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from govd.edit import Edit
-from govd.errors import BadFile, Conflict, Unsupported
+from govd.errors import BadFile, Conflict, GovdError, Unsupported
 from govd.stores.journal import Journal
 from govd.stores.opening import GuardedStore
 from govd.stores.patching import Outcome, Stopped, patch
@@ -291,6 +291,34 @@ class StoreContract:
         back = claimed.searched()
         self.close_to(claimed, [back[key] for key in keys], late)
         assert len(back) == len(claimed.vectors) + 3
+
+    def test_a_store_that_vanishes_is_no_store_without_rows(
+        self, claimed: Kept, home: Path
+    ) -> None:
+        """A disk that is away in the middle of a patch: a clear fault, and it goes on."""
+        path = getattr(claimed, "path", None)
+        if path is None:
+            pytest.skip("this kind of store is no path")
+        before, edit = claimed.searched(), an_edit(1)
+        away = path.with_name("away")
+        at = guarded(claimed.open())
+        write, first = at.inner.write, threading.Lock()
+
+        def writing(*arguments: Any) -> None:
+            with first:
+                if not away.exists():
+                    path.rename(away)
+            write(*arguments)
+
+        at.inner.write = writing  # type: ignore[method-assign]
+        with pytest.raises(GovdError):
+            to(claimed, home, 1, edit, at)
+        away.rename(path)
+        assert to(claimed, home, 1, edit).stamp.rows == len(before)
+        after = claimed.searched()
+        self.close_to(
+            claimed, list(after.values()), edit.apply(np.stack(list(before.values())))
+        )
 
     def test_what_is_deleted_stays_deleted(self, claimed: Kept, home: Path) -> None:
         keys = list(claimed.searched())
