@@ -2,8 +2,8 @@
 
 A face or a logo may stand under a word that means nothing to the model. What the word names is
 taken away then as any concept is, and beside it what the given pictures `x_i` show. Of the pool
-those pictures join them that a discriminant calls more like them than like the rest, found twice;
-with their mean `m` and `x̄` of the rest
+those pictures join them that a discriminant calls more like them than like the rest, searched
+twice; with their mean `m` and `x̄` of the rest
 
     l = S⁻¹ [m, x̄] ([m, x̄]ᵀ S⁻¹ [m, x̄])⁻¹ [1, 0]ᵀ,   S = C + τ I
 
@@ -40,8 +40,8 @@ moment as a multiple of its trace/d. Both chosen on Caltech-101 and Oxford Pets,
 """
 SOFT = 3.0
 RIDGE = 1.0
-"""The ridge beside the pool's covariance in the same units: few pictures are given. Chosen with
-`STRENGTH`.
+"""The ridge beside the pool's covariance in the same units; larger, while the pool is searched, by
+as much as fewer than `ENOUGH` pictures are given. Chosen with `STRENGTH`.
 """
 HALFWAY = 0.5
 """A picture that a discriminant (1 at the given ones, 0 at the rest) calls more like the given."""
@@ -148,14 +148,16 @@ def _shown(
     """`m`, `x̄`, `l`, each `(d,)`, and how many pictures of the pool joined the given ones."""
     centre = exact.mean(images)
     covariance = pool.moment() - centre[:, None] * centre[None, :]
-    factor = _ridged(covariance, RIDGE)
+    few = max(1.0, ENOUGH / len(given))
+    search = _ridged(covariance, RIDGE * few)
     mean, rest = exact.mean(given), centre
     like = np.zeros(len(images), bool)
     for _ in range(ROUNDS):
-        detector = _discriminant(factor, mean, rest)
+        detector = _discriminant(search, mean, rest)
         like = exact.matmul(images, detector[:, None])[:, 0] > HALFWAY
         mean = exact.mean(np.concatenate([given, images[like]]))
     rest = exact.mean(images[~like]) if not like.all() else centre
+    factor = search if few == 1.0 else _ridged(covariance, RIDGE)
     return mean, rest, _discriminant(factor, mean, rest), int(np.count_nonzero(like))
 
 
