@@ -70,13 +70,16 @@ class Pictured:
 
 def pictured(problem: Problem) -> Pictured | None:
     """What the pictures of a request for one concept everywhere show; None where there are none, or
-    where its word finds them.
+    where its word finds them or is a label.
 
     Args:
         problem: what is to be forgotten, of a basis with a pool.
     """
     given = problem.material.examples
+    concepts = problem.spec.scope.concepts
     if given is None or problem.spec.scope.domains:
+        return None
+    if set(concepts[0].phrases) & set(problem.basis.labels):
         return None
     pool = PoolFit.of(problem.basis)
     images = pool.images[pool.seen()]

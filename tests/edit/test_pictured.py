@@ -62,8 +62,9 @@ def forget(
     text: np.ndarray,
     pictures: np.ndarray | None,
     target: Target = "unnamed",
+    name: str = "a logo",
 ) -> Contribution:
-    spec = ForgetSpec(Scope((Concept("a logo"),)), "fitted", target)
+    spec = ForgetSpec(Scope((Concept(name),)), "fitted", target)
     material = Material([text], text, examples=pictures)
     tensors, facts = METHODS["fitted"].contribute(Problem(basis, spec, material))
     return sealed(basis.digest, spec, dict(tensors), dict(facts))
@@ -140,6 +141,14 @@ def test_where_the_word_finds_the_pictures_they_are_taken_as_its_own(
     made = forget(basis, split.labels.vectors[[HIDDEN]], shown(split, HIDDEN)[:4])
     assert "pictured" not in made.tensors
     assert made.tensors["examples"].shape == (WIDTH, 4)
+
+
+def test_a_label_is_taken_at_its_word_whatever_the_pictures_show(split: Split) -> None:
+    basis = split.basis
+    text = split.labels.vectors[[1]]
+    pictures = shown(split, HIDDEN)[:4]
+    assert "pictured" not in forget(basis, text, pictures, name="label 1").tensors
+    assert "pictured" in forget(basis, text, pictures).tensors
 
 
 def test_taking_it_back_leaves_what_the_others_alone_are(split: Split) -> None:
