@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,21 +45,15 @@ def _npz(path: Path) -> dict[str, Any]:
                 for name in opened.files
                 if SHORT.get(name, name) in KNOWN
             }
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        KeyError,
-        MemoryError,
-    ) as fault:
+    # whatever a damaged file makes NumPy, zipfile and zlib raise
+    except Exception as fault:
         advice = (
             "Write it again with numpy.savez(FILE, text_names=…, text_vectors=…); names as text,"
             " not as objects."
         )
         raise BadCheckpoint(
             f"not readable as .npz ({fault})", where=str(path), advice=advice
-        ) from None
+        ) from fault
 
 
 def _parquet(path: Path) -> dict[str, Any]:
@@ -74,12 +67,12 @@ def _parquet(path: Path) -> dict[str, Any]:
         ) from None
     try:
         table = pyarrow.parquet.read_table(path)
-    except (OSError, ValueError) as fault:
+    except Exception as fault:
         raise BadCheckpoint(
             f"not readable as Parquet ({fault})",
             where=str(path),
             advice="Write it again.",
-        ) from None
+        ) from fault
     column_of = {
         "text_names": ("name", "text_names", "names"),
         "text_vectors": ("vector", "text_vectors", "vectors"),
@@ -92,7 +85,14 @@ def _parquet(path: Path) -> dict[str, Any]:
             raise BadCheckpoint(
                 f"no column {columns[0]}", where=str(path), advice=advice
             )
-        values = table.column(column).to_pylist()
+        try:
+            values = table.column(column).to_pylist()
+        except UnicodeDecodeError as error:
+            raise BadCheckpoint(
+                f"the column {column} is not UTF-8 ({error})",
+                where=str(path),
+                advice="Write it again.",
+            ) from None
         widths = (
             {len(value) for value in values if value is not None}
             if array == "text_vectors"

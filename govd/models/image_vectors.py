@@ -86,13 +86,13 @@ def _array_bytes(image: Source) -> bytes | None:
 def _unit_rows(data: bytes, name: str, dim: int) -> Floats:
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as fault:
+    except Exception as fault:
         raise UnreadableImage(
             f"no array of vectors ({fault})",
             where=name,
             advice="Save it with numpy.save.",
             path=name,
-        ) from None
+        ) from fault
     rows = array[None] if array.ndim == 1 else array
     if (
         rows.ndim != 2
@@ -202,25 +202,25 @@ def _labelled_rows(arrays: Mapping[str, Any], path: Path, dim: int) -> Floats:
 
 
 def _arrays(path: Path) -> dict[str, Any]:
+    advice = "Give a folder of pictures, or a .npz with image_vectors and labels."
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            return {
-                name: opened[name]
-                for name in opened.files
-                if name in (*ARRAYS, "labels", "domains")
-            }
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        MemoryError,
-        TypeError,
-        AttributeError,
-    ) as fault:
-        advice = "Give a folder of pictures, or a .npz with image_vectors and labels."
+        with path.open("rb") as file:
+            if not file.read(2) == b"PK":
+                raise BadFile("this is no .npz file", where=str(path), advice=advice)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as opened:
+                return {
+                    name: opened[name]
+                    for name in opened.files
+                    if name in (*ARRAYS, "labels", "domains")
+                }
+    except BadFile:
+        raise
+    # whatever a damaged file makes NumPy, zipfile and zlib raise
+    except Exception as fault:
         raise BadFile(
             f"no evaluation set ({fault})", where=str(path), advice=advice
-        ) from None
+        ) from fault
 
 
 def _as_npy(array: Any) -> bytes:

@@ -16,7 +16,7 @@ from typing import IO, Any, Final, Protocol
 
 import numpy as np
 
-from govd.errors import BadFile
+from govd.errors import BadFile, GovdError
 from govd.models.vector_rows import PART_BYTES, check_vectors, chosen, unusable
 from govd.types import Floats, Places
 
@@ -109,18 +109,13 @@ class _Array:
         try:
             with stream() as file:
                 shape, fortran, dtype = _header(file)
-        except (
-            ValueError,
-            EOFError,
-            OSError,
-            SyntaxError,
-            zipfile.BadZipFile,
-        ) as fault:
+        # whatever a damaged file makes them raise: zlib.error, tokenize.TokenError, ...
+        except Exception as fault:
             raise BadFile(
                 f"this is no whole NumPy file ({fault})",
                 where=str(path),
                 advice="Copy it again.",
-            ) from None
+            ) from fault
         return _Array(
             where=where, stream=stream, shape=shape, fortran=fortran, dtype=dtype
         )
@@ -138,12 +133,14 @@ class _Array:
                 if self.fortran:
                     return self._columns(file, positions)
                 return self._rows(file, positions)
-        except (EOFError, OSError, zipfile.BadZipFile) as fault:
+        except (GovdError, MemoryError):
+            raise
+        except Exception as fault:
             raise BadFile(
                 f"the file ends early or is damaged ({fault})",
                 where=self.where,
                 advice="Copy it again.",
-            ) from None
+            ) from fault
 
     def _rows(self, file: IO[bytes], positions: Places) -> Floats:
         count, width = self.shape
@@ -237,12 +234,12 @@ def _open_npz(path: Path, name: str, dim: int) -> _Array:
                 member for member in archive.namelist() if member.endswith(".npy")
             ]
             pickled = any(member.endswith("data.pkl") for member in archive.namelist())
-    except (zipfile.BadZipFile, OSError) as fault:
+    except Exception as fault:
         raise BadFile(
             f"this is no whole .npz file ({fault})",
             where=str(path),
             advice="Copy it again.",
-        ) from None
+        ) from fault
     if pickled:
         advice = "Save the tensor with numpy.save(file, tensor.float().cpu().numpy())."
         raise BadFile(

@@ -16,6 +16,7 @@ from PIL import Image
 from govd.errors import BadFile
 from govd.models.embeddings import Encoder
 from govd.models.folders import labelled, walk
+from govd.models.image_vectors import read_labelled_vectors
 from govd.models.pool import KEPT, Pool, read_pool
 from govd.types import Floats, silent
 
@@ -112,7 +113,24 @@ def _zip(*members: tuple[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def hurt(data: bytes) -> bytes:
+    """Eight bytes in the middle are others."""
+    middle = len(data) // 2
+    return data[:middle] + bytes(8) + data[middle + 8 :]
+
+
+def packed(**arrays: Floats) -> bytes:
+    """A compressed .npz, as its bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+_OPEN = b"\x93NUMPY\x01\x00\x14\x00{'shape': (         \n"
+
 FILES = {
+    "a header that does not end": (_OPEN, "no whole NumPy file"),
+    "damaged within a compressed zip": (hurt(packed(a=ROWS)), "ends early or is dam"),
     "cut": (_npy()[:-100], "ends early"),
     "cut header": (_npy()[:40], "no whole NumPy file"),
     "cut zip": (_zip(("a.npy", _npy()))[:-200], "no whole .npz file"),
@@ -138,6 +156,22 @@ def test_other_files_are_refused_in_a_sentence(kind: str, tmp_path: Path) -> Non
         read(tmp_path / "pool.npy")
     assert "pool.npy" in error.value.where
     assert error.value.advice
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (packed(image_vectors=ROWS)[:-40], "no evaluation set"),
+        (hurt(packed(image_vectors=ROWS)), "no evaluation set"),
+        (b"\x89PNG\r\n\x1a\n", r"this is no \.npz file\. Give a folder of pictures"),
+    ],
+)
+def test_a_damaged_evaluation_set_is_refused(
+    data: bytes, text: str, tmp_path: Path
+) -> None:
+    (tmp_path / "set.npz").write_bytes(data)
+    with pytest.raises(BadFile, match=text):
+        read_labelled_vectors(tmp_path / "set.npz", ROWS.shape[1], ())
 
 
 def test_several_arrays_must_be_told_apart(tmp_path: Path) -> None:

@@ -190,6 +190,11 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(BadCheckpoint, match="not readable"):
         govd_open_model(ModelReference(str(path)))
+    np.savez_compressed(path, names=NAMES, vectors=rows(300, 8))
+    data = path.read_bytes()
+    path.write_bytes(data[:2000] + bytes(8) + data[2008:])
+    with pytest.raises(BadCheckpoint, match="not readable"):
+        govd_open_model(ModelReference(str(path)))
 
 
 def test_what_is_not_in_the_file_is_refused_with_the_nearest_names(
