@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from govd.models.core import Core
-from govd.reconcile.judging import Judging, Trial, all_breaches
+from govd.reconcile.criteria import CriteriaJudging, Trial, all_breaches
 from govd.records.criteria import Breach
 from govd.records.lifecycle import STANDING, RequestState
 from govd.records.request import Request
@@ -18,7 +18,7 @@ from govd.records.revision import Revision
 class Blaming:
     """Finds the first request with which a criterion breaks. Nothing is written."""
 
-    def __init__(self, core: Core, judging: Judging) -> None:
+    def __init__(self, core: Core, judging: CriteriaJudging) -> None:
         self.core = core
         self.judging = judging
 

@@ -17,7 +17,7 @@ from govd.edit.attacks.intervals import share_interval
 from govd.edit.criteria import State, named
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.reconcile.judging import Judging, Trial
+from govd.reconcile.criteria import CriteriaJudging, Trial
 from govd.records.actors import GOVD
 from govd.records.drafts import request_draft
 from govd.records.request import Request
@@ -31,7 +31,7 @@ ALLOWED: Final = 0.01
 class Drift:
     """Looks for what is recognised again. Nothing is written."""
 
-    def __init__(self, core: Core, judging: Judging) -> None:
+    def __init__(self, core: Core, judging: CriteriaJudging) -> None:
         self.core = core
         self.judging = judging
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from govd.edit.criteria import State, changed, named
 from govd.errors import GovdError
-from govd.reconcile.judging import Judging, Trial
+from govd.reconcile.criteria import CriteriaJudging, Trial
 from govd.records.lifecycle import RequestState
 from govd.records.predicted import COSTS
 from govd.records.request import Request
@@ -27,7 +27,7 @@ SAMPLED: Final = 2
 class Predictions:
     """Compares predictions of a home's forgets with revisions. Nothing is written."""
 
-    def __init__(self, judging: Judging) -> None:
+    def __init__(self, judging: CriteriaJudging) -> None:
         self.judging = judging
 
     def compared(self, trial: Trial) -> list[dict[str, Json]]:

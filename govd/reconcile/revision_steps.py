@@ -18,7 +18,7 @@ from govd.models.core import Core
 from govd.models.spaceless import SIDE
 from govd.policies.voting import Voting
 from govd.reconcile.blaming import Blaming
-from govd.reconcile.judging import Judging, all_breaches
+from govd.reconcile.criteria import CriteriaJudging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
 from govd.reconcile.predictions import Predictions
@@ -59,7 +59,7 @@ class RevisionSteps:
         self.measuring = measuring
         self._settling = settling
         self._pauses = pauses
-        self._judging = Judging(core, contributions, measuring)
+        self._judging = CriteriaJudging(core, contributions, measuring)
         self._blaming = Blaming(core, self._judging)
         self._predictions = Predictions(self._judging)
         self.slow = SlowFigures(core, measuring, self._settling, self._judging)

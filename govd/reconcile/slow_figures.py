@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from govd.edit.tensors import factors_of
 from govd.models.core import Core
+from govd.reconcile.criteria import CriteriaJudging
 from govd.reconcile.drift import Drift
-from govd.reconcile.judging import Judging
 from govd.reconcile.measuring import Measuring
 from govd.reconcile.settling import Settling
 from govd.records.actors import GOVD
@@ -18,7 +18,11 @@ class SlowFigures:
     """Measures what a published revision has no figures for yet."""
 
     def __init__(
-        self, core: Core, measuring: Measuring, settling: Settling, judging: Judging
+        self,
+        core: Core,
+        measuring: Measuring,
+        settling: Settling,
+        judging: CriteriaJudging,
     ) -> None:
         self.core = core
         self.measuring = measuring

@@ -59,7 +59,7 @@ class Trial:
         return self._states[key]
 
 
-class Judging:
+class CriteriaJudging:
     """Judges the revisions of a home's models. Nothing is written."""
 
     def __init__(
