@@ -96,7 +96,7 @@ def show_store(store: Mapping[str, Json]) -> None:
     if store["last"]:
         _last(store["last"])
     verified = store.get("verified")
-    if verified:
+    if verified and verified["at"] > (store["last"] or {"at": ""})["at"]:
         verdict = "as the stamp says" if verified["well"] else "not so"
         out.print(f"  last verified {minute(verified['at'])}: {verdict}")
     _faults(store)

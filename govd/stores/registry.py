@@ -136,7 +136,9 @@ class Registry:
         for other in self.core.desk.views.stores.values():
             if other.url == settings.url and other.state is not StoreState.REMOVED:
                 raise Conflict(
-                    f"the store {other.name} has this address", where=settings.url
+                    f"the store {other.name} has this address",
+                    where=settings.url,
+                    advice=f"`govd store remove {other.name}` first, or use that one.",
                 )
 
     def _stamped(

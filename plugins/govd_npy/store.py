@@ -332,9 +332,13 @@ class NpyStore:
         if not path.exists() or (
             generation == "base" and not self._part("base.json").exists()
         ):
-            raise NotFound(
-                f"there are no vectors of {generation}", where=str(self.path)
+            is_gone = generation == "searched"
+            what = (
+                "the file is gone"
+                if is_gone
+                else f"it keeps no vectors of {generation}"
             )
+            raise NotFound(what, where=str(self.path))
         return mapped(path)
 
     def _searched(self) -> Rows:
