@@ -298,13 +298,21 @@ def load_edit(path: str | PathLike[str]) -> Edit:
     """Read an edit that `govd export MODEL DIR --format edit` wrote.
 
     Raises:
-        BadFile: not such a file, truncated, or of wrong shapes.
+        BadFile: not such a file, truncated, of wrong shapes, or with other numbers than it was
+        written with.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as fault:
         raise BadFile(str(fault.strerror), where=str(path)) from None
-    return Edit.from_bytes(data, str(path))
+    edit = Edit.from_bytes(data, str(path))
+    if edit.facts.get("edit_digest", edit.digest) != edit.digest:
+        raise BadFile(
+            "its numbers are not those that it was written with",
+            where=str(path),
+            advice="Copy it again.",
+        )
+    return edit
 
 
 def _raw(a: Floats) -> bytes:

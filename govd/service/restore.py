@@ -46,7 +46,14 @@ def restore(file: Path, folder: Path) -> Record:
             home = Path(temporary) / "home"
             names = _unpack(file, home)
             _check_layout(home / LEDGER, Path(temporary), file)
-            record, shared, notes = _verified(home, file)
+            try:
+                record, shared, notes = _verified(home, file)
+            except ValueError as fault:  # a small file in it: text or JSON
+                raise BadFile(
+                    f"the backup is damaged ({fault})",
+                    where=str(file),
+                    advice="Take another one.",
+                ) from fault
             if is_there:
                 _move_into(home, folder)
             else:

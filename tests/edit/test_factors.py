@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,12 @@ def test_broken_files_are_told(tmp_path: Path) -> None:
     data = Edit(L, B).to_bytes()
     from govd.edit.files import tensors_to_bytes
 
+    edit = Edit(L, B)
+    kept = replace(edit, facts={"edit_digest": edit.digest}).to_bytes()
+    (tmp_path / "whole").write_bytes(kept)
+    assert load_edit(tmp_path / "whole").digest == edit.digest
     bad = {
+        "numbers": kept[:-5] + bytes([kept[-5] ^ 1]) + kept[-4:],
         "cut": data[:-9],
         "header": data[:20],
         "nothing": b"",

@@ -317,6 +317,10 @@ HOSTILE: dict[str, Change] = {
     "another key": lambda files: (
         files | {"keys/signing.key": b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"}
     ),
+    "a name that is no text": lambda files: files | {"origin": b"govd/\xc4\xff\n"},
+    "a signing key that is no text": lambda files: (
+        files | {"keys/signing.key": b"\xc4\xff"}
+    ),
     "no ledger at all": lambda files: files | {"ledger.db": b"no database" * 1000},
     "an artifact that is not what its name says": lambda files: {
         k: v + b"x" if k.startswith("artifacts/") else v for k, v in files.items()
