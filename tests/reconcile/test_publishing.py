@@ -298,7 +298,7 @@ def early(
     """A model as a version registered and published it that knew neither `publish_base` nor an
     origin in `revision.json`.
     """
-    from govd.models import registry
+    from govd.registering import registry
 
     prepared = registry.prepared
     monkeypatch.setattr(
