@@ -13,6 +13,7 @@ from govd.cli.access import opened
 from govd.cli.options import HomeOption, JsonOption, ReasonOption
 from govd.cli.output import print_json, put
 from govd.errors import BadFile, Usage
+from govd.models.phrases import LINE_END, text_in
 
 
 def checkpoint(
@@ -134,7 +135,7 @@ def bundle(
     """
     from govd.cli.tables import show_record
 
-    note = None if since is None else _text(since)
+    note = None if since is None else _note(since)
     with opened(home) as api:
         bundled = api.audit_bundle(
             str(file.absolute()),
@@ -257,7 +258,7 @@ def verify(
         return
 
     log_key = _key(key)
-    checkpoints = [_text(path) for path in since or []]
+    checkpoints = [_note(path) for path in since or []]
     roots = [_text(path) for path in timestamp_root or []]
     witnesses = [_key(w) or "" for w in witness or []]
     if file is not None:
@@ -289,14 +290,17 @@ def _verify_folder(
 
 
 def _text(path: Path) -> str:
+    """A file, or standard input, as text with bare line feeds."""
     try:
-        return (
-            sys.stdin.read()
-            if str(path) == "-"
-            else path.read_text(encoding="utf-8-sig")
-        )
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return LINE_END.sub("\n", text_in(data))
     except (OSError, UnicodeDecodeError) as fault:
         raise BadFile(f"cannot be read ({fault})", where=str(path)) from None
+
+
+def _note(path: Path) -> str:
+    """A log checkpoint that was kept: letters and shells take or add blank lines at its end."""
+    return f"{_text(path).strip()}\n"
 
 
 def _key(given: str | None) -> str | None:
