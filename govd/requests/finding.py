@@ -6,12 +6,14 @@ Proven by `tests/requests/test_finding.py`.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Final, Unpack
 
 from govd.errors import GovdError
 from govd.ledger.times import moment
 from govd.models.core import Core
+from govd.models.phrases import spelled
 from govd.records.request import Request
 from govd.views.filters import RequestFilters
 
@@ -44,7 +46,7 @@ class Finding:
             reason: a part of what was given as reason, upper and lower case alike.
             private_too: a private request is found by the exact name of a concept, as long as its
                 text is there; for whoever may see such texts.
-            filters: see `RequestFilters`; names in upper or lower case, times of any kind.
+            filters: see `RequestFilters`; names in any form and case, times of any kind.
 
         Raises:
             Usage: a time that is none. NotFound: a model that never was.
@@ -73,18 +75,18 @@ class Finding:
         Raises:
             Usage: a time that is none. NotFound: a model that never was.
         """
-        spelled = filters.copy()
+        by = filters.copy()
         if since := filters.get("since"):
-            spelled["since"] = moment(since, "since")
+            by["since"] = moment(since, "since")
         if until := filters.get("until"):
-            spelled["until"] = moment(until, "until", end=True)
+            by["until"] = moment(until, "until", end=True)
         if concept := filters.get("concept"):
-            spelled["concept"] = concept.casefold()
+            by["concept"] = spelled(concept).casefold()
         if ticket := filters.get("ticket"):
-            spelled["ticket"] = ticket.casefold()
+            by["ticket"] = ticket.casefold()
         if (model := filters.get("model")) and model not in self.core.desk.views.heads:
             self.core.desk.model(model)  # raises
-        return spelled
+        return by
 
     def _first(
         self,
@@ -110,8 +112,8 @@ class Finding:
     @staticmethod
     def _written(reason: str | None) -> Callable[[Request], bool]:
         """Whether a request's reason has this part."""
-        part = (reason or "").casefold()
-        return lambda request: part in request.reason.casefold()
+        part = _even(reason or "")
+        return lambda request: part in _even(request.reason)
 
     def _names(self, request: Request, concept: str) -> bool:
         """Whether a private request is about a concept of exactly this name."""
@@ -124,3 +126,8 @@ class Finding:
             for c in revealed["concepts"]
             for phrase in (c["name"], *c["aliases"])
         }
+
+
+def _even(text: str) -> str:
+    """A text whose letters count in any form and case."""
+    return unicodedata.normalize("NFC", text).casefold()

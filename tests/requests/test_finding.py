@@ -1,5 +1,6 @@
 """Requests by what is asked for: names, reasons, tickets, times; private ones by exact names."""
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -53,6 +54,18 @@ def test_whose_text_was_destroyed_is_found_by_no_name(
     service.requests.shred(filed["blue"], "fulfilled", "dpo")
     assert ids(service, concept="blue", private_too=True) == []
     assert ids(service, concept="verdant", private_too=True) == [filed["green"]]
+
+
+def test_letters_are_found_in_whatever_form_they_are_typed(service: Service) -> None:
+    open_request = file(service, "café", reason="lettre de José")
+    hidden = file(service, "Genève", private=True)
+    for form in ("NFC", "NFD"):
+        typed = [
+            unicodedata.normalize(form, text) for text in ("CAFÉ", "genève", "josé")
+        ]
+        assert ids(service, concept=typed[0]) == [open_request]
+        assert ids(service, concept=typed[1], private_too=True) == [hidden]
+        assert ids(service, reason=typed[2]) == [open_request]
 
 
 def test_by_reason_ticket_and_time(service: Service, filed: dict[str, str]) -> None:
