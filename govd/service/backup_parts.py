@@ -25,6 +25,7 @@ from govd.ledger.model_signing import ModelSigner
 from govd.ledger.signing import Key, LogCheckpoint, Signer
 from govd.notices.kept import FOLDER
 from govd.service.backup_format import KEY, MODELS, SMALL
+from govd.service.signed_log import check_signed, last_signed
 from govd.stores.journal import STORES
 
 TRIES: Final = 10
@@ -67,7 +68,7 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
     `work`: a folder for files that are needed meanwhile.
 
     Raises:
-        BadFile: the home's key is not its ledger's.
+        BadFile: the home's key is not its ledger's, or its ledger not the one that was signed.
     """
     origin = (folder / "origin").read_text(encoding="ascii").strip()
     absent: set[str] = set()
@@ -77,8 +78,10 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
         copy.unlink(missing_ok=True)
         # before the ledger: the entries that it speaks of are in the copy
         signed_note = _signed(folder)
+        signed = last_signed(folder)
         copy_database(folder / "ledger.db", copy)
         facts = _facts(copy)
+        check_signed(signed, origin, facts.size, folder / "ledger.db")
         key = _key(folder, facts, origin, work)
         model_key = _model_key(folder, facts)
         files, missing = _texts(folder, facts)

@@ -22,6 +22,7 @@ from govd.home.settings import Settings
 from govd.ledger.database import marked, peek
 from govd.ledger.signing import Signer
 from govd.notices.examining import faults_of_receivers
+from govd.service.signed_log import check_signed, last_signed
 from govd.types import Json
 
 PACKAGES = (
@@ -150,7 +151,8 @@ def _ledger(folder: Path) -> dict[str, Json]:
     """Origin, key, size and schema of a home's ledger.
 
     Raises:
-        BadFile: it cannot be read, or the key that signs it is missing.
+        BadFile: it cannot be read, is not the one that was signed, or the key that signs it is
+        missing.
     """
     origin = (folder / "origin").read_text(encoding="ascii").strip()
     key = folder / "keys" / "signing.key"
@@ -160,11 +162,10 @@ def _ledger(folder: Path) -> dict[str, Json]:
             where=str(key),
             advice="Restore it from a backup.",
         )
-    return {
-        "origin": origin,
-        "key": str(Signer.at(key, origin).key),
-        **peek(folder / "ledger.db"),
-    }
+    signed = last_signed(folder)
+    facts = peek(folder / "ledger.db")
+    check_signed(signed, origin, int(facts["size"]), folder / "ledger.db")
+    return {"origin": origin, "key": str(Signer.at(key, origin).key), **facts}
 
 
 def _missing_jobs(settings: Settings) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sqlite3
 import tarfile
 import threading
@@ -15,6 +16,7 @@ import govd.service.backup_parts as module
 from govd.errors import BadFile, MachineFault, NotFound, Usage
 from govd.requests import ForgetOptions
 from govd.service.backup import backup
+from govd.service.doctor import examine
 from govd.service.restore import restore
 from govd.service.service import Service, open_service
 
@@ -102,6 +104,24 @@ def test_a_backup_is_a_file_as_it_was_written(
     (tmp_path / "b.tar.gz").write_bytes(b"\x1f\x8b" + bytes(600))
     with pytest.raises(BadFile, match="compressed: unpack it"):
         restore(tmp_path / "b.tar.gz", tmp_path / "again")
+
+
+def test_a_ledger_that_lost_what_was_signed_is_no_backup_and_is_told(
+    service: Service, tmp_path: Path
+) -> None:
+    """A backup each night would take the place of the last whole one."""
+    home = tmp_path / "home"
+    module.copy_database(home / "ledger.db", tmp_path / "older.db")
+    private(service)
+    service.checkpoints.sign()
+    service.close()
+    for entry in home.glob("ledger.db*"):
+        entry.unlink()
+    shutil.copy(tmp_path / "older.db", home / "ledger.db")
+    with pytest.raises(BadFile, match=r"entries, and \d+ were signed"):
+        backup(home, tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()
+    assert any("were signed" in fault for fault in examine(home)["faults"])
 
 
 def test_a_key_that_is_changed_meanwhile(
