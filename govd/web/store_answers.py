@@ -41,7 +41,10 @@ class StoreEstimated(Store):
     """A store that is to be patched."""
 
     estimate: dict[str, Any] = Field(
-        description="rows, size_bytes, rows_per_second, seconds, before writing"
+        description=(
+            "rows, size_bytes; rows_per_second and seconds of reading and editing; last: the same"
+            " of the last patch; paces: of writing, with each setting that decides it"
+        )
     )
     dry_run: bool = False
 

@@ -165,7 +165,8 @@ class Points:
 
     def replace(self, points: Sequence[Point]) -> None:
         """Replace the vectors of points and what govd says of them; all else stays, also where
-        somebody changes it at this moment.
+        somebody changes it at this moment. What is said comes first: what is cut off in between is
+        not as written, and known for one that is not replaced.
         """
         for start in range(0, len(points), PAGE):
             part = points[start : start + PAGE]
@@ -190,9 +191,17 @@ class Points:
             ]
             self.client.batch_update_points(
                 self.collection,
-                [models.UpdateVectorsOperation(update_vectors=vectors), *payloads],
+                [*payloads, models.UpdateVectorsOperation(update_vectors=vectors)],
                 wait=True,
             )
+
+    def rewrite(self, points: Sequence[Point], alone: bool) -> None:
+        """As `replace`. `alone`: nobody else can write to the collection: a point that has no other
+        vector is then written whole, once.
+        """
+        whole = [point for point in points if alone and point.is_single]
+        self.put(whole)
+        self.replace([point for point in points if not (alone and point.is_single)])
 
     def delete(self, ids: Sequence[Any]) -> None:
         """Delete points."""

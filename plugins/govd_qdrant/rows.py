@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from govd.keeping.spans import LATE, is_late
 from govd.types import Batch, Floats, Portion
 from govd_qdrant.points import Point, Points
+from govd_qdrant.resuming import originals_of
 from govd_qdrant.siblings import Sibling
 
 LATE_ROWS: Final = 500
@@ -19,7 +21,7 @@ LATE_ROWS: Final = 500
 @dataclass(frozen=True)
 class Rows:
     """Where rows are written: `following`, and `base` for originals of late ones. `has_originals`:
-    the batch was made of originals that are kept apart.
+    the batch was made of originals that are kept apart. `begun`: originals of what is replaced.
     """
 
     searched: Points
@@ -27,6 +29,7 @@ class Rows:
     base: Sibling | None
     revision: int
     has_originals: bool
+    begun: Sibling | None = None
 
     def write(
         self,
@@ -42,6 +45,7 @@ class Rows:
             traces: what the searched vectors were known by when they were read.
         """
         present = self.searched.get([identity_of(key) for key in batch.keys])
+        done = originals_of(present.values(), self.begun, self.revision)
         following = []
         kept = []
         lost = []
@@ -50,9 +54,8 @@ class Rows:
             if before is None or not self._is_intact(before, traces):
                 continue
             mark = batch.marks[place] if batch.marks else None
-            following.append(
-                before.with_vector(batch.vectors[place], mark, before.trace)
-            )
+            of = done.get(before.id, before).trace
+            following.append(before.with_vector(batch.vectors[place], mark, of))
             if originals is not None and mark == self.revision:
                 kept.append(before.with_vector(originals[place], 0, None))
             elif originals is not None:
@@ -76,9 +79,12 @@ def identity_of(key: str) -> Any:
     return int(key) if key.isdecimal() else key
 
 
-def portion_of(ids: Sequence[Any]) -> Portion:
-    """Points from one id to another."""
-    return Portion(json.dumps([ids[0], ids[-1]]), len(ids))
+def portions_of(ids: Iterator[Any], rows: int) -> list[Portion]:
+    """Portions of about `rows` points, each from one id to another."""
+    portions = []
+    while part := list(itertools.islice(ids, rows)):
+        portions.append(Portion(json.dumps([part[0], part[-1]]), len(part)))
+    return portions
 
 
 def late_portions(ids: Sequence[Any], rows: int) -> list[Portion]:

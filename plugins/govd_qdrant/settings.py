@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from qdrant_client import models
@@ -11,6 +11,13 @@ from qdrant_client import models
 from govd.errors import BadFile, Unsupported, Usage
 from govd.types import Floats
 from govd_qdrant.clients import Address
+
+REMAINS: Final = (
+    "segments that Qdrant has not compacted yet (its optimizer does, by and by), and its"
+    " write-ahead log; in local mode free pages of its database",
+    "snapshots, replicas, backups, freed blocks of the disk",
+)
+"""What may still hold old vectors after a purge."""
 
 
 def vector_settings(vectors: Any, address: Address) -> Any:

@@ -63,6 +63,13 @@ class Siblings:
         elif not self.client.collection_exists(name):
             create_like(self.client, source, name)
 
+    def exists(self, name: str) -> bool:
+        """Whether one is there."""
+        file = self._file(name)
+        if file is not None:
+            return file.path.is_file()
+        return bool(self.client.collection_exists(name))
+
     def drop(self, name: str) -> None:
         """Take one away, where it is there."""
         file = self._file(name)

@@ -29,6 +29,11 @@ class State:
     begun: StoreStamp | None = None
     wanted: StoreStamp | None = None
 
+    @property
+    def number(self) -> int:
+        """The revision that is written; 0 where none is."""
+        return self.wanted.revision if self.wanted else 0
+
     def without_following(self) -> State:
         """With nothing that is written."""
         return replace(self, following="", begun=None, wanted=None)

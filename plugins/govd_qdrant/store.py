@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from qdrant_client import models
@@ -30,10 +30,11 @@ from govd.types import (
 from govd_qdrant import state as states
 from govd_qdrant.clients import Address, Client, address_of
 from govd_qdrant.points import MARK, Points, has_marks
-from govd_qdrant.rows import Rows, identity_of, late_portions, points_of, portion_of
+from govd_qdrant.resuming import begun_originals, originals_of, put_back
+from govd_qdrant.rows import Rows, identity_of, late_portions, points_of, portions_of
 from govd_qdrant.searching import nearest
-from govd_qdrant.settings import dtype_of, stacked, vector_settings
-from govd_qdrant.siblings import BASE, Siblings
+from govd_qdrant.settings import REMAINS, dtype_of, stacked, vector_settings
+from govd_qdrant.siblings import BASE, Sibling, Siblings
 from govd_qdrant.state import State
 from govd_qdrant.switching import (
     Exchange,
@@ -41,12 +42,6 @@ from govd_qdrant.switching import (
     lacks,
     late_ids,
     take_out,
-)
-
-REMAINS: Final = (
-    "segments that Qdrant has not compacted yet (its optimizer does, by and by), and its"
-    " write-ahead log; in local mode free pages of its database",
-    "snapshots, replicas, backups, freed blocks of the disk",
 )
 
 
@@ -92,6 +87,10 @@ class QdrantStore:
 
     def _siblings(self, at: Any) -> Siblings:
         return Siblings(at, self._address.folder, self.vector)
+
+    def _begun(self, at: Any, state: State) -> Sibling | None:
+        siblings = self._siblings(at)
+        return begun_originals(siblings, state, self.name, self._searched(at))
 
     def _collection(self, at: Any, generation: Generation) -> str:
         if generation == "searched":
@@ -167,18 +166,10 @@ class QdrantStore:
 
     def portions(self, generation: Generation, rows: int) -> Sequence[Portion]:
         """See `govd.types.Store`."""
-        portions: list[Portion] = []
-        ids: list[Any] = []
         with self._client.use() as at:
-            collection = self._collection(at, generation)
-            if not collection:
-                return []
-            for identity in self._siblings(at).points(collection).ids():
-                ids.append(identity)
-                if len(ids) == rows:
-                    portions.append(portion_of(ids))
-                    ids = []
-        return [*portions, portion_of(ids)] if ids else portions
+            name = self._collection(at, generation)
+            ids = self._siblings(at).points(name).ids() if name else iter(())
+            return portions_of(ids, rows)
 
     def read(self, generation: Generation, portion: Portion) -> Batch:
         """See `govd.types.Store`.
@@ -193,9 +184,12 @@ class QdrantStore:
                     f"there are no vectors of {generation}", where=self._address.url
                 )
             points = points_of(self._siblings(at).points(collection), portion)
-        if generation == "searched":
-            traces = {point.id: point.trace for point in points}
-            self._read.keep(portion.name, traces)
+            if generation == "searched":
+                traces = {point.id: point.trace for point in points}
+                self._read.keep(portion.name, traces)
+                state = states.read(at, self._store)
+                done = originals_of(points, self._begun(at, state), state.number)
+                points = [done.get(point.id, point) for point in points]
         vectors = [point.vector for point in points]
         return Batch(
             [str(point.id) for point in points],
@@ -211,6 +205,10 @@ class QdrantStore:
             if state.begun == expected and state.wanted and state.wanted.is_of(stamp):
                 return
             siblings = self._siblings(at)
+            begun = self._begun(at, state)
+            if begun is not None:
+                alone = self._address.folder is not None
+                put_back(self._points(at, self.name), begun, state.number, alone)
             siblings.drop(state.following)
             states.write(at, self._store, state.without_following())
             whole = hashlib.sha256(json.dumps(stamp.as_json()).encode())
@@ -257,6 +255,7 @@ class QdrantStore:
                 siblings.points(state.base) if originals is not None else None,
                 state.wanted.revision,
                 bool(state.base) and not is_late(portion),
+                self._begun(at, state),
             )
             rows.write(batch, originals, traces)
 

@@ -13,6 +13,7 @@ from govd.keeping.comparing import is_near
 from govd.types import StoreStamp
 from govd_qdrant import state as states
 from govd_qdrant.points import MARK, OF, OWN, PAGE, TRACE, Point, Points
+from govd_qdrant.resuming import is_replaced
 from govd_qdrant.siblings import BASE, Sibling, Siblings
 from govd_qdrant.state import State
 
@@ -138,7 +139,11 @@ def point_alias(client: Any, alias: str, collection: str) -> None:
 
 
 def replace_all(
-    searched: Points, source: Sibling, originals: Sibling | None, alone: bool
+    searched: Points,
+    source: Sibling,
+    originals: Sibling | None,
+    revision: int,
+    alone: bool,
 ) -> None:
     """Put the vectors of a sibling in the place of the searched ones, page by page. What was
     replaced before a crash is left.
@@ -147,7 +152,8 @@ def replace_all(
         searched: what is replaced.
         source: what is put there.
         originals: where those that are replaced are kept.
-        alone: whether nobody else can write to the collection: a point is then written whole, once.
+        revision: what the searched ones are of then.
+        alone: as `Points.rewrite`.
     """
     for page in source.pages():
         present = searched.get([point.id for point in page])
@@ -155,9 +161,12 @@ def replace_all(
         kept = []
         for point in page:
             before = present.get(point.id)
-            if before is None or _is_replaced(before, point):
+            if before is None or _is_same(before, point):
                 continue
-            is_old = originals is None or is_near(before.trace, point.payload.get(OF))
+            is_old = originals is None or (
+                not is_replaced(before, revision)
+                and is_near(before.trace, point.payload.get(OF))
+            )
             if is_old and originals is not None:
                 payload = {MARK: before.payload.get(MARK), TRACE: before.trace}
                 kept.append(replace(before, payload=payload, vectors=None))
@@ -167,12 +176,10 @@ def replace_all(
                 ready.append(replace(before, vector=point.vector, payload=payload))
         if originals is not None:
             originals.put(kept)
-        whole = [point for point in ready if alone and point.is_single]
-        searched.put(whole)
-        searched.replace([point for point in ready if not (alone and point.is_single)])
+        searched.rewrite(ready, alone)
 
 
-def _is_replaced(before: Point, point: Point) -> bool:
+def _is_same(before: Point, point: Point) -> bool:
     """Whether a searched point has the vector already that is to be put there, and says so."""
     return (
         before.payload.get(MARK) == point.payload.get(MARK)
@@ -235,16 +242,17 @@ class Exchange:
         """Replace the searched vectors, page by page."""
         base = state.base
         originals = None
-        if is_next and not base:
+        if is_next and not base and stamp.revision:
             base = self.siblings.name_in_place(f"{self.name}{BASE}")
             self.siblings.create(base, self.name)
             originals = self.siblings.points(base)
         source = self.siblings.points(self.source)
-        replace_all(self.searched, source, originals, self.siblings.folder is not None)
+        alone = self.siblings.folder is not None
+        replace_all(self.searched, source, originals, stamp.revision, alone)
         rows = self.searched.count()
         counted = replace(stamp, rows=rows, sha256="")
         kept = {self.name: counted}
-        if is_next:
+        if is_next and base:
             kept[base] = state.stamps.get(base, expected)
         states.write(self.client, self.store, State(kept, base if is_next else ""))
         for name in {state.following, state.base} - kept.keys():

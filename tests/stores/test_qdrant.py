@@ -283,6 +283,47 @@ def test_a_switch_in_place_that_was_cut_off_is_ended(
     kept.close()
 
 
+@pytest.mark.parametrize("way", WAYS[1:], indirect=True)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_no_original_is_lost_where_a_cut_off_switch_is_followed_by_anything(
+    number: int, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same patch after rows came and went, by another one, by the way back."""
+    from qdrant_client.local.persistence import CollectionPersistence
+
+    kept = KeptCollection(tmp_path / "qdrant", unit_rows(40), alias=False)
+    kept.open().claim(BASE)
+    persist = CollectionPersistence.persist
+    searched = itertools.count(1)
+
+    def failing(self: Any, point: Any) -> None:
+        if self.location.parent.name == "items" and next(searched) == 25:
+            raise MemoryError
+        persist(self, point)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(CollectionPersistence, "persist", failing)
+        with pytest.raises(MemoryError):
+            to(kept, tmp_path, 1, an_edit(1))
+    before = dict(zip(map(str, range(1, 41)), unit_rows(40), strict=True))
+    kept.delete("3")
+    kept.delete("38")
+    late = unit_rows(1, 9)
+    before |= dict(zip(kept.insert(late), late, strict=True))
+    del before["3"], before["38"]
+    edit = an_edit(number) if number else None
+    to(kept, tmp_path, number, edit)
+    after = kept.searched()
+    assert after.keys() == before.keys()
+    for key, row in before.items():
+        expected = row if edit is None else edit.apply(row[None])[0]
+        np.testing.assert_allclose(after[key], expected, atol=1e-6)
+    to(kept, tmp_path, 0, None)
+    after = kept.searched()
+    assert all(np.array_equal(after[key], row) for key, row in before.items())
+    kept.close()
+
+
 @pytest.mark.parametrize("way", WAYS, indirect=True)
 def test_sparse_vectors_of_a_hybrid_collection_stay(way: str, tmp_path: Path) -> None:
     kept = KeptCollection(tmp_path / "qdrant", unit_rows(2), alias=way == "alias")
