@@ -4,8 +4,9 @@ publishes is no other's.
 
 import pytest
 
+from govd.errors import UnreadableImage
 from govd.service.service import Service
-from govd.types import Gate
+from govd.types import Contribution, ForgetSpec, Gate
 from tests.reconcile.deciding import Interrupted, Plugin, file, state
 
 
@@ -59,3 +60,61 @@ def test_a_revert_is_done_by_what_its_own_model_publishes(
         "reverted",
         "done",
     ]
+
+
+def test_a_scope_that_goes_out_may_be_filed_again(
+    service: Service, plugin: Plugin
+) -> None:
+    red = file(service, "red")
+    service.reconciler.run()
+    plugin.gate = Gate("wait", "test", "not yet")
+    service.requests.revert(red, "back", "ann")
+    service.reconciler.run()
+    again = file(service, "red")
+    plugin.gate = None
+    service.reconciler.run()
+    assert [state(service, request)[0] for request in (red, again)] == [
+        "reverted",
+        "in_force",
+    ]
+
+
+def test_a_scope_whose_forget_failed_may_be_filed_again(
+    service: Service, plugin: Plugin
+) -> None:
+    def broken(spec: ForgetSpec) -> Contribution:
+        raise UnreadableImage("no picture", path="x")
+
+    plugin.contribute = broken
+    failed = file(service, "blue")
+    service.reconciler.run()
+    assert state(service, failed)[0] == "failed"
+    plugin.contribute = None
+    again = file(service, "blue")
+    service.reconciler.run()
+    assert state(service, again)[0] == "in_force"
+
+
+def test_what_was_refused_is_composed_anew_with_what_came_later(
+    service: Service, plugin: Plugin
+) -> None:
+    plugin.gate = Gate("deny", "test", "never")
+    red = file(service, "red")
+    service.reconciler.run()
+    plugin.gate = None
+    assert service.reconciler.run() is False, "exactly this was refused"
+    blue = file(service, "blue")
+    service.reconciler.run()
+    assert [r["state"] for r in service.revisions("m")] == ["refused", "published"]
+    assert [state(service, request)[0] for request in (red, blue)] == ["in_force"] * 2
+
+
+def test_what_is_shredded_before_it_was_looked_at_is_never_computed(
+    service: Service,
+) -> None:
+    private = file(service, "red", private=True)
+    service.requests.shred(private, "fulfilled", "dpo")
+    service.reconciler.run()
+    assert state(service, private)[0] == "failed"
+    assert not service.audit.log(kind="contribution.make")
+    assert not service.revisions("m")

@@ -250,7 +250,34 @@ def test_what_covers_a_forget_is_named_where_it_is_not_private(
     assert service.requests.show(wide).state == "in_force"
     narrow = predicted(service, "red", domains=("dark",))
     assert narrow["subsumed_by"] == ("another forget" if private else wide)
+    assert (narrow["forgets"], narrow["forgets_after"]) == (1, 1), "it adds nothing"
     assert predicted(service, "blue")["subsumed_by"] is None
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_what_a_forget_covers_is_named_where_it_is_not_private(
+    service: Service, private: bool
+) -> None:
+    narrow = options("red", domains=("dark",), private=private)
+    covered = service.requests.forget("m", narrow, "ann").id
+    service.reconciler.run()
+    service.requests.decide(covered, "approve", "", "bob")
+    service.reconciler.run()
+    assert service.requests.show(covered).state == "in_force"
+    wide = predicted(service, "red")
+    assert list(wide["covers"]) == ["" if private else covered]
+    assert covered not in str(wide) or not private
+
+
+def test_another_method_may_be_previewed_for_the_only_forget(service: Service) -> None:
+    red = options("red", method="nullspace")
+    service.requests.forget("m", red, "ann")
+    service.reconciler.run()
+    assert (
+        preview(service, "red", method="oblique")["same_scope"]["state"] == "in_force"
+    )
+    with pytest.raises(GovdError, match="cannot be solved as one system"):
+        preview(service, "blue", method="oblique")
 
 
 def test_errors_of_nothing_leave_an_interval_of_nothing(
