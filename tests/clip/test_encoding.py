@@ -1,5 +1,6 @@
 """Batches, padding, unreadable pictures, what is compiled when, and prototypes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -198,3 +199,16 @@ def test_what_is_loaded_is_loaded_once_however_many_ask(
                 == 1
             )
     assert len(loads) == 1
+
+
+def test_a_picture_that_a_processor_makes_nothing_of_is_refused(folder: Path) -> None:
+    """Scaled so that its longer side fits, a very narrow picture has no pixel in width."""
+    path = folder / "preprocessor_config.json"
+    settings = json.loads(path.read_text())
+    side = settings["crop_size"]["height"]
+    settings["size"] = {"max_height": side, "max_width": side}
+    path.write_text(json.dumps(settings))
+    model = govd_open_model(ModelReference(str(folder)))
+    assert model is not None
+    with pytest.raises(UnreadableImage, match=r"is 200 × 2 pixels.*makes nothing"):
+        model.encode_images([np.zeros((2, 200, 3), np.uint8)])
