@@ -39,6 +39,12 @@ class Decisions:
         """A person's decision: `approve` (policies may still deny it or let it wait), `reject`,
         `withdraw`, `retry`.
 
+        Args:
+            request_id: of the request.
+            event: one of these four.
+            reason: in the person's words.
+            actor: the person.
+
         Raises:
             Conflict: the request's state does not allow it. Denied: it is under a legal hold.
             Usage: a rejection without a reason.

@@ -79,6 +79,11 @@ class Requests:
     def forget(self, model: str, options: ForgetOptions, actor: str) -> Request:
         """File a forget. Invalid input leaves no entry; what is filed is decided by the reconciler.
 
+        Args:
+            model: its name.
+            options: what is to be forgotten, and how, as it was typed.
+            actor: who files it.
+
         Raises:
             Usage, NotFound: something in it is wrong. Conflict: the same scope is wanted already.
             KeyReused: the key came with another body.
@@ -124,6 +129,11 @@ class Requests:
     ) -> dict[str, Json]:
         """A forget as its entry records it, before anything of it is hidden.
 
+        Args:
+            model: its name.
+            spec: what is computed.
+            options: what was typed: reason, ticket and dates are taken of it.
+
         Raises:
             Usage: a date in it is none, or past.
         """
@@ -159,6 +169,11 @@ class Requests:
     def preview(self, model: str, options: ForgetOptions, actor: str = "") -> Record:
         """What a forget would do; files nothing and keeps nothing. While the same scope waits or is
         in force: what it would do without that request.
+
+        Args:
+            model: its name.
+            options: as for `forget`.
+            actor: who would file it.
         """
         spec, pictures = understood(self.core, model, options)
         same = Wanted(self.core, self.privacy, model).same_scope(spec)
@@ -211,6 +226,12 @@ class Requests:
     ) -> Request:
         """File the revert of a forget.
 
+        Args:
+            request_id: of the forget.
+            reason: why it is taken back.
+            actor: who files it.
+            idempotency_key: the same again is the same revert.
+
         Raises:
             Conflict: it is not in force, or its revert is filed already. Denied: it is under a
             legal hold.
@@ -245,6 +266,11 @@ class Requests:
     @bounded
     def shred(self, request_id: str, reason: str, actor: str) -> Request:
         """Destroy the text of a private request, for good.
+
+        Args:
+            request_id: of the request.
+            reason: told in the ledger.
+            actor: who destroys it.
 
         Raises:
             Conflict: it is not private, or destroyed already. Denied: it is under a legal hold.
