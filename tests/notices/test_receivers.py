@@ -154,7 +154,7 @@ def test_neither_secret_nor_path_is_in_the_ledger(
     renewed = office.notices.renew_secret("given", "owner")
     assert "secret" not in given
     ledger = json.dumps([dict(entry) for entry in office.core.desk.ledger.entries()])
-    for secret in (made["secret"], SECRET, renewed["secret"], "private", "T00"):
+    for secret in (made["secret"], SECRET, renewed["secret"], "private", "T00/B00"):
         assert secret not in ledger
         assert secret not in json.dumps(office.notices.all())
     for file in (folder / "notices").iterdir():
