@@ -16,7 +16,6 @@ from govd.types import (
     Generation,
     Hit,
     Pace,
-    Paced,
     Portion,
     Progress,
     Purged,
@@ -117,9 +116,9 @@ class GuardedStore:
 
     def paces(self) -> Sequence[Pace]:
         """As `Paced.paces`; empty where the plugin does not tell."""
-        if not isinstance(self.inner, Paced):
-            return []
-        return list(self._ask("paces", self.inner.paces))
+        # not isinstance: what a class answered once is kept there, whatever it has by now
+        paces: Callable[[], Sequence[Pace]] | None = getattr(self.inner, "paces", None)
+        return [] if paces is None else list(self._ask("paces", paces))
 
     def close(self) -> None:
         """As `Store.close`."""
