@@ -27,6 +27,7 @@ from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
 from govd.edit.pool import PoolFit
+from govd.edit.selectors import ridge
 from govd.types import Floats, Json
 
 FOUND_BY_WORD = 0.95
@@ -152,7 +153,7 @@ def _shown(
     centre = exact.mean(images)
     covariance = pool.moment() - centre[:, None] * centre[None, :]
     few = max(1.0, ENOUGH / len(given))
-    search = _ridged(covariance, RIDGE * few)
+    search = exact.Factor(covariance + ridge(covariance, RIDGE * few))
     mean, rest = exact.mean(given), centre
     like = np.zeros(len(images), bool)
     for _ in range(ROUNDS):
@@ -160,7 +161,7 @@ def _shown(
         like = exact.matmul(images, detector[:, None])[:, 0] > HALFWAY
         mean = exact.mean(np.concatenate([given, images[like]]))
     rest = exact.mean(images[~like]) if not like.all() else centre
-    factor = search if few == 1.0 else _ridged(covariance, RIDGE)
+    factor = exact.Factor(covariance + ridge(covariance, RIDGE))
     return mean, rest, _discriminant(factor, mean, rest), int(np.count_nonzero(like))
 
 
@@ -189,10 +190,8 @@ def _removal(basis: Basis, difference: Floats, mode: str) -> Floats:
 
 def _off_labels(labels: Floats, difference: Floats) -> Floats:
     """`d` less its projection on the span of the labels `(n, d)`."""
-    inner = exact.matmul(labels, labels.T)
-    seen = exact.Factor((inner + inner.T) / 2).solve(
-        exact.matmul(labels, difference[:, None])
-    )
+    factor = exact.Factor(exact.gram(labels.T))
+    seen = factor.solve(exact.matmul(labels, difference[:, None]))
     removal: Floats = difference - exact.matmul(labels.T, seen)[:, 0]
     return removal
 
@@ -200,12 +199,6 @@ def _off_labels(labels: Floats, difference: Floats) -> Floats:
 def _softly(anchors: Floats, difference: Floats) -> Floats:
     """`(M + SOFT τ I)⁻¹ d`, `M` the second moment of the anchors `(n, d)` and τ its trace/d."""
     moment = exact.gram(anchors) / len(anchors)
-    solved: Floats = _ridged(moment, SOFT).solve(difference[:, None])[:, 0]
+    factor = exact.Factor(moment + ridge(moment, SOFT))
+    solved: Floats = factor.solve(difference[:, None])[:, 0]
     return solved
-
-
-def _ridged(moment: Floats, ridge: float) -> exact.Factor:
-    """`M + ridge τ I` factored, τ the trace/d of `M` `(d, d)`."""
-    dim = len(moment)
-    trace = float(exact.row_sum(np.diagonal(moment)[None].copy())[0])
-    return exact.Factor(moment + np.eye(dim) * (ridge * trace / dim))
