@@ -1,5 +1,6 @@
 """`fitted` against its definition, and what it promises."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -156,6 +157,20 @@ def test_all_go_up_and_down_the_list_together(
     assert fits is not None
     wanted = expected(world, hard, chosen, extra)
     assert np.abs(fits.columns(extra) - wanted).max() < 5e-3 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(
+    ("kept", "beta"), [(0, 0.75), (2, 0.75), (3, 0.25), (9, 0.25), (10, 0.0)]
+)
+def test_the_fewer_pictures_there_are_the_surer_is_the_first_step(
+    world: World, hard: Basis, kept: int, beta: float
+) -> None:
+    own = np.flatnonzero((world.pool @ hard.tensors["labels"].T).argmax(1) == 3)
+    fewer = replace(world, pool=np.delete(world.pool, own[kept:], 0))
+    basis = fewer.basis(max_edit_norm=1e9)
+    (term,) = fewer.contribution(basis, world.names[3], method="fitted").facts["terms"]
+    assert term["images"] == kept
+    assert term["tried"][0]["beta"] == beta
 
 
 def test_few_pictures_do_not_take_certainty_back(
