@@ -3,7 +3,7 @@
 | array | shape | meaning |
 |---|---|---|
 | `text_names`, `text_vectors` (short: `names`, `vectors`) | (n,), (n, d) | texts and their embeddings |
-| `labels` (optional) | () or (m,) | the label set: how many of the texts, from the first, or their names; all where it is missing |
+| `labels` (optional) | () or (m,) | the label set: how many of the texts, from the first, or their names, also one for each picture of the pool; all where it is missing |
 | `prompt_names`, `prompt_vectors` (optional) | (p,), (p, d) | single prompts, named `template|name` |
 | `domain_names`, `domain_vectors` (optional) | (S,), (S, m, d) | the first m texts in each domain |
 | `image_vectors` (optional) | (N, d) | the pool |
@@ -94,7 +94,7 @@ def read(path: Path) -> VectorFile:
         path=path,
         names=names,
         vectors=vectors,
-        labels=_labels(arrays, path, names),
+        labels=_labels(arrays, path, names, pool_rows),
         prompts=by_name | prompts,
         templates=templates,
         domains=domains,
@@ -175,26 +175,32 @@ def _domain_prompts(
 
 
 def _labels(
-    arrays: Mapping[str, Any], path: Path, names: tuple[str, ...]
+    arrays: Mapping[str, Any], path: Path, names: tuple[str, ...], pool_rows: int
 ) -> tuple[str, ...]:
     if "labels" not in arrays:
         return names
     array = np.asarray(arrays["labels"])
     if array.ndim == 0 and array.dtype.kind in "iu" and 0 <= int(array) <= len(names):
         return names[: int(array)]
-    labels = (
-        names_of(arrays, "labels", path)
-        if array.dtype.kind == "U" and array.ndim == 1
-        else ("",)
-    )
+    advice = "Give how many of the texts are labels, from the first, or names of texts."
+    if array.ndim != 1 or array.dtype.kind not in "US":
+        said = f"{array}" if array.dtype.kind in "iu" and not array.ndim else ""
+        raise BadCheckpoint(
+            f"labels is {said or f'{array.dtype} of shape {array.shape}'}",
+            where=str(path),
+            advice=f"{advice} There are {len(names)}.",
+        )
+    labels = names_of(arrays, "labels", path)
     unknown = [label for label in labels if label not in set(names)]
     if unknown:
-        advice = "Give how many of the texts are labels, or names of texts."
         raise BadCheckpoint(
             f"labels: {unknown[0]!r} is no text of this file",
             where=str(path),
             advice=advice,
         )
+    given = set(labels)
+    if len(labels) == pool_rows and len(given) < pool_rows:
+        return tuple(name for name in names if name in given)
     return labels
 
 

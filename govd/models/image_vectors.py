@@ -236,6 +236,15 @@ def _texts(arrays: Mapping[str, Any], name: str, count: int, path: Path) -> list
         BadFile: it is of another shape, or not of texts.
     """
     array = arrays[name]
+    if array.dtype.kind == "S":
+        try:
+            array = np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as fault:
+            raise BadFile(
+                f"{name} is bytes that are not UTF-8 ({fault})",
+                where=str(path),
+                advice="Write the names as text.",
+            ) from None
     if array.shape != (count,) or array.dtype.kind != "U":
         advice = f"It must be {count} texts, one for each vector."
         raise BadFile(

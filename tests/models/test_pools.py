@@ -158,9 +158,17 @@ def test_other_files_are_refused_in_a_sentence(kind: str, tmp_path: Path) -> Non
     assert error.value.advice
 
 
+def test_labels_of_an_evaluation_set_may_be_bytes(tmp_path: Path) -> None:
+    labels = np.char.encode(np.array(["caf\u00e9", "dog"] * 20), "utf-8")
+    np.savez(tmp_path / "set.npz", image_vectors=ROWS, labels=labels)
+    data, _ = read_labelled_vectors(tmp_path / "set.npz", ROWS.shape[1], ())
+    assert data.classes == ("caf\u00e9", "dog")
+
+
 @pytest.mark.parametrize(
     ("data", "text"),
     [
+        (packed(image_vectors=ROWS, labels=np.full(40, b"\xff")), "not UTF-8"),
         (packed(image_vectors=ROWS)[:-40], "no evaluation set"),
         (hurt(packed(image_vectors=ROWS)), "no evaluation set"),
         (b"\x89PNG\r\n\x1a\n", r"this is no \.npz file\. Give a folder of pictures"),

@@ -108,6 +108,24 @@ def test_parquet_has_a_row_for_each_text(tmp_path: Path) -> None:
         govd_open_model(ModelReference(str(tmp_path / "no.parquet")))
 
 
+@pytest.mark.parametrize("encode", [False, True])
+def test_labels_of_the_pools_pictures_are_a_label_set(
+    tmp_path: Path, encode: bool
+) -> None:
+    labels = np.array(["cat", "dog", "cat", "cat"])
+    path = write(
+        tmp_path / "m.npz",
+        text_names=NAMES,
+        text_vectors=rows(3, 8),
+        image_vectors=rows(4, 8),
+        labels=np.char.encode(labels, "utf-8") if encode else labels,
+    )
+    model = govd_open_model(ModelReference(path))
+    assert model is not None
+    assert model.facts.words["labels"] == ("dog", "cat")
+    assert model.facts.words["anchors"] == ("red car",)
+
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no texts": ({"image_vectors": rows(3, 8)}, "no array text_names"),
     "names as objects": (
@@ -163,6 +181,14 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
             "labels": np.array(["dog", "cow"]),
         },
         "'cow' is no text",
+    ),
+    "labels counted by no whole number": (
+        {"text_names": NAMES, "text_vectors": rows(3, 8), "labels": np.array(2.0)},
+        "labels is float64",
+    ),
+    "more labels than texts": (
+        {"text_names": NAMES, "text_vectors": rows(3, 8), "labels": np.array(4)},
+        "labels is 4",
     ),
     "scale": (
         {
