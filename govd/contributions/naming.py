@@ -240,7 +240,9 @@ def _doubt(
         )
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
-    suggestion = _meant(phrase, measure.names) or _meant(phrase, measure.words)
+    suggestion = ""
+    if folded(phrase) not in map(folded, measure.words):
+        suggestion = _meant(phrase, measure.names) or _meant(phrase, measure.words)
     return Doubt(
         phrase=phrase,
         nearest=name,

@@ -192,6 +192,14 @@ def test_spelling_is_a_reason_to_doubt_what_is_near(
     )
 
 
+def test_a_word_of_the_vocabulary_is_not_suggested_for_itself() -> None:
+    (doubt,) = naming.doubts(["Hound"], _measure(0.8), lambda _: _at(0.5))
+    assert doubt.meant == ""
+    assert doubt.reason.startswith("'Hound' is neither a label nor near one")
+    (doubt,) = naming.doubts(["hounds"], _measure(0.8), lambda _: _at(0.5))
+    assert doubt.meant == "hound"
+
+
 def test_a_phrase_that_is_cut_to_a_label_is_doubted() -> None:
     def read(text: str) -> np.ndarray:
         return np.eye(3)[["dog in a", "cat in a"].index(text[:8])]
