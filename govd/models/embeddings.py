@@ -233,7 +233,10 @@ class Encoder:
                 faults[i - start] = error
 
     def judged(
-        self, images: Sequence[Source], names: Sequence[str]
+        self,
+        images: Sequence[Source],
+        names: Sequence[str],
+        progress: Progress = silent,
     ) -> tuple[dict[int, Floats], dict[int, UnreadableImage]]:
         """Unit embeddings `(d,)` of pictures by their place, and what is wrong with those that
         cannot be read; nothing is remembered.
@@ -259,7 +262,7 @@ class Encoder:
                     vectors |= dict(
                         zip(
                             readable,
-                            self.model.encode_images(list(readable.values())),
+                            self.model.encode_images(list(readable.values()), progress),
                             strict=True,
                         )
                     )

@@ -85,6 +85,22 @@ def decoded(source: Path | bytes, name: str = "") -> Bytes:
     return np.asarray(picture(source, name))
 
 
+def decoded_small(source: Path | bytes, pixels: int, name: str = "") -> Bytes | None:
+    """A picture file as `(H, W, 3)` uint8; None where it has more than so many pixels, which its
+    header tells: nothing is decoded then.
+
+    Raises:
+        UnreadableImage: as `picture`.
+    """
+
+    def rows(image: Image.Image) -> Bytes | None:
+        if image.width * image.height > pixels:
+            return None
+        return np.asarray(rgb(image))
+
+    return open_picture(source, name, rows)
+
+
 def pixels_of(source: Source, name: str = "") -> int:
     """How many pixels a picture has, by its header: nothing is decoded.
 

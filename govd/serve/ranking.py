@@ -11,6 +11,7 @@ from govd.errors import UnreadableImage, Usage
 from govd.pictures import Source
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
+from govd.serve.waiting import waiting
 from govd.types import Floats, Json, Record
 
 
@@ -21,7 +22,7 @@ class Ranking:
         self.serving = serving
 
     @bounded
-    def rank(
+    async def ranked(
         self,
         model: str,
         texts: Sequence[str],
@@ -52,13 +53,13 @@ class Ranking:
         _check(texts, images, by, top)
         now = self.serving.now(model, revision, base)
         edit = now.factors  # refuses a model without a space
-        names, rows, faults = self.serving.judged(now, images)
+        names, rows, faults = await self.serving.judged(now, images)
         if not rows:
             messages = "; ".join(faults[i].message for i in sorted(faults))
             fault = "none of the pictures can be read"
             raise UnreadableImage(fault, advice=messages[:500])
         places = sorted(rows)
-        text_rows = now.opened.encoder.texts(list(texts), keep=False)
+        text_rows = await self.serving.batches.texts(now.opened.encoder, list(texts))
         image_rows = np.stack([rows[i] for i in places])
         scores = metrics.scores(edit, image_rows, text_rows)
         paths = [names[i] for i in places]
@@ -71,6 +72,8 @@ class Ranking:
         ]
         answer = {"revision": now.number, "by": by, "rankings": rankings}
         return {**answer, "unread": unread}
+
+    rank = waiting(ranked)
 
 
 def _check(

@@ -25,6 +25,7 @@ from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.records.revision import Revision
 from govd.serve.batching import Batches
+from govd.serve.waiting import waiting
 from govd.types import Bools, Floats, Json, Record
 
 CALIBRATED: Final = 64
@@ -81,7 +82,7 @@ class Serving:
         return Served(number, self.measuring.edit(revision_record, model), opened)
 
     @bounded
-    def embeddings(
+    async def embedded(
         self,
         model: str,
         *,
@@ -103,15 +104,17 @@ class Serving:
         edit = now.factors
         sides: dict[str, Floats] = {}
         if texts:
-            sides["text"] = now.opened.encoder.texts(list(texts), keep=False)
+            sides["text"] = await self.batches.texts(now.opened.encoder, list(texts))
         if images:
-            sides["image"] = self._image_rows(now, images, names)
+            sides["image"] = await self._image_rows(now, images, names)
         if edit.side in sides:
             sides[edit.side] = edit.apply(sides[edit.side])
         return np.concatenate(list(sides.values())), now.number
 
+    embeddings = waiting(embedded)
+
     @bounded
-    def classify(
+    async def classified(
         self,
         model: str,
         images: Sequence[tuple[str, Source]],
@@ -132,7 +135,7 @@ class Serving:
         now = self.now(model, revision, base)
         edit = now.factors  # refuses a model without a space
         names, texts = self._labels(model, now.opened, labels)
-        paths, rows, faults = self.judged(now, images)
+        paths, rows, faults = await self.judged(now, images)
         if not rows:
             messages = "; ".join(fault.message for fault in faults.values())
             raise UnreadableImage(
@@ -153,6 +156,8 @@ class Serving:
             if abstentions is not None:
                 answers[i]["abstain"] = bool(abstentions[n])
         return list(answers)
+
+    classify = waiting(classified)
 
     def _abstains(
         self,
@@ -200,7 +205,7 @@ class Serving:
                     self._calibrated.put(key, calibration)
         return self._calibrated.get(key)
 
-    def judged(
+    async def judged(
         self, now: Served, images: Sequence[tuple[str, Source]]
     ) -> tuple[list[str], dict[int, Floats], dict[int, UnreadableImage]]:
         """Names of pictures and of the vectors that came in the place of some; unit embeddings by
@@ -211,13 +216,13 @@ class Serving:
         """
         paths, pictures, rows = with_vectors(images, now.opened.model.facts.dim)
         places = list(pictures)
-        judged, faults = self.batches.judged(
+        judged, faults = await self.batches.judged(
             now.opened.encoder, list(pictures.values()), [paths[i] for i in places]
         )
         rows |= {places[i]: row for i, row in judged.items()}
         return paths, rows, {places[i]: fault for i, fault in faults.items()}
 
-    def _image_rows(
+    async def _image_rows(
         self, now: Served, images: Sequence[Source], names: Sequence[str]
     ) -> Floats:
         """Unit embeddings `(n, d)` of pictures and vectors, in their order.
@@ -229,7 +234,7 @@ class Serving:
             str(image) if isinstance(image, Path) else f"image {i}"
             for i, image in enumerate(images)
         ]
-        _, rows, faults = self.judged(now, list(zip(paths, images, strict=True)))
+        _, rows, faults = await self.judged(now, list(zip(paths, images, strict=True)))
         if faults:
             messages = "; ".join(faults[i].message for i in sorted(faults))
             raise UnreadableImage(

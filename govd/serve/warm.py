@@ -17,7 +17,7 @@ from govd.errors import GovdError, UnreadableImage, Unsupported
 from govd.models.core import Opened
 from govd.models.served import Served
 from govd.records.revision import Revision
-from govd.serve.batching import BATCH
+from govd.serve.queues import BATCH
 from govd.serve.serving import Serving
 
 log = logging.getLogger("govd")

@@ -111,7 +111,13 @@ class Service:
             serving.embeddings,
             serving.classify,
         )
-        self.rank = Ranking(serving).rank
+        ranking = Ranking(serving)
+        self.rank = ranking.rank
+        self.embedded, self.classified, self.ranked = (
+            serving.embedded,
+            serving.classified,
+            ranking.ranked,
+        )
         self.export = Exports(core, serving).write
         self.interference = Interference(
             core, self.contributions, self.measuring, serving

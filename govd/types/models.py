@@ -146,13 +146,22 @@ class Model(Protocol):
     def facts(self) -> ModelFacts: ...
 
     def encode_texts(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
-        """Unit embeddings `(n, d)` float32 of texts, as the unedited model gives them."""
+        """Unit embeddings `(n, d)` float32 of texts, as the unedited model gives them.
+
+        `progress`: as in `encode_images`.
+        """
         ...
 
     def encode_images(
         self, images: Sequence[Path | Bytes], progress: Progress = silent
     ) -> Floats:
         """Unit embeddings `(n, d)` float32 of pictures: paths, or `(H, W, 3)` uint8 arrays.
+
+        Args:
+            images: none is left out.
+            progress: told how many are done, as often as the backend likes. One that can tell says
+                0 when it has begun with the first: answers to others go out then, where they are
+                in nobody's way.
 
         Raises:
             UnreadableImage: a file that is no picture; its path is in the error. Nothing is skipped

@@ -13,7 +13,10 @@ import pytest
 from govd.errors import MachineFault, UnreadableImage
 from govd.models.embeddings import Encoder
 from govd.pictures import png
-from govd.serve.batching import AT_WORK, BATCH, Batches
+from govd.serve import queues
+from govd.serve.batching import Batches
+from govd.serve.queues import AT_WORK, BATCH
+from govd.serve.waiting import finished
 from govd.service.service import Service
 from govd.types import Bytes, Floats, ModelFacts, Progress, silent
 
@@ -77,13 +80,20 @@ def busy(model: Brightness, batches: Batches) -> Iterator[Asked]:
 
         def asked(pictures: Sequence[bytes]) -> Any:
             names = [f"{i}.png" for i in range(len(pictures))]
-            return threads.submit(batches.judged, encoder, pictures, names)
+            return threads.submit(judged, batches, encoder, pictures, names)
 
         for _ in range(AT_WORK):
             asked([picture(0)])
             assert model.begun.acquire(timeout=SECONDS)
         yield asked
         model.gate.set()
+
+
+def judged(
+    batches: Batches, encoder: Encoder, pictures: Sequence[bytes], names: Sequence[str]
+) -> Any:
+    """What becomes of some pictures, waited for."""
+    return finished(batches.judged(encoder, pictures, names))
 
 
 def waiting(batches: Batches, count: int) -> None:
@@ -106,7 +116,8 @@ def test_calls_that_come_while_a_model_works_are_one_batch(
         assert rows[0] == pytest.approx(
             [np.cos(value / 255), np.sin(value / 255)], abs=1e-6
         )
-    assert model.sizes == [1] * AT_WORK + [BATCH]
+    assert sum(model.sizes) == AT_WORK + BATCH
+    assert len(model.sizes) <= AT_WORK + AT_WORK + 1  # in parts that are about as large
     assert batches.waiting() == 0
 
 
@@ -114,7 +125,7 @@ def test_an_idle_model_waits_for_nobody(model: Brightness) -> None:
     model.gate.set()
     batches = Batches(wait_seconds=SECONDS)
     began = time.monotonic()
-    rows, _ = batches.judged(Encoder(model), [picture(9)], ["a.png"])  # type: ignore[arg-type]
+    rows, _ = judged(batches, Encoder(model), [picture(9)], ["a.png"])  # type: ignore[arg-type]
     batches.close()
     assert len(rows) == 1
     assert time.monotonic() - began < SECONDS / 2
@@ -143,7 +154,7 @@ def test_a_bad_picture_is_the_fault_of_its_own_call(
     assert "0.png" in faults[0].message
     rows, faults = mixed.result(SECONDS)
     assert (sorted(rows), list(faults)) == ([0, 2], [1])
-    assert model.sizes[-1] == 3
+    assert sum(model.sizes) == AT_WORK + 3
 
 
 def test_what_makes_a_whole_batch_fail_fails_one_call(
@@ -165,7 +176,7 @@ def test_an_error_of_the_model_is_raised_where_it_was_asked(batches: Batches) ->
             raise RuntimeError("out of order")
 
     with pytest.raises(RuntimeError, match="out of order"):
-        batches.judged(Encoder(Broken()), [picture(1)], ["a.png"])  # type: ignore[arg-type]
+        judged(batches, Encoder(Broken()), [picture(1)], ["a.png"])  # type: ignore[arg-type]
 
 
 def test_a_call_of_many_pictures_lets_others_in_between(
@@ -193,7 +204,7 @@ def test_who_waits_when_a_home_is_let_go_is_answered(
     model.gate.set()
     assert len(call.result(SECONDS)[0]) == 1
     with pytest.raises(MachineFault):
-        batches.judged(Encoder(model), [picture(5)], ["a.png"])  # type: ignore[arg-type]
+        judged(batches, Encoder(model), [picture(5)], ["a.png"])  # type: ignore[arg-type]
 
 
 def test_vectors_are_those_of_the_model_asked_picture_by_picture(
@@ -208,3 +219,59 @@ def test_vectors_are_those_of_the_model_asked_picture_by_picture(
             )
         )
     assert rows == pytest.approx(np.stack(alone), abs=1e-5)
+
+
+def test_answers_go_out_once_the_model_is_at_work_on_the_next_batch(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "AT_WORK", 1)
+    answered = list[bool]()
+
+    class Telling(Brightness):
+        def encode_images(
+            self, images: Sequence[Any], progress: Progress = silent
+        ) -> Floats:
+            if self.sizes:
+                answered.append(first.done())
+                progress("pictures", 0, len(images))
+                answered.append(first.result(SECONDS) is not None)
+            return super().encode_images(images)
+
+    model = Telling()
+    encoder = Encoder(model)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(judged, batches, encoder, [picture(1)], ["a.png"])
+        assert model.begun.acquire(timeout=SECONDS)
+        second = threads.submit(judged, batches, encoder, [picture(2)], ["b.png"])
+        waiting(batches, 1)
+        model.gate.set()
+        assert list(second.result(SECONDS)[0]) == [0]
+    assert answered == [False, True]
+
+
+def test_a_batch_leaves_company_for_those_who_are_answered_now(
+    model: Brightness, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "AT_WORK", 1)
+    encoder = Encoder(model)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(25) as threads:
+        eight = [picture(value) for value in range(8)]
+        calls = [threads.submit(judged, batches, encoder, eight, ["p"] * 8)]
+        assert model.begun.acquire(timeout=SECONDS)
+        for value in range(24):
+            calls += [threads.submit(judged, batches, encoder, [picture(value)], ["p"])]
+        waiting(batches, 24)
+        model.gate.set()
+        for call in calls:
+            assert call.result(SECONDS)[1] == {}
+    assert model.sizes == [8, 16, 8]
+
+
+def test_texts_of_calls_are_one_batch_and_each_gets_its_own(service: Service) -> None:
+    texts = ["red", "a red thing", "blue", ""]
+    together, _ = service.embeddings("m", texts=texts)
+    with ThreadPoolExecutor(4) as threads:
+        alone = list(
+            threads.map(lambda t: service.embeddings("m", texts=[t])[0][0], texts)
+        )
+    assert together == pytest.approx(np.stack(alone), abs=1e-6)

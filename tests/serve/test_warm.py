@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from govd.requests import ForgetOptions
-from govd.serve.batching import BATCH
+from govd.serve.queues import BATCH
 from govd.service.service import Service
 
 SIZES = [1, 2, 4, 8, 16, BATCH]
