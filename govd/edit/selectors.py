@@ -31,19 +31,17 @@ def select_domains(
     """
     classes = texts if len(texts) > 1 else np.concatenate([texts, plain])
     if pool is None:
-        lifted = exact.matmul(metric_inverse, classes.T)
-        return {"selectors": dual_rows(classes, lifted)[: len(texts)]}
+        return {"selectors": _dual_rows(classes, metric_inverse)[: len(texts)]}
     scores = exact.matmul(pool, classes.T)
     scores = scores - exact.mean(scores)
     assigned = scores.argmax(1)
-    selectors = dual_rows(classes, exact.matmul(metric_inverse, classes.T))
+    selectors = _dual_rows(classes, metric_inverse)
     for _ in range(ROUNDS):
         if min(np.bincount(assigned, minlength=len(classes))) < 3:
             break
         means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(classes))])
         within = exact.gram(pool - means[assigned]) / len(pool)
-        inverse = exact.inverse(within + ridge(within, POOL_RIDGE))
-        selectors = dual_rows(means, exact.matmul(inverse, means.T))
+        selectors = _dual_rows(means, exact.inverse(within + ridge(within, POOL_RIDGE)))
         assigned = exact.matmul(pool, selectors.T).argmax(1)
     return {
         "selectors": selectors[: len(texts)],
@@ -51,14 +49,8 @@ def select_domains(
     }
 
 
-def dual_rows(means: Floats, lifted: Floats) -> Floats:
-    """Discriminants `(n, d)`: each is 1 at its own mean, 0 at the others', and smallest in a metric
-    `S`.
-
-    Args:
-        means: `(n, d)`.
-        lifted: `S⁻¹ meansᵀ` `(d, n)`, by an inverse or a factor.
-    """
+def _dual_rows(means: Floats, inverse: Floats) -> Floats:
+    lifted = exact.matmul(inverse, means.T)
     rows: Floats = exact.Factor(even(exact.matmul(means, lifted))).solve(lifted.T)
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from govd.service.service import Service
 from govd.service.tokens import Holder
 from govd.web.admission import Admission
 from govd.web.gauges import Sizes
+from govd.web.lanes import Lane
 from govd.web.news import News
 from govd.web.turns import Turns
 
@@ -35,6 +37,7 @@ class Context:
     cold: Callable[[], str] = _nothing
     news: News = field(default_factory=News)
     turns: Turns = field(default_factory=Turns)
+    lanes: defaultdict[str, Lane] = field(default_factory=lambda: defaultdict(Lane))
 
     @cached_property
     def admission(self) -> Admission:

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from govd.errors import Denied, UnreadableImage, Usage
 from govd.models.image_vectors import rows_of
 from govd.serve.answers import digest
+from govd.serve.waiting import Steps, waiting
 from govd.service.tokens import Holder
 from govd.types import Json
 from govd.web.bodies import PicturesBody, RankBody
@@ -123,17 +124,21 @@ async def _answered(
     context: Context,
     form: type[PicturesBody],
     query: Mapping[str, Any],
-    answer: Callable[[Context, str, Sent], Response],
+    answer: Callable[[Context, str, Sent], Steps[Response]],
 ) -> Response:
-    """Read a call, as far as there is room for it, and answer it on a thread of its own."""
+    """Read a call, as far as there is room for it, and answer it: a short one in the lane of its
+    model, any other on a thread of its own.
+    """
     holder: Holder = request.state.holder  # `Strict` has looked at the token
     holder.check_role("inference")
     with context.admission.place() as place:
         sent = await sent_with(request, form, query, place)
         _check_role(context, name, sent, holder)
         is_registered = name in context.service.core.desk.views.models
+        if is_registered and sent.is_short:
+            return await context.lanes[name].take(answer(context, name, sent))
         turns = f"answers {name if is_registered else ''}"
-        work = partial(answer, context, name, sent)
+        work = partial(waiting(answer), context, name, sent)
         return await context.turns.take(turns, work, ANSWERS_AT_ONCE)
 
 
@@ -161,7 +166,7 @@ def _check_role(context: Context, name: str, sent: Sent, holder: Holder) -> None
             raise Denied(fault, advice=str(error.advice)) from None
 
 
-def _labels(context: Context, name: str, sent: Sent) -> Response:
+async def _labels(context: Context, name: str, sent: Sent) -> Response:
     options = sent.options
     names = sent.names
     pictures, faults = sent.readable()
@@ -175,7 +180,7 @@ def _labels(context: Context, name: str, sent: Sent) -> Response:
             "none of the pictures can be read", advice="; ".join(faults.values())[:500]
         )
     named_pictures = [(names[i], picture) for i, picture in pictures.items()]
-    labelled = context.service.classify(
+    labelled = await context.service.classified(
         name, named_pictures, options.labels, options.revision, options.base
     )
     number = int(labelled[0]["revision"])
@@ -203,7 +208,9 @@ def _labels(context: Context, name: str, sent: Sent) -> Response:
     return Document(ordered, headers=headers)
 
 
-def _embeddings(wants_array: bool, context: Context, name: str, sent: Sent) -> Response:
+async def _embeddings(
+    wants_array: bool, context: Context, name: str, sent: Sent
+) -> Response:
     options = sent.options
     pictures, faults = sent.readable()
     if faults:
@@ -216,7 +223,7 @@ def _embeddings(wants_array: bool, context: Context, name: str, sent: Sent) -> R
             "nothing to encode",
             advice="Send `texts`, or `images` (base64 of picture files).",
         )
-    rows, number = context.service.embeddings(
+    rows, number = await context.service.embedded(
         name,
         texts=options.texts,
         images=list(pictures.values()),
@@ -234,7 +241,7 @@ def _embeddings(wants_array: bool, context: Context, name: str, sent: Sent) -> R
     return Response(buffer.getvalue(), media_type=ARRAY, headers=headers)
 
 
-def _rankings(context: Context, name: str, sent: Sent) -> Response:
+async def _rankings(context: Context, name: str, sent: Sent) -> Response:
     options = sent.options
     assert isinstance(options, RankBody)
     pictures, faults = sent.readable()
@@ -242,7 +249,7 @@ def _rankings(context: Context, name: str, sent: Sent) -> Response:
         raise UnreadableImage(
             "none of the pictures can be read", advice="; ".join(faults.values())[:500]
         )
-    ranked: Json = context.service.rank(
+    ranked: Json = await context.service.ranked(
         name,
         options.texts,
         [(sent.names[i], picture) for i, picture in pictures.items()],

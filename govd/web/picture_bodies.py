@@ -28,6 +28,10 @@ RAW: Final = ("application/octet-stream", "application/x-npy")
 """Types of one picture, or array of vectors, beside `image/…`."""
 MOST: Final = 256
 """Pictures of a call at most, however they come."""
+FEW: Final = 4
+"""Pictures, and texts, of a short call at most."""
+SMALL_BYTES: Final = 2**16
+"""Of each of its files at most."""
 FILES: Final = ("image", "images", "file", "files")
 """Fields of a form that hold pictures."""
 LISTS: Final = ("texts", "labels", "names")
@@ -67,6 +71,18 @@ class Sent:
                 del pictures[i]
         limits.check_request(total)
         return pictures, faults
+
+    @property
+    def is_short(self) -> bool:
+        """Whether answering it takes hardly more than its time in the model: a few small pictures
+        and texts, asked what is asked all the time.
+        """
+        options = self.options
+        asks_for_more = options.paths or options.labels or len(options.texts) > FEW
+        if asks_for_more or options.base or options.revision is not None:
+            return False
+        sizes = [len(p) for p in self.pictures.values() if isinstance(p, bytes)]
+        return len(sizes) <= FEW and all(size <= SMALL_BYTES for size in sizes)
 
     @property
     def inputs(self) -> list[bytes]:

@@ -146,3 +146,26 @@ def test_pictures_synthesised_for_a_request(
     other = service.core.artifacts.put(b"somebody else's")
     assert client.get(f"{url}/{other}").status_code == 404
     assert client.get(f"{url}/{hashlib.sha256(b'').hexdigest()}").status_code == 404
+
+
+def test_short_calls_and_others_answer_alike(
+    client: TestClient, pictures: Path
+) -> None:
+    """A single picture goes through its model's lane, many at once through a thread of their
+    own.
+    """
+    files = sorted((pictures / "dark").rglob("*.png"))[:6]
+    many = {"images": [sent(file) for file in files]}
+    at_once = client.post("/v1/models/m/embeddings", json=many).json()["embeddings"]
+    labels = client.post("/v1/models/m/classify", json=many).json()
+    png = {"Content-Type": "image/png"}
+    for file, row, answer in zip(files, at_once, labels, strict=True):
+        body = file.read_bytes()
+        alone = client.post("/v1/models/m/embeddings", content=body, headers=png)
+        assert alone.json()["embeddings"][0] == pytest.approx(row, abs=1e-5)
+        assert alone.headers["Govd-Revision"] == "0"
+        single = client.post("/v1/models/m/classify", content=body, headers=png)
+        assert single.json()[0]["label"] == answer["label"]
+    refused = client.post("/v1/models/m/classify", content=b"no", headers=png)
+    assert refused.status_code == 422
+    assert "image 0" in refused.json()["detail"]
