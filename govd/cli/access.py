@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from govd.cli.progress import bar
+from govd.errors import HomeLocked
 
 if TYPE_CHECKING:
     from govd.service.api import Api
     from govd.types import Progress
+
+PATIENCE_SECONDS = 10.0
+"""For which a command waits where another one works on the home, or a daemon is on its way up."""
+TELLING_SECONDS = 1.0
+"""After which it says so."""
+LOOK_SECONDS = 0.1
+"""Between two looks."""
 
 
 @contextmanager
@@ -21,15 +31,19 @@ def opened(home: Path | None, create: bool = False) -> Iterator[Api]:
     home may be made by this.
 
     Raises:
-        Usage: there is no home. HomeLocked: another process works on it.
+        Usage: there is no home. HomeLocked: another process works on it, and goes on.
     """
     with bar() as progress, access(home, progress, create) as api:
         yield api
 
 
 def access(home: Path | None, progress: Progress, create: bool = False) -> Api:
-    """The daemon at `$GOVD_URL`, the one that runs on the home, or the home itself."""
-    from govd.home.home import announced, check_home, default_home
+    """The daemon at `$GOVD_URL`, the one that runs on the home, or the home itself.
+
+    Raises:
+        Usage: there is no home. HomeLocked: another process works on it, and goes on.
+    """
+    from govd.home.home import default_home
 
     url = os.environ.get("GOVD_URL")
     if url and home is None:
@@ -37,6 +51,27 @@ def access(home: Path | None, progress: Progress, create: bool = False) -> Api:
 
         return connect(url, os.environ.get("GOVD_TOKEN"))
     folder = home or default_home()
+    began = time.monotonic()
+    is_told = False
+    while True:
+        try:
+            return _here(folder, progress, create)
+        except HomeLocked:
+            waited = time.monotonic() - began
+            if waited >= PATIENCE_SECONDS:
+                raise
+            if waited >= TELLING_SECONDS and not is_told:
+                is_told = True
+                print(
+                    f"govd: another command works on {folder}: waiting", file=sys.stderr
+                )
+        time.sleep(LOOK_SECONDS)
+
+
+def _here(folder: Path, progress: Progress, create: bool) -> Api:
+    """The daemon that runs on a home, or the home itself."""
+    from govd.home.home import announced, check_home
+
     running = announced(folder)
     if running:
         from govd.client import connect

@@ -5,13 +5,14 @@ import inspect
 import json
 import re
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from govd.cli import main
+from govd.cli import access, main
 from govd.cli.local import Local
 from govd.cli.show_models import show_model, show_models
 from govd.cli.show_preview import show_preview
@@ -73,7 +74,10 @@ def test_what_does_not_make_a_home_does_not_make_one_by_mistake(
     assert not (tmp_path / "mistyped").exists()
 
 
-def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) -> None:
+def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(
+    govd: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "PATIENCE_SECONDS", 0.0)
     with Home(govd.home) as home:
         home.token()
         with home.announced("http://127.0.0.1:1"):
@@ -86,6 +90,20 @@ def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(govd: Shell) ->
     with (govd.home / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert govd.refused("status").exit_code == 4
+
+
+def test_a_command_waits_for_another_one_that_ends(
+    govd: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "TELLING_SECONDS", 0.0)
+    with (govd.home / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        other = threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN))
+        other.start()
+        done = govd("status", "--json")
+        other.join()
+    assert json.loads(done.stdout)["models"]
+    assert done.stderr.count("waiting") == 1
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_refusal_names_its_reason_and_leaves_the_ledger_alone(
 def test_one_process_at_a_time(govd: Shell) -> None:
     with (govd.home / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = govd("status")
+        done = govd("serve", "--port", "0")  # commands wait for a while
     assert done.returncode == 4
     assert "another process works on this home" in done.stderr
 
