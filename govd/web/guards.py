@@ -100,9 +100,7 @@ class TooLarge(HTTPException):
     """A body of more than so many bytes, however it says its length."""
 
     def __init__(self, largest: int = LARGEST) -> None:
-        super().__init__(
-            413, f"Too large: at most {largest} bytes", {"Connection": "close"}
-        )
+        super().__init__(413, f"Too large: at most {largest} bytes")
 
 
 class Bodies:

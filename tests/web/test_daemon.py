@@ -21,6 +21,7 @@ from govd.errors import (
     Unreachable,
     UnreadableImage,
 )
+from govd.web.guards import LARGEST
 from tests.web.running import Running
 
 
@@ -81,6 +82,11 @@ def test_a_daemon_from_start_to_stop(
         assert running.govd("backup", str(tmp_path / "b.tar")).returncode == 0
     with govd.connect(running.url, "wrong") as stranger, pytest.raises(Unauthenticated):
         stranger.status()
+    # refused before it is read: the answer comes, the connection is not cut
+    large = httpx.post(
+        f"{running.url}/v1/models/m/classify", content=bytes(LARGEST + 1)
+    )
+    assert large.status_code == 413
     # a second daemon, on the same home and on the same port
     second = running.govd("serve", "--port", "0")
     assert second.returncode == 4
