@@ -187,17 +187,6 @@ class Service:
 
     # -- doing
 
-    def reconcile(self, only: str | None = None, patient: bool = True) -> bool:
-        """Bring every model, or `only` that one, to what is wanted; whether there was something to
-        do. Not `patient`: what takes longer goes on in the background, and one model waits for no
-        other.
-        """
-        return self.reconciler.run(only, patient)
-
-    def measure(self, patient: bool = True) -> bool:
-        """Take the slower measurements that are missing; whether there were some."""
-        return self.reconciler.measure(patient)
-
     def vouch(self) -> None:
         """What is done at intervals for those who don't trust us: a log checkpoint where one is
         due, and witnesses to it.
@@ -221,7 +210,7 @@ class Service:
             actor: of the entry.
         """
         self.models.add(name, reference, given, actor)
-        self.reconcile(name)
+        self.reconciler.run(name)
         self.checkpoints.sign()
         self.warm.registered(name)
         return self.models.show(name)
@@ -241,7 +230,7 @@ class Service:
         """
         with self.core.working(name):
             self.models.update(name, given, actor, reference)
-        self.reconcile(name)
+        self.reconciler.run(name)
         self.checkpoints.sign()
         return self.models.show(name)
 

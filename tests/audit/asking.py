@@ -14,16 +14,16 @@ def forget(
     request = service.requests.forget(
         model, ForgetOptions(concepts=concepts, **options), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
-        service.reconcile()
+        service.reconciler.run()
     return dict(service.requests.show(request["id"]))
 
 
 def revert(service: Service, request: dict[str, Any]) -> None:
     service.requests.revert(request["id"], "taken back", "ann")
-    service.reconcile()
+    service.reconciler.run()
 
 
 def tick() -> str:

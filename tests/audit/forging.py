@@ -12,10 +12,10 @@ def forget(service: Service, concept: str, **options: Any) -> str:
     request = service.requests.forget(
         "m", ForgetOptions(concepts=(concept,), **options), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
-        service.reconcile()
+        service.reconciler.run()
     return str(request["id"])
 
 

@@ -161,7 +161,7 @@ def test_a_record_that_is_changed_while_the_daemon_runs_is_made_anew_once(
 ) -> None:
     red = forget(service, "red")
     service.requests.revert(red, "taken back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     changed(
         tmp_path / "home" / "views.db",
         f"UPDATE records SET record = replace(record, 'ann', 'eve') WHERE {REQUEST}",
@@ -217,7 +217,7 @@ def test_work_goes_on_over_views_that_are_harmed_while_it_runs(
     """Reads from several threads, and appends, as soon as the harm is done."""
     requests = [forget(service, "red"), forget(service, "blue")]
     service.requests.revert(requests[0], "taken back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     before = [service.requests.show(request)["filed_by"] for request in requests]
     changed(tmp_path / "home" / "views.db", *HARM[what])
     with ThreadPoolExecutor(4) as pool:
@@ -333,7 +333,7 @@ def test_every_way_of_a_request_is_folded_as_the_views_fold_it(
     blue = forget(service, "blue")
     for taken_back in (everywhere, blue):
         service.requests.revert(taken_back, "no longer", "ann")
-        service.reconcile()
+        service.reconciler.run()
     rejected = service.requests.forget("m", ForgetOptions(concepts=("green",)), "ann")
     service.requests.decide(rejected["id"], "withdraw", "a mistake", "ann")
     faults: list[str] = []

@@ -29,7 +29,7 @@ def test_a_private_request_names_nothing_and_works_like_another(
     request = forget(
         service, "red", private=True, reason="Ms Example asked", ticket="case 11"
     )
-    service.measure()
+    service.reconciler.measure()
     number = request["revision"]
     assert service.revision("m", number)["rank"] == 1
     metrics = service.revision("m", number)["metrics"]

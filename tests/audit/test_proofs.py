@@ -143,7 +143,7 @@ def test_what_is_done_in_other_peoples_names_is_not_found(
     recorded.
     """
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "judge")
-    service.reconcile()
+    service.reconciler.run()
     found = service.verification.verify()
     assert found["holds"]
     assert any("who acted is who held a token" in line for line in found["not_proven"])
@@ -277,7 +277,7 @@ def test_where_all_was_taken_back_nothing_is_claimed(
 ) -> None:
     red = forget(service, "red")
     service.requests.revert(red["id"], "taken back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     service.bundles.bundle(tmp_path / "b.zip")
     found = verify_offline(tmp_path / "b.zip", service.checkpoints.key(), again=True)
     assert found["holds"]

@@ -44,7 +44,7 @@ class Nightly:
         return runs
 
     def settle(self) -> None:
-        self.service.reconcile()
+        self.service.reconciler.run()
 
     def states(self) -> dict[str, str]:
         """Of every forget, by its first concept."""

@@ -53,7 +53,7 @@ with open_service(Path(home)) as service:
     service.core.plugins.manager.register(Deadly(), "deadly")
     if step == "append": service.core.desk.append = die
     service.feeds.run("nightly", datetime.now(UTC))
-    service.reconcile()
+    service.reconciler.run()
 """
 
 
@@ -81,7 +81,7 @@ def test_a_run_that_is_killed_files_nothing_twice(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with open_service(home) as service:
         service.feeds.run("nightly", NOW)
-        service.reconcile()
+        service.reconciler.run()
         assert service.feeds.run("nightly", NOW)["runs"] == []
         (run,) = service.feeds.history("nightly")
         assert run["counts"] == {

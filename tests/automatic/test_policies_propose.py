@@ -40,7 +40,7 @@ def in_force(service: Service, concept: str, **options: object) -> Record:
     request = service.requests.forget(
         "m", ForgetOptions(concepts=(concept,), **options), "principal:ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(str(request["id"]))
 
 
@@ -55,7 +55,7 @@ def later(days: float) -> datetime:
 
 def step(service: Service, now: datetime) -> bool:
     did = service.automatic.step(now)
-    service.reconcile()
+    service.reconciler.run()
     return did
 
 
@@ -91,7 +91,7 @@ def test_a_policy_that_asks_files_a_revert_that_waits_for_a_person(
     assert revert["state"] == "waiting"
     assert "expired: its date has passed" in revert["state_reason"]
     service.requests.decide(str(revert["id"]), "approve", "yes", "principal:bob")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(str(request["id"]))["state"] == "reverted"
 
 
@@ -197,11 +197,11 @@ def test_what_waits_because_of_a_freeze_goes_on_after_it(service: Service) -> No
     request = service.requests.forget(
         "m", ForgetOptions(concepts=("red",)), "feed:names"
     )
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(str(request["id"]))["state"] == "waiting"
     thawed = service.thawing.unfreeze("owner")
     assert any(str(request["id"]) in line for line in thawed["meanwhile"])
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
 
 

@@ -47,7 +47,7 @@ def row(name: str, folder: Path) -> str:
         begun = time.perf_counter()
         for concept in kind.forgets:
             service.requests.forget("m", ForgetOptions(concepts=(concept,)), "ann")
-            service.reconcile()
+            service.reconciler.run()
         seconds = (time.perf_counter() - begun) / len(kind.forgets)
         external = service.evaluate("m", None)["metrics"]["external"]
     figures = [

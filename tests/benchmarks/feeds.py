@@ -124,7 +124,7 @@ def main() -> None:
             split = watched(service)
             began, cpu_began = time.perf_counter(), time.process_time()
             (run,) = service.feeds.run("nightly", datetime.now(UTC))["runs"]
-            service.reconcile()
+            service.reconciler.run()
             whole, cpu = time.perf_counter() - began, time.process_time() - cpu_began
             states = Counter(str(r.state) for r in service.core.desk.views.requests())
             revisions = service.revisions("mini")

@@ -169,16 +169,16 @@ class Office:
         """Some filings, their decisions, and what else happens."""
         for _ in range(most):
             request = self.file()
-            self.service.reconcile()
+            self.service.reconciler.run()
             if request:
                 self.decide(request)
-                self.service.reconcile()
+                self.service.reconciler.run()
             self.clock.forward(self.draw.uniform(0.1, 3))
         while len(self.standing()) > 12 or (
             self.standing() and self.draw.random() < 0.3
         ):
             self.undo()
-            self.service.reconcile()
+            self.service.reconciler.run()
         if self.draw.random() < 0.05:
             self.shred()
         self.service.checkpoints.hourly()
@@ -219,7 +219,7 @@ def lived(home: Path, requests: int = 300, seed: int = 1) -> dict[str, int]:
                     ),
                     "ann",
                 )
-        service.measure()
+        service.reconciler.measure()
         service.checkpoints.sign()
         return {
             "requests": len(service.requests.all()),

@@ -156,10 +156,10 @@ def forget(service: Service, model: str, name: str, filing: Took | None = None) 
                 model, ForgetOptions(concepts=(name,)), "benchmark"
             )["id"]
         )
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request)["state"] == "waiting":
         service.requests.decide(request, "approve", "benchmark", "benchmark")
-        service.reconcile()
+        service.reconciler.run()
     assert service.requests.show(request)["state"] == "in_force", service.requests.show(
         request
     )["state_reason"]
@@ -168,7 +168,7 @@ def forget(service: Service, model: str, name: str, filing: Took | None = None) 
 
 def revert(service: Service, request: str) -> None:
     service.requests.revert(request, "benchmark", "benchmark")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request)["state"] == "reverted"
 
 

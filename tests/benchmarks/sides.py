@@ -132,7 +132,7 @@ def forgotten(service: Service, given: Path, names: list[str], target: str) -> A
         service.requests.forget(
             target, ForgetOptions(concepts=(name,), target=target), "bench"
         )
-    service.reconcile()
+    service.reconciler.run()
     return factors_of(service.serving(target).edit)
 
 

@@ -229,7 +229,7 @@ def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(govd: Shell) -> Non
         request = inspect.unwrap(type(requests).forget)(requests, "m", options, "ann")[
             "id"
         ]
-        api.service.reconcile()
+        api.service.reconciler.run()
         api.service.core.desk.append(
             [Draft("note", HOSTILE, HOSTILE, HOSTILE, {"reason": HOSTILE})]
         )

@@ -165,10 +165,10 @@ def test_a_model_of_vectors_has_a_report_without_pictures(
             "v", str(world.model), Given(images=str(world.evaluation)), "ann"
         )
         request = service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
-        service.reconcile()
+        service.reconciler.run()
         if service.requests.show(request["id"])["state"] == "waiting":
             service.requests.decide(request["id"], "approve", "seen", "bob")
-            service.reconcile()
+            service.reconciler.run()
         shown = Page(page(service.evaluate("v", None, report=True)))
     assert shown.images == []
     assert "dog everywhere" in shown.words
@@ -180,7 +180,7 @@ def test_a_private_forget_is_in_no_report_that_nobody_may_read(
     service: Service,
 ) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
-    service.reconcile()
+    service.reconciler.run()
     with pytest.raises(Denied, match="keeps private"):
         service.evaluate("m", None, report=True)
     assert service.evaluate("m", None, report=True, disclose=True)["report"]["forgets"]
@@ -189,10 +189,10 @@ def test_a_private_forget_is_in_no_report_that_nobody_may_read(
 
 def test_a_report_over_http_has_the_same_figures(service: Service) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
-        create_app(Context(service, service.reconcile)),
+        create_app(Context(service, service.reconciler.run)),
         "http://localhost",
         headers=headers,
     ) as client:
@@ -203,7 +203,7 @@ def test_a_report_over_http_has_the_same_figures(service: Service) -> None:
 
 def test_names_are_escaped(service: Service) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     answer: Any = json.loads(json.dumps(service.evaluate("m", None, report=True)))
     answer["report"]["pictures"][0]["after"] = answer["metrics"]["cells"][0][
         "class"

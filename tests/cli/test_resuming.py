@@ -43,8 +43,8 @@ def kinds(home: Path) -> list[str]:
 def is_done(home: Path, request: str = "") -> None:
     with open_service(home) as service:
         assert unfinished(service.core) == []
-        assert not service.reconcile()
-        assert not service.measure()
+        assert not service.reconciler.run()
+        assert not service.reconciler.measure()
         if request:
             assert service.requests.show(request)["state"] == "in_force"
 

@@ -37,10 +37,10 @@ def home(
         request = service.requests.forget(
             "m", ForgetOptions(concepts=("dog",), private=True), "ann"
         )
-        service.reconcile()
+        service.reconciler.run()
         if service.requests.show(request["id"])["state"] == "waiting":
             service.requests.decide(request["id"], "approve", "seen", "bob")
-            service.reconcile()
+            service.reconciler.run()
         yield service, base
 
 

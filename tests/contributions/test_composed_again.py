@@ -43,7 +43,7 @@ def reverted(home: Path) -> str:
             r for r in service.requests.all() if r["concepts"][0]["name"] == "navy"
         ]
         service.requests.revert(str(second["id"]), "enough", "ann")
-        service.reconcile()
+        service.reconciler.run()
         assert service.core.desk.views.heads["m"]["published"] == 3
         assert digest(service) == first["edit_digest"]
         assert service.core.desk.revision("m", 3)["edit"] == first["edit"]

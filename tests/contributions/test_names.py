@@ -23,7 +23,7 @@ def filed(service: Service, *concepts: str, **options: object) -> Record:
         ForgetOptions(concepts=concepts, **options),
         "ann",
     )  # type: ignore[arg-type]
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(request["id"])
 
 
@@ -53,7 +53,7 @@ def test_a_name_that_is_no_label_waits_and_says_what_was_meant(
     assert f"did you mean {meant}?" in request["state_reason"] or not meant
     assert [vote["decision"] for vote in votes(request)] == ["wait"]
     service.requests.decide(request["id"], "approve", "that is what is meant", "bob")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request["id"])["state"] == "in_force"
 
 
@@ -95,7 +95,7 @@ def test_what_was_let_pass_once_is_known_while_it_stands(service: Service) -> No
     first = filed(service, "red", aliases=["ruby"])
     assert first["state"] == "waiting"
     service.requests.decide(first["id"], "approve", "a word of the trade", "bob")
-    service.reconcile()
+    service.reconciler.run()
     assert filed(service, "ruby", domains=["dark"])["state"] == "subsumed"
 
 

@@ -66,7 +66,7 @@ class Place:
         """The request after its job was run once more."""
         self.mode.write_text(mode)
         self.service.requests.decide(request, "retry", "", "ann")
-        self.service.reconcile()
+        self.service.reconciler.run()
         return self.service.requests.show(request)
 
 
@@ -101,7 +101,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             served = Given(publish_to=str(folder / "served"), publish_base=True)
             service.add_model("m", f"delta:{folder / 'model'}#job", served, "ann")
             service.requests.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
-            service.reconcile()
+            service.reconciler.run()
             yield Place(folder, service, folder / "mode")
 
 
@@ -132,7 +132,7 @@ def test_a_retry_works_once_the_job_does(tmp_path: Path, example_plugins: None) 
         request = service.requests.forget(
             "m", ForgetOptions(concepts=("ticket",)), "ann"
         )
-        service.reconcile()
+        service.reconciler.run()
         place = Place(tmp_path, service, tmp_path / "mode")
         assert service.requests.show(request.id)["state"] == "failed"
         assert place.tried(request.id, "low rank")["state"] == "in_force"
@@ -151,7 +151,7 @@ def test_what_hangs_is_ended_with_all_that_it_began(
             "m", ForgetOptions(concepts=("ticket",)), "ann"
         )
         (tmp_path / "mode").write_text("hang 3599.125")
-        service.reconcile()
+        service.reconciler.run()
         reason = service.requests.show(request.id)["state_reason"]
     assert "did not end within 1.5 s" in reason
     if is_confined():
@@ -177,7 +177,7 @@ def test_a_job_reaches_no_network(tmp_path: Path, example_plugins: None) -> None
         request = service.requests.forget(
             "m", ForgetOptions(concepts=("ticket",)), "ann"
         )
-        service.reconcile()
+        service.reconciler.run()
         reason = service.requests.show(request.id)["state_reason"]
     assert "Network is unreachable" in reason
 
@@ -215,17 +215,17 @@ def test_a_revert_waits_for_an_evaluation_that_fails_and_is_done_once_it_works(
         request = service.requests.forget(
             "m", ForgetOptions(concepts=("ticket",)), "ann"
         )
-        service.reconcile()
+        service.reconciler.run()
         (tmp_path / "mode").write_text("evaluate fail")
         revert = service.requests.revert(request.id, "back", "ann")
         with pytest.raises(JobFailed, match="the evaluation set is gone"):
-            service.reconcile()
+            service.reconciler.run()
         assert service.requests.show(request.id)["state"] == "in_force"
         assert service.requests.show(revert.id)["state"] == "approved"
-        service.reconcile()  # it is not run again at every look
+        service.reconciler.run()  # it is not run again at every look
     (tmp_path / "mode").write_text("ok")
     with opened(tmp_path) as service:
-        service.reconcile()
+        service.reconciler.run()
         assert service.requests.show(request.id)["state"] == "reverted"
 
 
@@ -289,9 +289,9 @@ def test_a_model_that_is_rebased_has_its_forgets_computed_anew(
         request = service.requests.forget(
             "m", ForgetOptions(concepts=("ticket",)), "ann"
         )
-        service.reconcile()
+        service.reconciler.run()
         service.update_model("m", Given(), "ann", f"delta:{tmp_path / 'next'}#job")
-        service.reconcile()
+        service.reconciler.run()
         assert service.requests.show(request.id)["state"] == "in_force"
         service.export("m", tmp_path / "out", "ann", None)
         first = load_file(tmp_path / "out" / "weights.safetensors")["first"]
@@ -306,7 +306,7 @@ def test_files_that_were_replaced_are_neither_edited_nor_published(
     with opened(tmp_path) as service:
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
         service.requests.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
-        service.reconcile()
+        service.reconciler.run()
         weights = {"first": np.zeros((4, 3), np.float32), "count": np.ones(2, np.int64)}
         save_file(weights, tmp_path / "model" / "weights.safetensors")
         with pytest.raises(BadCheckpoint, match="not the one that was registered"):
@@ -335,7 +335,7 @@ def test_what_a_private_forget_is_about_is_told_to_its_job_alone(
         service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
         options = ForgetOptions(concepts=("Jane Doe",), private=True)
         request = service.requests.forget("m", options, "ann")
-        service.reconcile()
+        service.reconciler.run()
         assert service.requests.show(request.id)["state"] == "in_force"
         entries = json.dumps(service.audit.log())
         (made,) = service.audit.log(kind="contribution.make")
@@ -360,6 +360,6 @@ def test_what_a_run_left_that_was_cut_off_is_taken_away_and_no_other(
         with opened(tmp_path) as service:
             service.add_model("m", f"delta:{tmp_path / 'model'}#job", Given(), "ann")
             service.requests.forget("m", ForgetOptions(concepts=("ticket",)), "ann")
-            service.reconcile()
+            service.reconciler.run()
     left = sorted(path.name for path in (tmp_path / "temporary").iterdir())
     assert left == ["govd-job-begun", "govd-job-held"]

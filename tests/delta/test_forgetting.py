@@ -29,13 +29,13 @@ from tests.delta.models import Kind, Kinds, Opens, registered, settings
 def forget(service: Service, model: str, name: str) -> Any:
     """The request after it was reconciled."""
     request = service.requests.forget(model, ForgetOptions(concepts=(name,)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(request["id"])
 
 
 def revert(service: Service, request: Any) -> None:
     service.requests.revert(request["id"], "back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request["id"])["state"] == "reverted"
 
 
@@ -53,7 +53,7 @@ def test_two_forgets_go_and_come_back_to_the_last_bit(
     base = (kind.folder / "model" / kind.weights).read_bytes()
     service = opens(home_of(kind))
     registered(service, kind, served)
-    service.reconcile()
+    service.reconciler.run()
 
     def published() -> bytes:
         return (served / "current" / kind.weights).read_bytes()

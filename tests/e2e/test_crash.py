@@ -73,8 +73,8 @@ with open_service(__import__("pathlib").Path(home)) as service:
         service.requests.revert(revert, "taken back", "ann")
     else:
         service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
-    service.measure()
+    service.reconciler.run()
+    service.reconciler.measure()
 """
 
 STEPS = (
@@ -130,13 +130,13 @@ def ends(service: Service) -> list[str]:
 def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
     assert work(home, step) == -signal.SIGKILL
     with open_service(home) as service:
-        service.reconcile()
+        service.reconciler.run()
         (request,) = service.requests.all()
         assert request["state"] == "in_force"
-        service.measure()
+        service.reconciler.measure()
         assert ends(service) == ["revision.publish", "request.publish"]
-        assert not service.reconcile()
-        assert not service.measure()
+        assert not service.reconciler.run()
+        assert not service.reconciler.measure()
         served = home.parent / "served"
         assert sorted(p.name for p in served.iterdir()) == ["1", "current"]
         assert (
@@ -157,7 +157,7 @@ def test_a_revert_survives_being_killed(home: Path, step: str) -> None:
         (forget,) = service.requests.all()
     assert work(home, step, forget["id"]) == -signal.SIGKILL
     with open_service(home) as service:
-        service.reconcile()
+        service.reconciler.run()
         assert [r["state"] for r in service.requests.all()] == ["reverted", "done"]
         published = service.core.desk.views.published("m")
         assert published is not None

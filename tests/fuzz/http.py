@@ -113,15 +113,15 @@ def world(folder: Path) -> Iterator[World]:
             service.requests.forget("m", ForgetOptions(**more), "ann")["id"]
             for more in options
         ]
-        service.reconcile()
+        service.reconciler.run()
         service.requests.revert(ids[0], "back", "ann")
-        service.reconcile()
+        service.reconciler.run()
         tokens = {
             role: service.tokens.create(role, f"a {role}", "owner")["token"]
             for role in ROLES
         }
         token_ids = [record["id"] for record in service.tokens.all()]
-        context = Context(service, service.reconcile)
+        context = Context(service, service.reconciler.run)
         context.news.closed = True  # streams end, and who waits is answered
         app = create_app(context)
         schema = schemathesis.openapi.from_dict(_without_security(app.openapi()))

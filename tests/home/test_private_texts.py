@@ -20,7 +20,7 @@ def private(service: Service, concept: str = "red") -> str:
         ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"),
         "ann",
     )
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 

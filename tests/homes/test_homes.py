@@ -192,15 +192,15 @@ def test_work_goes_on_in_it(old: Path, same_model: None, opened: Service) -> Non
     (model,) = (m for m in opened.models.all() if m["name"] == "m")
     if model["reference"] == "mini":
         pytest.skip("its backend is not among the plugins of these tests")
-    opened.reconcile()
+    opened.reconciler.run()
     request = opened.requests.forget(
         "m", ForgetOptions(concepts=("purple",), reason="later"), "owner"
     )
-    opened.reconcile()
+    opened.reconciler.run()
     # bounds may be others than they were then
     if opened.requests.show(request["id"])["state"] == "waiting":
         opened.requests.decide(request["id"], "approve", "seen", "owner")
-        opened.reconcile()
+        opened.reconciler.run()
     last = opened.core.desk.views.last("m")
     assert last is not None
     assert request["id"] in last["requests"], opened.requests.show(request["id"])[

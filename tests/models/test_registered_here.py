@@ -24,7 +24,7 @@ def test_its_models_are_used_here_and_do_not_travel(tmp_path: Path) -> None:
         plugins.manager.register(Vectors(NAMES, texts), "registered here")
         service.add_model("v", "vectors", Given(labels=list(NAMES)), "ann")
         service.requests.forget("v", ForgetOptions(concepts=("red",)), "ann")
-        service.reconcile()
+        service.reconciler.run()
         assert service.serving("v").edit.rank == 1
         model = plugins.open_model(ModelReference("vectors"))
         with pytest.raises(TypeError, match="cannot be opened again elsewhere"):

@@ -82,7 +82,7 @@ def test_a_request_that_waits_says_so_in_the_subject(service: Service) -> None:
             )
             with sent(again):
                 forget = again.requests.forget("m", options, "owner")["id"]
-                again.reconcile()
+                again.reconciler.run()
             texts = [parsed(mail) for mail in server.mails]
     subjects = [text["Subject"] for text in texts]
     assert any(

@@ -286,11 +286,11 @@ def test_the_trail_of_a_request_says_who_was_told_of_it(service: Service) -> Non
             service.requests.forget("m", ForgetOptions(concepts=(name,)), "ann")
             for name in ("red", "blue")
         )
-        service.reconcile()
+        service.reconciler.run()
         service.notices.send_due(datetime.now(UTC))
         receiver.status = 410
         service.requests.revert(str(red["id"]), "back", "ann")
-        service.reconcile()
+        service.reconciler.run()
         service.notices.send_due(datetime.now(UTC))
     trail = service.audit.trail(str(blue["id"]))
     told = [

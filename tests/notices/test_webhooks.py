@@ -118,13 +118,13 @@ def test_no_notice_of_a_private_request_says_what_is_private(service: Service) -
     with webhook() as receiver:
         add(service, receiver.url, "*")
         forget = str(service.requests.forget("m", options, "owner")["id"])
-        service.reconcile()
+        service.reconciler.run()
         service.requests.decide(forget, "approve", "Ms Example may", "owner")
-        service.reconcile()
+        service.reconciler.run()
         service.requests.hold(forget, "case of Ms Example", "owner")
         service.requests.release(forget, "Ms Example lost", "owner")
         service.requests.revert(forget, "Ms Example came back", "owner")
-        service.reconcile()
+        service.reconciler.run()
         service.notices.sending.look(datetime.now(UTC))
         assert service.notices.sending.wait(60)
         told = {json.loads(body)["type"] for body in receiver.bodies}

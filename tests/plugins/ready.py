@@ -48,7 +48,7 @@ def filed(
 ) -> Request:
     """A forget as it stands once it was decided."""
     request = service.requests.forget("m", ForgetOptions(**options), actor)
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(request.id)
 
 

@@ -135,7 +135,7 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(
             "m", ForgetOptions(all_concepts=True, domains=("dark",)), "ann"
         )
         one = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-        service.reconcile()
+        service.reconciler.run()
         waiting = service.requests.show(domain["id"])
         assert waiting["state"] == "waiting"
         assert waiting["predicted"]["scope_share"] == pytest.approx(0.5, abs=0.05)
@@ -146,7 +146,7 @@ def test_a_whole_domain_waits_whatever_it_is_said_to_cost(
             request = service.requests.forget(
                 "m", ForgetOptions(concepts=(name,)), "ann"
             )
-            service.reconcile()
+            service.reconciler.run()
             shares.append(service.requests.show(request["id"]))
         assert [r["state"] for r in shares] == [
             "in_force",
@@ -170,7 +170,7 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
             concepts=concepts, domains=domains, all_concepts=not concepts
         )
         request = service.requests.forget("m", options, "ann")
-        service.reconcile()
+        service.reconciler.run()
         digest = service.requests.show(request["id"])["contribution"]
         contribution = service.contributions.stored.load(digest)
         pool = pool_in_scope(basis, contribution)

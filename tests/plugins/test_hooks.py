@@ -123,7 +123,7 @@ def by_two(service: Service) -> tuple[Service, Record]:
         service.tokens.create("operator", name, "owner")
     options = ForgetOptions(concepts=("red",), ticket="COURT-7")
     request = service.requests.forget("m", options, "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     return service, service.requests.show(str(request["id"]))
 
 
@@ -198,11 +198,11 @@ def test_a_gate_a_notice_and_a_command_of_a_third_party(
 ) -> None:
     watcher.KINDS.clear()
     request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
     monkeypatch.setattr(watcher, "HIGHEST_RANK", 1)
     service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     revision = service.revision("m", 2)
     assert revision["state"] == "waiting"
     assert revision["state_reason"] == "example-watcher: rank 2 is over 1"
@@ -222,7 +222,7 @@ def test_a_contribution_of_a_third_party_is_used_where_it_has_a_shorter_way(
     for name in (watcher.DARK, "red"):
         options = ForgetOptions(concepts=(name,), method="swap")
         request = service.requests.forget("m", options, "ann")
-        service.reconcile()
+        service.reconciler.run()
         digest = str(service.requests.show(str(request["id"]))["contribution"])
         facts[name] = dict(service.contributions.stored.load(digest).facts)
     assert facts[watcher.DARK]["by"] == "example"

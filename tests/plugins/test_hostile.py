@@ -108,7 +108,7 @@ def forget(service: Service, name: str, **options: Any) -> Mapping[str, Any]:
     request = service.requests.forget(
         "m", ForgetOptions(concepts=(name,), **options), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(str(request["id"]))
 
 
@@ -171,11 +171,11 @@ def test_a_gate_of_that_kind_holds_the_revision_back_and_is_not_asked_at_every_l
     assert "hostile: it failed: plugin hostile, govd_gate" in pending["reason"]
     asked = hostile.asked
     for _ in range(20):
-        service.reconcile()
+        service.reconciler.run()
     assert hostile.asked <= asked + 1
     hostile.gate = lambda _: None
     service.reconciler.pauses.note("gate", f"m/{pending['number']}", False)
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
 
 
@@ -272,10 +272,10 @@ def test_an_evaluation_of_that_kind_publishes_nothing_and_is_tried_again_after_a
     hostile.evaluate = answer
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
     with pytest.raises(PluginFault, match="plugin hostile, govd_evaluate"):
-        service.reconcile()
+        service.reconciler.run()
     hostile.asked = 0
     for _ in range(5):
-        service.reconcile()
+        service.reconciler.run()
     assert hostile.asked <= 1
     assert service.core.desk.views.published("m") is None
 
@@ -301,7 +301,7 @@ def test_what_a_plugin_says_of_private_requests_is_kept_nowhere(
         ValueError(spec.scope.concepts[0].name)
     )
     service.requests.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
-    service.reconcile()
+    service.reconciler.run()
     kept = (service.core.home.folder / "plugin-failures.json").read_text()
     assert "govd_compute_contribution" in kept
     assert "red" not in json.dumps([row["what"] for row in json.loads(kept)]).split()

@@ -96,7 +96,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
         with open_service(folder) as service:
             service.add_model("m", "colours", given, "ann")
             service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-            service.reconcile()
+            service.reconciler.run()
     return folder
 
 

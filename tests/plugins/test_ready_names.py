@@ -79,7 +79,7 @@ def test_what_was_forgotten_before_is_not_brought_back_without_legal(
     forget = filed(service, concepts=("red",))
     enforced(service, "legal-hold")
     revert = service.requests.revert(forget.id, "a mistake", "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(revert.id)["state"] == "waiting"
     assert service.requests.show(forget.id)["state"] == "in_force"
 

@@ -37,7 +37,7 @@ def test_a_revert_waits_for_somebody_else_and_a_forget_does_not(
     forget = filed(service, concepts=("red",))
     assert forget["state"] == "in_force"
     revert = service.requests.revert(forget.id, "a mistake", "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     waiting = service.requests.show(revert.id)
     assert waiting["state"] == "waiting"
     assert waiting["state_reason"].startswith("four-eyes:")
@@ -57,7 +57,7 @@ def people(service: Service) -> None:
 
 
 def state(service: Service, request: Request) -> str:
-    service.reconcile()
+    service.reconciler.run()
     return str(service.requests.show(request.id)["state"])
 
 
@@ -160,7 +160,7 @@ def test_what_is_filed_in_one_go_counts_one_after_the_other(service: Service) ->
     ids = [
         service.requests.forget("m", option, "principal:ann").id for option in options
     ]
-    service.reconcile()
+    service.reconciler.run()
     states = [service.requests.show(one)["state"] for one in ids]
     assert states == ["in_force", "in_force", "waiting", "waiting"]
 
@@ -169,5 +169,5 @@ def test_a_revert_is_never_held_up_by_a_quota(service: Service) -> None:
     enforced(service, "quota", day="1")
     forget = filed(service, concepts=("red",))
     service.requests.revert(forget.id, "a mistake", "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(forget.id)["state"] == "reverted"

@@ -118,7 +118,7 @@ def test_after_the_freeze_a_retry_is_decided_as_usual(service: Service) -> None:
     enforced(service, "change-freeze", days=today(3))
     assert filed(service, concepts=("blue",))["state"] == "in_force"
     service.requests.decide(request.id, "retry", "the freeze is over", "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request.id)["state"] == "in_force"
 
 
@@ -130,7 +130,7 @@ def test_nothing_is_published_in_a_freeze_and_it_follows_afterwards(
     assert request["state"] == "approved"
     assert service.revisions("m")[-1]["state"] == "waiting"
     service.policies.disable("publication-freeze", "owner", "a test")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request.id)["state"] == "in_force"
 
 
@@ -165,7 +165,7 @@ def test_it_is_filed_once_by_the_policy_when_the_day_has_come(service: Service) 
     enforced(service, "licence-ends", ends="2027-01-31", concepts="Red")
     for day, count in ((30, 0), (31, 1), (31, 1)):
         service.automatic.step(datetime(2027, 1, day, 12, tzinfo=UTC))
-        service.reconcile()
+        service.reconciler.run()
         assert len(service.requests.all()) == count
     (request,) = service.requests.all()
     assert request["state"] == "in_force"

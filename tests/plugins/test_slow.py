@@ -50,13 +50,13 @@ def test_opening_a_checkpoint_holds_up_neither_filing_nor_another_model(
     adding.start()
     assert slow.begun.wait(30)
     request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile(patient=False)
+    service.reconciler.run(patient=False)
     last = time.monotonic() + 30
     while (
         service.requests.show(str(request["id"]))["state"] != "in_force"
         and time.monotonic() < last
     ):
-        service.reconcile(patient=False)
+        service.reconciler.run(patient=False)
     assert adding.is_alive()
     assert service.requests.show(str(request["id"]))["state"] == "in_force"
     slow.going.set()
@@ -79,7 +79,7 @@ def test_a_model_whose_step_takes_long_does_not_hold_up_another(
         service.requests.show(str(free["id"]))["state"] != "in_force"
         and time.monotonic() < last
     ):
-        service.reconcile(patient=False)
+        service.reconciler.run(patient=False)
     assert service.requests.show(str(free["id"]))["state"] == "in_force"
     assert service.requests.show(str(held["id"]))["state"] == "filed"
     going.set()
@@ -88,8 +88,8 @@ def test_a_model_whose_step_takes_long_does_not_hold_up_another(
         service.requests.show(str(held["id"]))["state"] == "filed"
         and time.monotonic() < last
     ):
-        service.reconcile(patient=False)
-    service.reconcile()
+        service.reconciler.run(patient=False)
+    service.reconciler.run()
     assert service.requests.show(str(held["id"]))["state"] == "in_force"
 
 
@@ -112,7 +112,7 @@ def test_routes_that_cannot_be_added_are_told_and_the_others_are_there(
     service.core.plugins.manager.register(Bad(), "bad")
     service.core.plugins.manager.register(Good(), "good")
     with caplog.at_level(logging.ERROR, "govd"):
-        application = create_app(Context(service, service.reconcile))
+        application = create_app(Context(service, service.reconciler.run))
     assert "plugin bad: its routes are not offered" in caplog.text
     token = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(application, "http://localhost", headers=token) as client:

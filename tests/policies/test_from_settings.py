@@ -50,7 +50,7 @@ def entries(service: Service) -> list[tuple[str, str, str, str]]:
 def forgotten(service: Service, concept: str, expires: str | None = None) -> str:
     options = ForgetOptions(concepts=(concept,), expires=expires)
     request = service.requests.forget("m", options, "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request.id)["state"] == "in_force"
     return request.id
 
@@ -80,7 +80,7 @@ def test_four_eyes_are_enforced_as_entries_and_once(opened: Opening) -> None:
         revert = service.requests.revert(
             forgotten(service, "red"), "a mistake", "principal:ann"
         )
-        service.reconcile()
+        service.reconciler.run()
         assert service.requests.show(revert.id)["state"] == "waiting"
     with opened("four_eyes = true\n") as service:
         assert entries(service) == written
@@ -158,7 +158,7 @@ def test_expiry_counts_once_a_forget_with_a_date_is_in_force(
         )
         assert service.requests.show(dated)["state"] == "in_force"
         service.automatic.step(later)
-        service.reconcile()
+        service.reconciler.run()
         reverts = service.requests.all(state="waiting" if expiry == "ask" else None)
         (revert,) = (r for r in reverts if r["kind"] == "revert")
         digest = service.policies.show("expiry")["digest"]

@@ -20,7 +20,7 @@ def decided(service: Service, when: str, options: ForgetOptions) -> Request:
     service.policies.add(RED.format(when), "owner")
     service.policies.enforce("no-red", "owner", force=True, reason="a test")
     request = service.requests.forget("m", options, "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(request.id)
 
 

@@ -22,7 +22,7 @@ def filed(service: Service, *concepts: str) -> None:
         service.requests.forget(
             "m", ForgetOptions(concepts=(concept,)), "principal:ann"
         )
-    service.reconcile()
+    service.reconciler.run()
 
 
 def rows(test: Record) -> list[tuple[str, str, str]]:

@@ -44,7 +44,7 @@ def filed(service: Service, concept: str, **options: object) -> Record:
     request = service.requests.forget(
         "m", ForgetOptions(concepts=(concept,), **options), "principal:ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(str(request["id"]))
 
 
@@ -292,6 +292,6 @@ def test_what_is_enforced_or_frozen_while_a_request_is_decided_counts(
 
     service.core.plugins.manager.register(Meanwhile(), "meanwhile")
     request = filed(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     assert why in service.requests.show(str(request["id"]))["state_reason"]
     assert len(asked) == 2, "it was looked at once more"

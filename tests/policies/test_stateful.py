@@ -294,7 +294,7 @@ class World(RuleBasedStateMachine):
     def settle(self) -> None:
         """Let both come to rest, and compare them."""
         self.law.settle()
-        while self.service.reconcile():
+        while self.service.reconciler.run():
             pass
         for case in self.law.all():
             self.compare(case)

@@ -13,7 +13,7 @@ COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 
 def forget(service: Service, *concepts: str, model: str = "a") -> str:
     request = service.requests.forget(model, ForgetOptions(concepts=concepts), "ann")
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 

@@ -18,7 +18,7 @@ from tests.service.test_service import forget, published
 
 def test_a_model_whose_requests_wait_is_not_removed(service: Service) -> None:
     navy = file(service, "navy")
-    service.reconcile()
+    service.reconciler.run()
     with pytest.raises(Conflict, match=navy):
         service.models.remove("m", "ann")
 
@@ -45,7 +45,7 @@ def test_a_rebase_lets_what_was_shredded_wait_and_publishes_nothing_until_somebo
     with pytest.raises(Conflict, match="computed for an earlier state of the model"):
         service.requests.decide(private, "approve", "", "bob")
     service.requests.decide(private, "withdraw", "she agreed", "dpo")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, blue)[0] == "in_force"
     assert service.serving("m").opened.model.facts.digest != old["digest"]
     assert service.serving("m").edit.rank == 1
@@ -70,7 +70,7 @@ def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
         replace(service.core.home.settings, approval="person"),
     )
     private = file(service, "red", private=True)
-    service.reconcile()
+    service.reconciler.run()
     service.requests.shred(private, "fulfilled", "dpo")
     service.update_model(
         "m", Given(publish_to=str(service.core.home.folder.parent / "x")), "ann"

@@ -27,7 +27,7 @@ def test_a_forget_that_keeps_its_criteria_is_published_with_the_figures(
     service: Service,
 ) -> None:
     request = file(service, "red", criteria=("named<=0.1", "cost<=50%", "level<=0.5"))
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, request)[0] == "in_force"
     record = service.requests.show(request)
     assert [str(criterion) for criterion in record.criteria] == [
@@ -48,7 +48,7 @@ def test_a_forget_that_breaks_its_own_criterion_waits_and_nothing_is_published(
     service: Service,
 ) -> None:
     request = file(service, "blue", criteria=("named<=0.1",))
-    service.reconcile()
+    service.reconciler.run()
     name, reason = state(service, request)
     assert name == "waiting"
     assert reason.startswith("criteria: its criterion named<=0.1 would not be kept: 0.")
@@ -60,11 +60,11 @@ def test_the_newcomer_waits_that_would_break_a_criterion_of_another(
     service: Service,
 ) -> None:
     first = file(service, "red", criteria=("named<=0.01",))
-    service.reconcile()
+    service.reconciler.run()
     assert judged(service, first)["figures"]["named"] == 0
     harmless, breaking = file(service, "orange"), file(service, "green")
     later = file(service, "orange", domains=("dark",))
-    service.reconcile()
+    service.reconciler.run()
     name, reason = state(service, breaking)
     assert name == "waiting"
     assert reason.startswith(
@@ -82,12 +82,12 @@ def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(
     service: Service,
 ) -> None:
     request = file(service, "blue", criteria=("named<=0",))
-    service.reconcile()
+    service.reconciler.run()
     with pytest.raises(Usage, match="needs a reason"):
         service.requests.criteria(request, ["named<=1"], [], " ", "ann")
     service.requests.criteria(request, ["named<=1"], [], "legal accepts it", "bob")
     service.requests.decide(request, "retry", "", "bob")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, request)[0] == "in_force"
     entry = service.audit.log(kind="request.criteria")[-1]
     assert entry["actor"] == "bob"
@@ -100,7 +100,7 @@ def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(
 def test_a_criterion_that_cannot_be_judged_is_never_met(service: Service) -> None:
     missing = "0" * 64
     request = file(service, "red", criteria=("named<=1",), criterion_set=missing)
-    service.reconcile()
+    service.reconciler.run()
     name, reason = state(service, request)
     assert name == "waiting"
     assert "cannot be judged" in reason
@@ -109,16 +109,16 @@ def test_a_criterion_that_cannot_be_judged_is_never_met(service: Service) -> Non
 
 def test_a_covered_forget_is_judged_too(service: Service) -> None:
     file(service, "blue")
-    service.reconcile()
+    service.reconciler.run()
     inner = file(
         service, "blue", domains=("dark",), criteria=("named<=0.1", "elsewhere<=1")
     )
-    service.reconcile()
+    service.reconciler.run()
     name, reason = state(service, inner)
     assert name == "waiting"
     assert "there is none of its labels elsewhere" in reason or "named<=0.1" in reason
     kept = file(service, "blue", domains=("bright",), criteria=("named<=1",))
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, kept)[0] == "subsumed"
     (entry,) = service.audit.log(kind="request.subsume", subject=kept)
     assert entry["payload"]["judged"]["figures"]["named"] <= 1
@@ -143,10 +143,10 @@ def test_what_is_tightened_while_the_gates_are_asked_is_not_published_against(
 
 def test_a_revision_waits_where_nobody_new_is_to_blame(service: Service) -> None:
     first = file(service, "blue", criteria=("named<=1",))
-    service.reconcile()
+    service.reconciler.run()
     service.requests.criteria(first, ["named<=0"], [], "tightened", "ann")
     second = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, second)[0] == "approved"
     pending = service.status()["models"][0]["pending"]
     assert pending["state"] == "waiting"
@@ -155,20 +155,20 @@ def test_a_revision_waits_where_nobody_new_is_to_blame(service: Service) -> None
         in pending["reason"]
     )
     service.requests.criteria(first, [], ["named"], "given up", "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, second)[0] == "in_force"
 
 
 def test_a_revert_that_breaks_a_criterion_waits(service: Service) -> None:
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     green = file(service, "green", criteria=("named<=0.1",))
-    service.reconcile()
+    service.reconciler.run()
     assert judged(service, green)["figures"]["named"] == 0, (
         "with red, nothing is called green"
     )
     revert = str(service.requests.revert(red, "licence", "ann")["id"])
-    service.reconcile()
+    service.reconciler.run()
     name, reason = state(service, revert)
     assert (name, state(service, red)[0]) == ("waiting", "in_force")
     assert (
@@ -177,7 +177,7 @@ def test_a_revert_that_breaks_a_criterion_waits(service: Service) -> None:
     )
     service.requests.criteria(green, [], ["named"], "no matter", "ann")
     service.requests.decide(revert, "approve", "", "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, revert)[0] == "done"
 
 
@@ -185,7 +185,7 @@ def test_criteria_change_with_a_reason_where_no_hold_forbids_it(
     service: Service,
 ) -> None:
     request = file(service, "red", criteria=("named<=1",))
-    service.reconcile()
+    service.reconciler.run()
     with pytest.raises(Usage, match="nothing would change"):
         service.requests.criteria(request, ["named<=1"], [], "why", "ann")
     with pytest.raises(Usage, match="no criterion on cost"):
@@ -195,7 +195,7 @@ def test_criteria_change_with_a_reason_where_no_hold_forbids_it(
         service.requests.criteria(request, [], ["named"], "why", "ann")
     service.requests.release(request, "over", "ann")
     service.requests.revert(request, "back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     with pytest.raises(Conflict, match="reverted"):
         service.requests.criteria(request, [], ["named"], "why", "ann")
 
@@ -204,11 +204,11 @@ def test_verify_finds_a_revision_that_was_published_against_a_criterion(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = file(service, "red", criteria=("named<=0.5",))
-    service.reconcile()
+    service.reconciler.run()
     assert service.verification.verify()["holds"]
     monkeypatch.setattr("govd.reconcile.revision_steps.all_breaches", lambda *given: [])
     broken = file(service, "blue", criteria=("named<=0.1",))
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, broken)[0] == "in_force", "a daemon that does not look"
     verdict = service.verification.verify()
     assert not verdict["holds"]
@@ -224,7 +224,7 @@ def test_verify_takes_criteria_as_they_were_when_it_was_published(
     service: Service,
 ) -> None:
     request = file(service, "blue", criteria=("named<=1",))
-    service.reconcile()
+    service.reconciler.run()
     service.requests.criteria(
         request, ["named<=0"], [], "tightened after the fact", "ann"
     )
@@ -270,7 +270,7 @@ def test_a_rebase_carries_criteria_over_to_the_same_pictures(
     service: Service, pool: Path
 ) -> None:
     request = file(service, "red", criteria=("named<=1",))
-    service.reconcile()
+    service.reconciler.run()
     own = service.core.desk.model("m").evaluation
     other = file(service, "blue", criteria=("named<=1",), criterion_set="a" * 64)
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
@@ -293,7 +293,7 @@ def test_a_rebase_on_other_pictures_waits_until_somebody_binds_the_criteria_to_t
     service: Service, pool: Path, pictures: Path, tmp_path: Path
 ) -> None:
     request = file(service, "red", criteria=("named<=1",))
-    service.reconcile()
+    service.reconciler.run()
     fewer = shutil.copytree(pictures, tmp_path / "fewer")
     next((fewer / "dark" / "blue").iterdir()).unlink()
     service.update_model(
@@ -314,7 +314,7 @@ def test_a_rebase_on_other_pictures_waits_until_somebody_binds_the_criteria_to_t
     service.requests.criteria(
         request, [], [], "measured on the new base", "ann", new[:12]
     )
-    service.reconcile()
+    service.reconciler.run()
     assert service.serving("m").number > 1
     assert judged(service, request)["set"] == new
     assert service.verification.verify()["holds"]
@@ -326,7 +326,7 @@ def test_without_any_picture_only_the_cost_is_judged_on_texts(
     service.add_model("t", "colours", replace(given, images=None, pool=None), "ann")
     judged_on_texts = file(service, "red", model="t", criteria=("cost<=1",))
     not_judged = file(service, "green", model="t", criteria=("cost<=1", "named<=1"))
-    service.reconcile()
+    service.reconciler.run()
     record = judged(service, judged_on_texts, "t")
     assert record["set"] is None
     assert record["on"].endswith("texts")

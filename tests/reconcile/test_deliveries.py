@@ -32,16 +32,16 @@ def test_a_folder_that_cannot_be_written_holds_up_nobody_and_is_not_littered(
     red, blue = file(service, "red", model="a"), file(service, "blue")
     for _ in range(3):
         with pytest.raises(MachineFault, match="delivery is tried again"):
-            service.reconcile()
+            service.reconciler.run()
     assert [state(service, r)[0] for r in (red, blue)] == ["in_force", "in_force"]
     assert list(folder.iterdir()) == []
     (failed,) = service.audit.log(kind="delivery")  # none for each attempt
     assert (failed["kind"], failed["subject"]) == ("delivery.fail", "a/1")
     assert "No space left" in failed["payload"]["reason"]
     model.write_checkpoint = write  # type: ignore[method-assign]
-    service.reconcile()
+    service.reconciler.run()
     assert json.loads((folder / "current" / "revision.json").read_text())["number"] == 1
-    service.reconcile()
+    service.reconciler.run()
     _, recovered = service.audit.log(kind="delivery")
     assert recovered["kind"] == "delivery.recover"
     assert recovered["payload"]["failed"] == failed["seq"]
@@ -60,15 +60,15 @@ def test_what_was_delivered_and_changed_is_delivered_again(
     folder = tmp_path / "served"
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     file(service, "red", model="a")
-    service.reconcile()
+    service.reconciler.run()
     path = folder / "1" / "edit.safetensors"
     good = path.read_bytes()
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    assert service.reconcile()
+    assert service.reconciler.run()
     assert path.read_bytes() == good
     assert not list(folder.glob(".*"))
     shutil.rmtree(folder)
-    service.reconcile()
+    service.reconciler.run()
     assert (folder / "current" / "edit.safetensors").read_bytes() == good
 
 
@@ -97,10 +97,10 @@ def test_a_delivery_whose_entry_was_lost_is_told(
         "append",
         lambda drafts: [] if [d.kind for d in drafts] == [lost] else record(drafts),
     )
-    service.reconcile()
+    service.reconciler.run()
     assert service.revision("a", 1)["files"] == {}
     monkeypatch.undo()
-    service.reconcile()
+    service.reconciler.run()
     signed = {"README.md", "model.sig", "statement.dsse.json"}
     assert set(service.revision("a", 1)["files"]) == {"edit.safetensors", *signed}
 
@@ -111,14 +111,14 @@ def test_files_that_were_changed_with_what_is_said_of_them_are_written_again(
     folder = tmp_path / "served"
     service.add_model("a", "colours", replace(given, publish_to=str(folder)), "ann")
     file(service, "red", model="a")
-    service.reconcile()
+    service.reconciler.run()
     good = service.revision("a", 1)["files"]
     (folder / "1" / "edit.safetensors").write_bytes(b"another")
     said = json.loads((folder / "1" / "revision.json").read_text())
     said["files"]["edit.safetensors"] = hashlib.sha256(b"another").hexdigest()
     (folder / "1" / "revision.json").write_text(json.dumps(said))
     assert not service.verification.verify()["holds"]
-    service.reconcile()
+    service.reconciler.run()
     assert service.revision("a", 1)["files"] == good
     assert (
         hashlib.sha256(

@@ -14,8 +14,8 @@ def served(service: Service, **options: object) -> Record:
     request = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), **options), "principal:ann"
     )
-    service.reconcile()
-    service.measure()
+    service.reconciler.run()
+    service.reconciler.measure()
     return service.requests.show(str(request["id"]))
 
 
@@ -40,8 +40,8 @@ def test_what_is_recognised_again_is_an_entry_and_shown(service: Service) -> Non
     assert "12 of its 12 pictures" in request["breach"]["reason"]
     (told,) = service.status()["recognised"]
     assert told["id"] == request["id"]
-    service.reconcile()
-    service.measure()
+    service.reconciler.run()
+    service.reconciler.measure()
     assert kinds(service).count("request.breach") == 1, "once"
 
 
@@ -65,7 +65,7 @@ def test_another_evaluation_set_is_looked_at_though_the_revision_stays(
         shutil.rmtree(domain / "red")
         shutil.copytree(domain / "blue", domain / "red")
     service.update_model("m", Given(images=str(others)), "ann")
-    assert service.measure()
+    assert service.reconciler.measure()
     assert service.requests.show(str(request["id"]))["breach"] is None
     revision = service.revision("m", 1)
     assert service.revisions("m")[-1]["number"] == 1
@@ -73,9 +73,9 @@ def test_another_evaluation_set_is_looked_at_though_the_revision_stays(
         revision["metrics"]["recognised_on"] == service.models.show("m")["evaluation"]
     )
     assert revision["metrics"]["leaks"], "what was measured before stays"
-    assert not service.measure(), "once"
+    assert not service.reconciler.measure(), "once"
     service.update_model("m", Given(images=str(pictures)), "ann")
-    assert service.measure()
+    assert service.reconciler.measure()
     assert (
         "12 of its 12" in service.requests.show(str(request["id"]))["breach"]["reason"]
     )

@@ -35,7 +35,7 @@ def test_a_published_revision_is_measured_when_it_serves(service: Service) -> No
     assert "intervals" not in published(service)["metrics"], (
         "publishing does not wait for it"
     )
-    assert service.measure()
+    assert service.reconciler.measure()
     metrics = published(service)["metrics"]
     assert metrics["intervals"] == service.evaluate("m", None)["metrics"]["intervals"]
     assert {"retrieval", "published_scores", "forget_named"} <= set(metrics)

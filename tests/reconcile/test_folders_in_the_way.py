@@ -133,7 +133,7 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(
     request = published.requests.forget("a", ForgetOptions(concepts=("red",)), "ann")
     for _ in range(2):
         with pytest.raises(MachineFault, match="delivery is tried again") as fault:
-            published.reconcile()
+            published.reconciler.run()
         assert told in fault.value.message
     assert tree(folder) == before
     assert published.requests.show(request["id"])["state"] == "in_force"
@@ -146,7 +146,7 @@ def test_what_is_put_in_the_way_later_is_a_told_fault(
     (shown,) = [m for m in published.status()["models"] if m["name"] == "a"]
     assert told in shown["undelivered"]
     shutil.rmtree(folder)
-    published.reconcile()
+    published.reconciler.run()
     assert names(folder) == ["1", "current"]
     (shown,) = [m for m in published.status()["models"] if m["name"] == "a"]
     assert shown["undelivered"] is None
@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told(
     with pytest.raises(MachineFault, match="Permission denied"):
         published.update_model("a", Given(use="labels"), "ann")
     monkeypatch.undo()
-    published.reconcile()
+    published.reconciler.run()
     assert names(folder) == ["1", "2", "current"]
 
 
@@ -222,15 +222,15 @@ def test_a_damaged_revision_with_something_else_in_it_is_not_replaced(
 ) -> None:
     forget(published, "red")
     (folder / "1" / "notes.txt").write_text("mine")
-    published.reconcile()
+    published.reconciler.run()
     (folder / "1" / "edit.safetensors").write_text("damaged")
     with pytest.raises(
         MachineFault, match=r"notes\.txt in it, which govd did not write"
     ):
-        published.reconcile()
+        published.reconciler.run()
     assert (folder / "1" / "notes.txt").read_text() == "mine"
     (folder / "1" / "notes.txt").unlink()
-    published.reconcile()
+    published.reconciler.run()
     assert (
         govd.load_edit(folder / "current" / "edit.safetensors").digest
         == published.revision("a", 1)["edit_digest"]
@@ -244,7 +244,7 @@ def test_a_file_that_became_a_link_is_written_again(
     path = folder / "1" / "edit.safetensors"
     os.replace(path, tmp_path / "moved")
     path.symlink_to(tmp_path / "moved")
-    assert published.reconcile()
+    assert published.reconciler.run()
     assert path.is_file()
     assert not path.is_symlink()
     assert (tmp_path / "moved").exists()
@@ -257,10 +257,10 @@ def test_current_is_turned_back_where_somebody_turned_it(
     forget(published, "green")
     (folder / "current").unlink()
     (folder / "current").symlink_to("1/")
-    assert published.reconcile()
+    assert published.reconciler.run()
     assert os.readlink(folder / "current") == "2"
     shutil.rmtree(folder / "2")
-    assert published.reconcile()
+    assert published.reconciler.run()
     assert names(folder) == ["1", "2", "current"]
 
 
@@ -349,7 +349,7 @@ def test_status_says_what_is_not_delivered_without_having_tried(
             shown["undelivered"]
             == f"{folder}/current leads to nothing, revision 1 is published: not delivered yet"
         )
-        again.reconcile()
+        again.reconciler.run()
         assert {m["undelivered"] for m in again.status()["models"]} == {None}
 
 

@@ -83,7 +83,7 @@ def test_a_server_follows_forgets_and_reverts(
     server.hears(2)
     assert server.model != edited
     service.requests.revert(request, "enough", "ann")
-    service.reconcile()
+    service.reconciler.run()
     server.hears(3)
     server.news.set()
     time.sleep(0.05)

@@ -25,7 +25,7 @@ def test_every_attack_is_told_with_its_state_and_each_forget_has_a_grade(
 ) -> None:
     forget(service, "red")
     forget(service, "blue", domains=("dark",))
-    service.measure()
+    service.reconciler.measure()
     leaks = published(service)["metrics"]["leaks"]
     assert len(leaks) == 2
     for leak in leaks:
@@ -48,7 +48,7 @@ def test_every_attack_is_told_with_its_state_and_each_forget_has_a_grade(
 
 def test_the_claim_of_an_evaluation_is_that_of_the_revision(service: Service) -> None:
     forget(service, "red")
-    service.measure()
+    service.reconciler.measure()
     (kept,), (now,) = (
         published(service)["metrics"]["leaks"],
         service.evaluate("m", None)["metrics"]["leaks"],
@@ -79,7 +79,7 @@ def test_other_words_are_tried_where_they_are_given(service: Service) -> None:
 
 def test_no_word_of_a_private_forget_is_kept(service: Service) -> None:
     forget(service, "red", private=True, reason="Ms Example asked")
-    service.measure()
+    service.reconciler.measure()
     (leak,) = published(service)["metrics"]["leaks"]
     assert "worst" not in json.dumps(leak)
     assert leak["rungs"]

@@ -33,7 +33,7 @@ def test_filing_and_answering_go_on_while_something_is_computed(
 
     plugin.contribute = slow
     red = file(service, "red")
-    worker = threading.Thread(target=service.reconcile)
+    worker = threading.Thread(target=service.reconciler.run)
     worker.start()
     try:
         assert begun.wait(20)
@@ -52,7 +52,7 @@ def test_filing_and_answering_go_on_while_something_is_computed(
         plugin.contribute = None
         go_on.set()
         worker.join(20)
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, red)[0] == "in_force"
 
 
@@ -106,7 +106,7 @@ def test_spelling_makes_no_second_concept(service: Service) -> None:
     assert again["predicted"]["subsumed_by"]
     assert published(service)["edit_digest"] == before
     both = file(service, "blue", "BLUE")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, both)[0] == "failed"
     assert "the same to this model" in state(service, both)[1]
 
@@ -142,7 +142,7 @@ def test_an_entry_of_something_impossible_changes_nothing_and_locks_nobody_out(
             Draft("revision.evaluate", "m/77", "mallory", "m", {}),
         ]
     )
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, red)[0] == "in_force"
     service.close()
     with open_service(tmp_path / "home") as again:
@@ -157,7 +157,7 @@ def test_a_publish_of_what_nobody_composed_is_told_and_locks_nobody_out(
     service.core.desk.ledger.append(
         [Draft("revision.publish", "m/77", "mallory", "m", {})]
     )
-    service.reconcile()
+    service.reconciler.run()
     service.close()
     with open_service(tmp_path / "home") as again:
         assert again.requests.show(red)["state"] == "in_force"
@@ -184,7 +184,7 @@ def test_views_that_cannot_be_written_catch_up(
         with pytest.raises((MachineFault, sqlite3.OperationalError)):
             file(service, "red")
     assert service.core.desk.views.size < service.core.desk.ledger.size()
-    service.reconcile()
+    service.reconciler.run()
     assert [r["state"] for r in service.requests.all()] == ["in_force"]
     assert service.verification.rebuild()["same"]
 
@@ -194,7 +194,7 @@ def test_a_key_is_kept_though_the_date_was_extended(service: Service) -> None:
 
     options = ForgetOptions(concepts=("navy",), idempotency_key="k")
     first = service.requests.forget("m", options, "ann")
-    service.reconcile()
+    service.reconciler.run()
     service.requests.extend(
         first["id"],
         (datetime.now(UTC) + timedelta(days=40)).date().isoformat(),
@@ -217,7 +217,7 @@ def test_nobody_composes_on_a_device_that_is_not_there(service: Service) -> None
         replace(service.core.home.settings, compose_on="device"),
     )
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, red)[0] == "waiting"
     assert "no plugin composes on a device" in state(service, red)[1]
 
@@ -232,10 +232,10 @@ def test_faults_are_raised_when_all_is_done(
     )
     red = file(service, "red")
     with pytest.raises(MachineFault, match="full"):
-        service.reconcile()
+        service.reconciler.run()
     assert state(service, red)[0] == "filed"
     monkeypatch.undo()
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, red)[0] == "in_force"
 
 
@@ -246,7 +246,7 @@ def test_a_contribution_that_is_damaged_blames_no_request(service: Service) -> N
     service.core.artifacts.path(made["artifact"]).write_bytes(b"x")
     blue = file(service, "blue")
     with pytest.raises(BadFile, match="bytes do not match"):
-        service.reconcile()
+        service.reconciler.run()
     assert state(service, blue)[0] == "filed"
 
 
@@ -259,7 +259,7 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
         replace(service.core.home.settings, approval="person"),
     )
     red, blue = file(service, "red"), file(service, "blue")
-    service.reconcile()
+    service.reconciler.run()
     service.requests.decide(red, "approve", "", "bob")
     opened, begun = service.core.models.opened, []
 
@@ -270,7 +270,7 @@ def test_an_approval_in_the_middle_of_composing_waits_for_the_next_revision(
         return opened(name)
 
     monkeypatch.setattr(service.core.models, "opened", slow)
-    service.reconcile()
+    service.reconciler.run()
     for revision in service.revisions("m"):
         assert (
             len(revision["requests"]) + len(revision["subsumed"])
@@ -290,13 +290,13 @@ def test_an_approval_just_before_the_end_waits_for_the_revision_that_has_it(
     people = replace(service.core.home.settings, approval="person")
     object.__setattr__(service.core.home, "settings", people)
     red, blue = file(service, "red"), file(service, "blue")
-    service.reconcile()
+    service.reconciler.run()
     service.requests.decide(red, "approve", "", "bob")
-    service.reconcile()
+    service.reconciler.run()
     late = blue
     if kind == "revert":
         late = str(service.requests.revert(red, "back", "ann")["id"])
-        service.reconcile()
+        service.reconciler.run()
     settling, begun = service.reconciler.revisions._settling, []
     desired = settling.desired
 
@@ -308,7 +308,7 @@ def test_an_approval_just_before_the_end_waits_for_the_revision_that_has_it(
         return wanted
 
     monkeypatch.setattr(settling, "desired", approved_then)
-    service.reconcile()
+    service.reconciler.run()
     assert begun
     assert service.requests.show(late)["revision"] == 2
     carried = {

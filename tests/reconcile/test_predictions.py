@@ -17,7 +17,7 @@ def figures(row: Any) -> dict[str, Any]:
 
 def test_each_new_forget_is_held_against_labelled_pictures(service: Service) -> None:
     red, green = file(service, "red"), file(service, "green")
-    service.reconcile()
+    service.reconciler.run()
     revision = service.core.desk.views.published("m")
     assert revision is not None
     rows = {row["request"]: row for row in revision.predictions}
@@ -45,7 +45,7 @@ def test_each_new_forget_is_held_against_labelled_pictures(service: Service) -> 
     assert shown["revision"] == 1
     assert shown["figures"] == rows[red]["figures"]
     file(service, "blue")
-    service.reconcile()
+    service.reconciler.run()
     later = service.core.desk.views.published("m")
     assert later is not None
     assert red not in {row["request"] for row in later.predictions}, (
@@ -60,7 +60,7 @@ def test_what_is_measured_is_what_an_oracle_counts(service: Service) -> None:
     from govd.edit.metrics import scores
 
     request = file(service, "green")
-    service.reconcile()
+    service.reconciler.run()
     revision = service.core.desk.views.published("m")
     assert revision is not None
     opened = service.core.models.opened("m")
@@ -97,7 +97,7 @@ def test_without_labelled_pictures_it_says_so(service: Service, given: Given) ->
     service.add_model("p", "colours", replace(given, images=None), "ann")
     request = file(service, "red", model="p", criteria=("cost<=1", "named<=1"))
     level = file(service, "blue", model="p", criteria=("level<=0.5",))
-    service.reconcile()
+    service.reconciler.run()
     revision = service.core.desk.views.published("p")
     assert revision is not None
     (row,) = revision.predictions
@@ -117,7 +117,7 @@ def test_without_labelled_pictures_it_says_so(service: Service, given: Given) ->
 
 def test_audit_lists_them_with_what_they_come_to(service: Service) -> None:
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     report = service.audit.predictions("m")
     assert {row["request"] for row in report["predictions"]} == {red}
     assert {row["metric"] for row in report["predictions"]} >= {

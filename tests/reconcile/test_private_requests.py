@@ -28,7 +28,7 @@ def test_a_private_forget_is_covered_by_a_wider_one_even_without_its_text(
     assert state(service, str(private["id"]))[0] == "subsumed"
     digest = published(service)["edit_digest"]
     service.requests.shred(str(private["id"]), "fulfilled", "dpo")
-    service.reconcile()
+    service.reconciler.run()
     assert published(service)["edit_digest"] == digest
     revert(service, wide)
     assert state(service, str(private["id"]))[0] == "in_force"
@@ -51,10 +51,10 @@ def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
         replace(service.core.home.settings, approval="person"),
     )
     request = file(service, "red", private=True)
-    service.reconcile()
+    service.reconciler.run()
     key = "Ms Example's key"
     service.requests.decide(request, "approve", "Ms Example consented", "bob")
-    service.reconcile()
+    service.reconciler.run()
     undo = service.requests.revert(request, "Ms Example changed her mind", "ann", key)
     assert (
         service.requests.revert(request, "Ms Example changed her mind", "ann", key)[
@@ -62,9 +62,9 @@ def test_what_is_said_of_a_private_request_is_private(service: Service) -> None:
         ]
         == undo["id"]
     )
-    service.reconcile()
+    service.reconciler.run()
     service.requests.decide(undo["id"], "approve", "Ms Example called", "bob")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request)["state"] == "reverted"
     said = b"".join(body for _, body in service.core.desk.ledger.bodies())
     assert b"Example" not in said
@@ -139,7 +139,7 @@ def test_a_private_key_files_once_for_good(service: Service) -> None:
         concepts=("red",), private=True, idempotency_key="Ms Example's key"
     )
     first = service.requests.forget("m", options, "ann")["id"]
-    service.reconcile()
+    service.reconciler.run()
     revert(service, {"id": first})
     assert service.requests.forget("m", options, "ann")["id"] == first
     service.requests.shred(first, "fulfilled", "dpo")
@@ -192,7 +192,7 @@ def test_a_key_of_a_shredded_request_does_not_swallow_another(service: Service) 
     blue = str(forget(service, "blue")["id"])
     options = ForgetOptions(concepts=("red",), private=True, idempotency_key="k")
     private = service.requests.forget("m", options, "ann")["id"]
-    service.reconcile()
+    service.reconciler.run()
     service.requests.shred(private, "fulfilled", "dpo")
     assert service.requests.forget("m", options, "ann")["id"] == private
     for other in (

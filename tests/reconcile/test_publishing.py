@@ -150,7 +150,7 @@ def test_what_a_link_there_leads_to_is_never_taken_away(
     assert not (folder / "2").exists()
     (folder / "stable").unlink()
     (folder / "stage").unlink(missing_ok=True)
-    published.reconcile()
+    published.reconciler.run()
     assert names(folder) == ["4", "current"]
 
 
@@ -185,7 +185,7 @@ def _past(service: Service, folder: Path) -> None:
     while service.reconciler.revisions.step("a"):
         pass
     del service.reconciler.deliveries.delivery.stands
-    service.reconcile()
+    service.reconciler.run()
 
 
 def test_a_revision_that_another_model_is_made_of_is_kept(
@@ -265,11 +265,11 @@ def test_whatever_ends_a_delivery_leaves_nothing_half_written(
     write, model.write_checkpoint = model.write_checkpoint, half  # type: ignore[method-assign]
     published.requests.forget("a", ForgetOptions(concepts=("green",)), "ann")
     with pytest.raises((type(fault), PluginFault, MachineFault)):
-        published.reconcile()
+        published.reconciler.run()
     assert tree(folder) == before
     model.write_checkpoint = write  # type: ignore[method-assign]
     published.reconciler.pauses = Pauses()
-    published.reconcile()
+    published.reconciler.run()
     assert names(folder) == ["1", "2", "current"]
 
 
@@ -284,7 +284,7 @@ def test_two_govds_do_not_write_to_a_folder_at_once(
     with pytest.raises(MachineFault, match="another process is writing to it"):
         forget(published, "red")
     os.close(handle)
-    published.reconcile()
+    published.reconciler.run()
     assert names(folder) == ["1", "current"]
 
 
@@ -321,7 +321,7 @@ def early(
 
 def test_folders_of_early_versions_go_on(early: Service, folder: Path) -> None:
     before = tree(folder)
-    assert not early.reconcile()
+    assert not early.reconciler.run()
     assert tree(folder) == before
     forget(early, "green")
     early.update_model("a", Given(use="labels"), "ann")
@@ -344,4 +344,4 @@ def test_an_early_folder_that_the_ledger_does_not_know_is_in_the_way(
         json.dumps({**said, "edit_digest": "0" * 64})
     )
     with pytest.raises(MachineFault, match="in the way"):
-        early.reconcile()
+        early.reconciler.run()

@@ -27,7 +27,7 @@ def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(
 
     plugin.contribute = broken
     red, blue = file(other, "red", model="a"), file(other, "blue")
-    other.reconcile()
+    other.reconciler.run()
     assert state(other, red)[0] == "waiting"
     assert "plugin test" in state(other, red)[1]
     assert state(other, blue)[0] == "in_force"
@@ -35,7 +35,7 @@ def test_a_plugins_fault_lets_its_request_wait_and_the_others_go_on(
         other.requests.decide(red, "approve", "", "bob")
     plugin.contribute = None
     other.requests.decide(red, "retry", "", "bob")
-    other.reconcile()
+    other.reconciler.run()
     assert state(other, red)[0] == "in_force"
 
 
@@ -49,7 +49,7 @@ def test_a_method_of_a_plugin_that_raises_is_named(
         raising=True,
     )
     request = file(service, "red", method="swap")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, request)[0] == "waiting"
     assert "method swap" in state(service, request)[1]
 
@@ -67,11 +67,11 @@ def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(
     monkeypatch.setattr(other.contributions.computing, "of_request", buggy)
     red, blue = file(other, "red", model="a"), file(other, "blue")
     with pytest.raises(ValueError, match="zero-size"):
-        other.reconcile()
+        other.reconciler.run()
     assert state(other, red)[0] == "failed"
     assert "a bug in govd" in state(other, red)[1]
     assert state(other, blue)[0] == "in_force"
-    assert other.reconcile() is False  # nothing is tried for ever
+    assert other.reconciler.run() is False  # nothing is tried for ever
 
 
 def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
@@ -87,7 +87,7 @@ def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
     )
     red = file(other, "red", model="a")
     with pytest.raises(IndexError):
-        other.reconcile()
+        other.reconciler.run()
     blue = file(other, "blue")
     monkeypatch.setattr(
         other.measuring,
@@ -96,7 +96,7 @@ def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
             fast(opened, *rest) if other.core.desk.views.last("m") else [][0]
         ),
     )
-    other.reconcile()
+    other.reconciler.run()
     assert state(other, blue)[0] == "in_force"
     assert state(other, red)[0] == "in_force"  # and it went on where it had stopped
     assert [r["state"] for r in other.revisions("a")] == ["published"]
@@ -109,9 +109,9 @@ def test_what_was_composed_for_something_else_is_superseded_not_refused(
         patched.setattr(service.measuring, "fast", lambda *given: [][0])
         red = file(service, "red")
         with pytest.raises(IndexError):
-            service.reconcile()
+            service.reconciler.run()
     service.requests.decide(red, "withdraw", "", "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert forget(service, "red")["state"] == "in_force"
     assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
 
@@ -125,15 +125,15 @@ def test_a_gate_that_does_not_allow_holds_back_and_is_asked_again(
 ) -> None:
     plugin.gate = answer
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     assert service.core.desk.views.published("m") is None
     assert service.revisions("m")[0]["state"] == "waiting"
     size = service.core.desk.ledger.size()
-    assert service.reconcile() is False
+    assert service.reconciler.run() is False
     assert service.core.desk.ledger.size() == size  # asked again, and it says the same
     plugin.gate = Gate("allow", "test", "fine")
     time.sleep(2.1 * FIRST_PAUSE_SECONDS)  # one that failed is not asked at every look
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, red)[0] == "in_force"
 
 
@@ -142,16 +142,16 @@ def test_a_gate_that_denies_refuses_the_revision(
 ) -> None:
     plugin.gate = Gate("deny", "test", "never")
     file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     assert service.revisions("m")[0]["state"] == "refused"
-    assert service.reconcile() is False
+    assert service.reconciler.run() is False
 
 
 def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by_itself(
     service: Service, plugin: Plugin
 ) -> None:
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     (automatic,) = service.requests.show(red)["approvals"]
     assert (automatic["automatic"], automatic["by_filer"], automatic["role"]) == (
         True,
@@ -160,7 +160,7 @@ def test_who_approves_his_own_request_is_told_and_so_is_the_home_that_does_it_by
     )
     plugin.votes = {"filed": Vote("wait", "test", "somebody must look")}
     blue = file(service, "blue")
-    service.reconcile()
+    service.reconciler.run()
     service.requests.decide(
         blue, "approve", "my own", service.requests.show(blue)["filed_by"]
     )
@@ -177,14 +177,14 @@ def test_policies_are_asked_when_a_person_approves(
         "approve": Vote("wait", "test", "two must look"),
     }
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.decide(red, "approve", "seen", "bob")["state"] == "waiting"
     assert state(service, red)[1] == "test: two must look"
     plugin.votes["approve"] = Vote("allow", "test", "enough")
     assert (
         service.requests.decide(red, "approve", "seen", "carol")["state"] == "approved"
     )
-    service.reconcile()
+    service.reconciler.run()
     found = service.requests.show(red)
     assert [
         (v["moment"], v["decision"]) for v in found["votes"] if v["policy"] == "test"
@@ -205,7 +205,7 @@ def test_policies_are_asked_when_a_person_approves(
     )
     plugin.votes["approve"] = Vote("deny", "test", "never")
     blue = file(service, "blue")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.decide(blue, "approve", "seen", "bob")["state"] == "denied"
 
 
@@ -218,12 +218,12 @@ def test_what_is_over_the_bound_waits_for_a_person_and_one_is_enough(
         replace(service.core.home.settings, max_predicted_disagreement=-1.0),
     )
     request = file(service, domains=("dark",), all_concepts=True)
-    service.reconcile()
+    service.reconciler.run()
     found = service.requests.show(request)
     assert found["state"] == "waiting"
     assert found["state_reason"].startswith("bounds: ")
     service.requests.decide(request, "approve", "the cost is accepted", "bob")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, request)[0] == "in_force"
 
 
@@ -240,7 +240,7 @@ def test_many_small_forgets_add_up(service: Service) -> None:
     states, totals = [], []
     for concept in ("red", "blue", "green", "yellow", "brown"):
         request = file(service, concept, domains=("dark",), method="bilateral")
-        service.reconcile()
+        service.reconciler.run()
         record = service.requests.show(request)
         (inputs,) = (
             vote["inputs"] for vote in record["votes"] if vote["policy"] == "bounds"
@@ -257,7 +257,7 @@ def test_many_small_forgets_add_up(service: Service) -> None:
                 " at most 0.17"
             ), reason
             service.requests.decide(request, "approve", "seen", "bob")
-            service.reconcile()
+            service.reconciler.run()
             assert state(service, request)[0] == "in_force"
     assert states == ["in_force", "in_force", "in_force", "waiting", "waiting"]
     assert totals[2] < 0.15 < totals[3]
@@ -267,7 +267,7 @@ def test_nobody_approves_what_was_not_looked_at(service: Service) -> None:
     red = file(service, "red")
     with pytest.raises(Conflict, match="being looked at"):
         service.requests.decide(red, "approve", "", "bob")
-    service.reconcile()
+    service.reconciler.run()
     undo = service.requests.revert(red, "back", "ann")["id"]
     with pytest.raises(Conflict, match="being looked at"):
         service.requests.decide(undo, "approve", "", "bob")
@@ -282,10 +282,10 @@ def test_a_failed_request_is_looked_at_anew(
         )
         red = file(service, "red")
         with pytest.raises(IndexError):
-            service.reconcile()
+            service.reconciler.run()
     forget(service, "blue")
     service.requests.decide(red, "retry", "", "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, red)[0] == "in_force"
     assert service.requests.show(red)["votes"]
 

@@ -34,7 +34,7 @@ SIGNED = {
 def current(service: Service, tmp_path: Path) -> Path:
     service.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     return tmp_path / "out" / "current"
 
 
@@ -76,7 +76,7 @@ def test_their_own_tool_verifies_an_edit_alone(
     service: Service, tmp_path: Path, side: str | None
 ) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     for name in ("one", "two"):
         service.export("m", tmp_path / name, "ann", format="edit", side=side)
     one, two = (
@@ -99,9 +99,9 @@ def test_what_is_published_again_has_the_same_bytes(
 ) -> None:
     before = {path.name: path.read_bytes() for path in current.iterdir()}
     shutil.rmtree(current.resolve())
-    service.reconcile()
+    service.reconciler.run()
     assert {path.name: path.read_bytes() for path in current.iterdir()} == before
-    service.reconcile()
+    service.reconciler.run()
     assert len(service.audit.log(kind="revision.deliver")) == 1
     assert service.verification.verify()["holds"]
 
@@ -183,7 +183,7 @@ def test_the_card_says_what_was_forgotten_but_nothing_private(
     assert "It is not erasure" in card
     hidden = ForgetOptions(concepts=("blue",), private=True, reason="Ms Example asked")
     service.requests.forget("m", hidden, "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.core.desk.views.published("m")["number"] == 2  # type: ignore[index]
     for path in current.iterdir():
         data = path.read_bytes()
@@ -238,7 +238,7 @@ def test_it_is_changed_with_the_logs_key_and_comes_back_with_a_backup(
         "what was signed before stays verifiable"
     )
     service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert verified(current.resolve(), new, tmp_path)
     assert verify_folder(current, service.checkpoints.key())["holds"]
     backup(tmp_path / "home", tmp_path / "b.tar")
@@ -269,10 +269,10 @@ def test_a_key_that_is_lost_signs_nothing_until_another_is_made(
     path.unlink()
     service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
     with pytest.raises(BadFile, match="the key that signs models is missing"):
-        service.reconcile()
+        service.reconciler.run()
     assert current.resolve().name == "1", "what was delivered stays"
     service.checkpoints.rotate_key("it was lost", "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert current.resolve().name == "2"
     assert verify_folder(current, service.checkpoints.key())["holds"]
 

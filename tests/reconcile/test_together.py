@@ -24,7 +24,7 @@ def test_what_is_filed_while_others_are_decided_waits_for_no_further_revision(
 ) -> None:
     service.core.plugins.manager.register(Filing(service), "filing")
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     (revision,) = service.revisions("m")
     assert len(revision["requests"]) == 3
     assert {str(r.state) for r in service.core.desk.views.requests()} == {"in_force"}

@@ -117,7 +117,7 @@ def test_a_published_revision_is_superseded_by_the_table(
             "published",
             "evaluated",
         ], "and nothing of it is in the ledger"
-    service.reconcile()
+    service.reconciler.run()
     assert [r["state"] for r in service.revisions("m")] == ["superseded", "published"]
     assert service.verification.verify()["holds"]
 

@@ -11,7 +11,7 @@ def test_a_filed_forget_says_its_prediction_typed_and_as_it_is_in_the_entry(
     service: Service,
 ) -> None:
     request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     request = service.requests.show(request.id)
     predicted = request.predicted
     assert predicted.as_json() == request["predicted"]
@@ -35,7 +35,7 @@ def test_a_filed_forget_says_its_prediction_typed_and_as_it_is_in_the_entry(
 def test_what_a_preview_predicts_is_what_the_entry_keeps(service: Service) -> None:
     preview = service.requests.preview("m", ForgetOptions(concepts=("blue",)), "ann")
     request = service.requests.forget("m", ForgetOptions(concepts=("blue",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(request.id)["predicted"] == preview["predicted"]
     assert preview["predicted"]["effect"] == preview["effect"]
 
@@ -44,7 +44,7 @@ def test_a_private_forget_predicts_without_names(service: Service) -> None:
     request = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), private=True), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     predicted = service.requests.show(request.id).predicted
     assert predicted.costs
     assert all(not cost.label and not cost.domain for cost in predicted.costs.values())

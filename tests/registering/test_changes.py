@@ -58,10 +58,10 @@ def test_a_rebased_model_is_the_same_as_one_that_was_registered_so(
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     service.add_model("other", "colours-2", given, "ann")
     request = service.requests.forget("other", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
-        service.reconcile()
+        service.reconciler.run()
     digests = {
         service.core.desk.views.published(name)["edit_digest"]
         for name in ("m", "other")

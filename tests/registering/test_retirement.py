@@ -21,7 +21,7 @@ def forget(service: Service, *concepts: str, private: bool = False) -> str:
     request = service.requests.forget(
         "a", ForgetOptions(concepts=concepts, private=private), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 
@@ -36,14 +36,14 @@ def served(service: Service, given: Given, tmp_path: Path) -> Service:
     service.requests.forget(
         "a", ForgetOptions(concepts=("red",), domains=("dark",)), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     return service
 
 
 @pytest.fixture
 def retired(served: Service) -> Service:
     served.models.remove("a", "ann", "the contract ended")
-    served.reconcile()
+    served.reconciler.run()
     return served
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_decided_about_its_requests_any_more(retired: Service) -> Non
         retired.requests.extend(request, "2030-01-01", "because", "ann")
     assert retired.core.desk.ledger.size() == size
     retired.requests.hold(request, "case 7", "legal")
-    assert not retired.reconcile()
+    assert not retired.reconciler.run()
     assert retired.requests.show(request)["state"] == "in_force"
 
 
@@ -158,7 +158,7 @@ def test_a_removal_that_is_not_recorded_puts_current_back(
         )
         with pytest.raises(MachineFault):
             served.models.remove("a", "ann")
-    served.reconcile()
+    served.reconciler.run()
     assert os.readlink(tmp_path / "served" / "current") == "2"
 
 
@@ -228,7 +228,7 @@ def test_bundles_and_rebuilt_views_say_that_it_was_retired(
             "in_force",
             "subsumed",
         ]
-        assert not again.reconcile()
+        assert not again.reconciler.run()
 
 
 def test_a_model_without_forgets_in_force_is_removed_as_ever(

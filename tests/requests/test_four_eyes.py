@@ -47,14 +47,14 @@ def eyes(service: Service) -> Eyes:
 
 def file(service: Service, concept: str = "red", actor: str = "principal:dora") -> str:
     request = service.requests.forget("m", ForgetOptions(concepts=(concept,)), actor)
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 
 def approve(service: Service, request: str, *actors: str) -> Request:
     for actor in actors:
         shown = service.requests.decide(request, "approve", f"{actor} looked", actor)
-    service.reconcile()
+    service.reconciler.run()
     return service.requests.show(str(shown["id"]))
 
 
@@ -178,7 +178,7 @@ def test_what_was_approved_before_a_retry_counts_no_more(
     red = file(service)
     approve(service, red, "principal:ann")
     service.requests.decide(red, "retry", "", "principal:dora")
-    service.reconcile()
+    service.reconciler.run()
     assert approve(service, red, "principal:bob")["state_reason"].endswith(
         "1 of 2 so far (bob)"
     )
@@ -207,7 +207,7 @@ def test_what_was_reverted_and_is_filed_again_is_approved_anew(
     red = file(service)
     approve(service, red, "principal:ann", "principal:bob")
     revert = service.requests.revert(red, "back", "principal:dora")["id"]
-    service.reconcile()
+    service.reconciler.run()
     assert approve(service, revert, "principal:ann")["state"] == "waiting", (
         "so is the revert"
     )
@@ -225,7 +225,7 @@ def test_what_takes_over_from_another_was_approved_itself(
     narrow = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), domains=("dark",)), "principal:dora"
     )["id"]
-    service.reconcile()
+    service.reconciler.run()
     wide = file(service)
     assert (
         approve(service, wide, "principal:ann", "principal:bob")["state"] == "in_force"
@@ -234,7 +234,7 @@ def test_what_takes_over_from_another_was_approved_itself(
         "covered is not approved"
     )
     revert = service.requests.revert(wide, "back", "principal:dora")["id"]
-    service.reconcile()
+    service.reconciler.run()
     approve(service, revert, "principal:ann", "principal:bob")
     assert service.requests.show(narrow)["state"] == "waiting"
     assert approve(service, narrow, "principal:ann")["state"] == "waiting"
@@ -432,7 +432,7 @@ def test_a_bundle_with_an_approval_that_was_not_enough_does_not_hold(
     service.core.desk.append(
         [Draft("request.approve", red, "principal:ann", "m", forged)]
     )
-    service.reconcile()
+    service.reconciler.run()
     for name, request in (("all.zip", None), ("red.zip", red)):
         told = _bundled(service, tmp_path / name, request)
         assert not told["holds"]

@@ -25,10 +25,10 @@ def in_force(service: Service, concept: str = "red") -> str:
     request = str(
         service.requests.forget("m", ForgetOptions(concepts=(concept,)), "ann")["id"]
     )
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request)["state"] == "waiting":
         service.requests.decide(request, "approve", "", "bob")
-        service.reconcile()
+        service.reconciler.run()
     assert service.requests.show(request)["state"] == "in_force"
     return request
 
@@ -47,13 +47,13 @@ def test_a_revert_that_waits_is_not_approved_while_its_forget_is_held(
 ) -> None:
     red = in_force(people)
     revert = people.requests.revert(red, "back", "ann")["id"]
-    people.reconcile()
+    people.reconciler.run()
     people.requests.hold(red, "case 7", "legal")
     with pytest.raises(Denied, match="case 7"):
         people.requests.decide(revert, "approve", "", "bob")
     people.requests.release(red, "closed", "legal")
     people.requests.decide(revert, "approve", "", "bob")
-    people.reconcile()
+    people.reconciler.run()
     assert state(people, red) == "reverted"
     holds(people)
 
@@ -64,7 +64,7 @@ def test_a_revert_that_was_filed_and_not_looked_at_waits_where_a_hold_comes_firs
     red = in_force(service)
     revert = service.requests.revert(red, "back", "ann")["id"]
     service.requests.hold(red, "case 7", "legal")
-    service.reconcile()
+    service.reconciler.run()
     assert (state(service, red), state(service, revert)) == ("in_force", "waiting")
     assert "legal hold" in service.requests.show(revert)["state_reason"]
     with pytest.raises(Denied):
@@ -78,17 +78,17 @@ def test_a_revert_that_was_approved_waits_again_once_its_forget_is_held(
     """Between the approval and the revision without it; nothing of it is published meanwhile."""
     red, blue = in_force(people), in_force(people, "blue")
     revert = people.requests.revert(red, "back", "ann")["id"]
-    people.reconcile()
+    people.reconciler.run()
     people.requests.decide(revert, "approve", "", "bob")
     assert state(people, revert) == "approved"
     people.requests.hold(red, "case 7", "legal")
     assert state(people, revert) == "waiting"
-    people.reconcile()
+    people.reconciler.run()
     assert (state(people, red), state(people, blue)) == ("in_force", "in_force")
     people.requests.release(red, "closed", "legal")
     assert state(people, revert) == "waiting", "it is approved once more"
     people.requests.decide(revert, "approve", "", "bob")
-    people.reconcile()
+    people.reconciler.run()
     assert (state(people, red), state(people, revert)) == ("reverted", "done")
     holds(people)
 
@@ -112,10 +112,10 @@ def test_a_hold_while_the_revision_without_it_is_at_the_gate(people: Service) ->
     gate = Late()
     people.core.plugins.manager.register(gate, "late")
     revert = people.requests.revert(red, "back", "ann")["id"]
-    people.reconcile()
+    people.reconciler.run()
     people.requests.decide(revert, "approve", "", "bob")
     gate.meanwhile = lambda: people.requests.hold(red, "case 7", "legal")
-    people.reconcile()
+    people.reconciler.run()
     assert [state(people, r) for r in (red, blue, revert)] == [
         "in_force",
         "in_force",
@@ -130,7 +130,7 @@ def test_a_hold_while_the_revision_without_it_is_at_the_gate(people: Service) ->
 def test_a_revert_that_is_held_itself_is_not_done(people: Service) -> None:
     red = in_force(people)
     revert = people.requests.revert(red, "back", "ann")["id"]
-    people.reconcile()
+    people.reconciler.run()
     people.requests.hold(revert, "case 7", "legal")
     for event in ("approve", "reject", "withdraw"):
         with pytest.raises(Denied, match="case 7"):
@@ -149,12 +149,12 @@ def test_nothing_is_denied_under_a_hold(people: Service) -> None:
     red = str(
         people.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")["id"]
     )
-    people.reconcile()
+    people.reconciler.run()
     people.requests.hold(red, "case 7", "legal")
     people.core.plugins.manager.register(No(), "no")
     assert people.requests.decide(red, "approve", "", "bob")["state"] == "waiting"
     people.requests.decide(red, "retry", "", "bob")
-    people.reconcile()
+    people.reconciler.run()
     assert state(people, red) == "waiting"
     people.requests.release(red, "closed", "legal")
     assert people.requests.decide(red, "approve", "", "bob")["state"] == "denied"
@@ -163,9 +163,9 @@ def test_nothing_is_denied_under_a_hold(people: Service) -> None:
 def test_no_revert_is_filed_and_no_text_destroyed_under_a_hold(people: Service) -> None:
     options = ForgetOptions(concepts=("red",), private=True)
     red = str(people.requests.forget("m", options, "ann")["id"])
-    people.reconcile()
+    people.reconciler.run()
     people.requests.decide(red, "approve", "", "bob")
-    people.reconcile()
+    people.reconciler.run()
     people.requests.hold(red, "case 7", "legal")
     size = people.core.desk.ledger.size()
     with pytest.raises(Denied):

@@ -51,7 +51,7 @@ def test_it_says_where_on_the_capacity_curve_it_leads(service: Service) -> None:
     assert found["here"] == {"forgets": 0, "changed": 0.0}
     assert found["then"]["forgets"] == 1
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     (model,) = service.status()["models"]
     assert model["capacity"] == {"points": found["points"], "here": found["then"]}
 
@@ -61,7 +61,7 @@ def test_what_is_in_force_is_counted_alike_by_preview_and_status(
 ) -> None:
     for scope in ({"concepts": ("red",)}, {"concepts": ("red",), "domains": ("dark",)}):
         service.requests.forget("m", ForgetOptions(**scope), "ann")
-    service.reconcile()
+    service.reconciler.run()
     found = preview(service, "blue")
     (model,) = service.status()["models"]
     assert found["capacity"]["here"] == model["capacity"]["here"]
@@ -92,7 +92,7 @@ def test_status_answers_where_what_was_measured_is_damaged(
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     found = preview(service, "red")
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     opened = service.core.models.opened("m")
     edit = service.measuring.edit(service.core.desk.views.published("m"), "m")
     images, texts = opened.basis.images, opened.basis.tensors["labels"]
@@ -125,7 +125,7 @@ def test_the_same_scope_may_wait_or_be_in_force(
         service.add_model("m", "colours", given, "ann")
         alone = preview(service, "red")
         request = service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-        service.reconcile()
+        service.reconciler.run()
         beside = preview(service, "red")
         assert beside["same_scope"] == {
             "id": request["id"],
@@ -143,7 +143,7 @@ def test_the_same_scope_may_wait_or_be_in_force(
 
 def test_of_a_private_request_only_its_state_is_told(service: Service) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",), private=True), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert preview(service, "red")["same_scope"] == {
         "id": None,
         "state": "in_force",
@@ -166,7 +166,7 @@ def test_policies_are_asked_as_filing_asks_them(
         service.add_model("m", "colours", given, "ann")
         found = preview(service, "red")
         service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-        service.reconcile()
+        service.reconciler.run()
         (request,) = service.requests.all()
         assert (found["decision"]["event"], request["state"]) == ("wait", "waiting")
         assert found["decision"]["reason"] == request["state_reason"]
@@ -212,10 +212,10 @@ def test_how_much_more_changes_without_pictures_to_count_on(
         first = service.requests.show(
             service.requests.forget("m", options("red"), "ann").id
         ).id
-        service.reconcile()
+        service.reconciler.run()
         if service.requests.show(first).state == "waiting":
             service.requests.decide(first, "approve", "seen", "bob")
-            service.reconcile()
+            service.reconciler.run()
         assert service.requests.show(first).state == "in_force"
         standing = predicted(service, "red", domains=("dark",))
         assert standing["disagreement"] == 0.0, "it is covered by what stands"
@@ -246,7 +246,7 @@ def test_what_covers_a_forget_is_named_where_it_is_not_private(
     service: Service, private: bool
 ) -> None:
     wide = service.requests.forget("m", options("red", private=private), "ann").id
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(wide).state == "in_force"
     narrow = predicted(service, "red", domains=("dark",))
     assert narrow["subsumed_by"] == ("another forget" if private else wide)

@@ -13,7 +13,7 @@ from tests.reconcile.deciding import file, state
 def test_it_says_what_comes_back_and_what_becomes_of_the_rest(service: Service) -> None:
     file(service, "green")
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     size = service.core.desk.ledger.size()
     preview = service.requests.preview_revert(red, "ann")
     assert service.core.desk.ledger.size() == size, "nothing is filed"
@@ -28,7 +28,7 @@ def test_it_says_what_comes_back_and_what_becomes_of_the_rest(service: Service) 
     assert preview["decision"]["event"] == "approve"
     assert not preview["takes_over"]
     request = service.requests.revert(red, "licence", "ann")
-    service.reconcile()
+    service.reconciler.run()
     revision = service.core.desk.views.published("m")
     assert revision is not None
     measured = revision.metrics["data_free"]["predicted_disagreement"]
@@ -43,7 +43,7 @@ def test_it_names_the_forgets_that_take_over(service: Service) -> None:
     private = service.requests.forget(
         "m", ForgetOptions(concepts=("red",), domains=("bright",), private=True), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     preview = service.requests.preview_revert(outer)
     assert {row["id"] for row in preview["takes_over"]} == {inner, None}
     assert private.id not in str(preview["takes_over"])
@@ -59,10 +59,10 @@ def test_it_answers_for_a_revert_that_waits_and_its_approval_shows_the_same(
     service: Service,
 ) -> None:
     red = file(service, "red")
-    service.reconcile()
+    service.reconciler.run()
     service.core.home.settings = replace(service.core.home.settings, approval="person")
     revert = str(service.requests.revert(red, "licence", "ann")["id"])
-    service.reconcile()
+    service.reconciler.run()
     assert state(service, revert)[0] == "waiting"
     preview = service.requests.preview_revert(revert)
     assert preview["filed"] == {"id": revert, "state": "waiting"}
@@ -74,7 +74,7 @@ def test_what_cannot_be_reverted_has_no_preview(service: Service) -> None:
     red = file(service, "red")
     with pytest.raises(Conflict, match="nothing to revert"):
         service.requests.preview_revert(red)
-    service.reconcile()
+    service.reconciler.run()
     service.requests.hold(red, "litigation", "ann")
     with pytest.raises(Denied, match="legal hold"):
         service.requests.preview_revert(red)

@@ -34,7 +34,7 @@ def people(service: Service) -> Service:
 def file(service: Service, *concepts: str, model: str = "m") -> str:
     """A forget that was looked at."""
     request = service.requests.forget(model, ForgetOptions(concepts=concepts), "ann")
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 
@@ -67,7 +67,7 @@ def test_what_is_held_is_approved_all_the_same(people: Service) -> None:
     red = file(people, "red")
     people.requests.hold(red, "case 7", "legal")
     people.requests.decide(red, "approve", "seen", "bob")
-    people.reconcile()
+    people.reconciler.run()
     assert state(people, red) == "in_force"
     with pytest.raises(Denied, match="case 7"):
         people.requests.revert(red, "back", "ann")
@@ -130,7 +130,7 @@ def test_a_denial_wins_over_a_wait_at_every_moment(
         )
     if moment == "revert":
         subject = str(service.requests.revert(subject, "back", "ann")["id"])
-        service.reconcile()
+        service.reconciler.run()
     else:
         subject = file(service, "red")
     if moment == "approve":
@@ -177,7 +177,7 @@ def test_what_was_withdrawn_while_the_gates_were_asked_is_never_published(
     gate.meanwhile = lambda: service.requests.decide(
         red, "withdraw", "a mistake", "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     assert gate.asked == [1]
     assert state(service, red) == "withdrawn"
     assert [r["state"] for r in service.revisions("m")] == ["superseded"]
@@ -192,7 +192,7 @@ def test_what_was_approved_while_the_gates_were_asked_is_in_what_is_published(
     red, blue = file(people, "red"), file(people, "blue")
     people.requests.decide(red, "approve", "", "bob")
     gate.meanwhile = lambda: people.requests.decide(blue, "approve", "", "bob")
-    people.reconcile()
+    people.reconciler.run()
     assert gate.asked == [1, 2]
     assert [r["state"] for r in people.revisions("m")] == ["superseded", "published"]
     assert [state(people, r) for r in (red, blue)] == ["in_force", "in_force"]
@@ -226,7 +226,7 @@ def test_the_newest_request_fails_where_all_together_have_no_solution(
     older, newer = (file(few, *names, model="few") for names in (MANY, REST))
     few.requests.decide(newer, "approve", "", "bob")
     few.requests.decide(older, "approve", "", "bob")
-    few.reconcile()
+    few.reconciler.run()
     assert [state(few, r) for r in (older, newer)] == ["in_force", "failed"]
     assert "no anchor would be left" in few.requests.show(newer)["state_reason"]
     assert [r["requests"] for r in few.revisions("few")] == [[older]]
@@ -235,9 +235,9 @@ def test_the_newest_request_fails_where_all_together_have_no_solution(
 def test_what_is_in_force_never_fails_for_what_came_later(few: Service) -> None:
     waiting, served = (file(few, *names, model="few") for names in (REST, MANY))
     few.requests.decide(served, "approve", "", "bob")
-    few.reconcile()
+    few.reconciler.run()
     few.requests.decide(waiting, "approve", "", "bob")
-    few.reconcile()
+    few.reconciler.run()
     assert [state(few, r) for r in (waiting, served)] == [
         "failed",
         "in_force",
@@ -276,10 +276,12 @@ def test_what_a_plugin_failed_in_is_tried_again_after_a_pause_not_at_every_look(
     red = file(people, "red")
     people.requests.decide(red, "approve", "", "bob")
     with pytest.raises(PluginFault, match="no pictures"):
-        people.reconcile()
-    assert people.reconcile() is False, "nobody is told again, and nothing is asked"
+        people.reconciler.run()
+    assert people.reconciler.run() is False, (
+        "nobody is told again, and nothing is asked"
+    )
     assert plugin.asked == 1
     time.sleep(1.5 * FIRST_PAUSE_SECONDS)
     with pytest.raises(PluginFault, match="no pictures"):
-        people.reconcile()
+        people.reconciler.run()
     assert plugin.asked == 2

@@ -77,7 +77,7 @@ def test_it_is_answered_over_http_and_shown(
 ) -> None:
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
-        create_app(Context(service, service.reconcile)),
+        create_app(Context(service, service.reconciler.run)),
         "http://localhost",
         headers=headers,
     ) as client:

@@ -51,7 +51,7 @@ def test_a_checkpoint_carries_the_linear_edit_and_says_so(
 ) -> None:
     asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
     forget(asking, "blue", domains=("dark",))
-    asking.reconcile()
+    asking.reconciler.run()
     assert (
         json.loads((tmp_path / "out" / "current" / "revision.json").read_text())[
             "carries"
@@ -71,7 +71,7 @@ def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:
     revert(asking, cell_of)
     assert published(asking)["edit_digest"] == alone
     asking.update_model("m", Given(conditional=False), "ann")
-    asking.reconcile()
+    asking.reconciler.run()
     assert not asking.core.models.basis(asking.core.desk.model("m")).conditional
     assert asking.requests.show(everywhere["id"])["state"] == "in_force"
 

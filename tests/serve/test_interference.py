@@ -85,7 +85,7 @@ def test_it_is_asked_over_http(service: Service) -> None:
     number = published(service)["number"]
     headers = {"Authorization": f"Bearer {service.core.home.token()}"}
     with TestClient(
-        create_app(Context(service, service.reconcile)),
+        create_app(Context(service, service.reconciler.run)),
         "http://localhost",
         headers=headers,
     ) as client:

@@ -32,7 +32,7 @@ def sizes(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[in
 
 def forget(service: Service) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert service.models.show("m")["revision"] == 1
 
 

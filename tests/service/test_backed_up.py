@@ -32,7 +32,7 @@ def everything(home: Path, given: Given, served: Path) -> Service:
     service = open_service(home)
     service.add_model("m", "colours", replace(given, publish_to=str(served)), "owner")
     service.requests.forget("m", KEYED, "owner")
-    service.reconcile()
+    service.reconciler.run()
     service.checkpoints.rotate_key("yearly", "owner")
     client = TestClient(
         create_app(Context(service, lambda: None)), base_url="http://127.0.0.1"

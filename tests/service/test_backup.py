@@ -29,7 +29,7 @@ def private(service: Service, concept: str = "red") -> str:
         ForgetOptions(concepts=(concept,), private=True, reason="Ms Example asked"),
         "ann",
     )
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 
@@ -275,7 +275,7 @@ def test_backups_of_a_home_at_work(service: Service, tmp_path: Path) -> None:
                 service.checkpoints.rotate_key("routine", "ann")
                 service.requests.shred(request, "over", "dpo")
                 service.requests.revert(request, "back", "ann")
-                service.reconcile()
+                service.reconciler.run()
         except BaseException as error:  # noqa: BLE001 - told below
             faults.append(error)
 

@@ -26,16 +26,16 @@ def forget(
     request = service.requests.forget(
         "m", ForgetOptions(concepts=concepts, **options), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     if approve and service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
-        service.reconcile()
+        service.reconciler.run()
     return dict(service.requests.show(request["id"]))
 
 
 def revert(service: Service, request: dict[str, Any]) -> dict[str, Any]:
     filed = service.requests.revert(request["id"], "taken back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     return dict(service.requests.show(filed["id"]))
 
 
@@ -152,7 +152,7 @@ def test_policies_deny_and_let_wait(service: Service) -> None:
     with pytest.raises(Usage, match="needs a reason"):
         service.requests.decide(waiting["id"], "reject", "", "bob")
     service.requests.decide(waiting["id"], "approve", "fine", "bob")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(waiting["id"])["state"] == "in_force"
     kinds = [e["kind"] for e in service.audit.trail(waiting["id"])["entries"]]
     assert kinds[0] == "request.file"
@@ -250,7 +250,7 @@ def test_duplicates_are_told(service: Service) -> None:
         )
     with pytest.raises(Conflict, match=first["id"]):
         service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     found = service.requests.preview("m", ForgetOptions(concepts=("red",)))
     (standing,) = service.requests.all(state="in_force")
     assert found["same_scope"] == {
@@ -415,10 +415,10 @@ def test_publish_to_follows_every_revision(
 def test_slower_measurements_follow_as_entries_of_their_own(service: Service) -> None:
     forget(service, "red")
     assert "leaks" not in published(service)["metrics"]
-    assert service.measure()
+    assert service.reconciler.measure()
     (leak,) = published(service)["metrics"]["leaks"]
     assert leak["probe_before"] > 0.9
-    assert not service.measure()
+    assert not service.reconciler.measure()
     assert [e["kind"] for e in service.audit.log(kind="revision")][
         -1
     ] == "revision.measure"

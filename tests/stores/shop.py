@@ -17,7 +17,7 @@ def settings(path: Path, **how: Any) -> StoreSettings:
 
 def forget(service: Service, name: str = "red") -> str:
     request = service.requests.forget("m", ForgetOptions(concepts=(name,)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     return str(request["id"])
 
 

@@ -155,7 +155,7 @@ def test_a_patch_goes_on_after_it_was_killed(
 ) -> None:
     service.stores.add(StoreSettings("shop", url, "m", stamp_as="base"), "ann")
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     service.stores.patch("shop", PatchOptions(), "ann")
     home, edit = service.core.home.folder, service.serving("m").edit
     service.close()

@@ -44,7 +44,7 @@ def test_what_was_forgotten_is_found_no_more_and_comes_back(
     np.testing.assert_allclose(np.load(path), edit.apply(rows), atol=1e-6)
     assert service.stores.verify("shop", "ann")["verdict"]["well"]
     service.requests.revert(request, "a mistake", "ann")
-    service.reconcile()
+    service.reconciler.run()
     store = patched(service)
     assert (store["revision"], store["published"], store["is_current"]) == (0, 2, True)
     assert np.array_equal(np.load(path), rows)
@@ -153,7 +153,7 @@ def test_a_store_follows_what_is_published(
     service.stores.step()
     assert service.stores.show("shop")["revision"] == 1
     service.requests.revert(request, "a mistake", "ann")
-    service.reconcile()
+    service.reconciler.run()
     service.stores.step()
     assert np.array_equal(np.load(path), rows)
     forget(service, "blue")
@@ -323,7 +323,7 @@ def test_a_manifest_names_every_copy(
         [],
     )
     service.requests.revert(first, "a mistake", "ann")
-    service.reconcile()
+    service.reconciler.run()
     patched(service)
     manifest = service.audit.manifest("m")
     assert manifest["counts"]["pending"] == 0

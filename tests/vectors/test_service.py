@@ -112,10 +112,10 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
 ) -> None:
     before, _ = service.embeddings("v", images=[world.three])
     request = service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
-        service.reconcile()
+        service.reconciler.run()
     assert service.requests.show(request["id"])["state"] == "in_force"
     found = service.evaluate("v", None)["metrics"]
     assert found["forgotten_images"] == int((world.of[160:] == 0).sum())
@@ -129,7 +129,7 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
         < 1e-6
     )
     service.requests.revert(request["id"], "back", "ann")
-    service.reconcile()
+    service.reconciler.run()
     again, _ = service.embeddings("v", images=[world.three])
     assert again.tobytes() == before.tobytes()
 
@@ -137,7 +137,7 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
 def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -> None:
     service.update_model("v", Given(publish_to=str(tmp_path / "served")), "ann")
     service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert sorted(p.name for p in (tmp_path / "served" / "current").iterdir()) == [
         "edit.safetensors",
         "model.sig",

@@ -33,11 +33,11 @@ def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path) -
                 request = service.requests.forget(
                     "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
                 )
-                service.reconcile()
+                service.reconciler.run()
                 if service.requests.show(request["id"])["state"] == "waiting":
                     service.requests.decide(request["id"], "approve", "seen", "bob")
-                    service.reconcile()
-            service.measure()
+                    service.reconciler.run()
+            service.reconciler.measure()
             service.bundles.bundle(folder / "all.zip")
             signer = service.core.desk.ledger.signer
     files = unzipped((folder / "all.zip").read_bytes())

@@ -54,12 +54,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> Path:
                 request = service.requests.forget(
                     "m", ForgetOptions(concepts=(name,), reason="a reason"), "ann"
                 )
-                service.reconcile()
+                service.reconciler.run()
                 if service.requests.show(request["id"])["state"] == "waiting":
                     service.requests.decide(request["id"], "approve", "seen", "bob")
-                    service.reconcile()
+                    service.reconciler.run()
             service.requests.revert(request["id"], "back", "ann")
-            service.reconcile()
+            service.reconciler.run()
             service.checkpoints.sign()
             service.bundles.bundle(folder / "all.zip")
             assert service.verification.verify()["holds"]

@@ -56,10 +56,10 @@ def made(
             request = service.requests.forget(
                 "m", ForgetOptions(concepts=("red",), reason="a reason"), "ann"
             )
-            service.reconcile()
+            service.reconciler.run()
             if service.requests.show(request["id"])["state"] == "waiting":
                 service.requests.decide(request["id"], "approve", "seen", "bob")
-                service.reconcile()
+                service.reconciler.run()
             service.bundles.bundle(folder / "one.zip", request=request["id"])
             service.bundles.bundle(folder / "again.zip", request=request["id"])
             service.bundles.bundle(folder / "all.zip")

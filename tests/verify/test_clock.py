@@ -43,10 +43,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def forget(service: Service, concept: str) -> str:
     request = service.requests.forget("m", ForgetOptions(concepts=(concept,)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     if service.requests.show(request["id"])["state"] == "waiting":
         service.requests.decide(request["id"], "approve", "seen", "bob")
-        service.reconcile()
+        service.reconciler.run()
     return str(request["id"])
 
 

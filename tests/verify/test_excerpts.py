@@ -52,7 +52,7 @@ def requests(service: Service) -> dict[str, Record]:
         ticket="G-7",
         private=True,
     )
-    service.measure()
+    service.reconciler.measure()
     return {"blue": blue, "red": red, "green": green}
 
 

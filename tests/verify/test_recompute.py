@@ -236,15 +236,15 @@ def test_each_revision_is_of_the_contributions_that_were_in_force_then(
     forget(service, "blue")
     forget(service, "Blue")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(hidden["id"])["state"] == "waiting"
     again(service)
     service.update_model("m", Given(pool=str(pool)), "ann", "colours")
-    service.reconcile()
+    service.reconciler.run()
     assert service.requests.show(hidden["id"])["state"] == "in_force"
     forget(service, "green")
     service.update_model("m", Given(anchors=("wood", "sea")), "ann")
-    service.reconcile()
+    service.reconciler.run()
     assert all(f["same_bytes"] for f in again(service)["recomputed"])
     composed_on = {
         e["payload"]["basis"]
@@ -259,7 +259,7 @@ def test_a_contribution_that_was_computed_later_is_not_that_of_an_earlier_revisi
 ) -> None:
     forget(service, "red")
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
-    service.reconcile()
+    service.reconciler.run()
 
     def earlier(rows: Rows) -> None:
         (late,) = (row for row in rows if row["kind"] == "request.recompute")

@@ -17,7 +17,7 @@ from tests.web.running import Running
 @pytest.fixture
 def served(service: Service) -> FastAPI:
     """What is filed is reconciled at once."""
-    return create_app(Context(service, service.reconcile))
+    return create_app(Context(service, service.reconciler.run))
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_what_is_ranked_is_ranked_by_what_is_published(
 ) -> None:
     before = client.post("/v1/models/m/rank?texts=red", content=red, headers=PNG).json()
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     after = client.post("/v1/models/m/rank?texts=red", content=red, headers=PNG).json()
     assert after["revision"] == 1
     scores = [
@@ -145,7 +145,7 @@ def test_base_and_other_revisions_are_for_who_may_read(
     client: TestClient, service: Service, red: bytes
 ) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
-    service.reconcile()
+    service.reconciler.run()
     for role, status in (("inference", 403), ("reader", 200)):
         body = {"role": role, "name": role}
         token = client.post("/v1/tokens", json=body).json()["token"]
@@ -272,9 +272,9 @@ def test_no_answer_mixes_two_revisions(
                 request = service.requests.forget(
                     "m", ForgetOptions(concepts=("red",)), "ann"
                 )["id"]
-                service.reconcile()
+                service.reconciler.run()
                 service.requests.revert(str(request), "enough", "ann")
-                service.reconcile()
+                service.reconciler.run()
         finally:
             ending.set()
         answers = {(data, *answer) for data, call in calls for answer in call.result()}

@@ -16,7 +16,7 @@ from govd.web.context import Context
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
-    app = create_app(Context(service, service.reconcile))
+    app = create_app(Context(service, service.reconciler.run))
     with TestClient(
         app,
         "http://localhost",

@@ -16,9 +16,9 @@ def test_ages_and_late_ones_against_the_plain_definition(service: Service) -> No
     waits = service.requests.forget(
         "m", ForgetOptions(concepts=["navy"], due=soon), "ann"
     )
-    service.reconcile()
+    service.reconciler.run()
     service.requests.forget("m", ForgetOptions(concepts=["red"], expires=far), "ann")
-    service.reconcile()
+    service.reconciler.run()
     # nobody reconciles this one
     service.requests.forget("m", ForgetOptions(concepts=["pink"]), "ann")
     filed = datetime.fromisoformat(service.requests.show(waits["id"])["filed_at"])

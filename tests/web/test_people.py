@@ -145,7 +145,7 @@ def test_a_token_for_a_model_is_for_no_other(
     token = service.tokens.create("operator", "ann", "owner", models=["m"])["token"]
     for model, expected in (("m", True), ("other", False)):
         request = service.requests.forget(model, _red(), "owner")["id"]
-        service.reconcile()
+        service.reconciler.run()
         for verb, path, body in SCOPED:
             where = path.format(model=model, request=request)
             filled = body and {

@@ -16,7 +16,7 @@ def test_a_reader_tries_a_text_and_it_is_not_kept(
     client: TestClient, service: Service
 ) -> None:
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "principal:ann")
-    service.reconcile()
+    service.reconciler.run()
     token = service.tokens.create("reader", "ann", "owner")["token"]
     reading = {"Authorization": f"Bearer {token}"}
     answer = client.post("/v1/policy/test", json={"text": TEXT}, headers=reading)

@@ -62,7 +62,7 @@ def test_who_waits_takes_no_thread_and_is_answered_in_time(service: Service) -> 
         assert client.get("/v1/status").status_code == 200
         assert time.monotonic() - began < 5
         assert not any(call.done() for call in waiting)
-        service.reconcile()
+        service.reconciler.run()
         assert {call.result(30).json()["state"] for call in waiting} == {"in_force"}
 
 
@@ -76,7 +76,7 @@ def test_waiting_ends_with_the_record_as_it_is(service: Service) -> None:
         )
         assert (answer.status_code, answer.json()["state"]) == (202, "filed")
         assert 0.25 < time.monotonic() - began < 10
-        service.reconcile()
+        service.reconciler.run()
         answer = client.get(
             f"/v1/requests/{answer.json()['id']}", params={"wait": True}
         )
@@ -241,14 +241,14 @@ def test_figures_that_nobody_waits_for_wait_until_the_ledger_is_calm(
     assert not worker._is_calm()
     time.sleep(0.3)
     assert worker._is_calm()
-    service.reconcile()
+    service.reconciler.run()
     monkeypatch.setattr("govd.web.worker.LATEST_SECONDS", 0.0)
     assert worker._is_calm()  # a ledger that always grows holds them up no longer
 
 
 def test_metrics_are_what_prometheus_reads(service: Service, given: Given) -> None:
     service.add_model("n", "colours-2", given, "ann")
-    with app_of(service, Context(service, service.reconcile)) as client:
+    with app_of(service, Context(service, service.reconciler.run)) as client:
         client.post(
             "/v1/requests",
             params={"wait": True},
@@ -372,7 +372,7 @@ def test_the_log_tells_filing_deciding_and_publishing_by_ids(
         request = service.requests.show(
             service.requests.forget("m", _red(), "ann")["id"]
         )
-        service.reconcile()
+        service.reconciler.run()
         service.core.desk.append(
             [Draft("note", "x", "ann", "", {"text": "never shown"})]
         )

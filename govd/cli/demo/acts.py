@@ -198,14 +198,14 @@ def _through(service: Service, request: Record) -> tuple[Record, list[str]]:
     approve it.
     """
     approvals: list[str] = []
-    service.reconcile()
+    service.reconciler.run()
     now = service.requests.show(request["id"])
     if now["state"] == "waiting":
         approvals = origins.decisions(service, now)
         service.requests.decide(
             now["id"], "approve", "the demo's user accepts the cost", ACTOR
         )
-        service.reconcile()
+        service.reconciler.run()
         now = service.requests.show(now["id"])
     if now["state"] not in ("in_force", "done"):
         raise Denied(
