@@ -1,5 +1,5 @@
-"""What the config of a checkpoint says about the model's shape, checked as far as it can be without
-weights.
+"""A model's shape, checked as far as it can be without weights; `reading_config` finds it in the
+config of a checkpoint.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadCheckpoint
-from govd_clip.first_import import import_transformers
-from govd_clip.layouts import Family, family_of
-from govd_clip.regular import read_json
+from govd_clip.layouts import Family
 
 LARGEST: Final = 2**24
 """A model's widths, vocabulary and context at most."""
@@ -81,72 +79,6 @@ class Config:
         )
 
 
-def read_config(folder: Path) -> Config:
-    """The config in `folder`, with the defaults that transformers (or open_clip) gives to what it
-    leaves out.
-
-    Raises:
-        BadCheckpoint: it is of another model, or says what cannot be.
-    """
-    family = family_of(folder)
-    if family == "open_clip":
-        from govd_clip.open_clip import read_open_config
-
-        return read_open_config(folder)
-    import_transformers()
-    if family == "siglip":
-        from govd_clip.siglip_config import read_siglip_config
-
-        return read_siglip_config(folder)
-    return _read_clip_config(folder)
-
-
-def _read_clip_config(folder: Path) -> Config:
-    from transformers import CLIPConfig
-
-    path = folder / "config.json"
-    raw = read_json(path)
-    if raw.get("model_type") != "clip":
-        raise BadCheckpoint(
-            f"model_type is {raw.get('model_type')!r}, not 'clip'",
-            where=str(path),
-            advice="Only CLIPModel, SiglipModel and open_clip are known here.",
-        )
-    check_plain(raw, path)
-    try:
-        full: Any = CLIPConfig.from_dict(raw)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise BadCheckpoint(
-            f"transformers refuses it: {error}",
-            where=str(path),
-            advice="Correct the config.",
-        ) from error
-    text = full.text_config
-    vision = full.vision_config
-    try:
-        config = Config(
-            text=tower(text),
-            vision=tower(vision),
-            dim=int(full.projection_dim),
-            vocab=int(text.vocab_size),
-            context=int(text.max_position_embeddings),
-            eos=_one(text.eos_token_id),
-            channels=int(vision.num_channels),
-            image=square(vision.image_size),
-            patch=square(vision.patch_size),
-        )
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise BadCheckpoint(
-            f"a value does not fit: {error}",
-            where=str(path),
-            advice="Correct the config.",
-        ) from None
-    check(config, path)
-    return config
-
-
 def check_plain(raw: dict[str, Any], path: Path) -> None:
     """That nothing in a config makes transformers load other weights, or load them otherwise, than
     the folder shows.
@@ -193,14 +125,6 @@ def square(size: Any) -> int:
             raise ValueError(f"size {size} is not square")
         size = size[0]
     return int(size)
-
-
-def _one(token: Any) -> int:
-    if isinstance(token, (list, tuple)):
-        if len(token) != 1:
-            raise ValueError(f"eos_token_id {token} is not one token")
-        token = token[0]
-    return int(token)
 
 
 def check(config: Config, path: Path) -> None:

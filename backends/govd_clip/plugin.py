@@ -231,8 +231,8 @@ def _opened(
     import numpy as np
 
     from govd_clip import card, checkpoint, headers, weights
-    from govd_clip.config import read_config
     from govd_clip.encode import Encoder
+    from govd_clip.reading_config import read_config
 
     config = read_config(folder)
     slots = headers.slots(folder)

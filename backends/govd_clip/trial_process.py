@@ -126,10 +126,10 @@ def fault_in(folder: Path, tell: Any) -> Mapping[str, Any] | None:
 def stages(folder: Path) -> Iterator[Path]:
     """Each file, and when asked to go on, that file parsed and used as the model would use it."""
     from govd_clip.checkpoint import PICTURES
-    from govd_clip.config import read_config
     from govd_clip.headers import INDEX, header, weight_files
     from govd_clip.layouts import config_file
     from govd_clip.preparation import prepared
+    from govd_clip.reading_config import read_config
     from govd_clip.tokens import Tokenizer, tokenizer_file
 
     yield config_file(folder)

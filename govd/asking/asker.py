@@ -18,9 +18,8 @@ import pluggy
 
 from govd.asking.failures import Failures
 from govd.asking.foreign import CHECKS, anything
-from govd.asking.guarded import Guarded
 from govd.asking.limited import Call, words
-from govd.asking.plain import Nonsense, read_only
+from govd.asking.plain import Nonsense, Wrapped, read_only
 from govd.asking.plugins import Plugin
 from govd.errors import GovdError, PluginFault
 
@@ -182,6 +181,6 @@ def _given(value: Any) -> Any:
     """An argument as a plugin gets it: models as their backend made them, records that cannot be
     changed.
     """
-    if isinstance(value, Guarded):
+    if isinstance(value, Wrapped):
         return value.inner
     return read_only(value)

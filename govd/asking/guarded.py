@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from govd.asking.foreign import files_of
-from govd.asking.plain import Nonsense
+from govd.asking.plain import Nonsense, Wrapped
 from govd.types import Bytes, Floats, LinearEdit, Model, Progress, Prototypes, silent
 
 if TYPE_CHECKING:
     from govd.asking.abroad import ModelAbroad
 
 
-class Guarded:
+class Guarded(Wrapped):
     """`inner` is the model as its plugin made it, and what hooks are given. `ask(what, work)` calls
     some work of that plugin for a limited time. Pickled, it is `abroad`, the way to open it again.
     """
+
+    inner: Model
 
     def __init__(
         self,
@@ -30,7 +32,7 @@ class Guarded:
         ask: Callable[[str, Callable[[], Any]], Any],
         abroad: ModelAbroad | None = None,
     ) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.facts = inner.facts
         self._ask = ask
         self.abroad = abroad

@@ -25,6 +25,15 @@ class Nonsense(Exception):
     """An answer that is not what the hook promises."""
 
 
+class Wrapped:
+    """Something that a plugin made, as the rest of govd uses it; hooks are given `inner`, as the
+    plugin made it.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+
 def read_only(value: Any) -> Any:
     """JSON values that nobody can change: mapping proxies over copies, and tuples, all the way
     down. Anything else as it is, but for the facts of contributions.

@@ -22,8 +22,8 @@ import numpy as np
 from flax import nnx
 from transformers import CLIPConfig
 
-from govd_clip.config import read_config
 from govd_clip.model import Clip
+from govd_clip.reading_config import read_config
 
 SHAPES = {
     "vit-b-32": {

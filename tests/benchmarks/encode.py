@@ -37,8 +37,8 @@ def main() -> None:
     import jax
     import jax.numpy as jnp
 
-    from govd_clip.config import read_config
     from govd_clip.encode import _images, _texts
+    from govd_clip.reading_config import read_config
     from govd_clip.weights import load
 
     torch.manual_seed(0)

@@ -18,9 +18,9 @@ from safetensors.numpy import load_file, save_file
 
 from govd.errors import BadCheckpoint
 from govd.types import ModelReference
-from govd_clip.config import read_config
 from govd_clip.plugin import govd_open_model
 from govd_clip.preparation import Processor
+from govd_clip.reading_config import read_config
 from govd_clip.tokens import Tokenizer
 from tests.clip.conftest import EOS, config, save, tokenizer, weights
 

@@ -10,7 +10,7 @@ pytest.importorskip("jax")
 OPENED = """
 import threading
 from pathlib import Path
-from govd_clip.config import read_config
+from govd_clip.reading_config import read_config
 mini, faults = Path("backends/govd_clip/mini"), []
 def opened():
     try:

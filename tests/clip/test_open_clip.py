@@ -21,11 +21,11 @@ from safetensors.numpy import load_file, save_file
 
 from govd.errors import BadCheckpoint, Unsupported
 from govd_clip.checkpoint import fold
-from govd_clip.config import read_config
 from govd_clip.headers import slots
 from govd_clip.open_clip import counterpart
 from govd_clip.plugin import govd_export
 from govd_clip.preparation import prepared
+from govd_clip.reading_config import read_config
 from govd_clip.weights import check
 from tests.clip.test_folding import PICTURES, TEXTS, Folded, applied, edit, opened
 
