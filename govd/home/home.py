@@ -19,6 +19,7 @@ from govd.errors import BadFile, HomeLocked, MachineFault, Usage
 from govd.home.artifacts import Artifacts
 from govd.home.settings import Settings
 from govd.ledger.database import rotations
+from govd.ledger.owner_files import write_owned
 from govd.ledger.signing import Signer
 from govd.ledger.store import Ledger
 from govd.types import Json
@@ -233,16 +234,9 @@ def write_private(path: Path, content: str | bytes) -> None:
     Raises:
         MachineFault: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        write_owned(path, content.encode() if isinstance(content, str) else content)
     except OSError as fault:
-        part.unlink(missing_ok=True)
         raise MachineFault(
             os.strerror(fault.errno or 0),
             where=str(path),

@@ -13,7 +13,6 @@ import binascii
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from govd.errors import BadFile, MachineFault, VerificationFailed
 from govd.ledger import canonical
+from govd.ledger.owner_files import write_owned
 from govd.ledger.signing import base64_bytes, pre_authentication
 
 SIGNATURE: Final = "model.sig"
@@ -95,16 +95,9 @@ class ModelSigner:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(part, path)
+            write_owned(path, data)
         except OSError as fault:
-            part.unlink(missing_ok=True)
             raise MachineFault(
                 os.strerror(fault.errno or 0),
                 where=str(path),

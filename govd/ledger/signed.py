@@ -8,11 +8,11 @@ changes it could sign anything.
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from govd.errors import BadFile, GovdError, MachineFault
+from govd.ledger.owner_files import write_owned
 from govd.ledger.signing import LogCheckpoint
 
 
@@ -52,21 +52,14 @@ class LastSigned:
         """
         if self.path is None:
             return
-        part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(note)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, self.path)
+            write_owned(self.path, note.encode())
             folder = os.open(self.path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
         except OSError as fault:
-            part.unlink(missing_ok=True)
             reason = (
                 f"the log checkpoint cannot be kept ({os.strerror(fault.errno or 0)})"
             )

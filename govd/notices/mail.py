@@ -103,17 +103,8 @@ class _Watched(smtplib.SMTP):
         return stream
 
 
-class _WatchedTls(smtplib.SMTP_SSL):
+class _WatchedTls(_Watched, smtplib.SMTP_SSL):
     """The same over TLS from its beginning."""
-
-    def __init__(self, watch: Watch, *where: Any, **how: Any) -> None:
-        self.watch = watch
-        super().__init__(*where, **how)
-
-    def _get_socket(self, *address: Any) -> socket.socket:
-        stream: socket.socket = super()._get_socket(*address)  # type: ignore[misc]
-        self.watch.hold(stream)
-        return stream
 
 
 def _password(settings: Settings) -> str:
