@@ -55,6 +55,16 @@ def unit_rows(n: int, seed: int = 0, dtype: Any = np.float32) -> Any:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(dtype)
 
 
+def arrays(columns: dict[str, Any]) -> dict[str, Any]:
+    """Columns of a table as Arrow arrays: rows of vectors as lists of one length."""
+    pa = pytest.importorskip("pyarrow")
+    kind = pa.list_(pa.float32(), DIM)
+    return {
+        name: pa.array(list(values), kind if isinstance(values, np.ndarray) else None)
+        for name, values in columns.items()
+    }
+
+
 def an_edit(seed: int, rank: int = 2) -> Edit:
     """An edit that takes `rank` directions away."""
     q, _ = np.linalg.qr(np.random.default_rng(100 + seed).normal(size=(DIM, rank)))
@@ -81,6 +91,17 @@ def to(
 ) -> Outcome:
     """Patch a store to a revision."""
     at = store or guarded(kept.open())
+    try:
+        return patched(at, folder, number, edit, **how)
+    finally:
+        if store is None:
+            at.close()
+
+
+def patched(
+    at: GuardedStore, folder: Path, number: int, edit: Edit | None, **how: Any
+) -> Outcome:
+    """The same of one that is open."""
     stamp = stamped(number, edit) if edit else BASE
     expected = at.stamp()
     task = Task(edit, expected, stamp, **how)
@@ -92,8 +113,6 @@ def to(
         return outcome
     finally:
         journal.close()
-        if store is None:
-            at.close()
 
 
 class StoreContract:
@@ -397,3 +416,44 @@ class StoreContract:
             list(edited.values()),
             an_edit(2).apply(np.stack([before[key] for key in edited])),
         )
+
+
+class TableContract:
+    """What every kind of table does alike whose keys and vectors are columns that its address
+    names.
+    """
+
+    def opened(self, folder: Path, columns: dict[str, Any], query: str) -> Store:
+        """A store of the table with these columns in a folder, written where none is there yet;
+        `query` of its address.
+        """
+        raise NotImplementedError
+
+    @pytest.mark.parametrize(
+        ("keys", "what"),
+        [
+            (["a", "b", "a"], "2 rows have the name 'a'"),
+            (["a", None, "c"], "1 of 3 rows"),
+        ],
+    )
+    def test_keys_that_are_none_are_refused(
+        self, tmp_path: Path, keys: list[Any], what: str
+    ) -> None:
+        columns = {"name": keys, "v": unit_rows(3)}
+        store = self.opened(tmp_path, columns, "?key=name")
+        with pytest.raises(BadFile, match=what):
+            store.claim(BASE)
+        assert store.stamp() is None
+
+    def test_another_column_of_the_table_is_no_second_store(
+        self, tmp_path: Path
+    ) -> None:
+        """Its stamp and its originals are of the first."""
+        columns = {"v": unit_rows(4, 1), "w": unit_rows(4, 2)}
+        self.opened(tmp_path, columns, "?column=v").claim(BASE)
+        for number, edit in [(1, an_edit(1)), (0, None)]:
+            first = guarded(self.opened(tmp_path, columns, "?column=v"))
+            patched(first, tmp_path, number, edit)
+            assert first.stamp().rows == 4
+            with pytest.raises(Conflict, match="of the column v, not of w"):
+                self.opened(tmp_path, columns, "?column=w").stamp()

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.errors import BadFile, Conflict, MachineFault, Usage
+from govd.errors import BadFile, MachineFault, Usage
 from govd.types import Store
 from govd_lance import govd_open_store
 from tests.stores.contract import (
     BASE,
     DIM,
     StoreContract,
+    TableContract,
     an_edit,
+    arrays,
     guarded,
     to,
     unit_rows,
@@ -69,6 +71,16 @@ class TestLance(StoreContract):
     @pytest.fixture
     def kept(self, tmp_path: Path) -> KeptLance:
         return KeptLance(tmp_path / "items.lance", unit_rows(400))
+
+
+class TestTables(TableContract):
+    def opened(self, folder: Path, columns: dict[str, Any], query: str) -> Store:
+        path = folder / "table.lance"
+        if not path.exists():
+            lance.write_dataset(pa.table(arrays(columns)), str(path))
+        store = govd_open_store(url=f"lance://{path}{query}")
+        assert store is not None
+        return store
 
 
 @pytest.fixture
@@ -260,44 +272,6 @@ def test_what_is_no_such_table_is_refused(
 ) -> None:
     with pytest.raises(error, match=what):
         govd_open_store(url=f"lance://{table.path}{query}")
-
-
-@pytest.mark.parametrize(
-    ("keys", "what"),
-    [(["a", "b", "a"], "2 rows have the name 'a'"), (["a", None, "c"], "1 of 3 rows")],
-)
-def test_keys_that_are_none_are_refused(
-    tmp_path: Path, keys: list[Any], what: str
-) -> None:
-    kind = pa.list_(pa.float32(), unit_rows(1).shape[1])
-    table = pa.table({"name": keys, "v": pa.array(list(unit_rows(3)), kind)})
-    lance.write_dataset(table, str(tmp_path / "keys.lance"))
-    store = govd_open_store(url=f"lance://{tmp_path}/keys.lance?key=name")
-    assert store is not None
-    with pytest.raises(BadFile, match=what):
-        store.claim(BASE)
-    assert store.stamp() is None
-
-
-def test_another_column_of_the_table_is_no_second_store(tmp_path: Path) -> None:
-    """Its stamp and the column of originals are of the first."""
-    kind = pa.list_(pa.float32(), DIM)
-    columns = {name: pa.array(list(unit_rows(4)), kind) for name in ("v", "w")}
-    lance.write_dataset(pa.table(columns), str(tmp_path / "two.lance"))
-
-    class Kept:
-        vectors = unit_rows(4)
-        url = f"lance://{tmp_path}/two.lance?column=v"
-
-        def open(self) -> Any:
-            return govd_open_store(url=self.url)
-
-    kept = Kept()
-    kept.open().claim(BASE)
-    for number, edit in [(1, an_edit(1)), (0, None)]:
-        to(kept, tmp_path, number, edit)  # type: ignore[arg-type]
-        with pytest.raises(Conflict, match="of the column v, not of w"):
-            govd_open_store(url=kept.url.replace("=v", "=w")).stamp()
 
 
 def test_other_addresses_are_left_to_others(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from govd_parquet.tables import Table
 from tests.stores.contract import (
     BASE,
     StoreContract,
+    TableContract,
     an_edit,
+    arrays,
     guarded,
     stamped,
     to,
@@ -106,6 +108,16 @@ class TestParquet(StoreContract):
     @pytest.fixture
     def kept(self, tmp_path: Path, name: str, dtype: Any, fixed: bool) -> KeptTable:
         return KeptTable(tmp_path / name, unit_rows(400, dtype=dtype), fixed)
+
+
+class TestTables(TableContract):
+    def opened(self, folder: Path, columns: dict[str, Any], query: str) -> Store:
+        path = folder / "table.parquet"
+        if not path.exists():
+            pq.write_table(pa.table(arrays(columns)), path)
+        store = govd_open_store(url=f"{path.as_uri()}{query}")
+        assert store is not None
+        return store
 
 
 class KeptDataset(KeptTable):
@@ -353,34 +365,6 @@ def test_vectors_of_several_widths_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1")
     with pytest.raises(BadFile, match="cannot be read"):
         opened(path)
-
-
-@pytest.mark.parametrize(
-    ("keys", "what"),
-    [(["a", "b", "a"], "2 rows have the name 'a'"), (["a", None, "c"], "1 of 3 rows")],
-)
-def test_keys_that_are_none_are_refused(
-    tmp_path: Path, keys: list[Any], what: str
-) -> None:
-    kind = pa.list_(pa.float32(), unit_rows(1).shape[1])
-    table = pa.table({"name": keys, "v": pa.array(list(unit_rows(3)), kind)})
-    pq.write_table(table, tmp_path / "keys.parquet")
-    store = opened(tmp_path / "keys.parquet", "?key=name")
-    with pytest.raises(BadFile, match=what):
-        store.claim(BASE)
-    assert store.stamp() is None
-
-
-def test_another_column_of_the_table_is_no_second_store(tmp_path: Path) -> None:
-    """Its stamp and the originals beside it are of the first."""
-    path = tmp_path / "two.parquet"
-    columns = {name: list(unit_rows(4, seed)) for name, seed in [("v", 1), ("w", 2)]}
-    kind = pa.list_(pa.float32(), unit_rows(1).shape[1])
-    pq.write_table(pa.table({k: pa.array(v, kind) for k, v in columns.items()}), path)
-    opened(path, "?column=v").claim(BASE)
-    with pytest.raises(Conflict, match="of the column v, not of w"):
-        opened(path, "?column=w").stamp()
-    assert opened(path, "?column=v").stamp().rows == 4
 
 
 def test_other_addresses_are_left_to_others(tmp_path: Path) -> None:
