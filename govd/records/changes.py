@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from govd.records.contribution import ContributionRef
 from govd.records.feed import FeedRecord, FeedRun
@@ -54,14 +55,13 @@ class Span:
     number: int
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """What one entry changes. `records`: as they are now, by their places. `terms`: words by which
     a record is found from now on, each with its term and place. `span`: what is published from this
     entry on, where it publishes something.
     """
 
-    records: Mapping[Place, StoredRecord] = field(default_factory=dict)
+    records: Mapping[Place, StoredRecord] = MappingProxyType({})
     terms: tuple[tuple[str, str, Place], ...] = ()
     span: Span | None = None
 

@@ -6,7 +6,7 @@ What an entry changes is decided by the fold (`govd.records.fold`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,7 +16,6 @@ from govd.records import possible
 from govd.records.changes import Changes, Place, Span, typed
 from govd.records.feed import FeedRecord
 from govd.records.fold import fold
-from govd.records.lifecycle import ModelState
 from govd.records.model import Head, RegisteredModel
 from govd.records.notice import Receiver
 from govd.records.people import Principal
@@ -101,7 +100,7 @@ class Folding:
         entry: Record = {}
         for entry in entries:
             try:
-                self._keep(fold(entry, self._standing), int(entry["seq"]))
+                self._keep(fold(entry, self._so_far), int(entry["seq"]))
             except (Conflict, NotFound) as error:
                 log.error("entry %s changes nothing: %s", entry["seq"], error.message)
             lines.append(line(entry, self._latest))
@@ -113,54 +112,37 @@ class Folding:
         if lines:
             self._write(lines, entry)
 
-    def _standing(self, noun: str, key: str) -> StoredRecord | None:
+    def _so_far(self, noun: str, key: str) -> StoredRecord | None:
         """A record as the entries so far leave it: what the fold reads."""
-        if noun == "head":
-            return self.heads.get(key)
-        by_noun: dict[str, Mapping[str, StoredRecord]] = {
-            "request": self.open,
-            "model": self.models,
-            "token": self.tokens,
-            "principal": self.principals,
-            "revision": self._revisions,
-        }
-        in_memory = by_noun[noun].get(key) if noun in by_noun else None
-        if in_memory is None:
+        attribute = IN_MEMORY.get(noun)
+        in_memory: StoredRecord | None = (
+            getattr(self, attribute).get(key) if attribute else None
+        )
+        if in_memory is None and noun != "head":
             return self._get(noun, key)
         return in_memory
-
-    def _hold(self, place: Place, record: StoredRecord) -> None:
-        """Keep a changed record where all of its noun are in memory."""
-        attribute = IN_MEMORY.get(place[0])
-        if attribute is not None:
-            getattr(self, attribute)[place[1]] = record
-        elif place[0] == "freeze":
-            self._freeze = Freeze.from_json(record)
 
     def _keep(self, changes: Changes, seq: int) -> None:
         """Changed records in memory, to be written with the rest of their batch."""
         for place, record in changes.records.items():
             self._changed[place] = record
             self._first[place] = int(record.get("seq", seq))
-            self._remember(place[1], record)
-            self._hold(place, record)
+            self._remember(*place, record)
         self._terms += changes.terms
         if changes.span is not None:
             self._spans.append(changes.span)
 
-    def _remember(self, key: str, record: StoredRecord) -> None:
-        if isinstance(record, Request):
-            # until it is written, also where nothing can follow
-            self.open[key] = record
-        elif isinstance(record, Revision):
-            self._revisions[key] = record
-        elif isinstance(record, Head):
-            self.heads[key] = record
-        elif isinstance(record, RegisteredModel):
-            if record.state is ModelState.REGISTERED:
-                self.models[key] = record
-            else:
-                self.models.pop(key, None)
+    def _remember(self, noun: str, key: str, record: StoredRecord) -> None:
+        """Keep a changed record in memory, where its noun is: a request or revision until it is
+        written, also where nothing can follow.
+        """
+        attribute = IN_MEMORY.get(noun)
+        if noun == "model" and not can_change(noun, record):
+            self.models.pop(key, None)
+        elif attribute is not None:
+            getattr(self, attribute)[key] = record
+        elif noun == "freeze":
+            self._freeze = Freeze.from_json(record)
 
     def replace(self, path: Path) -> None:
         """Go on with tables that were made anew from the same entries.
@@ -178,7 +160,7 @@ class Folding:
             Conflict: the state of a request or revision does not allow it. NotFound: there is no
             such request or revision.
         """
-        possible.check_possible(drafts, self._standing)
+        possible.check_possible(drafts, self._so_far)
 
     def _write(self, lines: list[tuple[Cell, ...]], last: Record) -> None:
         with self.records.writing():
@@ -192,8 +174,8 @@ class Folding:
             )
             self.records.add_spans((s.model, s.start, s.number) for s in self._spans)
             self.records.mark(self.origin, self.size, canonical.digest(last))
-        for (_, key), record in self._changed.items():
-            if isinstance(record, Request) and record.is_final:
+        for (noun, key), record in self._changed.items():
+            if noun == "request" and not can_change(noun, record):
                 self.open.pop(key, None)
         self._revisions = {
             key: revision
@@ -204,8 +186,9 @@ class Folding:
 
     def _is_live(self, place: Place, record: StoredRecord) -> bool:
         """Whether it can still change."""
-        if isinstance(record, Revision):
-            return record.number in self._numbers(record.model)
+        if place[0] == "revision":
+            revision = Revision.from_json(record)
+            return revision.number in self._numbers(revision.model)
         return can_change(place[0], record)
 
     def _get(self, noun: str, key: str) -> StoredRecord | None:

@@ -12,6 +12,10 @@ from govd.records.request import Request
 from govd.records.store import StoreRecord, StoreState
 
 IN_MEMORY: Final = {
+    "request": "open",
+    "revision": "_revisions",
+    "head": "heads",
+    "model": "models",
     "token": "tokens",
     "witness": "witnessed",
     "policy": "policies",
@@ -20,7 +24,9 @@ IN_MEMORY: Final = {
     "receiver": "receivers",
     "store": "stores",
 }
-"""The attribute of `Views` in which all records of a noun are kept by their keys."""
+"""The attribute of `Views` in which records of a noun are kept by their keys: all of them, or those
+that something can still happen to.
+"""
 ALWAYS: Final = frozenset(
     {"token", "head", "witness", "policy", "freeze", "feed", "principal"}
 )
@@ -29,12 +35,14 @@ ALWAYS: Final = frozenset(
 
 def can_change(noun: str, record: StoredRecord) -> bool:
     """Whether a record of this noun can still change."""
-    if isinstance(record, Request):
-        return not record.is_final
-    if isinstance(record, RegisteredModel):
-        return record.state is ModelState.REGISTERED
-    if isinstance(record, Receiver):
-        return record.state is not ReceiverState.REMOVED
-    if isinstance(record, StoreRecord):
-        return record.state is not StoreState.REMOVED
+    match noun:
+        case "request":
+            return not Request.from_json(record).is_final
+        case "model":
+            state = RegisteredModel.from_json(record).state
+            return state is ModelState.REGISTERED
+        case "receiver":
+            return Receiver.from_json(record).state is not ReceiverState.REMOVED
+        case "store":
+            return StoreRecord.from_json(record).state is not StoreState.REMOVED
     return noun in ALWAYS

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from govd.records.record import StoredRecord
+from govd.records.record import StoredRecord, compact
 from govd.types import Record
 from govd.views.seals import Cell
 
@@ -29,7 +27,6 @@ def row(
     noun: str, key: str, record: StoredRecord, live: bool, seq: int
 ) -> tuple[Cell, ...]:
     """A record as `put` takes it."""
-    text = json.dumps(record.as_json(), ensure_ascii=False, separators=(",", ":"))
     return (
         noun,
         key,
@@ -38,5 +35,5 @@ def row(
         int(live),
         seq,
         record.get("due_at"),
-        text,
+        compact(record.as_json()),
     )

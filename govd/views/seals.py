@@ -10,9 +10,10 @@ write `views.db` alone cannot seal.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+from govd.records.record import compact
 
 BITS: Final = 256
 Cell = None | int | float | str | bytes
@@ -27,7 +28,7 @@ class Seals:
 
     def of(self, what: str, *cells: Cell) -> bytes:
         """The seal of a row: what it is and its cells."""
-        text = json.dumps([what, *cells], ensure_ascii=False, separators=(",", ":"))
+        text = compact([what, *cells])
         return hashlib.blake2b(
             text.encode("utf-8", "surrogatepass"), digest_size=BITS // 8, key=self._key
         ).digest()

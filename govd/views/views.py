@@ -47,7 +47,7 @@ class Views(Folding):
         Raises:
             Conflict: a model that was retired was called so.
         """
-        check_name(name, self._standing)
+        check_name(name, self._so_far)
 
     def requests(
         self,
