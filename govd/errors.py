@@ -32,6 +32,12 @@ class GovdError(Exception):
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text.rstrip('.')}. {self.advice}" if self.advice else text
 
+    def told(self, private: bool) -> str:
+        """The message; of something `private` without the details."""
+        if not private:
+            return self.message
+        return f"{self.title} (the details would reveal what is private)"
+
     def as_problem(self) -> dict[str, Any]:
         """The same as RFC 9457 problem details."""
         kind = "".join(

@@ -201,7 +201,7 @@ class Missings:
                 body = {**revert_of(request, reason), **copied_from(request)}
                 body["source"] = {"feed": feed.name, "of": request.id}
                 key, _ = self._next_key(feed, request)
-                is_private = request.private is not None
+                is_private = request.is_private
                 draft = self.requests.filed_draft(body, key, feed.actor, is_private)
                 drafts.append(draft)
                 row = replace(row, revert=draft.subject)

@@ -10,8 +10,8 @@ from govd.automatic.clock import spelled
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.policies import gathering
-from govd.policies.deciding import Asked, Outcome, decide
 from govd.policies.judging import Judged, Judging
+from govd.policies.outcomes import Asked, Outcome, outcomes_of
 from govd.records.lifecycle import OPEN
 from govd.records.request import Request
 from govd.requests import Requests
@@ -48,7 +48,7 @@ class PolicyProposals:
             GovdError: it cannot be filed now; nothing was recorded.
         """
         inputs = self._seen(request, now)
-        outcomes = decide(asked, self.moment, inputs)
+        outcomes = outcomes_of(asked, self.moment, inputs)
         fresh = [outcome for outcome in outcomes if self.is_fresh(request.id, outcome)]
         if not fresh:
             return False
@@ -166,7 +166,7 @@ class PolicyProposals:
             "digest": outcome.digest,
             "of": request.id,
         }
-        private = request.private is not None
+        private = request.is_private
         draft = self.requests.filed_draft(body, None, outcome.actor, private)
         if outcome.effect is None or outcome.effect.kind != "wait":
             return [draft]

@@ -11,9 +11,9 @@ from govd.automatic.clock import Timetable, spelled
 from govd.automatic.proposals import PolicyProposals
 from govd.errors import BadFile, Conflict, GovdError
 from govd.models.core import Core
-from govd.policies.deciding import Asked, decide
 from govd.policies.document import Document, read
 from govd.policies.judging import Judged
+from govd.policies.outcomes import Asked, outcomes_of
 from govd.records.policy import Mode
 from govd.requests import ForgetOptions, Requests
 
@@ -70,7 +70,7 @@ class Scheduled:
         forget = dict(document.effect.forget or {})
         model = str(forget.pop("model"))
         inputs = {"request": {}, "model": {"name": model}, "now": spelled(now)}
-        (outcome,) = decide([asked], "propose", inputs)
+        (outcome,) = outcomes_of([asked], "propose", inputs)
         if not self.proposals.is_fresh(document.name, outcome):
             return False
         judged = Judged(

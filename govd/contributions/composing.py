@@ -73,11 +73,11 @@ class Composing:
         key = _key(basis, contributions)
         cached = self._kept.get(key)
         if cached is None:
-            edit = self._edit(basis, contributions)
+            edit = self._stored_or_composed(basis, contributions)
             cached = self._kept.put(key, (edit, _said_of(basis, edit, contributions)))
         return cached[0], dict(cached[1])
 
-    def composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
+    def edit(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         """The edit of these contributions without figures: kept where those of the same set are.
 
         Raises:
@@ -86,7 +86,7 @@ class Composing:
         cached = self._kept.get(_key(basis, contributions))
         if cached is not None:
             return cached[0]
-        return self._edit(basis, contributions)
+        return self._stored_or_composed(basis, contributions)
 
     def for_revision(
         self, basis: Basis, contributions: Sequence[Contribution]
@@ -120,7 +120,9 @@ class Composing:
             )
         return self.figures(basis, contributions)[0]
 
-    def _edit(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
+    def _stored_or_composed(
+        self, basis: Basis, contributions: Sequence[Contribution]
+    ) -> AnyEdit:
         """The edit of these contributions: that of a revision which is made of the same, else
         composed.
         """

@@ -114,7 +114,7 @@ class Computing:
                 where=request.id,
                 advice="Withdraw it.",
             )
-        is_private = request.private is not None
+        is_private = request.is_private
         spec = spec_of(self.core.private.revealed(request))
         contribution = self.compute(spec, opened, keep=not is_private)
         if is_private:

@@ -150,7 +150,7 @@ class Judges:
             if at not in self._losses:
                 self._losses[at] = self.right.T @ texts.T
             scores = self.held.scores(at) - hit @ self._losses[at]
-            judged = _decided(
+            judged = _leads_from(
                 scores, self.held.pictures, texts, self.held.forgotten, left, self.right
             )
             worst = max(worst, int(np.count_nonzero(judged)))
@@ -189,10 +189,10 @@ def leads(
     if not len(images):
         return np.zeros(0, bool)
     scores = images @ texts.T - (images @ left) @ (right.T @ texts.T)
-    return _decided(scores, images, texts, forgotten, left, right, by)
+    return _leads_from(scores, images, texts, forgotten, left, right, by)
 
 
-def _decided(
+def _leads_from(
     scores: Floats,
     images: Floats,
     texts: Floats,

@@ -42,7 +42,7 @@ from govd.edit.pool import (
 from govd.edit.steps import Step
 from govd.types import Floats
 
-ELSEWHERE = 0.8
+SAME_CLASSES = 0.8
 """Share of `C_R` that is of the same classes in other domains, where a forget names domains. Chosen
 on `mini`'s calibration drawings.
 """
@@ -265,7 +265,7 @@ def _with_elsewhere(
     if not rows:
         return retained
     same = weighted_moment(np.concatenate(rows), np.concatenate(weights)) / len(rows)
-    return (1.0 - ELSEWHERE) * retained + ELSEWHERE * same
+    return (1.0 - SAME_CLASSES) * retained + SAME_CLASSES * same
 
 
 def alone(

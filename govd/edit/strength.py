@@ -35,7 +35,7 @@ TIE = 1e-9
 """Scores whose difference is below this are equal: absolutely for those below 1, cosines among
 them, relatively for larger ones.
 """
-STEPS = 24
+HALVINGS = 24
 """Halvings of a bisection, that is bits of α."""
 MOST = 32.0
 """The largest α that is looked at."""
@@ -193,7 +193,7 @@ def _largest(measure: Callable[[float], float], floor: float) -> float:
     """The largest α in [0, MOST] up to which `measure(α) ≥ floor`, taken as falling."""
     low = 0.0
     high = MOST
-    for _ in range(STEPS):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if measure(middle) >= floor else (low, middle)
     return low
@@ -213,7 +213,7 @@ def smallest(measure: Callable[[float], float], goal: float) -> tuple[float, flo
             best = min(grid, key=measure)
             return best, measure(best)
     low = 0.0
-    for _ in range(STEPS):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if measure(middle) <= goal else (middle, high)
     return high, measure(high)

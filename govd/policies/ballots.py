@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from govd.ledger.entry import Draft
 from govd.ledger.times import moment
-from govd.policies.deciding import Outcome
 from govd.policies.effects import Effect
 from govd.policies.judging import Judged
+from govd.policies.outcomes import Outcome
 from govd.records.actors import GOVD
 from govd.records.drafts import request_draft
 from govd.records.request import Request

@@ -31,7 +31,7 @@ READY_OF: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Standing:
+class PolicySetting:
     """What a setting says. `words`: as it is written in `govd.toml`; `on`: whether its policies
     count; `values`: of their parameters.
     """
@@ -42,13 +42,17 @@ class Standing:
     values: Mapping[str, str]
 
 
-def standing(settings: Settings) -> list[Standing]:
+def policy_settings(settings: Settings) -> list[PolicySetting]:
     """What the settings say of ready policies."""
     four_eyes = settings.four_eyes
     expiry = settings.expiry
     return [
-        Standing("four_eyes", f"four_eyes = {str(four_eyes).lower()}", four_eyes, {}),
-        Standing("expiry", f'expiry = "{expiry}"', expiry != "off", {"then": expiry}),
+        PolicySetting(
+            "four_eyes", f"four_eyes = {str(four_eyes).lower()}", four_eyes, {}
+        ),
+        PolicySetting(
+            "expiry", f'expiry = "{expiry}"', expiry != "off", {"then": expiry}
+        ),
     ]
 
 
@@ -60,7 +64,7 @@ def words_of(settings: Settings, policy: Policy) -> str | None:
         return None
     on = (
         setting
-        for setting in standing(settings)
+        for setting in policy_settings(settings)
         if setting.on and setting.setting == policy.setting
     )
     return next((setting.words for setting in on), None)
@@ -79,7 +83,7 @@ class FromSettings:
         Raises:
             Usage: no plugin brings the policy that `four_eyes` stands for.
         """
-        for setting in standing(self.core.home.settings):
+        for setting in policy_settings(self.core.home.settings):
             if not setting.on:
                 self._disable(setting)
             elif setting.setting != "expiry":
@@ -93,7 +97,7 @@ class FromSettings:
         `automatic.loop.Work`.
         """
         (expiry,) = (
-            s for s in standing(self.core.home.settings) if s.setting == "expiry"
+            s for s in policy_settings(self.core.home.settings) if s.setting == "expiry"
         )
         return (
             expiry.on
@@ -107,7 +111,7 @@ class FromSettings:
         requests = list(self.core.desk.views.open.values())
         return any(request.expires_at and request.stands for request in requests)
 
-    def _enforce(self, one: Standing) -> bool:
+    def _enforce(self, one: PolicySetting) -> bool:
         """Let the policies of a setting count, but those of whose names a text counts by somebody's
         decision; whether something was done.
 
@@ -138,7 +142,7 @@ class FromSettings:
         texts = self.core.desk.views.policies_named(name)
         return next((policy for policy in texts if policy.mode is Mode.ENFORCE), None)
 
-    def _drafts(self, document: Document, one: Standing) -> list[Draft]:
+    def _drafts(self, document: Document, one: PolicySetting) -> list[Draft]:
         """The entries that add a policy, where its text is not there yet, and enforce it."""
         texts = self.core.desk.views.policies_named(document.name)
         counting = self._counting(document.name)
@@ -175,7 +179,7 @@ class FromSettings:
             ),
         ]
 
-    def _disable(self, one: Standing) -> None:
+    def _disable(self, one: PolicySetting) -> None:
         """Let nothing count that counts for this setting alone."""
         desk = self.core.desk
         names = READY_OF[one.setting]
@@ -195,18 +199,18 @@ class FromSettings:
                 ]
             )
 
-    def _is_brought(self, one: Standing) -> bool:
+    def _is_brought(self, one: PolicySetting) -> bool:
         """Whether there are such ready policies; what expires stays in force and is shown so where
         there are not.
         """
         return one.setting in self._documents or self._missing(one) is None
 
-    def _missing(self, one: Standing) -> str | None:
+    def _missing(self, one: PolicySetting) -> str | None:
         """A ready policy of a setting that no plugin brings."""
         ready = ready_policies(self.core.plugins)
         return next((name for name in READY_OF[one.setting] if name not in ready), None)
 
-    def _of(self, one: Standing) -> list[Document]:
+    def _of(self, one: PolicySetting) -> list[Document]:
         """The policies that a setting stands for.
 
         Raises:

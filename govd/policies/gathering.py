@@ -71,7 +71,7 @@ def request_seen(core: Core, request: Request) -> dict[str, Json]:
         "domains": list(request.domains),
         "paradigm": request.scope.paradigm,
         "examples": len(request.examples),
-        "private": request.private is not None,
+        "private": request.is_private,
         "held": request.hold is not None,
         "recognised": request.breach is not None,
         "feed": feed,
@@ -103,7 +103,7 @@ def is_missing(core: Core, request: Request) -> bool:
 
 def names_seen(request: Request) -> list[str]:
     """All phrases of a request as they are compared; none of those that the ledger hides."""
-    if request.private is not None:
+    if request.is_private:
         return []
     phrases = (phrase for concept in request.concepts for phrase in concept.phrases)
     return list(dict.fromkeys(folded(phrase) for phrase in phrases))

@@ -9,7 +9,7 @@ from govd.ledger.entry import Draft
 from govd.ledger.times import now
 from govd.models.core import Core
 from govd.policies import gathering
-from govd.policies.deciding import Asked, Outcome, decide
+from govd.policies.outcomes import Asked, Outcome, outcomes_of
 from govd.records.actors import GOVD
 from govd.records.policy import Mode
 from govd.records.predicted import Predicted
@@ -33,6 +33,18 @@ class Judged:
     model: str
     seen: Mapping[str, Json]
     outcomes: tuple[Outcome, ...]
+
+    @staticmethod
+    def by(
+        policies: Sequence[Asked],
+        moment: str,
+        subject: str,
+        model: str,
+        seen: Mapping[str, Json],
+    ) -> Judged:
+        """What these policies say to an input; `subject`, `model`: whose it is."""
+        outcomes = tuple(outcomes_of(policies, moment, seen))
+        return Judged(moment, subject, model, seen, outcomes)
 
     def votes(self) -> list[tuple[Outcome, Vote]]:
         """Votes of policies that are enforced, each with what it was made of."""
@@ -95,14 +107,7 @@ class Judging:
         inputs = gathering.of_request(
             self.core, request, predicted, actor, roles, approvals, now()
         )
-        outcomes = tuple(decide(policies, moment, inputs))
-        return Judged(
-            moment=moment,
-            subject=request.id,
-            model=request.model,
-            seen=inputs,
-            outcomes=outcomes,
-        )
+        return Judged.by(policies, moment, request.id, request.model, inputs)
 
     def late(
         self,
@@ -130,14 +135,7 @@ class Judging:
         inputs = gathering.of_request(
             self.core, request, predicted, request.filed_by, filer_roles, (), now()
         )
-        outcomes = tuple(decide(policies, moment, inputs))
-        return Judged(
-            moment=moment,
-            subject=request.id,
-            model=request.model,
-            seen=inputs,
-            outcomes=outcomes,
-        )
+        return Judged.by(policies, moment, request.id, request.model, inputs)
 
     def _asked_since(self, request: Request, moment: str) -> set[str]:
         """Digests of the texts that were asked about it, and counted, since it was looked at."""
@@ -164,15 +162,10 @@ class Judging:
         if not policies:
             return []
         inputs = gathering.revision_seen(self.core, revision, now())
-        outcomes = tuple(decide(policies, "gate", inputs))
-        judged = Judged(
-            moment="gate",
-            subject=revision.subject,
-            model=revision.model,
-            seen=inputs,
-            outcomes=outcomes,
+        judged = Judged.by(policies, "gate", revision.subject, revision.model, inputs)
+        answers = tuple(
+            f"{o.name} {o.digest} {o.mode} {o.result}" for o in judged.outcomes
         )
-        answers = tuple(f"{o.name} {o.digest} {o.mode} {o.result}" for o in outcomes)
         if self._gated.get(revision.subject) != answers:
             self._gated = {
                 revision.subject: answers,

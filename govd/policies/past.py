@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from govd.policies.deciding import Outcome
+from govd.policies.outcomes import Outcome
 from govd.records.lifecycle import RequestState
 from govd.records.request import Request
 

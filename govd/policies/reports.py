@@ -10,9 +10,9 @@ from typing import Final
 
 from govd.ledger import canonical
 from govd.policies import gathering
-from govd.policies.deciding import Asked, decide
 from govd.policies.document import read
 from govd.policies.inputs import MOMENTS
+from govd.policies.outcomes import Asked, outcomes_of
 from govd.policies.trying import Past
 from govd.records.policy import Mode, Policy
 from govd.records.request import Request
@@ -221,7 +221,7 @@ def _again(
     policy = Asked(
         str(recorded["policy"]), text, str(recorded["digest"]), Mode(recorded["mode"])
     )
-    outcome = decide([policy], str(payload["moment"]), payload["input"])[0]
+    outcome = outcomes_of([policy], str(payload["moment"]), payload["input"])[0]
     return changeable_outcome(outcome.as_json())
 
 

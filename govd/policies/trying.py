@@ -8,9 +8,9 @@ from typing import Final
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
 from govd.policies import gathering
-from govd.policies.deciding import Asked, decide
 from govd.policies.document import Document, read
 from govd.policies.gathering import policies_named
+from govd.policies.outcomes import Asked, outcomes_of
 from govd.policies.past import decided_then, decided_with
 from govd.records.policy import Mode, Policy
 from govd.records.request import Request
@@ -90,7 +90,7 @@ class Past:
     def _tested(self, document: Document, request: Request, at: str) -> dict[str, Json]:
         """One past request under a policy."""
         policy = Asked(document.name, document.text, document.digest, Mode.ENFORCE)
-        outcome = decide([policy], at, self._input(request, at))[0]
+        outcome = outcomes_of([policy], at, self._input(request, at))[0]
         then = decided_then(request, at)
         people_approve = self.core.home.settings.approval == "person"
         now = decided_with(request, at, outcome, people_approve)

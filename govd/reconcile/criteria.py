@@ -112,7 +112,7 @@ class CriteriaJudging:
     def _composed(self, basis: Basis, contributions: Sequence[Contribution]) -> AnyEdit:
         if not contributions:
             return unedited(basis.dim, basis.side)
-        return self.contributions.composing.composed(basis, contributions)
+        return self.contributions.composing.edit(basis, contributions)
 
     # -- figures
 

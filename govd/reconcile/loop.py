@@ -153,7 +153,7 @@ class Reconciler:
             for _ in range(ROUNDS):
                 for request in self._filed(model, request_ids):
                     request_ids.add(request.id)
-                    did |= self._tried(faults, self.request_step.decide, request)
+                    did |= self._tried(faults, self.request_step.step, request)
             if model in views.models:
                 while self._tried(faults, self.revisions.step, model):
                     did = True
@@ -182,7 +182,7 @@ class Reconciler:
         """Whether a step did something; what went wrong in it is added to `faults`. `subject`: the
         model, or the request, that it is about.
         """
-        name = step.__name__
+        name = step.__qualname__
         subject_name = subject.id if isinstance(subject, Request) else subject
         if self.core.ending or not self.pauses.over(name, subject_name):
             return False

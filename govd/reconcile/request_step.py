@@ -1,6 +1,6 @@
 """The step of a request: from `filed` to approved, waiting, denied or failed.
 
-Why a request waits is decided in `_decided`, and said in its entry. Proven by
+Why a request waits is decided in `_voted_on`, and said in its entry. Proven by
 `tests/requests/test_rules.py` and `tests/reconcile/test_reconcile.py`.
 """
 
@@ -20,7 +20,7 @@ from govd.errors import (
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.policies.voting import Voting, verdict
-from govd.reconcile.settling import Settling, spoken_fault
+from govd.reconcile.settling import Settling
 from govd.records.actors import GOVD, is_automatic
 from govd.records.drafts import request_draft
 from govd.records.policy import FROZEN
@@ -47,7 +47,7 @@ class RequestStep:
         self.voting = voting
         self.settling = settling
 
-    def decide(self, request: Request) -> bool:
+    def step(self, request: Request) -> bool:
         """Compute what a filed request adds, ask the policies, and record what follows; that
         something was done.
 
@@ -62,13 +62,13 @@ class RequestStep:
                 else ([], self._returned(request))
             )
         except PluginFault as error:
-            return self._ended(request, "wait", spoken_fault(request, error))
+            return self._ended(request, "wait", error.told(request.is_private))
         except UnreadableImage as error:
-            return self._ended(request, "fail", spoken_fault(request, error))
+            return self._ended(request, "fail", error.told(request.is_private))
         except (MachineFault, NotFound, BadFile):
             raise
         except GovdError as error:
-            return self._ended(request, "fail", spoken_fault(request, error))
+            return self._ended(request, "fail", error.told(request.is_private))
         except (
             Exception
         ) as bug:  # raised again; but this request must not be tried for ever
@@ -77,7 +77,7 @@ class RequestStep:
             self._ended(request, "fail", advice)
             raise
         rules = self.settling.rules()
-        drafts += self._decided(request, computed)
+        drafts += self._voted_on(request, computed)
         return self.settling.record(request, drafts, rules)
 
     def _contributed(self, request: Request) -> tuple[list[Draft], dict[str, Json]]:
@@ -113,7 +113,7 @@ class RequestStep:
             )
             return {}
 
-    def _decided(self, request: Request, computed: dict[str, Json]) -> list[Draft]:
+    def _voted_on(self, request: Request, computed: dict[str, Json]) -> list[Draft]:
         """The policies' votes, and what follows from them: people decide what they leave open,
         unless the home approves by itself.
         """

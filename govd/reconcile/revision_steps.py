@@ -22,7 +22,7 @@ from govd.reconcile.criteria import CriteriaJudging, all_breaches
 from govd.reconcile.measuring import Measuring, plain
 from govd.reconcile.pauses import Pauses
 from govd.reconcile.predictions import Predictions
-from govd.reconcile.settling import Desired, Settling, spoken_fault
+from govd.reconcile.settling import Desired, Settling
 from govd.reconcile.slow_figures import SlowFigures
 from govd.records.actors import GOVD
 from govd.records.criteria import Breach, unjudged
@@ -172,7 +172,7 @@ class RevisionSteps:
             raise error
         newest = approved[-1]
         event = "wait" if isinstance(error, PluginFault) else "fail"
-        reason = {"reason": spoken_fault(newest, error)}
+        reason = {"reason": error.told(newest.is_private)}
         return self._settling.record(
             newest, [request_draft(newest, event, GOVD, reason)]
         )

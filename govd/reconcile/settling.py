@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from govd.contributions.stored import Stored
-from govd.errors import GovdError
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.actors import GOVD
@@ -166,10 +165,3 @@ class Settling:
             if self.core.desk.request(subject).hold is not None:
                 return f"{subject} is under a legal hold: a person decides once it is released"
         return ""
-
-
-def spoken_fault(request: Request, error: GovdError) -> str:
-    """What was wrong, without revealing what a private request hides."""
-    if request.private is None:
-        return error.message
-    return f"{error.title} (the details would reveal what is private)"

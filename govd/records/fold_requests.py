@@ -36,7 +36,7 @@ def fold_request(event: str, entry: Record, lookup: Lookup) -> Changes:
     if event in NOTES:
         changed |= NOTES[event](request, entry)
     elif event in EVENTS[request.kind]:
-        changed |= _decided(request, event, entry)
+        changed |= _next_state(request, event, entry)
     terms: tuple[tuple[str, str, Place], ...] = ()
     if event == "vote":
         terms = (("policy", str(entry["payload"]["policy"]), place),)
@@ -88,7 +88,7 @@ def _terms(
     return tuple((term, word, place) for term, word in terms if word)
 
 
-def _decided(request: Request, event: str, entry: Record) -> dict[str, Json]:
+def _next_state(request: Request, event: str, entry: Record) -> dict[str, Json]:
     """Fields that an event of the lifecycle changes."""
     payload = entry["payload"]
     state = after(request.kind, request.state, event)

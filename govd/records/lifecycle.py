@@ -242,8 +242,8 @@ def after(kind: str, state: str, event: str) -> State:
     return table[state][event]
 
 
-def decide(kind: Kind, state: str, event: str) -> RequestState:
-    """The state that follows a person's decision.
+def check_decision(kind: Kind, state: str, event: str) -> None:
+    """Whether people may decide this of a request in this state.
 
     Raises:
         Conflict: nobody can decide that now.
@@ -254,14 +254,13 @@ def decide(kind: Kind, state: str, event: str) -> RequestState:
             advice="In a moment it is approved, or waits for you.",
             state=state,
         )
-    following = after(kind, state, event)
+    after(kind, state, event)
     if state not in DECISIONS[event]:
         raise Conflict(
             f"nobody can {event} a {kind} that is {state}",
             advice="`govd request show ID` tells why it is so.",
             state=state,
         )
-    return following
 
 
 def is_final(kind: str, state: str) -> bool:

@@ -31,7 +31,7 @@ class Request(StoredRecord):
         """The name of the model that it is about."""
         return str(self._json["model"])
 
-    @cached_property
+    @property
     def kind(self) -> Kind:
         """`forget` or `revert`."""
         if self._json["kind"] == "revert":
@@ -241,6 +241,11 @@ class Request(StoredRecord):
         return Hidden.from_json(hidden) if hidden else None
 
     @property
+    def is_private(self) -> bool:
+        """Whether the ledger only commits to what it says."""
+        return bool(self._json.get("private"))
+
+    @property
     def model_retired(self) -> Mapping[str, Json] | None:
         """When (`at`), by whom (`by`) and why (`reason`) its model was retired while it was in
         force.
@@ -257,12 +262,12 @@ class Request(StoredRecord):
         """The number of the entry that filed it."""
         return int(self._json["seq"])
 
-    @cached_property
+    @property
     def is_forget(self) -> bool:
         """Whether it is a forget, not a revert."""
         return self.kind == "forget"
 
-    @cached_property
+    @property
     def is_final(self) -> bool:
         """Whether nothing can follow."""
         return is_final(self.kind, self.state)

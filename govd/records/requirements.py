@@ -111,7 +111,7 @@ class Tally:
         }
 
 
-def standing(
+def required_by(
     votes: Iterable[Mapping[str, Any]], since: int, moments: frozenset[str] = APPROVING
 ) -> list[Requirement]:
     """What policies wait for, by the newest vote of each after entry `since`, in the order of their

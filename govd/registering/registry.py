@@ -1,4 +1,4 @@
-"""The nouns of `govd model`: registering, changing and removing; each is one append."""
+"""The nouns of `govd model`: registering, showing and removing; each is one append."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from govd.contributions import Contributions
+from govd.contributions.calibrating import Calibrating
 from govd.errors import Conflict, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core
@@ -20,8 +20,6 @@ from govd.models.words import spellings
 from govd.records.lifecycle import OPEN, STANDING, UNSERVED
 from govd.records.limits import bounded
 from govd.records.model import RegisteredModel
-from govd.registering.changes import Changes
-from govd.requests.accepting import Accepting
 from govd.types import Json, Record
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -30,15 +28,9 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Models:
     """Registered models of a home."""
 
-    def __init__(
-        self,
-        core: Core,
-        contributions: Contributions,
-        criteria: Accepting,
-    ) -> None:
+    def __init__(self, core: Core, calibrating: Calibrating) -> None:
         self.core = core
-        self.calibrating = contributions.calibrating
-        self._changes = Changes(core, contributions, criteria)
+        self.calibrating = calibrating
 
     def all(self) -> list[Record]:
         """All registered models and those that were retired, by name; `state` says which."""
@@ -84,9 +76,9 @@ class Models:
         core = self.core
         with core.working(name), core.desk.lock:
             record = core.desk.model(name)
-            standing = self._standing(name)
+            staying = self._staying(name)
             payload: dict[str, Json] = (
-                {"retired": True, "requests": standing} if standing else {}
+                {"retired": True, "requests": staying} if staying else {}
             )
             payload |= {"reason": reason} if reason.strip() else {}
             folder = self._folder(record)
@@ -105,8 +97,8 @@ class Models:
         core.models.let_go()
         return {
             **record,
-            "state": "retired" if standing else "removed",
-            "requests": standing,
+            "state": "retired" if staying else "removed",
+            "requests": staying,
             "reason": reason,
             "revision": last["number"] if last else None,
             "current_removed": withdrawn,
@@ -123,7 +115,7 @@ class Models:
         path = Path(record.publish_to)
         return folder_of(self.core, record.name, path, is_early(record))
 
-    def _standing(self, name: str) -> list[str]:
+    def _staying(self, name: str) -> list[str]:
         """Requests that stay what they are where their model is removed.
 
         Raises:
@@ -134,7 +126,7 @@ class Models:
             for request in list(self.core.desk.views.open.values())
             if request["model"] == name
         ]
-        standing = [
+        staying = [
             request["id"]
             for request in requests
             if request["state"] in STANDING
@@ -143,35 +135,16 @@ class Models:
         undecided = [
             request["id"]
             for request in requests
-            if request["state"] in OPEN and request["id"] not in standing
+            if request["state"] in OPEN and request["id"] not in staying
         ]
         if undecided:
             raise Conflict(
                 f"{', '.join(undecided[:5])} of {name} wait to be decided",
                 advice="Reject or withdraw them first.",
             )
-        return standing
+        return staying
 
-    @bounded
-    def update(
-        self, name: str, given: Given, actor: str, reference: str | None = None
-    ) -> Record:
-        """Change what a model is registered with (`Changes.update`), or rebase it on the checkpoint
-        `reference`.
-
-        Args:
-            name: of the model.
-            given: what changes; what is None stays.
-            actor: of the entry.
-
-        Raises:
-            As `Changes.update`.
-        """
-        self._changes.update(name, given, actor, reference)
-        return self.show(name)
-
-    @bounded
-    def add(self, name: str, reference: str, given: Given, actor: str) -> Record:
+    def add(self, name: str, reference: str, given: Given, actor: str) -> None:
         """Register a model: encode its labels, anchors, domains, pool and evaluation images, and
         compute its basis.
 
@@ -211,7 +184,6 @@ class Models:
             )
         core.models.keep(opened)
         core.progress("storing", 1, 1)
-        return self.show(name)
 
     def _check_free(self, name: str) -> None:
         if name in self.core.desk.views.models:

@@ -195,9 +195,9 @@ def _check_judged(request: Request) -> None:
     """
     if request.is_forget and not request.is_final:
         return
-    standing = request.state if request.is_forget else "a revert"
+    shown_state = request.state if request.is_forget else "a revert"
     raise Conflict(
-        f"{request.id} is {standing}: nothing is judged for it",
+        f"{request.id} is {shown_state}: nothing is judged for it",
         advice="Only a forget that is open or in force can have criteria.",
     )
 

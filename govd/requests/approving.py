@@ -17,8 +17,8 @@ from govd.records.requirements import (
     APPROVING,
     Approver,
     Tally,
+    required_by,
     role_of,
-    standing,
     tally,
 )
 from govd.types import Json, Vote
@@ -131,7 +131,7 @@ def tallied(
     """
     recorded = [Approver.from_json(approval) for approval in act.earlier]
     filing = Filing(act.request.filed_by, act.request.seq, act.request.filed_at)
-    requirements = standing([*act.request["votes"], *votes], act.since, act.moments)
+    requirements = required_by([*act.request["votes"], *votes], act.since, act.moments)
     return [
         tally(requirement, [*recorded, *approvers], filing, people)
         for requirement in requirements

@@ -56,13 +56,13 @@ class Decisions:
         policies = dict(core.desk.views.policies)
         # policies are asked before the lock: they may take their time
         if event == "approve":
-            lifecycle.decide(request.kind, request.state, event)
+            lifecycle.check_decision(request.kind, request.state, event)
             self._check_computed(request)
             ballot = self.voting.ballot("approve", request, _of_forget(request), actor)
         with core.desk.lock:
             core.desk.refresh()
             request = core.desk.request(request_id)
-            lifecycle.decide(request.kind, request.state, event)
+            lifecycle.check_decision(request.kind, request.state, event)
             if event == "approve" and policies != core.desk.views.policies:
                 raise Conflict(
                     "the policies changed while they were being asked",

@@ -238,7 +238,7 @@ class Requests:
         """
         with self.core.desk.lock:
             forget = self.core.desk.request(request_id)
-            is_private = forget.private is not None
+            is_private = forget.is_private
             body = revert_of(forget, reason)
             repeated = self._repeated(idempotency_key, body, is_private)
             if repeated is not None:

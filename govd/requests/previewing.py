@@ -242,7 +242,7 @@ def _told(same: Request | None) -> dict[str, Json] | None:
     """A request of the same scope, as it may be shown; a private one without its id."""
     if same is None:
         return None
-    is_private = same.private is not None
+    is_private = same.is_private
     return {
         "id": None if is_private else same.id,
         "state": same.state.value,

@@ -112,7 +112,7 @@ class Together:
             try:
                 outcome = self._looked_at(proposal, actor, scopes)
             except GovdError as error:
-                reason = spoken(proposed, error)
+                reason = error.told(proposed.options.private)
                 outcome = Outcome(
                     proposed, "refused", reason=reason, scope=proposal.scope
                 )
@@ -258,13 +258,6 @@ class Together:
                 outcome = replace(outcome, request=ids.get(place, ""))
             filed[proposed.row] = outcome
         return drafts, filed
-
-
-def spoken(proposed: Proposed, error: GovdError) -> str:
-    """What was wrong with a row, without what a private one hides."""
-    if not proposed.options.private:
-        return error.message
-    return f"{error.title} (the details would reveal what is private)"
 
 
 @bounded

@@ -141,7 +141,7 @@ class Interference:
         for place, digest in enumerate(digests):
             rest = self._without(digest, digests, standing, by_digest)
             edit = (
-                self.composing.composed(basis, rest)
+                self.composing.edit(basis, rest)
                 if rest
                 else unedited(basis.dim, basis.side)
             )

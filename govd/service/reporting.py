@@ -94,7 +94,7 @@ class Reports:
         basis = now.opened.basis
         if not contributions:
             return Edit.nothing(basis.dim, basis.side)
-        return factors_of(self.composing.composed(basis, contributions))
+        return factors_of(self.composing.edit(basis, contributions))
 
     # -- prediction against measurement
 

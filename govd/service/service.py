@@ -29,6 +29,7 @@ from govd.policies.voting import Voting
 from govd.reconcile.loop import REST_SECONDS, Reconciler
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
+from govd.registering.changing import Changing
 from govd.registering.registry import Models
 from govd.requests import Requests
 from govd.serve.answers import Answers
@@ -41,7 +42,7 @@ from govd.service.evaluating import Evaluating
 from govd.service.principals import Principals
 from govd.service.reporting import Reports
 from govd.service.revisions import Revisions
-from govd.service.standing import Standing
+from govd.service.status import HomeStatus
 from govd.service.tokens import Tokens
 from govd.stores import Stores
 from govd.types import Progress, Record, silent
@@ -57,7 +58,8 @@ class Service:
         self.contributions = contributions = Contributions(core)
         voting = Voting(core)
         self.requests = requests = Requests(core, contributions, voting)
-        self.models = Models(core, contributions, requests.accepting)
+        self.models = Models(core, contributions.calibrating)
+        self._changing = Changing(core, contributions, requests.accepting)
         self.measuring = Measuring(core, contributions)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
@@ -93,7 +95,7 @@ class Service:
         core = self.core
         revisions = Revisions(core)
         reports = Reports(core, self.contributions, serving)
-        self.status = Standing(
+        self.status = HomeStatus(
             core,
             self.contributions.calibrating,
             self.reconciler.deliveries,
@@ -229,7 +231,7 @@ class Service:
             reference: the other checkpoint; None: it stays.
         """
         with self.core.working(name):
-            self.models.update(name, given, actor, reference)
+            self._changing.update(name, given, actor, reference)
         self.reconciler.run(name)
         self.checkpoints.sign()
         return self.models.show(name)

@@ -113,7 +113,7 @@ class Jobs:
                 outcome = ended(at, task.expected, task, journal)
                 before = self._look(at, model, number) if outcome is None else []
                 if outcome is None:
-                    task = self._standing(store, at, task)
+                    task = self._as_stamped(store, at, task)
                     tell = self._telling(store.name, progress)
                     reach = partial(batch_runner, self.core.plugins)
                     outcome = patch(
@@ -126,7 +126,7 @@ class Jobs:
         finally:
             journal.close()
 
-    def _standing(self, store: StoreRecord, at: GuardedStore, task: Task) -> Task:
+    def _as_stamped(self, store: StoreRecord, at: GuardedStore, task: Task) -> Task:
         """The task, with the store's own stamp; where a crash came between the switch and its
         entry, from there to there.
         """

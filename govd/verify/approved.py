@@ -20,7 +20,13 @@ from govd.records.changes import Place
 from govd.records.fold import fold
 from govd.records.people import Filing, People, Principal
 from govd.records.record import StoredRecord
-from govd.records.requirements import APPROVING, Approver, Requirement, standing, tally
+from govd.records.requirements import (
+    APPROVING,
+    Approver,
+    Requirement,
+    required_by,
+    tally,
+)
 
 ABOUT_PEOPLE: Final = ("principal.", "token.")
 """How kinds of entries begin that say who is in charge."""
@@ -240,7 +246,7 @@ class Approved:
         """That an act was enough for what was asked about it."""
         if moments is not APPROVING:
             approvers = [*approvers, self._approver(entry)]
-        requirements = standing(request.votes, since, moments)
+        requirements = required_by(request.votes, since, moments)
         if not requirements:
             return
         approvers = [a for a in approvers if a.entry is None or a.entry > since]

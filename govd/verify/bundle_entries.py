@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from govd.ledger import merkle
 from govd.ledger.signing import LogCheckpoint
-from govd.records.standing import Standing, event_of
+from govd.records.in_force import InForce, event_of
 from govd.verify import bounds
 from govd.verify.approved import Approved, decision_of
 from govd.verify.bounds import Vouched
@@ -44,7 +44,7 @@ def read_entries(
     verdict = opened.verdict
     scan = Scan()
     tree = merkle.Growing()
-    standing = Standing(verdict.fault)
+    in_force = InForce(verdict.fault)
     approved = Approved(verdict.fault, whole=opened.whole)
     members = opened.files.members
     artifacts = {
@@ -66,14 +66,14 @@ def read_entries(
                 tree.add(leaf)
                 if tree.size in sizes:
                     scan.roots[tree.size] = tree.root()
-                _fold(entry, standing, verdict)
+                _fold(entry, in_force, verdict)
             else:
                 proofs.check(entry["seq"], leaf)
             _count(entry, approved, verdict)
             unnamed.difference_update(_note(entry, opened, scan, artifacts))
         if verdict.full:
             break
-    standing.finish()
+    in_force.finish()
     verdict.notes += clock_sentences(scan.times)
     if opened.whole:
         sizes_fit = scan.last + 1 == verdict.size == newest.size
@@ -85,7 +85,7 @@ def read_entries(
     return scan
 
 
-def _fold(entry: dict[str, Any], standing: Standing, verdict: Verdict) -> None:
+def _fold(entry: dict[str, Any], in_force: InForce, verdict: Verdict) -> None:
     """What an entry of a whole bundle makes of what is in force."""
     try:
         event = event_of(entry)
@@ -93,7 +93,7 @@ def _fold(entry: dict[str, Any], standing: Standing, verdict: Verdict) -> None:
         verdict.fault(f"entry {entry['seq']} is not what its kind has: {error}")
     else:
         if event is not None:
-            standing.take(event)
+            in_force.take(event)
 
 
 def _count(entry: dict[str, Any], approved: Approved, verdict: Verdict) -> None:

@@ -1,5 +1,5 @@
 """Verification of a whole ledger, from what is stored and a public key. Small on purpose: reads
-canonical, merkle, signing, and what is made of them (keys, bounds, parts, standing).
+canonical, merkle, signing, and what is made of them (keys, bounds, parts, in_force).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from govd.errors import GovdError
 from govd.ledger import canonical, merkle
 from govd.ledger.signing import Key, LogCheckpoint
-from govd.records.standing import Standing
+from govd.records.in_force import InForce
 from govd.verify import bounds, parts
 from govd.verify.approved import Approved
 from govd.verify.bounds import Trust, Vouched
@@ -87,7 +87,7 @@ def _verify(
     for part in workers.map(parts.part, cut) if workers else map(parts.part, cut):
         if not scan.take(part):
             break
-    scan.standing.finish()
+    scan.in_force.finish()
     verdict.root = verdict.root or merkle.EMPTY.hex()
     keys = Keys(key, origin, scan.rotations, verdict.fault)
     verdict.keys = [str(k) for k in keys.keys]
@@ -135,7 +135,7 @@ class _Scan:
         self.vouchers: list[Vouched] = []
         self.published: list[tuple[int, str]] = []
         self.times = Times()
-        self.standing = Standing(verdict.fault)
+        self.in_force = InForce(verdict.fault)
         self.approved = Approved(verdict.fault)
 
     def take(self, part: Part) -> bool:
@@ -151,7 +151,7 @@ class _Scan:
         self.vouchers += part.vouched
         self.times.join(part.times, verdict.size)
         for event in part.events:
-            self.standing.take(event)
+            self.in_force.take(event)
             if event.kind == "revision.publish":
                 self.published.append((event.seq, event.subject))
         for decision in part.decisions:

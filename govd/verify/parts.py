@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from govd.errors import GovdError
 from govd.ledger import canonical
-from govd.records import standing
+from govd.records import in_force
 from govd.verify import bounds
 from govd.verify.approved import decision_of
 from govd.verify.bounds import Vouched
@@ -117,7 +117,7 @@ class Part:
     delivered: list[dict[str, Any]] = field(default_factory=list)
     # subjects of the last revisions of each model, by kind of entry and model
     last: dict[str, str] = field(default_factory=dict)
-    events: list[standing.Event] = field(default_factory=list)
+    events: list[in_force.Event] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     times: Times = field(default_factory=Times)
 
@@ -139,7 +139,7 @@ class Part:
             self.vouched.append(bounds.vouched(entry))
         if kind in ("revision.compose", "revision.publish"):
             self.last[f"{kind} {entry['model']}"] = str(entry["subject"])
-        event = standing.event_of(entry)
+        event = in_force.event_of(entry)
         if event is not None:
             self.events.append(event)
         decision = decision_of(entry)

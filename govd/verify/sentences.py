@@ -150,10 +150,10 @@ def _of_word(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
     match kind:
         case "request.approve" if "roles" in payload:
             because = f": {_reason(payload)}" if _reason(payload) else ""
-            return f"{subject} was approved{_standing_of(payload)}{because}"
+            return f"{subject} was approved{_authority_of(payload)}{because}"
         case "request.approval":
             return (
-                f"{entry['actor']} approved {subject}{_standing_of(payload)} ({_reason(payload)}),"
+                f"{entry['actor']} approved {subject}{_authority_of(payload)} ({_reason(payload)}),"
                 f" but policies did not: {payload.get('held_by')}"
             )
         case "request.release_wanted" | "request.extend_wanted":
@@ -161,13 +161,13 @@ def _of_word(kind: str, subject: str, entry: Mapping[str, Any]) -> str | None:
             if kind == "request.extend_wanted":
                 act = f"more time until {str(payload.get('due_at'))[:10]}"
             return (
-                f"{entry['actor']} asked for {act} for {subject}{_standing_of(payload)}"
+                f"{entry['actor']} asked for {act} for {subject}{_authority_of(payload)}"
                 f" ({_reason(payload)}), which needs more: {payload.get('held_by')}"
             )
     return None
 
 
-def _standing_of(payload: Mapping[str, Any]) -> str:
+def _authority_of(payload: Mapping[str, Any]) -> str:
     """As what and for whom somebody approved, and which policies wanted it."""
     words = f" as {payload['role']}" if payload.get("role") else ""
     acting = [

@@ -64,7 +64,7 @@ def manifest_of(
     exports: list[Mapping[str, Any]] = []
     requests: dict[int, list[str]] = {}
 
-    def standing(noun: str, key: str) -> StoredRecord | None:
+    def store_before(noun: str, key: str) -> StoredRecord | None:
         return stores.get(key)
 
     for entry in entries:
@@ -74,7 +74,7 @@ def manifest_of(
             continue
         if kind.startswith("store."):
             try:
-                changes = fold_store(kind.removeprefix("store."), entry, standing)
+                changes = fold_store(kind.removeprefix("store."), entry, store_before)
             except (GovdError, KeyError, TypeError, ValueError):
                 continue  # what it leads to is judged where the entries are
             for (_, key), record in changes.records.items():

@@ -15,7 +15,7 @@ from govd.keeping.arrays import mapped, put, room
 from govd.keeping.files import gone, ident_of, json_in, write_json
 from govd.types import Floats, Json, StoreStamp
 from govd_faiss.index import Index
-from govd_faiss.standing import Standing
+from govd_faiss.state import IndexState
 
 BLOCK: Final = 8192
 """Rows that are copied at once."""
@@ -33,7 +33,7 @@ class Came:
 
 
 def make(
-    at: Standing,
+    at: IndexState,
     index: Index,
     source: Any,
     stamp: StoreStamp,
@@ -90,7 +90,7 @@ def _read_back(new: Index, index: Index, rows: Any) -> None:
 
 
 def _keep(
-    at: Standing, index: Index, folder: Path, rows: Any, late: Sequence[Came]
+    at: IndexState, index: Index, folder: Path, rows: Any, late: Sequence[Came]
 ) -> None:
     """Keep originals, and what is searched, of the rows of which originals are known."""
     origin = at.origin(index)
@@ -116,7 +116,7 @@ def _keep(
     put(folder / "searched.npy", shape, np.float32, searched)
 
 
-def finish(at: Standing) -> StoreStamp:
+def finish(at: IndexState) -> StoreStamp:
     """Put the new index in its place, and stamp it; cut off in between, it goes on.
 
     Raises:

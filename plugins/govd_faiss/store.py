@@ -36,7 +36,7 @@ from govd.types import (
 )
 from govd_faiss.index import Index
 from govd_faiss.making import BLOCK, Came, finish, make
-from govd_faiss.standing import Standing
+from govd_faiss.state import IndexState
 
 
 class FaissStore:
@@ -44,7 +44,7 @@ class FaissStore:
 
     def __init__(self, path: Path, originals: Path | None = None) -> None:
         self.path = path
-        self.at = Standing(path, originals)
+        self.at = IndexState(path, originals)
         self.at.index()  # refuses what cannot be rebuilt
         self._late: dict[tuple[int, bytes], Came] = {}
         self._lock = threading.RLock()

@@ -39,7 +39,7 @@ from govd.types import (
 from govd_parquet.files import Files
 from govd_parquet.kept import Ground
 from govd_parquet.reading import Reader
-from govd_parquet.standing import READ_ROWS, Standing
+from govd_parquet.state import READ_ROWS, TableState
 from govd_parquet.switching import Part, finish, make_all
 from govd_parquet.tables import Table
 
@@ -52,7 +52,7 @@ class ParquetStore:
         self.files = Files(path, column, key)
         self.shape = self.files.shape
         self._reader = Reader(self.files)
-        self.at = Standing(self.files, self.folder)
+        self.at = TableState(self.files, self.folder)
         self._hits: dict[str, Floats] = {}
 
     # -- what it is

@@ -327,7 +327,7 @@ def test_a_publish_with_what_was_taken_back_is_found(service: Service) -> None:
 def test_every_way_of_a_request_is_folded_as_the_views_fold_it(
     service: Service,
 ) -> None:
-    from govd.records.standing import Standing, event_of
+    from govd.records.in_force import InForce, event_of
 
     red, everywhere = forget(service, "red", domains=("dark",)), forget(service, "red")
     blue = forget(service, "blue")
@@ -337,18 +337,18 @@ def test_every_way_of_a_request_is_folded_as_the_views_fold_it(
     rejected = service.requests.forget("m", ForgetOptions(concepts=("green",)), "ann")
     service.requests.decide(rejected["id"], "withdraw", "a mistake", "ann")
     faults: list[str] = []
-    standing = Standing(faults.append)
+    in_force = InForce(faults.append)
     for entry in service.core.desk.ledger.entries():
         event = event_of(entry)
         if event is not None:
-            standing.take(event)
-    standing.finish()
+            in_force.take(event)
+    in_force.finish()
     assert not faults
     assert (
-        standing.wanted("m")
+        in_force.wanted("m")
         == {str(r["id"]) for r in service.core.desk.views.wanted("m")}
         == {red}
     )
-    assert standing.states() == {
+    assert in_force.states() == {
         str(r["id"]): r["state"] for r in service.core.desk.views.open.values()
     }

@@ -326,7 +326,7 @@ def edit_of(service: Service, method: str, target: str, words: Sequence[str]) ->
     specs = [
         ForgetSpec(Scope((Concept(word),)), named, target or None) for word in words
     ]  # type: ignore[arg-type]
-    return contributions.composing.composed(
+    return contributions.composing.edit(
         opened.basis,
         [contributions.computing.compute(spec, opened, keep=False) for spec in specs],
     )

@@ -93,7 +93,7 @@ def watched(service: Service) -> Split:
     split.timed("compute", service.contributions.computing, "of_request")
     split.timed("predict", service.contributions.predicting, "predicted")
     split.timed("vote", service.requests.decisions.voting, "ballot")
-    split.timed("decide", reconciler.request_step, "decide")
+    split.timed("decide", reconciler.request_step, "step")
     split.timed("compose", reconciler.revisions, "_compose")
     split.timed("evaluate", reconciler.revisions, "_evaluate")
     split.timed("publish", reconciler.revisions, "_publish")

@@ -212,7 +212,7 @@ def forgotten(
         for scope in scopes
     ]  # type: ignore[arg-type]
     return Outcomes.of(
-        opened.basis, contributions.composing.composed(opened.basis, made), made, data
+        opened.basis, contributions.composing.edit(opened.basis, made), made, data
     )
 
 

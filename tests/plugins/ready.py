@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from govd.policies.deciding import Asked, Outcome, decide
 from govd.policies.document import read
+from govd.policies.outcomes import Asked, Outcome, outcomes_of
 from govd.policies.ready import filled
 from govd.records.policy import Mode
 from govd.records.request import Request
@@ -68,7 +68,7 @@ def answer(
         "approvals": [],
         "now": "2027-01-15T12:00:00Z",
     }
-    return decide([asked], moment, {**nothing, **seen})[0]
+    return outcomes_of([asked], moment, {**nothing, **seen})[0]
 
 
 def says(name: str, moment: str, seen: Mapping[str, Json], /, **values: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from govd.errors import Conflict, NotFound, Usage
 from govd.hookspecs import hookimpl
-from govd.policies.deciding import Asked, decide
+from govd.policies.outcomes import Asked, outcomes_of
 from govd.records.policy import Mode
 from govd.requests import ForgetOptions
 from govd.service.service import Service
@@ -166,9 +166,9 @@ def test_what_is_replayed_agrees_and_a_changed_input_does_not(service: Service) 
     text = service.policies.named("no-red")[0].text
     asked = [Asked("no-red", text, "d", Mode.ENFORCE)]
     seen = json.loads(json.dumps(entry["payload"]["input"]))
-    assert decide(asked, "filed", seen)[0].result == "true"
+    assert outcomes_of(asked, "filed", seen)[0].result == "true"
     seen["request"]["concepts"] = ["blue"]
-    assert decide(asked, "filed", seen)[0].result == "false"
+    assert outcomes_of(asked, "filed", seen)[0].result == "false"
 
 
 def test_past_requests_are_decided_as_they_were_then(service: Service) -> None:

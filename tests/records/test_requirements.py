@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from govd.records.actors import person_of, spelled
 from govd.records.people import Filing, People, Principal
-from govd.records.requirements import Approver, Requirement, matching, standing, tally
+from govd.records.requirements import (
+    Approver,
+    Requirement,
+    matching,
+    required_by,
+    tally,
+)
 from govd.types import Needs
 
 FILED = Filing("principal:carl", 10, "2026-06-01T00:00:00.000000Z")
@@ -159,7 +165,7 @@ def test_what_stands_is_the_newest_vote_of_each_policy_since_it_was_looked_at() 
         vote(15, "d", "approve", "wait"),
         vote(16, "e", "release", "wait", needs=needs),
     ]
-    policies = [(one.policy, one.needs is None) for one in standing(votes, 10)]
+    policies = [(one.policy, one.needs is None) for one in required_by(votes, 10)]
     assert policies == [("a", False), ("c", True)]
 
 

@@ -40,13 +40,13 @@ def test_what_was_covered_takes_over_where_its_cover_is_left_out(
 ) -> None:
     inner, outer = forget(service, "red", domains=("dark",)), forget(service, "red")
     assert service.requests.show(inner["id"])["state"] == "subsumed"
-    composed, sets = Composing.composed, list[list[str]]()
+    composed, sets = Composing.edit, list[list[str]]()
 
     def noted(self: Composing, basis: Any, contributions: Any) -> Any:
         sets.append([c.digest for c in contributions])
         return composed(self, basis, contributions)
 
-    monkeypatch.setattr(Composing, "composed", noted)
+    monkeypatch.setattr(Composing, "edit", noted)
     (row,) = service.interference("m")["forgets"]
     assert row["id"] == outer["id"]
     assert sets == [[inner["contribution"]]]
@@ -62,7 +62,7 @@ def test_a_set_that_was_seen_is_not_composed_again(
     def never(*_: object) -> None:
         raise AssertionError("it was composed again")
 
-    monkeypatch.setattr(Composing, "composed", never)
+    monkeypatch.setattr(Composing, "edit", never)
     assert service.interference("m") == first
 
 

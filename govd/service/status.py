@@ -15,7 +15,7 @@ from govd.records.policy import Mode
 from govd.types import Json, Record
 
 
-class Standing:
+class HomeStatus:
     """How things stand in a home. Nothing is computed for it, and nothing is written.
 
     `faults`: what went wrong with feeds, by their names.

@@ -108,7 +108,7 @@ def _details(effect: Effect) -> dict[str, Json]:
     return details
 
 
-def decide(
+def outcomes_of(
     asked: Sequence[Asked], moment: str, seen: Mapping[str, Json]
 ) -> list[Outcome]:
     """What each policy says at a moment to an input, in their order.

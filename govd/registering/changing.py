@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from govd.edit import Basis
 
 
-class Changes:
+class Changing:
     """Changes registered models of a home."""
 
     def __init__(

@@ -19,7 +19,7 @@ BLOCK: Final = 8192
 """Rows that are compared at once."""
 
 
-class Standing:
+class IndexState:
     """Of one index, while it is open. `originals`: a file with the exact vectors of an index of
     codes. `is_planned`: whether a patch was begun through it.
     """

@@ -21,7 +21,7 @@ READ_ROWS: Final = 8192
 """Rows that are looked at at once."""
 
 
-class Standing:
+class TableState:
     """Of one table, while it is open. `is_planned`: whether a patch was begun through it."""
 
     def __init__(self, files: Files, folder: Path) -> None:

@@ -96,7 +96,7 @@ class _Published:
     missing: set[str] = field(default_factory=set)
 
 
-class Standing:
+class InForce:
     """What is in force, entry after entry. `fault` is told of each publish that is not of what was
     wanted then.
     """
