@@ -2,6 +2,7 @@
 model.
 """
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
@@ -75,6 +76,11 @@ def example_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def given(pictures: Path, pool: Path) -> Given:
     """Options of a model with everything."""
+    return everything(pictures, pool)
+
+
+def everything(pictures: Path, pool: Path) -> Given:
+    """The same of these folders."""
     return Given(
         labels=NAMES,
         anchors=("wood", "sea", "sand", "sky"),
@@ -84,13 +90,29 @@ def given(pictures: Path, pool: Path) -> Given:
     )
 
 
-@pytest.fixture
-def service(tmp_path: Path, example_plugins: None, given: Given) -> Iterator[Service]:
-    """A home with the model `m`, where any share of the pictures may be asked for: twelve colours
-    in two domains are soon a fifth.
+@pytest.fixture(scope="session")
+def registered(
+    tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path
+) -> Path:
+    """A home with the model `m` and without anything else, to be copied: registering takes longer
+    than most tests. Any share of the pictures may be asked for there: twelve colours in two domains
+    are soon a fifth.
     """
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "govd.toml").write_text("max_scope_share = 1.0\n")
+    home = tmp_path_factory.mktemp("registered") / "home"
+    home.mkdir()
+    (home / "govd.toml").write_text("max_scope_share = 1.0\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(plugins, "found_entry_points", lambda: POINTS)
+        with open_service(home) as opened:
+            opened.add_model("m", "colours", everything(pictures, pool), "ann")
+    return home
+
+
+@pytest.fixture
+def service(
+    tmp_path: Path, example_plugins: None, registered: Path
+) -> Iterator[Service]:
+    """A home of its own with the model `m`."""
+    shutil.copytree(registered, tmp_path / "home")
     with open_service(tmp_path / "home") as opened:
-        opened.add_model("m", "colours", given, "ann")
         yield opened
