@@ -36,6 +36,11 @@ class StoredRecord(Mapping[str, Any]):
         """A copy for `json.dumps`; changing it changes no record."""
         return dict(self._json)
 
+    def as_text(self) -> str:
+        """The JSON as the views keep it."""
+        fields = self._json
+        return compact(fields if type(fields) is dict else dict(fields))
+
     def with_(self, **fields: Json) -> Self:
         """The same record with some of its JSON fields changed."""
         return type(self)({**self._json, **fields})

@@ -165,18 +165,19 @@ class Folding:
     def _write(self, lines: list[tuple[Cell, ...]], last: Record) -> None:
         with self.records.writing():
             self.records.add_log(lines)
-            self.records.put(
+            rows = [
                 row(*place, record, self._is_live(place, record), self._first[place])
                 for place, record in self._changed.items()
-            )
+            ]
+            self.records.put(rows)
             self.records.add_terms(
                 (term, word, *place) for term, word, place in self._terms
             )
             self.records.add_spans((s.model, s.start, s.number) for s in self._spans)
             self.records.mark(self.origin, self.size, canonical.digest(last))
-        for (noun, key), record in self._changed.items():
-            if noun == "request" and not can_change(noun, record):
-                self.open.pop(key, None)
+        for noun, key, _, _, live, *_ in rows:
+            if noun == "request" and not live:
+                self.open.pop(str(key), None)
         self._revisions = {
             key: revision
             for key, revision in self._revisions.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from govd.records.record import StoredRecord, compact
+from govd.records.record import StoredRecord
 from govd.types import Record
 from govd.views.seals import Cell
 
@@ -35,5 +35,5 @@ def row(
         int(live),
         seq,
         record.get("due_at"),
-        compact(record.as_json()),
+        record.as_text(),
     )
