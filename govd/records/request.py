@@ -8,7 +8,14 @@ from functools import cached_property
 
 from govd.records.coverage import scope_of
 from govd.records.criteria import CriteriaSet, Criterion
-from govd.records.lifecycle import STANDING, WANTED, Kind, RequestState, is_final
+from govd.records.lifecycle import (
+    REQUEST_STATES,
+    STANDING,
+    WANTED,
+    Kind,
+    RequestState,
+    is_final,
+)
 from govd.records.predicted import Predicted
 from govd.records.record import StoredRecord
 from govd.records.spoken import Approval, Hidden, Hold, RecordedVote
@@ -38,10 +45,10 @@ class Request(StoredRecord):
             return "revert"
         return "forget"
 
-    @cached_property
+    @property
     def state(self) -> RequestState:
         """Where it is; what may follow is in `lifecycle`."""
-        return RequestState(self._json["state"])
+        return REQUEST_STATES[self._json["state"]]
 
     @property
     def state_reason(self) -> str:

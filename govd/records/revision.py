@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
-from govd.records.lifecycle import PENDING, RevisionState
+from govd.records.lifecycle import PENDING, REVISION_STATES, RevisionState
 from govd.records.record import StoredRecord
 from govd.types import Json
 
@@ -30,10 +29,10 @@ class Revision(StoredRecord):
         """How entries name it, `shop/3`."""
         return f"{self.model}/{self.number}"
 
-    @cached_property
+    @property
     def state(self) -> RevisionState:
         """Where it is; what may follow is in `lifecycle`."""
-        return RevisionState(self._json["state"])
+        return REVISION_STATES[self._json["state"]]
 
     @property
     def state_reason(self) -> str:

@@ -74,8 +74,8 @@ class Folding:
         self._latest = self.records.latest()
         # the last and the published one of each model
         self._revisions: dict[str, Revision] = {}
-        self._first: dict[Place, int] = {}
-        self._changed: dict[Place, StoredRecord] = {}
+        # each with the entry that changed it last
+        self._changed: dict[Place, tuple[StoredRecord, int]] = {}
         self._terms: list[tuple[str, str, Place]] = []
         self._spans: list[Span] = []
 
@@ -125,8 +125,7 @@ class Folding:
     def _keep(self, changes: Changes, seq: int) -> None:
         """Changed records in memory, to be written with the rest of their batch."""
         for place, record in changes.records.items():
-            self._changed[place] = record
-            self._first[place] = int(record.get("seq", seq))
+            self._changed[place] = record, seq
             self._remember(*place, record)
         self._terms += changes.terms
         if changes.span is not None:
@@ -166,8 +165,13 @@ class Folding:
         with self.records.writing():
             self.records.add_log(lines)
             rows = [
-                row(*place, record, self._is_live(place, record), self._first[place])
-                for place, record in self._changed.items()
+                row(
+                    *place,
+                    record,
+                    self._is_live(place, record),
+                    int(record.get("seq", seq)),
+                )
+                for place, (record, seq) in self._changed.items()
             ]
             self.records.put(rows)
             self.records.add_terms(
@@ -183,7 +187,7 @@ class Folding:
             for key, revision in self._revisions.items()
             if revision.number in self._numbers(revision.model)
         }
-        self._changed, self._terms, self._spans, self._first = {}, [], [], {}
+        self._changed, self._terms, self._spans = {}, [], []
 
     def _is_live(self, place: Place, record: StoredRecord) -> bool:
         """Whether it can still change."""
@@ -195,7 +199,7 @@ class Folding:
     def _get(self, noun: str, key: str) -> StoredRecord | None:
         changed = self._changed.get((noun, key))
         if changed is not None:
-            return changed
+            return changed[0]
         stored = self.records.get(noun, key)
         return None if stored is None else typed(noun, stored)
 
