@@ -184,9 +184,11 @@ def _labels(
         return names[: int(array)]
     advice = "Give how many of the texts are labels, from the first, or names of texts."
     if array.ndim != 1 or array.dtype.kind not in "US":
-        said = f"{array}" if array.dtype.kind in "iu" and not array.ndim else ""
+        value = f"{array.dtype} of shape {array.shape}"
+        if array.ndim == 0 and array.dtype.kind in "iu":
+            value = f"{array}"
         raise BadCheckpoint(
-            f"labels is {said or f'{array.dtype} of shape {array.shape}'}",
+            f"labels is {value}",
             where=str(path),
             advice=f"{advice} There are {len(names)}.",
         )
@@ -198,9 +200,9 @@ def _labels(
             where=str(path),
             advice=advice,
         )
-    given = set(labels)
-    if len(labels) == pool_rows and len(given) < pool_rows:
-        return tuple(name for name in names if name in given)
+    classes = set(labels)
+    if len(labels) == pool_rows and len(classes) < pool_rows:
+        return tuple(name for name in names if name in classes)
     return labels
 
 
