@@ -31,17 +31,19 @@ def select_domains(
     """
     classes = texts if len(texts) > 1 else np.concatenate([texts, plain])
     if pool is None:
-        return {"selectors": _dual_rows(classes, metric_inverse)[: len(texts)]}
+        lifted = exact.matmul(metric_inverse, classes.T)
+        return {"selectors": dual_rows(classes, lifted)[: len(texts)]}
     scores = exact.matmul(pool, classes.T)
     scores = scores - exact.mean(scores)
     assigned = scores.argmax(1)
-    selectors = _dual_rows(classes, metric_inverse)
+    selectors = dual_rows(classes, exact.matmul(metric_inverse, classes.T))
     for _ in range(ROUNDS):
         if min(np.bincount(assigned, minlength=len(classes))) < 3:
             break
         means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(classes))])
         within = exact.gram(pool - means[assigned]) / len(pool)
-        selectors = _dual_rows(means, exact.inverse(within + ridge(within, POOL_RIDGE)))
+        inverse = exact.inverse(within + ridge(within, POOL_RIDGE))
+        selectors = dual_rows(means, exact.matmul(inverse, means.T))
         assigned = exact.matmul(pool, selectors.T).argmax(1)
     return {
         "selectors": selectors[: len(texts)],
@@ -49,8 +51,14 @@ def select_domains(
     }
 
 
-def _dual_rows(means: Floats, inverse: Floats) -> Floats:
-    lifted = exact.matmul(inverse, means.T)
+def dual_rows(means: Floats, lifted: Floats) -> Floats:
+    """Discriminants `(n, d)`: each is 1 at its own mean, 0 at the others', and smallest in a metric
+    `S`.
+
+    Args:
+        means: `(n, d)`.
+        lifted: `S⁻¹ meansᵀ` `(d, n)`, by an inverse or a factor.
+    """
     rows: Floats = exact.Factor(even(exact.matmul(means, lifted))).solve(lifted.T)
     return rows
 

@@ -13,6 +13,7 @@ import numpy as np
 from govd.edit import exact, strength
 from govd.edit.compose import Problem
 from govd.edit.duals import retained_mean
+from govd.edit.selectors import dual_rows
 from govd.edit.system import Dual
 from govd.errors import Unsupported
 from govd.methods.dual import (
@@ -228,11 +229,8 @@ def _discriminant(
     if np.count_nonzero(elsewhere) >= FEWEST:
         points.append(exact.mean(images[elsewhere]))
     stacked = np.stack(points)
-    lifted = exact.matmul(inverse, stacked.T)
-    inner = exact.matmul(stacked, lifted)
-    return np.ascontiguousarray(
-        exact.Factor((inner + inner.T) / 2).solve(lifted.T)[:1].T
-    ), points
+    rows = dual_rows(stacked, exact.matmul(inverse, stacked.T))
+    return np.ascontiguousarray(rows[:1].T), points
 
 
 def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Floats:

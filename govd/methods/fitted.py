@@ -82,26 +82,29 @@ class Fitted(Dual):
         if not basis.has_pool:
             method = Oblique() if problem.material.prototypes is None else Bilateral()
             return method.contribute(problem)
-        if spec.target == "shift":
+        if spec.target == "shift" and (basis.use == "labels" or spec.scope.domains):
             return Bilateral().contribute(problem)
         if spec.scope.paradigm == "domains":
             return tensors_of(problem, domain_terms(problem, by_selector), False)
         shows = pictured(problem)
         if shows is None:
             return self._named(problem)
+        if spec.target == "shift":
+            return tensors_of(problem, [shows.shifting], False)
         word = replace(problem, material=replace(problem.material, examples=None))
         tensors, facts = self._named(word)
         terms = [*facts["terms"], dict(shows.facts)]
-        return {**tensors, **shows.tensors}, {**facts, "terms": terms}
+        tensors = {**tensors, **shows.tensors(problem)}
+        return tensors, {**facts, "terms": terms}
 
     def _named(
         self, problem: Problem
     ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """What words name, in everything but whole domains."""
         spec = problem.spec
-        if spec.target != "level":
+        if spec.target == "unnamed":
             return self._levelled(problem)
-        if spec.scope.domains or problem.material.examples is not None:
+        if spec.target == "shift" or spec.scope.domains:
             return Bilateral().contribute(problem)
         terms = [_level(problem, i) for i in range(len(spec.scope.concepts))]
         return tensors_of(problem, terms, True)
@@ -227,7 +230,7 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
 
 def _level(problem: Problem, concept: int) -> Term:
     """`t_c − t̄` with the strength at which the text ranks the pictures that show the concept, as
-    far as can be told, like any others.
+    far as can be told, and those that somebody gave, like any others.
     """
     basis = problem.basis
     pool = PoolFit.of(basis)
@@ -235,17 +238,23 @@ def _level(problem: Problem, concept: int) -> Term:
     text = exact.mean(texts)
     phrases = frozenset(problem.spec.scope.concepts[concept].phrases)
     detector = text - retained_mean(basis, phrases)
-    hit = exact.matmul(pool.images, detector[:, None])[:, 0]
-    soft = likelihood(problem, pool, concept)
+    given = problem.material.examples
+    examples = np.zeros((0, basis.dim)) if given is None else given
+    images = np.concatenate([pool.images, examples])
+    hit = exact.matmul(images, detector[:, None])[:, 0]
+    soft = np.concatenate([likelihood(problem, pool, concept), np.ones(len(examples))])
+    source = f"{len(pool.images)} {basis.pool_kind} embeddings, softly labelled"
     facts: dict[str, Json] = {
         "about": problem.spec.scope.concepts[concept].name,
         "detector": "text minus the mean of the retained",
         "images": round(float(soft.sum()), 1),
-        "strength_from": f"{len(pool.images)} {basis.pool_kind} embeddings, softly labelled",
+        "strength_from": f"{source}, and {len(examples)} given"
+        if len(examples)
+        else source,
     }
 
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
-        return strength.softly_level(pool.images, hit, soft, removal, own[0])
+        return strength.softly_level(images, hit, soft, removal, own[0], len(examples))
 
     return Term(
         np.ascontiguousarray(text[:, None]),

@@ -10,7 +10,8 @@ twice; with their mean `m` and `x̄` of the rest
 is 1 at `m` and 0 at `x̄` (`C` the pool's covariance, τ its trace/d), and
 `x → x − s (lᵀx) r`, where `r` is `d = m − x̄` less what labels see of it: all of it where they are
 hard, so that none changes its score; softly where they are not. `s = STRENGTH (dᵀd)/(rᵀd)`: with
-1 in the place of `STRENGTH`, along `d` such a picture is as the rest is.
+1 in the place of `STRENGTH`, along `d` such a picture is as the rest is. Target `shift` is that
+alone, `r = d` and `s = 1`, whatever the word may name: `m` comes to lie where `x̄` is.
 
 Who asks by a word that nobody listed finds them no more, as far as that word lies along `d`.
 """
@@ -27,7 +28,8 @@ from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
 from govd.edit.pool import PoolFit
-from govd.edit.selectors import ridge
+from govd.edit.selectors import dual_rows, ridge
+from govd.methods.dual import Term
 from govd.types import Floats, Json
 
 FOUND_BY_WORD = 0.95
@@ -54,19 +56,34 @@ ENOUGH = 4
 
 @dataclass(frozen=True)
 class Pictured:
-    """What given pictures show: `detector` `(d,)`, what it takes away in each mode, strength in it,
-    and facts about both.
+    """What given pictures show: `detector` `(d,)`, how they differ from the rest `(d,)`, and facts
+    about both.
     """
 
     detector: Floats
-    removals: Mapping[str, Floats]
+    difference: Floats
     facts: Mapping[str, Json]
 
+    def tensors(self, problem: Problem) -> dict[str, Floats]:
+        """As columns `(d, 1)` of a contribution: the detector, and what it takes away in each mode,
+        strength in it.
+        """
+        strength = STRENGTH * problem.spec.strength
+        modes = ("hard", "soft") if problem.basis.hard else ("soft",)
+        removals = {
+            f"pictured_{mode}": _removal(problem.basis, self.difference, mode)
+            * strength
+            for mode in modes
+        }
+        columns = {"pictured": self.detector, **removals}
+        return {name: column[:, None] for name, column in columns.items()}
+
     @property
-    def tensors(self) -> dict[str, Floats]:
-        """As columns `(d, 1)` of a contribution."""
-        removals = {f"pictured_{mode}": r[:, None] for mode, r in self.removals.items()}
-        return {"pictured": self.detector[:, None], **removals}
+    def shifting(self) -> Term:
+        """What takes the difference away by itself, at α = 1."""
+        removal = np.ascontiguousarray(self.difference[:, None])
+        detector = np.ascontiguousarray(self.detector[:, None])
+        return Term(detector, (), {**self.facts, "alpha": 1.0}, removal=removal)
 
 
 def pictured(problem: Problem) -> Pictured | None:
@@ -89,13 +106,7 @@ def pictured(problem: Problem) -> Pictured | None:
     if rank > FOUND_BY_WORD or _names_most(problem, given, phrases):
         return None
     mean, rest, detector, joined = _shown(pool, images, given)
-    strength = STRENGTH * problem.spec.strength
-    difference = mean - rest
-    modes = ("hard", "soft") if problem.basis.hard else ("soft",)
-    removals = {
-        mode: _removal(problem.basis, difference, mode) * strength for mode in modes
-    }
-    return Pictured(detector, removals, _facts(problem, given, rank, joined))
+    return Pictured(detector, mean - rest, _facts(problem, given, rank, joined))
 
 
 def _facts(
@@ -103,9 +114,14 @@ def _facts(
 ) -> dict[str, Json]:
     """What there is to say of it: `rank` of the word, and how many of the pool `joined`."""
     count = len(given)
+    taken = (
+        "moved onto the rest, and nothing else is"
+        if problem.spec.target == "shift"
+        else "taken away as well"
+    )
     warning = (
         f"the word finds the pictures given no better than {round(100 * rank)} % of the pool:"
-        f" what they and {joined} of the pool that look like them show is taken away as well"
+        f" what they and {joined} of the pool that look like them show is {taken}"
     )
     called = _called(problem, given)
     if called:
@@ -154,6 +170,9 @@ def _shown(
     covariance = pool.moment() - centre[:, None] * centre[None, :]
     few = max(1.0, ENOUGH / len(given))
     search = exact.Factor(covariance + ridge(covariance, RIDGE * few))
+    factor = search
+    if few > 1.0:
+        factor = exact.Factor(covariance + ridge(covariance, RIDGE))
     mean, rest = exact.mean(given), centre
     like = np.zeros(len(images), bool)
     for _ in range(ROUNDS):
@@ -161,17 +180,14 @@ def _shown(
         like = exact.matmul(images, detector[:, None])[:, 0] > HALFWAY
         mean = exact.mean(np.concatenate([given, images[like]]))
     rest = exact.mean(images[~like]) if not like.all() else centre
-    factor = exact.Factor(covariance + ridge(covariance, RIDGE))
     return mean, rest, _discriminant(factor, mean, rest), int(np.count_nonzero(like))
 
 
 def _discriminant(factor: exact.Factor, mean: Floats, rest: Floats) -> Floats:
     """`l` `(d,)`: 1 at `mean`, 0 at `rest`, smallest in the metric that is factored."""
     points = np.stack([mean, rest])
-    lifted = factor.solve(points.T)
-    inner = exact.matmul(points, lifted)
-    solved: Floats = exact.Factor((inner + inner.T) / 2).solve(lifted.T)[0]
-    return solved
+    row: Floats = dual_rows(points, factor.solve(points.T))[0]
+    return row
 
 
 def _removal(basis: Basis, difference: Floats, mode: str) -> Floats:

@@ -6,6 +6,8 @@ import pytest
 from govd.edit import Basis, Ingredients, Material, Problem, build, compose, exact
 from govd.edit.contribution import sealed
 from govd.edit.pool import PoolFit
+from govd.edit.strength import auc
+from govd.errors import Unsupported
 from govd.methods import builtin
 from govd.methods.pictured import RIDGE, SOFT, STRENGTH
 from govd.types import Concept, Contribution, ForgetSpec, Scope, Target, Use
@@ -132,6 +134,62 @@ def test_it_is_its_definition(split: Split, use: Use) -> None:
         scaled = STRENGTH * direction * (difference @ difference)
         scaled /= direction @ difference
         assert np.abs(tensors[f"pictured_{mode}"][:, 0] - scaled).max() < 1e-3
+
+
+def test_a_shift_moves_their_mean_onto_the_rest_and_leaves_the_word_alone(
+    split: Split,
+) -> None:
+    basis = without(split, "open")
+    given, judged = shown(split, HIDDEN)[:8], shown(split, HIDDEN)[8:]
+    made = forget(basis, stranger(split, given, basis), given, "shift")
+    edit = compose(basis, [made], METHODS)
+    assert edit.L.shape == (WIDTH, 1)
+    pool = basis.tensors["pool"]
+    images = pool[~PoolFit.of(basis).held]
+    like = images @ edit.L[:, 0] > 0.5
+    rest, mean = images[~like].mean(0), np.concatenate([given, images[like]]).mean(0)
+    away, detector = edit.B[:, 0], edit.L[:, 0]
+    assert away @ detector == pytest.approx(1.0)  # 1 at the mean, 0 at the rest
+    assert away @ (mean - rest) > 0.99 * np.linalg.norm(away) * np.linalg.norm(
+        mean - rest
+    )
+    names = split.labels.vectors
+    assert np.mean((judged @ names.T).argmax(1) == HIDDEN) > 0.9
+    assert np.mean((edit.move(judged) @ names.T).argmax(1) == HIDDEN) < 0.2
+    assert "moved onto the rest" in made.facts["terms"][0]["warning"]
+
+
+def test_a_shift_by_pictures_is_for_open_use(split: Split) -> None:
+    basis = without(split)
+    given = shown(split, HIDDEN)[:4]
+    with pytest.raises(Unsupported, match="keeps no label exactly"):
+        forget(basis, stranger(split, given, basis), given, "shift")
+
+
+def test_pictures_beside_a_name_correct_what_it_guesses_of_its_level(
+    split: Split,
+) -> None:
+    """Where the name's own guesses lie too high, the more pictures the nearer to 0.5."""
+    basis, own = split.basis, split.labels.vectors[[HIDDEN]]
+    label = split.labels.names[HIDDEN]
+    pool = PoolFit.of(basis)
+    scores = pool.images @ own[0]
+    lowest = exact.unit(shown(split, HIDDEN) - 0.2 * own)
+    given, judged = lowest[0::2], lowest[1::2]
+    off = []
+    for count in (0, 4, 40):
+        pictures = given[:count] if count else None
+        made = forget(basis, own, pictures, "level", label)
+        assert made.tensors["detectors"].shape == (WIDTH, 1)
+        edit = compose(basis, [made], METHODS)
+        text = own[0]
+        area = auc(
+            edit.move(judged) @ text, edit.move(split.x[split.label != HIDDEN]) @ text
+        )
+        off.append(abs(area - 0.5))
+    assert scores.max() > (given @ own[0]).max()
+    assert off[0] > off[1] > off[2]
+    assert off[2] < 0.1
 
 
 def test_where_the_word_finds_the_pictures_they_are_taken_as_its_own(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,16 @@ SIMULATED, BREEDS = "lvis", "oxford-pets"
 
 
 def by_examples(
-    folder: Path | None, names: Sequence[str], seeds: Sequence[int]
+    folder: Path | None,
+    names: Sequence[str],
+    seeds: Sequence[int],
+    targets: Sequence[str] = examples.TARGETS,
 ) -> Table:
     """All sets but that whose pictures are simulated."""
     table = Table(examples.HEADS, examples.COLUMNS)
     for title, splits in portfolio(folder, names, seeds):
         if not title.startswith(SIMULATED):
-            examples.report(title, splits, table)
+            examples.report(title, splits, table, targets)
     return table
 
 
@@ -92,12 +96,20 @@ def main() -> None:
         "--questions", default=",".join(QUESTIONS), help="what is asked, with commas"
     )
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--targets",
+        default=",".join(examples.TARGETS),
+        help="of the examples, with commas",
+    )
     given = parser.parse_args()
     folder = Path(given.vectors) if given.vectors else None
     names = [name for name in given.sets.split(",") if name]
+    questions = QUESTIONS | {
+        "examples": partial(by_examples, targets=given.targets.split(","))
+    }
     for question in given.questions.split(","):
         print(
-            f"{question}\n\n{QUESTIONS[question](folder, names, range(given.seeds))}\n",
+            f"{question}\n\n{questions[question](folder, names, range(given.seeds))}\n",
             flush=True,
         )
 

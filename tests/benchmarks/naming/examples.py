@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from govd.edit import Basis
 from govd.errors import Unsupported
 from govd.types import Target, Use
 from tests.benchmarks.forgetting.cases import Case
@@ -34,8 +35,15 @@ COLUMNS = (
     "unlisted",
     "neighbours",
     "text_auc",
+    "off_level",
     "example_auc_1",
 )
+TARGETS: tuple[Target, ...] = ("unnamed", "level", "shift")
+USES: tuple[tuple[Use, tuple[Target, ...]], ...] = (
+    ("labels", ("unnamed", "level")),
+    ("open", ("shift",)),
+)
+"""The uses that a model is registered for, with the targets that are tried there."""
 HEADS = ("set", "given", "target")
 
 
@@ -81,47 +89,56 @@ def draws(split: Split) -> list[Draw]:
     return drawn
 
 
-def report(title: str, splits: Sequence[Split], table: Table) -> None:
-    """Add a set's rows."""
+def report(
+    title: str, splits: Sequence[Split], table: Table, targets: Sequence[str] = TARGETS
+) -> None:
+    """Add a set's rows, of these targets alone."""
     for split in splits:
         for draw in draws(split):
             table.add((title, "nothing", "–"), _figures(draw, nothing))
-            _beside_its_name(title, draw, table)
-            _alone(title, draw, table)
+            for use, of_use in USES:
+                asked = [target for target in of_use if target in targets]
+                if asked:
+                    _beside_its_name(title, draw, use, asked, table)
+                    _alone(title, draw, use, asked, table)
 
 
-def _beside_its_name(title: str, draw: Draw, table: Table) -> None:
-    text = draw.case.split.labels.vectors[draw.case.forgotten]
-    targets: tuple[Target, ...] = ("unnamed", "level")
+def _beside_its_name(
+    title: str, draw: Draw, use: Use, targets: Sequence[Target], table: Table
+) -> None:
+    split = draw.case.split
+    basis = split.basis if use == "labels" else registered(split, use)
     for target in targets:
         for k in (0, *GIVEN):
             if k <= len(draw.pictures):
-                forget = Forget((draw.label,), text, draw.pictures[:k], target)
-                given = f"its name and {k}" if k else "its name"
-                table.add(
-                    (title, given, target),
-                    _figures(draw, forget.edit(draw.case.split.basis).move),
+                forget = Forget(
+                    (draw.label,), draw.case.texts, draw.pictures[:k], target
                 )
+                given = f"its name and {k}" if k else "its name"
+                table.add((title, given, target), _edited(draw, forget, basis))
 
 
-def _alone(title: str, draw: Draw, table: Table) -> None:
+def _alone(
+    title: str, draw: Draw, use: Use, targets: Sequence[Target], table: Table
+) -> None:
     word, text = draw.word
-    uses: tuple[tuple[Use, tuple[Target, ...]], ...] = (
-        ("labels", ("unnamed", "level")),
-        ("open", ("shift",)),
-    )
-    for use, targets in uses:
-        basis = registered(draw.case.split, use, without=(draw.label, word))
-        for target in targets:
-            for k in GIVEN:
-                if k <= len(draw.pictures):
-                    forget = Forget((word,), text[None], draw.pictures[:k], target)
-                    try:
-                        figures = _figures(draw, forget.edit(basis).move)
-                    except Unsupported:
-                        figures = {}
-                    table.add((title, f"{k} alone", target), figures)
+    basis = registered(draw.case.split, use, without=(draw.label, word))
+    for target in targets:
+        for k in GIVEN:
+            if k <= len(draw.pictures):
+                forget = Forget((word,), text[None], draw.pictures[:k], target)
+                table.add((title, f"{k} alone", target), _edited(draw, forget, basis))
+
+
+def _edited(draw: Draw, forget: Forget, basis: Basis) -> dict[str, float]:
+    """The figures; none where the forget is refused."""
+    try:
+        return _figures(draw, forget.edit(basis).move)
+    except Unsupported:
+        return {}
 
 
 def _figures(draw: Draw, edited: Map) -> dict[str, float]:
-    return measure(draw.case, edited)
+    """`off_level`: how far a text's AUC is from 0.5."""
+    figures = measure(draw.case, edited)
+    return figures | {"off_level": abs(figures["text_auc"] - 0.5)}
