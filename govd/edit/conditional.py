@@ -170,10 +170,10 @@ class Cells:
 
     def levelled(self, contributions: Sequence[Contribution]) -> tuple[Floats, Floats]:
         """Factors `(d, p)` that level the concepts of these contributions: each scores what an
-        average retained anchor does.
+        average retained anchor does. What given pictures show is taken away beside.
         """
         together = [*self.everywhere, *contributions]
-        if self.basis.hard:
+        if self.basis.hard and not any(c.facts.get("softly") for c in together):
             left, right = self._levelled(together, contributions, True)
             if self.algebra.norm(left, right) <= self.basis.max_edit_norm:
                 return left, right
@@ -212,4 +212,11 @@ class Cells:
         left = (targets.vectors[:, columns] - mean[:, None]) * np.array(
             [strength[c] for c in columns]
         )
-        return np.ascontiguousarray(left), np.ascontiguousarray(removals[:, columns])
+        lefts, rights = [left], [removals[:, columns]]
+        for c in contributions:
+            if "pictured_inside" in c.tensors:
+                direct = c.tensors[f"pictured_{'hard' if hard else 'soft'}"]
+                seen = exact.matmul(targets.vectors.T, direct)
+                lefts.append(c.tensors["pictured_inside"])
+                rights.append(direct - exact.matmul(removals, seen))
+        return np.concatenate(lefts, axis=1), np.concatenate(rights, axis=1)

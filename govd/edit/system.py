@@ -31,8 +31,9 @@ class Dual:
     that composing need not multiply them again), `detectors` (d, m), `incidence` (m, p), for each
     mode (`hard`, `soft`) a `strength_*` (m,), and perhaps `removal` (d, m), directions of its own,
     which are taken off all targets. What pictures show brings `pictured` (d, 1), and for each mode
-    a `pictured_*` (d, 1) that it takes away. The fact `minus_mean` says that `t̄` is to be
-    subtracted from the detectors.
+    a `pictured_*` (d, 1) that it takes away, in named domains a `pictured_inside` (d, 1) that
+    conditions have in the place of `pictured`. The fact `minus_mean` says that `t̄` is to be
+    subtracted from the detectors, the fact `softly` that no label can be kept as it is beside it.
     """
 
     family = "dual"
@@ -54,7 +55,10 @@ class Dual:
             else str(basis.facts.get("hard_reason") or f"use is {basis.use}")
         )
         system = System.of(basis, contributions, algebra)
-        if basis.hard:
+        softly = any(contribution.facts.get("softly") for contribution in contributions)
+        if softly and basis.hard:
+            reason = "the labels see most of what given pictures show"
+        if basis.hard and not softly:
             try:
                 left, right, facts = self._held(
                     system.with_duals(basis, True, algebra), algebra

@@ -95,7 +95,8 @@ class Fitted(Dual):
         tensors, facts = self._named(word)
         terms = [*facts["terms"], dict(shows.facts)]
         tensors = {**tensors, **shows.tensors(problem)}
-        return tensors, {**facts, "terms": terms}
+        softly: dict[str, Json] = {"softly": True} if shows.softly else {}
+        return tensors, {**facts, "terms": terms, **softly}
 
     def _named(
         self, problem: Problem

@@ -9,7 +9,8 @@ from govd.edit.pool import PoolFit
 from govd.edit.strength import auc
 from govd.errors import Unsupported
 from govd.methods import builtin
-from govd.methods.pictured import RIDGE, SOFT, STRENGTH
+from govd.methods.alike import RIDGE
+from govd.methods.pictured import SOFT, STRENGTH
 from govd.types import Concept, Contribution, ForgetSpec, Scope, Target, Use
 from tests.benchmarks.forgetting.sets import Split, Words
 from tests.benchmarks.naming.forgets import registered

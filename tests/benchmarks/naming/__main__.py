@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.forgetting.sets import Words, portfolio, vocabulary
-from tests.benchmarks.naming import aliases, examples, subgroups
+from tests.benchmarks.naming import aliases, cells, examples, subgroups
 from tests.benchmarks.naming.forgets import Table
 
 SIMULATED, BREEDS = "lvis", "oxford-pets"
@@ -33,6 +33,16 @@ def by_examples(
     for title, splits in portfolio(folder, names, seeds):
         if not title.startswith(SIMULATED):
             examples.report(title, splits, table, targets)
+    return table
+
+
+def in_domains(
+    folder: Path | None, names: Sequence[str], seeds: Sequence[int]
+) -> Table:
+    """The sets that have domains."""
+    table = Table(cells.HEADS, cells.COLUMNS)
+    for title, splits in portfolio(folder, names, seeds):
+        cells.report(title, splits, table)
     return table
 
 
@@ -74,6 +84,7 @@ def texts_of(folder: Path, labels: Words, wanted: Sequence[str]) -> np.ndarray:
 
 QUESTIONS: dict[str, Callable[[Path | None, Sequence[str], Sequence[int]], Table]] = {
     "examples": by_examples,
+    "cells": in_domains,
     "aliases": by_aliases,
     "subgroups": by_parts,
 }

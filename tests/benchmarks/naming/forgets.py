@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from govd.edit import Basis, Edit, Ingredients, Material, Problem, build, compose
+from govd.edit import (
+    Basis,
+    Edit,
+    Ingredients,
+    Material,
+    Problem,
+    build,
+    compose,
+    exact,
+)
 from govd.edit.contribution import sealed
 from govd.methods import builtin
 from govd.types import Concept, ForgetSpec, Scope, Target, Use
@@ -29,6 +38,7 @@ class Forget:
     examples: np.ndarray | None = None
     target: Target = "unnamed"
     method: str = METHOD
+    domains: tuple[str, ...] = ()
 
     def edit(self, basis: Basis) -> Edit:
         """What is served when nothing else is in force.
@@ -36,7 +46,7 @@ class Forget:
         Raises:
             Unsupported: the target cannot be reached with what was given.
         """
-        scope = Scope((Concept(self.phrases[0], self.phrases[1:]),))
+        scope = Scope((Concept(self.phrases[0], self.phrases[1:]),), self.domains)
         spec = ForgetSpec(scope, self.method, self.target)
         given = (
             self.examples if self.examples is not None and len(self.examples) else None
@@ -53,9 +63,11 @@ def registered(
     use: Use,
     without: Collection[str] = (),
     words: Sequence[tuple[str, np.ndarray]] = (),
+    *,
+    domains: bool = False,
 ) -> Basis:
     """A split's model registered with fewer labels, for another use, or with more words in its
-    vocabulary; without domains.
+    vocabulary; without its `domains`, where nothing is said of them.
     """
     known = split.basis
     kept = [i for i, name in enumerate(known.labels) if name not in without]
@@ -80,7 +92,17 @@ def registered(
         pool_kind=known.pool_kind,
         label_prompts=None if prompts is None else prompts[:, kept],
     )
-    return build(replace(given, templates=known.templates))
+    given = replace(given, templates=known.templates)
+    if domains:
+        rows = known.tensors["domain_prompts"]
+        of_labels = rows.shape[1] == len(known.labels)
+        given = replace(
+            given,
+            domains=known.domains,
+            domain_vectors=rows[:, kept] if of_labels else rows,
+            plain_vector=exact.mean(known.tensors["labels"][kept]),
+        )
+    return build(given)
 
 
 @dataclass
