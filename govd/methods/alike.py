@@ -89,11 +89,11 @@ def alike_in(
     Raises:
         Unsupported: the pool has no pictures there, or none elsewhere.
     """
-    seen = pool.seen()
-    images = pool.images[seen]
-    domain_of = basis.tensors["pool_domains"][:: basis.thinning][seen]
-    inside = np.isin(domain_of, domains)
-    if not inside.any() or inside.all():
+    pool_mask = pool.seen()
+    images = pool.images[pool_mask]
+    domain_of = basis.tensors["pool_domains"][:: basis.thinning][pool_mask]
+    domain_mask = np.isin(domain_of, domains)
+    if not domain_mask.any() or domain_mask.all():
         raise Unsupported(
             f"no embeddings tell {', '.join(basis.domains[s] for s in domains)} from others",
             advice="Add to the pool, or leave --domain out.",
@@ -102,15 +102,15 @@ def alike_in(
     scores = exact.matmul(given, basis.tensors["selectors"][list(domains)].T)
     of_given = np.array(domains)[scores.argmax(1)]
     like = _like(within, images - means[domain_of], given - means[of_given])
-    own = exact.mean(np.concatenate([given, images[like & inside]]))
-    points = [own, _mean(images, inside, like)]
+    mean = exact.mean(np.concatenate([given, images[like & domain_mask]]))
+    points = [mean, _mean(images, domain_mask, like)]
     factor = exact.Factor(covariance + ridge(covariance, RIDGE))
     alone = _discriminant(factor, points)
-    points.append(_mean(images, ~inside, like))
-    if np.count_nonzero(like & ~inside) >= FEWEST:
-        points.append(exact.mean(images[like & ~inside]))
-    joined = int(np.count_nonzero(like & inside))
-    return Alike(own - points[1], _discriminant(factor, points), joined, alone)
+    points.append(_mean(images, ~domain_mask, like))
+    if np.count_nonzero(like & ~domain_mask) >= FEWEST:
+        points.append(exact.mean(images[like & ~domain_mask]))
+    joined = int(np.count_nonzero(like & domain_mask))
+    return Alike(mean - points[1], _discriminant(factor, points), joined, alone)
 
 
 def _moments(

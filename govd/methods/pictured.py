@@ -103,12 +103,12 @@ def pictured(problem: Problem) -> Pictured | None:
     if set(concepts[0].phrases) & set(problem.basis.labels):
         return None
     pool = PoolFit.of(problem.basis)
-    seen = pool.seen()
+    pool_mask = pool.seen()
     if problem.domains:
         domain_of = problem.basis.tensors["pool_domains"][:: problem.basis.thinning]
-        seen = seen & np.isin(domain_of, problem.domains)
+        pool_mask &= np.isin(domain_of, problem.domains)
     phrases = problem.material.phrases[0]
-    rank = _rank(pool.images[seen], given, phrases)
+    rank = _rank(pool.images[pool_mask], given, phrases)
     if rank > FOUND_BY_WORD or _names_most(problem, given, phrases):
         return None
     if not problem.domains:
@@ -125,8 +125,8 @@ def _softly_alone(basis: Basis, difference: Floats) -> bool:
     """Whether hard labels would leave too little of a difference `(d,)`."""
     if not basis.hard:
         return False
-    left = _off_labels(basis.tensors["labels"], difference)
-    pairs = np.stack([difference * difference, left * difference])
+    projection = _off_labels(basis.tensors["labels"], difference)
+    pairs = np.stack([difference * difference, projection * difference])
     whole, rest = exact.row_sum(pairs)
     return bool(rest < OFF_LABELS * whole)
 
@@ -155,14 +155,14 @@ def _facts(
 ) -> dict[str, Json]:
     """What there is to say of it: `rank` of the word, and how many of the pool `joined`."""
     count = len(given)
-    taken = (
+    consequence = (
         "moved onto the rest, and nothing else is"
         if problem.spec.target == "shift"
         else "taken away as well"
     )
     warning = (
         f"the word finds the pictures given no better than {round(100 * rank)} % of the pool:"
-        f" what they and {joined} of the pool that look like them show is {taken}"
+        f" what they and {joined} of the pool that look like them show is {consequence}"
     )
     if softly:
         warning += ". The labels see most of it: their scores cannot be kept exactly"
