@@ -131,14 +131,17 @@ def _alone(
 
 
 def _edited(draw: Draw, forget: Forget, basis: Basis) -> dict[str, float]:
-    """The figures; none where the forget is refused."""
+    """The figures, by target `level` also how far from 0.5 the text's AUC is; none where the forget
+    is refused.
+    """
     try:
-        return _figures(draw, forget.edit(basis).move)
+        figures = _figures(draw, forget.edit(basis).move)
     except Unsupported:
         return {}
+    if forget.target == "level":
+        figures["off_level"] = abs(figures["text_auc"] - 0.5)
+    return figures
 
 
 def _figures(draw: Draw, edited: Map) -> dict[str, float]:
-    """`off_level`: how far a text's AUC is from 0.5."""
-    figures = measure(draw.case, edited)
-    return figures | {"off_level": abs(figures["text_auc"] - 0.5)}
+    return measure(draw.case, edited)
