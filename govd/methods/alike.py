@@ -98,7 +98,7 @@ def alike_in(
             f"no embeddings tell {', '.join(basis.domains[s] for s in domains)} from others",
             advice="Add to the pool, or leave --domain out.",
         )
-    covariance, within, means = _moments(pool, images, domain_of)
+    covariance, within, means = _moments(pool, images, domain_of, len(basis.domains))
     scores = exact.matmul(given, basis.tensors["selectors"][list(domains)].T)
     of_given = np.array(domains)[scores.argmax(1)]
     like = _like(within, images - means[domain_of], given - means[of_given])
@@ -114,14 +114,14 @@ def alike_in(
 
 
 def _moments(
-    pool: PoolFit, images: Floats, domain_of: Any
+    pool: PoolFit, images: Floats, domain_of: Any, count: int
 ) -> tuple[Floats, Floats, Floats]:
     """The covariance `(d, d)` of pictures `(n, d)`, that within their domains `(n,)`, and the
-    domains' means `(S, d)`, the centre where no picture shows a domain.
+    means `(S, d)` of at least `count` domains, the centre where no picture shows one.
     """
     moment = pool.moment()
     centre = exact.mean(images)
-    counts = np.bincount(domain_of)
+    counts = np.bincount(domain_of, minlength=count)
     means = np.tile(centre, (len(counts), 1))
     within = moment.copy()
     for domain in np.flatnonzero(counts):
@@ -147,7 +147,9 @@ def _like(within: Floats, centred: Floats, given: Floats) -> Any:
 
 
 def _mean(images: Floats, where: Any, like: Any) -> Floats:
-    """The mean `(d,)` of what is no like there, of all there where everything is."""
+    """The mean `(d,)` of the pictures there that are not like the given ones; of all there, where
+    each is.
+    """
     rest = where & ~like
     return exact.mean(images[rest if rest.any() else where])
 
