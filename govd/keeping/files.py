@@ -34,6 +34,23 @@ def faults(where: Path, *kinds: type[Exception]) -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What keeps a file from being read, as an error of govd's.
+
+    Raises:
+        MachineFault: something does.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise MachineFault(
+            f"it cannot be read ({fault.strerror or fault})",
+            where=str(path),
+            advice="Make it reachable again, then patch again: it goes on.",
+        ) from None
+
+
 def gone(folder: Path) -> None:
     """Take a folder away, if there is one."""
     if folder.exists():

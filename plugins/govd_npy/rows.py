@@ -12,6 +12,7 @@ import numpy as np
 
 from govd.errors import BadFile
 from govd.keeping.arrays import HEADERS
+from govd.keeping.files import reading
 from govd.types import Floats
 
 BLOCK: Final = 1 << 22
@@ -36,11 +37,11 @@ class Rows:
         """Rows `start` to `stop`, a copy.
 
         Raises:
-            BadFile: the file ends before.
+            BadFile: the file ends before. MachineFault: it cannot be read.
         """
         count = (stop - start) * self.shape[1]
         rows = np.empty(count, self.dtype)
-        with self.path.open("rb", buffering=0) as file:
+        with reading(self.path), self.path.open("rb", buffering=0) as file:
             file.seek(self.offset + start * self.row_bytes)
             view = rows.view(np.uint8).data
             at = 0
@@ -115,10 +116,14 @@ def made(path: Path, shape: tuple[int, int], dtype: Any) -> None:
 
 
 def sha256_of(rows: Rows, count: int | None = None) -> str:
-    """SHA-256 over the bytes of the first `count` rows (None: all)."""
+    """SHA-256 over the bytes of the first `count` rows (None: all).
+
+    Raises:
+        MachineFault: they cannot be read.
+    """
     left = (rows.shape[0] if count is None else count) * rows.row_bytes
     digest = hashlib.sha256()
-    with rows.path.open("rb", buffering=0) as file:
+    with reading(rows.path), rows.path.open("rb", buffering=0) as file:
         file.seek(rows.offset)
         block = bytearray(BLOCK)
         view = memoryview(block)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.errors import BadFile
+from govd.errors import BadFile, MachineFault
 from govd_npy import NpyStore, govd_open_store
+from govd_npy.rows import mapped
 from tests.stores.contract import BASE, StoreContract, an_edit, to, unit_rows
 
 
@@ -62,6 +63,15 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     kept.path.write_bytes(kept.path.read_bytes()[:-1])
     with pytest.raises(BadFile, match="39 of 40 are there"):
         kept.open()
+
+
+def test_rows_whose_disk_is_away_are_a_fault_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "v.npy"
+    np.save(path, unit_rows(4))
+    rows = mapped(path)
+    path.rename(tmp_path / "away")
+    with pytest.raises(MachineFault, match=r"v\.npy: it cannot be read"):
+        rows.read(0, 4)
 
 
 def test_other_addresses_are_left_to_others() -> None:
