@@ -11,6 +11,7 @@ import contextvars
 import threading
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from govd.serve.waiting import Steps
@@ -84,8 +85,10 @@ class Lane:
         """Step after step, until nobody has asked for a while."""
         while calls := self._taken():
             ended = [call for call in calls if self._has_ended(call)]
-            if ended:
-                ended[0].answer.get_loop().call_soon_threadsafe(_tell, ended)
+            for loop in {call.answer.get_loop() for call in ended}:
+                told = [call for call in ended if call.answer.get_loop() is loop]
+                with suppress(RuntimeError):  # the loop has ended, and nobody waits
+                    loop.call_soon_threadsafe(_tell, told)
 
     def _taken(self) -> list[_Call]:
         """Calls whose next step can be taken; none where this thread had better end."""

@@ -75,6 +75,24 @@ def test_who_has_gone_is_told_nothing_and_others_are_answered() -> None:
     asyncio.run(ask())
 
 
+def test_a_lane_goes_on_where_the_loop_of_one_who_asked_has_ended() -> None:
+    async def leave(lane: Lane, future: Future[int]) -> None:
+        asked = asyncio.ensure_future(lane.take(doubled(future, [])))
+        await asyncio.sleep(0)
+        asked.cancel()
+
+    async def ask(lane: Lane) -> int:
+        done = Future[int]()
+        done.set_result(3)
+        answer: int = await timed(lane.take(doubled(done, [])))
+        return answer
+
+    lane, future = Lane(), Future[int]()
+    asyncio.run(leave(lane, future))
+    future.set_result(1)
+    assert asyncio.run(ask(lane)) == 6
+
+
 def test_steps_see_the_context_of_who_asked() -> None:
     async def asked_by() -> str:
         return caller.get()
