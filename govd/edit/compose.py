@@ -24,7 +24,7 @@ import numpy as np
 
 from govd.edit.algebra import Algebra, Host
 from govd.edit.basis import Basis
-from govd.edit.conditional import Cells, conditional
+from govd.edit.conditional import Cells, Linear, asks_answer, conditional
 from govd.edit.factors import Edit
 from govd.errors import Unsupported
 from govd.types import (
@@ -140,18 +140,22 @@ def compose(
             ),
         )
     linear = _linear(basis, ordered, methods, algebra)
-    if (
-        not basis.conditional
-        or families != ["dual"]
-        or not any(c.spec.scope.domains for c in ordered)
-    ):
-        return linear
     everywhere = [c for c in ordered if not c.spec.scope.domains]
+    always = [c for c in everywhere if not asks_answer(c)]
+    if not basis.conditional or families != ["dual"] or len(always) == len(ordered):
+        return linear
+
+    def of(some: Sequence[Contribution]) -> Edit:
+        return (
+            linear
+            if len(some) == len(ordered)
+            else _linear(basis, some, methods, algebra)
+        )
+
     return conditional(
         basis,
         ordered,
-        linear,
-        _linear(basis, everywhere, methods, algebra),
+        Linear(linear, of(everywhere), of(always)),
         Cells(basis, everywhere, algebra).levelled,
     )
 

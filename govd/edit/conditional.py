@@ -1,12 +1,17 @@
-"""Conditional edits: what is forgotten in some domains is taken from pictures of these domains
-alone.
+"""Conditional edits: a vector is asked first, and what it need not lose it keeps.
 
-A linear edit can only shift scores by how much a picture looks like a domain, and pays for it
-elsewhere. Where govd itself edits vectors, served or stored, an edit may ask first: `x' = x −
-1[xᵀσ_s > τ_s ‖x‖] B_s L_sᵀ x`. Inside the condition cells are levelled as `oblique` does it; a
-whole domain is *reflected*: `x − 2Hx`, `H` the projector on a half of the span of the centred
-anchors, drawn by model and domain, so that the content no longer decides which anchor is nearest,
-while pictures of the domain keep their distances.
+A linear edit can only shift scores by how much a picture looks like what is forgotten, and pays
+for it elsewhere. Where govd itself edits vectors, served or stored, an edit may ask first.
+
+*For its answer*, where concepts are forgotten everywhere: `x' = x − 1[x is named, or nearly, by
+what is forgotten] B Lᵀ x`, with the factors of the linear edit. A picture that is not asked for
+keeps its vector, so every answer of it stays, whatever it is compared with; and whoever is still
+named after this edit is so after the linear one.
+
+*For its domain*: `x' = x − 1[xᵀσ_s > τ_s ‖x‖] B_s L_sᵀ x`. Inside the condition cells are levelled
+as `oblique` does it; a whole domain is *reflected*: `x − 2Hx`, `H` the projector on a half of the
+span of the centred anchors, drawn by model and domain, so that the content no longer decides which
+anchor is nearest, while pictures of the domain keep their distances.
 """
 
 from __future__ import annotations
@@ -20,9 +25,11 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.algebra import Algebra
 from govd.edit.basis import Basis
-from govd.edit.condition import Condition
+from govd.edit.condition import AnswerCondition, Condition, DomainCondition
 from govd.edit.duals import duals, retained_mean, targets_of
 from govd.edit.factors import Edit
+from govd.edit.judging import Answers
+from govd.edit.pool import PoolFit
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats
 
@@ -35,62 +42,110 @@ DEEPEST = 1e-6
 fewer.
 """
 
+MARGIN = 0.5
+"""How far, in units of `PoolFit.unit`, what is forgotten may be behind a picture's best other label
+for the picture to lose it all the same: names that nobody listed, and prompts that nobody tried,
+are then forgotten as by the linear edit. Chosen on the aliases of `wide-256`.
+"""
+
 Parts = Callable[[Sequence[Contribution]], tuple[Floats, Floats]]
 """Factors `(L, B)`, `(d, r)` each, that level these contributions' concepts wherever they are
 applied.
 """
 
 
+@dataclass(frozen=True)
+class Linear:
+    """Edits that ask nothing: of everything that is in force, of what names no domain
+    (`everywhere`), and of what of it cannot ask a picture for its answer (`always`).
+    """
+
+    whole: Edit
+    everywhere: Edit
+    always: Edit
+
+
+def asks_answer(contribution: Contribution) -> bool:
+    """Whether the pictures that a forget concerns are known by their answer: it is to go as a name,
+    everywhere, and its words find them.
+    """
+    return (
+        contribution.spec.scope.paradigm == "concepts"
+        and contribution.spec.target == "unnamed"
+        and "pictured" not in contribution.tensors
+    )
+
+
 def conditional(
     basis: Basis,
     contributions: Sequence[Contribution],
-    linear: Edit,
-    everywhere: Edit,
+    linear: Linear,
     levelled: Parts,
 ) -> Edit:
-    """The conditional edit beside the linear one; `everywhere` is that of the contributions that
-    name no domain.
+    """The conditional edit beside the linear one.
 
     Args:
         basis: has the domain selectors.
         contributions: everything that is in force.
-        linear: the edit that asks no picture for its domain.
+        linear: the edits that ask no picture anything.
         levelled: gives the factors of some contributions as if they were alone.
     """
-    conditions = []
-    for domain in range(len(basis.domains)):
-        concerned = [
-            c for c in contributions if basis.domains[domain] in c.spec.scope.domains
+    conditions: list[Condition] = []
+    by_answer = any(map(asks_answer, contributions))
+    if by_answer:
+        conditions.append(_on_answers(basis, contributions, linear))
+    named = [domain for domain in basis.domains if _named(contributions, domain)]
+    for domain in named:
+        conditions.append(_on_domain(basis, contributions, domain, levelled))
+    facts = {**linear.whole.facts, "conditional": named, "asks_answers": by_answer}
+    always = linear.always
+    plain = (linear.whole.L, linear.whole.B)
+    return Edit(always.L, always.B, basis.side, facts, tuple(conditions), plain)
+
+
+def _named(contributions: Sequence[Contribution], domain: str) -> bool:
+    return any(domain in c.spec.scope.domains for c in contributions)
+
+
+def _on_answers(
+    basis: Basis, contributions: Sequence[Contribution], linear: Linear
+) -> AnswerCondition:
+    """What is forgotten everywhere, for the pictures that anything forgotten names: whoever loses
+    one name must not be given another that is gone.
+    """
+    concepts = [c for c in contributions if c.spec.scope.paradigm != "domains"]
+    targets, columns_of = targets_of(basis, concepts)
+    answers = Answers.of(basis, targets.vectors)
+    forgotten = answers.mask([i for columns in columns_of for i in columns])
+    if (
+        forgotten.all()
+    ):  # every label in some domain: what is left is what stays elsewhere
+        of_concepts = zip(concepts, columns_of, strict=True)
+        everywhere_columns = [
+            i for c, columns in of_concepts if not c.spec.scope.domains for i in columns
         ]
-        if not concerned:
-            continue
-        whole = [c for c in concerned if c.spec.scope.paradigm == "domains"]
-        if whole:
-            left, right = reflection(basis, domain, max(c.spec.strength for c in whole))
-        else:
-            left, right = levelled(concerned)
-        selector, threshold = condition_of(basis, domain)
-        conditions.append(Condition(selector, threshold, left, right))
-    facts = {
-        **linear.facts,
-        "conditional": [
-            basis.domains[i]
-            for i in range(len(basis.domains))
-            if _named(basis, contributions, i)
-        ],
-    }
-    return Edit(
-        everywhere.L,
-        everywhere.B,
-        basis.side,
-        facts,
-        tuple(conditions),
-        (linear.L, linear.B),
+        forgotten = answers.mask(everywhere_columns)
+    everywhere, always = linear.everywhere, linear.always
+    return AnswerCondition(
+        np.concatenate([everywhere.L, always.L], axis=1),
+        np.concatenate([everywhere.B, -always.B], axis=1),
+        np.stack(answers.texts),
+        forgotten,
+        MARGIN * PoolFit.of(basis).unit if basis.has_pool else 0.0,
     )
 
 
-def _named(basis: Basis, contributions: Sequence[Contribution], domain: int) -> bool:
-    return any(basis.domains[domain] in c.spec.scope.domains for c in contributions)
+def _on_domain(
+    basis: Basis, contributions: Sequence[Contribution], domain: str, levelled: Parts
+) -> DomainCondition:
+    concerned = [c for c in contributions if domain in c.spec.scope.domains]
+    whole = [c for c in concerned if c.spec.scope.paradigm == "domains"]
+    place = basis.domains.index(domain)
+    if whole:
+        left, right = reflection(basis, place, max(c.spec.strength for c in whole))
+    else:
+        left, right = levelled(concerned)
+    return DomainCondition(left, right, *condition_of(basis, place))
 
 
 def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:

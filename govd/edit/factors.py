@@ -14,15 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.condition import Condition
+from govd.edit.condition import AnswerCondition, Condition, names_of, read
 from govd.edit.edited_files import edited_file
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, Conflict, Usage
 from govd.types import SIDES, Floats, Json, Side, StoreStamp
 
 ROWS = 8192  # vectors at once
-FORMATS = ("govd-edit-1", "govd-edit-2")
-"""Of a linear and of a conditional edit."""
+FORMATS: Final = ("govd-edit-1", "govd-edit-2", "govd-edit-3")
+"""Of a linear edit, of one that asks vectors for their domain, and of one that asks for their
+answer, too.
+"""
 TENSORS: Final = "govd-delta-1"
 """Of an edit of tensors (`govd.edit.tensors`)."""
 
@@ -71,10 +73,7 @@ class Edit:
             if not (np.isfinite(left).all() and np.isfinite(right).all()):
                 raise Usage("an edit with values that are not finite")
         for condition in self.conditions:
-            if (
-                condition.selector.shape != (len(self.L),)
-                or not np.isfinite([*condition.selector, condition.threshold]).all()
-            ):
+            if not condition.fits(len(self.L)):
                 raise Usage(
                     "a condition of another width, or with values that are not finite"
                 )
@@ -101,8 +100,18 @@ class Edit:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its factors, those of conditions not counted."""
-        return self.L.nbytes + self.B.nbytes
+        """Bytes of its factors and of what its conditions are asked by."""
+        parts = [part for c in self.conditions for part in c.tensors.values()]
+        return sum(
+            part.nbytes for part in (self.L, self.B, *(self.plain or ()), *parts)
+        )
+
+    @property
+    def format(self) -> str:
+        """The format of its file."""
+        if any(isinstance(c, AnswerCondition) for c in self.conditions):
+            return FORMATS[2]
+        return FORMATS[bool(self.conditions)]
 
     @property
     def linear(self) -> Edit:
@@ -120,10 +129,14 @@ class Edit:
         if self.plain is None:
             return hashlib.sha256(head + _raw(self.L) + _raw(self.B)).hexdigest()
         ranks = " ".join(
-            str(f.shape[1])
-            for f in (self.L, self.plain[0], *(c.L for c in self.conditions))
+            [
+                *(str(factor.shape[1]) for factor in (self.L, self.plain[0])),
+                *(condition.shape for condition in self.conditions),
+            ]
         )
-        whole = hashlib.sha256(f"govd-edit-2 {self.side} {self.dim} {ranks}\n".encode())
+        whole = hashlib.sha256(
+            f"{self.format} {self.side} {self.dim} {ranks}\n".encode()
+        )
         for part in (self.L, self.B, *self.plain):
             whole.update(_raw(part))
         for condition in self.conditions:
@@ -236,7 +249,9 @@ class Edit:
         and facts.
 
         A conditional edit is of format `govd-edit-2`: `plain.L`, `plain.B` beside those, and for
-        each condition `condition.I.selector`, `.threshold` (1,), `.L`, `.B`.
+        each condition `condition.I.selector`, `.threshold` (1,), `.L`, `.B`. In `govd-edit-3` there
+        may be conditions with `.texts` (p, m, d), `.forgotten` (m,) of 0 and 1, and `.margin` (1,)
+        in the place of the first two.
         """
         tensors: dict[str, Floats] = {"B": self.B, "L": self.L}
         if self.plain is not None:
@@ -247,7 +262,7 @@ class Edit:
         return tensors_to_bytes(
             tensors,
             {
-                "format": FORMATS[bool(self.conditions)],
+                "format": self.format,
                 "side": self.side,
                 **_texts(self.facts),
             },
@@ -261,13 +276,14 @@ class Edit:
             BadFile: not such a file, truncated, or of wrong shapes.
         """
         tensors, metadata = tensors_from_bytes(data, where)
-        conditional = metadata.get("format") == FORMATS[True]
-        count = (len(tensors) - 4) // 4 if conditional else 0
-        names = {"L", "B", *(("plain.L", "plain.B") if conditional else ())}
-        names |= {
-            f"condition.{i}.{part}"
-            for i in range(count)
-            for part in ("selector", "threshold", "L", "B")
+        conditional = metadata.get("format") in FORMATS[1:]
+        of_conditions = names_of(
+            name for name in tensors if name.startswith("condition.")
+        )
+        names = {
+            "L",
+            "B",
+            *(("plain.L", "plain.B", *(of_conditions or ())) if conditional else ()),
         }
         if metadata.get("format") == TENSORS:
             advice = "Add its tensors to the model's, by their names; they are no edit of vectors."
@@ -283,7 +299,7 @@ class Edit:
         }
         plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
         try:
-            conditions = tuple(Condition.read(tensors, i) for i in range(count))
+            conditions = read(tensors) if conditional else ()
             side: Any = metadata.get("side", "image")
             return Edit(tensors["L"], tensors["B"], side, facts, conditions, plain)
         except Usage as error:

@@ -103,7 +103,7 @@ def build(of: Ingredients) -> Basis:
         of.max_edit_norm,
         of.pool_kind if pool is not None else "",
         facts,
-        conditional=of.conditional and len(of.domains) > 0 and of.side == "image",
+        conditional=of.conditional and of.side == "image",
     )
 
 

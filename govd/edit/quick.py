@@ -64,9 +64,7 @@ def _block(edit: Edit, factors: list[tuple[Any, Any]], vectors: Floats) -> Float
 
 def holds(condition: Condition, x: Floats) -> Bools:
     """For which float32 vectors `(n, d)` a condition holds, as in float64."""
-    selector = condition.selector.astype(np.float32)
-    length = np.sqrt(np.einsum("nd,nd->n", x, x))
-    off = x @ selector - np.float32(condition.threshold) * length
+    off = condition.beyond(x)
     mask: Bools = off > 0
     near = np.flatnonzero(np.abs(off) < NEAR)
     if len(near):

@@ -94,7 +94,7 @@ def ingredients_of(
         encoder: of the model.
 
     Raises:
-        Usage: a conditional edit without domains, or of texts.
+        Usage: a conditional edit of texts.
     """
     words = texts.words
     ingredients = Ingredients(
@@ -116,10 +116,10 @@ def ingredients_of(
         label_prompts=_label_prompts(core, encoder, words),
         conditional=conditional,
     )
-    if conditional and not (words.domains and side == "image"):
+    if conditional and side != "image":
         raise Usage(
-            "a conditional edit asks for a picture's domain, and edits pictures",
-            advice="Give --domains, and leave --side as it is, or leave --conditional out.",
+            "a conditional edit asks pictures, and edits them",
+            advice="Leave --side as it is, or leave --conditional out.",
         )
     return ingredients
 

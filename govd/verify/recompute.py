@@ -173,17 +173,16 @@ def _columns(contribution: Contribution) -> int:
 
 
 def _maps(edit: Edit) -> list[tuple[Floats, Floats, Floats]]:
-    """An edit's factors with what they depend on: selector and threshold, nothing for those that
-    are applied to every vector.
+    """An edit's factors with what they depend on: what a condition is asked by, nothing for those
+    that are applied to every vector.
     """
-    always = np.zeros(edit.dim + 1)
+    always = np.zeros(0)
     maps: list[tuple[Floats, Floats, Floats]] = [
         (always, edit.L, edit.B),
         (always, edit.linear.L, edit.linear.B),
     ]
     for condition in edit.conditions:
-        place = np.append(condition.selector, condition.threshold)
-        maps.append((place, condition.L, condition.B))
+        maps.append((condition.place, condition.L, condition.B))
     return maps
 
 
@@ -211,7 +210,9 @@ def _furthest(edit: AnyEdit, published: AnyEdit) -> float:
         raise Fault("its edit, composed again, has other conditions")
     pairs = list(zip(maps, published_maps, strict=True))
     if any(
-        not np.allclose(our[0], other[0], rtol=0, atol=CLOSE) for our, other in pairs
+        our[0].shape != other[0].shape
+        or not np.allclose(our[0], other[0], rtol=0, atol=CLOSE)
+        for our, other in pairs
     ):
         raise Fault("its edit, composed again, has other conditions")
     return max((_apart(our[1:], other[1:]) for our, other in pairs), default=0.0)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis, Edit, compose, load_edit
-from govd.edit.condition import Condition
+from govd.edit.condition import AnswerCondition, DomainCondition
 from govd.edit.conditional import condition_of, reflection
+from govd.edit.files import tensors_from_bytes, tensors_to_bytes
+from govd.edit.quick import applied, holds
 from govd.errors import BadFile, Usage
 from govd.methods import builtin
 from tests.edit.conftest import World
@@ -66,6 +68,7 @@ def test_conditions_are_read_from_the_unedited_vector(
     assert np.abs(edit.move(x) - turned.move(x)).max() < 1e-12
     by_hand = x - (x @ edit.L) @ edit.B.T
     for condition in edit.conditions:
+        assert isinstance(condition, DomainCondition)
         mask = (
             x @ condition.selector > condition.threshold * np.linalg.norm(x, axis=1)
         )[:, None]
@@ -114,9 +117,6 @@ def test_the_checkpoint_has_the_linear_edit(world: World, asking: Basis) -> None
     assert edit.linear.digest == plain.digest
     weight = np.random.default_rng(0).normal(size=(96, 20))
     assert (edit.fold(weight) == plain.fold(weight)).all()
-    alone = compose(asking, contributions[:1], METHODS)
-    assert not alone.conditions, "nothing of it names a domain"
-    assert (edit.L == alone.L).all()
 
 
 def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
@@ -162,7 +162,7 @@ def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
 
 def test_what_is_no_conditional_edit_is_refused() -> None:
     nothing = np.zeros((4, 0))
-    condition = Condition(np.ones(4), 0.5, nothing, nothing)
+    condition = DomainCondition(nothing, nothing, np.ones(4), 0.5)
     with pytest.raises(Usage, match="without its linear one"):
         Edit(nothing, nothing, conditions=(condition,))
     with pytest.raises(Usage, match="of texts"):
@@ -176,6 +176,133 @@ def test_what_is_no_conditional_edit_is_refused() -> None:
             (dataclasses.replace(condition, selector=np.ones(3)),),
             (nothing, nothing),
         )
+
+
+def test_a_concept_goes_from_pictures_that_it_names_and_from_no_other(
+    world: World, asking: Basis
+) -> None:
+    forgets = [
+        world.contribution(asking, world.names[i], method="fitted") for i in (3, 7)
+    ]
+    edit = compose(asking, forgets, METHODS)
+    linear = compose(dataclasses.replace(asking, conditional=False), forgets, METHODS)
+    assert edit.linear.digest == linear.digest
+    assert (edit.L.shape[1], edit.facts["asks_answers"]) == (0, True)
+    (condition,), x = edit.conditions, world.data.vectors
+    assert isinstance(condition, AnswerCondition)
+    scores = x @ world.texts[:40].T
+    named = np.isin(scores.argmax(1), (3, 7))
+    gone, rest = scores[:, [3, 7]].max(1), np.delete(scores, [3, 7], axis=1).max(1)
+    asked = condition.holds(x)
+    assert named.any()
+    assert asked[named].all()
+    assert (asked == (gone > rest - condition.margin)).all(), "unit vectors, one prompt"
+    assert condition.margin > 0
+    assert (edit.move(x)[~asked] == x[~asked]).all()
+    assert np.abs(edit.apply(x)[asked] - linear.apply(x)[asked]).max() < 1e-12
+    assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12
+    now = answers(world, edit)
+    still, of_linear = (np.isin(a, (3, 7)) for a in (now, answers(world, linear)))
+    assert (still == of_linear)[asked].all()
+    assert not still[~asked].any()
+
+
+def test_what_cannot_be_known_by_its_answer_is_taken_from_every_picture(
+    world: World, asking: Basis
+) -> None:
+    named, level = (
+        world.contribution(asking, world.names[i], method="fitted", target=target)
+        for i, target in ((3, "unnamed"), (4, "level"))
+    )
+    alone = compose(asking, [level], METHODS)
+    assert not alone.conditions, "its pictures are to be found by its word no longer"
+    assert alone.rank
+    both, x = compose(asking, [named, level], METHODS), world.data.vectors
+    (condition,) = both.conditions
+    asked = condition.holds(x)
+    assert asked.any()
+    assert (both.move(x)[~asked] == alone.move(x)[~asked]).all()
+    assert np.abs(both.move(x)[asked] - both.linear.move(x)[asked]).max() < 1e-12
+    order = compose(asking, [level, named], METHODS)
+    assert both.digest == order.digest
+
+
+def test_who_loses_a_name_in_a_domain_is_not_given_one_that_is_gone_everywhere(
+    world: World, asking: Basis
+) -> None:
+    forgets = [
+        world.contribution(
+            asking, world.names[3], method="fitted", domains=("sketch",)
+        ),
+        world.contribution(asking, world.names[7], method="fitted"),
+    ]
+    edit, x = compose(asking, forgets, METHODS), world.data.vectors
+    by_answer, by_domain = edit.conditions
+    assert isinstance(by_answer, AnswerCondition)
+    assert isinstance(by_domain, DomainCondition)
+    scores = x @ world.texts[:40].T
+    assert by_answer.holds(x)[scores.argmax(1) == 3].all()
+    inside = by_domain.holds(x)
+    assert not np.isin(answers(world, edit)[inside], (3, 7)).any()
+    read_again = Edit.from_bytes(edit.to_bytes())
+    assert read_again.digest == edit.digest
+    assert (read_again.move(x) == edit.move(x)).all()
+
+
+def test_an_edit_that_asks_for_answers_is_a_format_of_its_own(
+    world: World, asking: Basis
+) -> None:
+    edit = compose(asking, [world.contribution(asking, world.names[3])], METHODS)
+    (condition,) = edit.conditions
+    assert isinstance(condition, AnswerCondition)
+    assert edit.format == "govd-edit-3"
+    assert b"govd-edit-3" in edit.to_bytes()
+    other_mask = condition.forgotten.copy()
+    other_mask[5] = True
+    others = [
+        dataclasses.replace(condition, margin=condition.margin + 1e-9),
+        dataclasses.replace(condition, texts=condition.texts[:, ::-1]),
+        dataclasses.replace(condition, forgotten=other_mask),
+        dataclasses.replace(condition, B=2 * condition.B),
+    ]
+    digests = {dataclasses.replace(edit, conditions=(c,)).digest for c in others}
+    assert len(digests | {edit.digest}) == len(others) + 1
+    for broken in (
+        dataclasses.replace(condition, forgotten=np.ones_like(condition.forgotten)),
+        dataclasses.replace(condition, forgotten=np.zeros_like(condition.forgotten)),
+        dataclasses.replace(condition, texts=condition.texts[:, 1:]),
+        dataclasses.replace(condition, texts=condition.texts[0]),
+        dataclasses.replace(condition, margin=float("nan")),
+    ):
+        with pytest.raises(Usage, match="condition"):
+            dataclasses.replace(edit, conditions=(broken,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("condition.0.forgotten", np.full(40, 0.5)),
+        ("condition.0.margin", np.zeros(2)),
+        ("condition.0.texts", np.zeros((1, 40, 3))),
+        ("condition.1.margin", np.zeros(1)),
+        ("condition.0.selector", np.zeros(96)),
+    ],
+)
+def test_a_file_with_a_condition_that_is_none_is_refused(
+    world: World, asking: Basis, name: str, value: np.ndarray
+) -> None:
+    edit = compose(asking, [world.contribution(asking, world.names[3])], METHODS)
+    tensors, metadata = tensors_from_bytes(edit.to_bytes(), "")
+    with pytest.raises(BadFile):
+        Edit.from_bytes(tensors_to_bytes({**tensors, name: value}, metadata))
+
+
+def test_float32_asks_as_float64_does(world: World, asking: Basis) -> None:
+    edit = compose(asking, [world.contribution(asking, world.names[3])], METHODS)
+    (condition,) = edit.conditions
+    x = world.data.vectors.astype(np.float32)
+    assert (holds(condition, x) == condition.holds(x.astype(np.float64))).all()
+    assert np.abs(applied(edit, x) - edit.apply(x)).max() < 1e-5
 
 
 def test_order_and_history_change_no_bit_of_it(world: World, asking: Basis) -> None:

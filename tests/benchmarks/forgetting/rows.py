@@ -184,6 +184,7 @@ def splince(case: Case) -> Map:
 DELETED = "label deleted"
 """The one row without an edit: the forgotten labels are taken out of the list of answers."""
 DEFAULT = "fitted"
+CONDITIONAL = "fitted, conditional"
 LABELED = "gradient, true labels"
 FLOORS = {
     ALONE - 2: "fitted, from margin 1.5",
@@ -206,6 +207,7 @@ ROWS: dict[str, Row] = {
     "bilateral": product("bilateral", METHODS["bilateral"]),
     **{name: product(name, Fitted(floor)) for floor, name in sorted(FLOORS.items())},
     "fitted, level": product("fitted, level", METHODS["fitted"], "level"),
+    CONDITIONAL: product(CONDITIONAL, METHODS["fitted"], conditional=True),
 }
 LOCAL: dict[str, Row] = {
     "base": unedited,
@@ -213,9 +215,7 @@ LOCAL: dict[str, Row] = {
     "oblique": product("oblique", METHODS["oblique"]),
     "bilateral": product("bilateral", METHODS["bilateral"]),
     DEFAULT: product(DEFAULT, METHODS["fitted"]),
-    "fitted, conditional": product(
-        "fitted, conditional", METHODS["fitted"], conditional=True
-    ),
+    CONDITIONAL: product(CONDITIONAL, METHODS["fitted"], conditional=True),
 }
 """The rows where domains are named."""
 OWN = {
