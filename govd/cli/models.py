@@ -88,8 +88,8 @@ ConditionalOption = Annotated[
     typer.Option(
         "--conditional/--linear",
         help=(
-            "Forgets that name domains ask each vector for its domain: far less is lost elsewhere."
-            " A checkpoint gets the linear edit."
+            "Ask each vector, where answers and vectors are edited: whether what is forgotten names"
+            " it, or for its domain. Far less is lost elsewhere. A checkpoint gets the linear edit."
         ),
     ),
 ]

@@ -112,7 +112,7 @@ def show_model(model: Mapping[str, Json]) -> None:
     backend, device, side, use = (
         escape(said(model.get(key))) for key in ("backend", "device", "side", "use")
     )
-    asks = ", edits conditional on domains" if model.get("conditional") else ""
+    asks = ", conditional edits" if model.get("conditional") else ""
     out.print(
         f"  opened by the plugin {backend} on {device}; side {side}, use {use}{asks}"
     )

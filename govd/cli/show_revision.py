@@ -67,10 +67,9 @@ def show_revision(revision: Mapping[str, Json]) -> None:
         out.print(f"  {line}")
     checkpoint = metrics.get("checkpoint")
     if checkpoint:
-        domains = ", ".join(map(str, facts.get("conditional", [])))
         out.print(
-            "  that is the conditional edit, for answers and vectors; it asks for"
-            f" {escape(domains)}. A checkpoint has the linear one,"
+            "  that is the conditional edit, for answers and vectors; it asks each"
+            f" {escape(_asked(facts))}. A checkpoint has the linear one,"
         )
         for line in _figures(checkpoint):
             out.print(f"  {line}")
@@ -78,6 +77,17 @@ def show_revision(revision: Mapping[str, Json]) -> None:
         f"  [dim]everything: govd revision show {name} {number} --all, or --json; why it is so:"
         f" govd audit why {name} {number}[/]"
     )
+
+
+def _asked(facts: Mapping[str, Json]) -> str:
+    """What a conditional edit asks each picture."""
+    questions = (
+        ["whether what is forgotten names it"] if facts.get("asks_answers") else []
+    )
+    questions += [
+        f"whether it is of {domain}" for domain in facts.get("conditional", [])
+    ]
+    return ", ".join(questions)
 
 
 def _forgets(revision: Mapping[str, Json]) -> Iterator[str]:

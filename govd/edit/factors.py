@@ -188,8 +188,8 @@ class Edit:
     ) -> Floats:
         """Query embeddings `(n, d)` that find in unedited vectors what they would find in edited
         ones: `t' = t − L (Bᵀ t)`, in the type that came in and not of unit length, since the length
-        of a query changes no ranking and that of labels does. A conditional edit asks pictures for
-        their domain, so its linear one is applied.
+        of a query changes no ranking and that of labels does. A conditional edit asks pictures,
+        so its linear one is applied.
 
         Args:
             queries: unit embeddings of texts.

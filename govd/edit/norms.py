@@ -16,7 +16,7 @@ EXACT = 1e-12
 
 
 def norm(edit: Edit) -> float:
-    """‖B Lᵀ‖₂; of a conditional edit the largest that a vector of one of its domains meets."""
+    """‖B Lᵀ‖₂; of a conditional edit the largest that a vector meets by one of its conditions."""
     factors = [(edit.L, edit.B)]
     factors += [
         (np.concatenate([edit.L, c.L], axis=1), np.concatenate([edit.B, c.B], axis=1))

@@ -162,8 +162,8 @@ class Deliveries:
             "edit_digest": published.edit_digest if published else None,
             "model_digest": opened.model.facts.digest,
         }
-        if published and published.facts.get("conditional"):
-            mark["carries"] = "linear"  # weights cannot ask a picture for its domain
+        if published and "conditional" in published.facts:
+            mark["carries"] = "linear"  # weights cannot ask a picture anything
         stands = self.delivery.stands(folder, mark)
         if stands is not None and (published is None or published.files == stands):
             # else it was cut off before its entry, or somebody changed the files and what is said

@@ -235,8 +235,8 @@ def _limits(subject: CardSubject) -> Iterator[str]:
         )
     if subject.conditional:
         yield (
-            "The revision is conditional on a picture's domain, which weights cannot ask for: this"
-            " checkpoint carries its linear edit."
+            "The revision asks each picture whether what is forgotten names it, or for its domain,"
+            " which weights cannot: this checkpoint carries its linear edit."
         )
     if rounding := subject.note("rounding"):
         yield rounding

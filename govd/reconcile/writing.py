@@ -47,7 +47,7 @@ def write_checkpoint(
     """The edited model as its backend writes it, with its card and signature, or the edit alone
     where it exports no weights, or none that carry the edit (a server that follows the folder would
     serve what was forgotten, and not know it); files with their SHA-256. Weights cannot ask a
-    picture for its domain: of a conditional edit they get the linear one.
+    picture anything: of a conditional edit they get the linear one.
 
     Args:
         core: of the home.

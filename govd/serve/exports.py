@@ -234,7 +234,7 @@ def _carried(now: Served) -> dict[str, Json]:
         # beside weights that know everything: the card says how
         return {"carries": "map"}
     if now.edit.conditions:
-        return {"carries": "linear"}  # weights cannot ask a picture for its domain
+        return {"carries": "linear"}  # weights cannot ask a picture anything
     return {}
 
 

@@ -17,8 +17,7 @@ from govd.types import SIDES
 
 def sided(core: Core, model: str, served: Served, side: str | None) -> Served:
     """What is given away where `side` is asked for (None: the model's own). The scores of pairs are
-    the same from either side; a conditional edit asks pictures for their domain, so queries get the
-    linear one.
+    the same from either side; a conditional edit asks pictures, so queries get the linear one.
 
     Raises:
         Usage: there is no such side. Unsupported: an edit of texts does not exist for pictures.

@@ -89,9 +89,9 @@ def test_served_vectors_of_other_domains_stay_as_they_are(asking: Service) -> No
     assert np.abs(edit.apply(vectors)[others] - vectors[others]).max() < 1e-12
 
 
-def test_there_is_none_without_domains_or_of_texts(service: Service) -> None:
+def test_there_is_none_of_texts(service: Service) -> None:
     record = service.models.show("m")
-    with pytest.raises(Usage, match="asks for a picture's domain"):
+    with pytest.raises(Usage, match="asks pictures"):
         service.add_model(
             "n",
             record["reference"],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tests.benchmarks.forgetting.floors import floors
 from tests.benchmarks.forgetting.results import Result
-from tests.benchmarks.forgetting.rows import DEFAULT
+from tests.benchmarks.forgetting.rows import CONDITIONAL, DEFAULT
 from tests.benchmarks.forgetting.tables import cell, over_sets
 
 PROJECTIONS = ("nullspace", "ccup, as W x", "SVD projection", "LEACE", "SPLINCE")
@@ -20,12 +20,13 @@ EVERY = (
     "gradient",
     "gradient, true labels",
     *OWN,
+    CONDITIONAL,
     "fitted, level",
     "vector-unforget",
 )
-EACH = ("nullspace", "gradient", *OWN)
+EACH = ("nullspace", "gradient", *OWN, CONDITIONAL)
 BESIDE = ("base", *EACH, "fitted, level", "retrained without")
-LOCAL = ("base", "nullspace", *OWN, "fitted, conditional")
+LOCAL = ("base", "nullspace", *OWN, CONDITIONAL)
 LABELS = (
     "named",
     "mistakes",
