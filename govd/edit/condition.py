@@ -5,25 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from govd.errors import Usage
 from govd.types import Bools, Floats
 
-ASKED: Final = ("selector", "threshold"), ("texts", "forgotten", "margin")
-"""Tensors by which a condition on a domain and one on an answer are asked."""
+FACTORS: Final = ("L", "B")
 
 
-@dataclass(frozen=True)
-class Condition(ABC):
-    """A further edit `(L, B)`, `(d, r)` each, of those vectors alone that meet it. Scaling a vector
-    changes nothing.
-    """
-
-    L: Floats
-    B: Floats
+class Question(ABC):
+    """What a vector is asked. Scaling it changes no answer."""
 
     @abstractmethod
     def beyond(self, vectors: Floats) -> Floats:
@@ -33,37 +26,22 @@ class Condition(ABC):
 
     @property
     @abstractmethod
-    def asked(self) -> dict[str, Floats]:
-        """The tensors by which it is asked, in the order that a digest reads them."""
-
-    @abstractmethod
-    def fits(self, dim: int) -> bool:
-        """Whether it is for vectors of this width, of values that are finite."""
+    def tensors(self) -> dict[str, Floats]:
+        """What it is asked by, by name, in the order that a digest reads them."""
 
     @property
     def shape(self) -> str:
-        """Its rank, and the sizes of what it is asked by where they are not the width alone."""
-        return str(self.L.shape[1])
+        """The sizes of what it is asked by, where they are not the width alone."""
+        return ""
 
-    def holds(self, vectors: Floats) -> Bools:
-        """For which of the unedited vectors `(n, d)`, a mask `(n,)`."""
-        mask: Bools = self.beyond(vectors) > 0
-        return mask
-
-    @property
-    def tensors(self) -> dict[str, Floats]:
-        """Its parts by name, in the order that a digest reads them."""
-        return {**self.asked, "L": self.L, "B": self.B}
-
-    @property
-    def place(self) -> Floats:
-        """All numbers by which it is asked, `(k,)`."""
-        return np.concatenate([part.ravel() for part in self.asked.values()])
+    @abstractmethod
+    def fits(self, dim: int) -> bool:
+        """Whether it is for vectors of this width."""
 
 
 @dataclass(frozen=True)
-class DomainCondition(Condition):
-    """Of vectors whose cosine with the selector `(d,)`, times its length, is over the threshold:
+class OfDomain(Question):
+    """Whether a vector's cosine with the selector `(d,)`, times its length, is over the threshold:
     `xᵀσ > τ ‖x‖`.
     """
 
@@ -73,28 +51,24 @@ class DomainCondition(Condition):
     def beyond(self, vectors: Floats) -> Floats:
         """`xᵀσ − τ ‖x‖`."""
         kind = vectors.dtype
-        off: Floats = vectors @ self.selector.astype(kind) - kind.type(
-            self.threshold
-        ) * lengths(vectors)
+        score = vectors @ self.selector.astype(kind)
+        off: Floats = score - kind.type(self.threshold) * lengths(vectors)
         return off
 
     @property
-    def asked(self) -> dict[str, Floats]:
+    def tensors(self) -> dict[str, Floats]:
         """The selector, and the threshold as `(1,)`."""
-        return {
-            "selector": self.selector,
-            "threshold": np.array([self.threshold]),
-        }
+        return {"selector": self.selector, "threshold": np.array([self.threshold])}
 
     def fits(self, dim: int) -> bool:
-        """Whether the selector is `(dim,)`, and all is finite."""
-        return self.selector.shape == (dim,) and bool(np.isfinite(self.place).all())
+        """Whether the selector is `(dim,)`."""
+        return self.selector.shape == (dim,)
 
 
 @dataclass(frozen=True)
-class AnswerCondition(Condition):
-    """Of vectors that a forgotten text would name, or nearly: one whose best forgotten text is at
-    most `margin` (times its length) behind the best of the others, by any of the prompts.
+class OfAnswer(Question):
+    """Whether a forgotten text would name a vector, or nearly: the best of them is at most `margin`
+    (times its length) behind the best of the others, by any of the prompts.
 
     `texts` `(p, m, d)`: what competes, averaged over the prompts and in single ones. `forgotten`
     `(m,)`, a mask.
@@ -116,7 +90,7 @@ class AnswerCondition(Condition):
         return off
 
     @property
-    def asked(self) -> dict[str, Floats]:
+    def tensors(self) -> dict[str, Floats]:
         """The texts, the mask as numbers 0 and 1, and the margin as `(1,)`."""
         return {
             "texts": self.texts,
@@ -126,80 +100,124 @@ class AnswerCondition(Condition):
 
     @property
     def shape(self) -> str:
-        """Rank, prompts and texts."""
-        return f"{self.L.shape[1]}x{self.texts.shape[0]}x{self.texts.shape[1]}"
+        """Prompts and texts."""
+        return f"x{self.texts.shape[0]}x{self.texts.shape[1]}"
 
     def fits(self, dim: int) -> bool:
-        """Whether the texts are `(p, m, dim)`, some forgotten and some not, and all is finite."""
+        """Whether the texts are `(p, m, dim)`, some of them forgotten and some not."""
         return (
             self.texts.ndim == 3
             and len(self.texts) > 0
             and self.texts.shape[1:] == (len(self.forgotten), dim)
             and bool(self.forgotten.any())
             and not self.forgotten.all()
+        )
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A further edit `(L, B)`, `(d, r)` each, of those vectors alone for which the answer to every
+    question is yes.
+    """
+
+    L: Floats
+    B: Floats
+    questions: tuple[Question, ...]
+
+    def beyond(self, vectors: Floats) -> Floats:
+        """How far vectors `(n, d)` are beyond what decides, by the question that they meet least,
+        `(n,)`, in the arithmetic of their type.
+        """
+        least: Floats = np.min([q.beyond(vectors) for q in self.questions], axis=0)
+        return least
+
+    def holds(self, vectors: Floats) -> Bools:
+        """For which of the unedited vectors `(n, d)`, a mask `(n,)`."""
+        mask: Bools = self.beyond(vectors) > 0
+        return mask
+
+    @property
+    def asks_answer(self) -> bool:
+        """Whether one of its questions is for a vector's answer."""
+        return any(isinstance(question, OfAnswer) for question in self.questions)
+
+    @property
+    def tensors(self) -> dict[str, Floats]:
+        """Its parts by name, in the order that a digest reads them."""
+        asked = {
+            name: tensor for q in self.questions for name, tensor in q.tensors.items()
+        }
+        return {**asked, "L": self.L, "B": self.B}
+
+    @property
+    def shape(self) -> str:
+        """Its rank, and what its questions are asked by."""
+        return f"{self.L.shape[1]}{''.join(q.shape for q in self.questions)}"
+
+    @property
+    def place(self) -> Floats:
+        """All numbers that its questions are asked by, `(k,)`."""
+        parts = [
+            tensor.ravel() for q in self.questions for tensor in q.tensors.values()
+        ]
+        return np.concatenate(parts)
+
+    def fits(self, dim: int) -> bool:
+        """Whether its questions are for vectors of this width, and of values that are finite."""
+        return (
+            len(self.questions) > 0
+            and all(question.fits(dim) for question in self.questions)
             and bool(np.isfinite(self.place).all())
         )
 
 
 def lengths(vectors: Floats) -> Floats:
     """The length of each vector `(n, d)`, `(n,)`, in the arithmetic of its type."""
-    squares: Floats = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-    return squares
+    length: Floats = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    return length
 
 
-def names_of(tensors: Iterable[str]) -> set[str] | None:
-    """The tensors that the conditions of an edit's file have, all of them; None where some are
-    missing or belong to none.
-
-    Args:
-        tensors: the names in the file that begin with `condition.`.
-    """
-    present = set(tensors)
-    expected = set[str]()
-    at = 0
-    while len(expected) < len(present):
-        kinds = [
-            {f"condition.{at}.{part}" for part in (*asked, "L", "B")} for asked in ASKED
-        ]
-        kind = next((names for names in kinds if names <= present), None)
-        if kind is None:
-            return None
-        expected |= kind
-        at += 1
-    return expected if expected == present else None
-
-
-def read(tensors: Mapping[str, Floats]) -> tuple[Condition, ...]:
-    """The conditions in the tensors of an edit's file, in their order.
+def conditions_in(tensors: Mapping[str, Floats]) -> tuple[Condition, ...] | None:
+    """The conditions in the tensors of an edit's file, in their order; None where some of their
+    tensors are missing or belong to none.
 
     Args:
-        tensors: all that `names_of` names.
+        tensors: by name; those of a condition begin with `condition.` and its number.
 
     Raises:
         Usage: a threshold or margin that is not one number, a mask of something else than 0 and 1.
     """
     conditions: list[Condition] = []
-    while f"condition.{len(conditions)}.L" in tensors:
+    while True:
         prefix = f"condition.{len(conditions)}."
-        parts: dict[str, Any] = {
+        parts = {
             name.removeprefix(prefix): tensor
             for name, tensor in tensors.items()
             if name.startswith(prefix)
         }
-        if "selector" in parts:
-            threshold = _one_number(parts["threshold"], "threshold")
-            conditions.append(
-                DomainCondition(parts["L"], parts["B"], parts["selector"], threshold)
-            )
-            continue
+        if not parts:
+            break
+        if not parts.keys() >= set(FACTORS):
+            return None
+        condition = Condition(parts["L"], parts["B"], tuple(_questions(parts)))
+        if condition.tensors.keys() != parts.keys():
+            return None
+        conditions.append(condition)
+    numbered = sum(len(condition.tensors) for condition in conditions)
+    whole = sum(name.startswith("condition.") for name in tensors)
+    return tuple(conditions) if numbered == whole else None
+
+
+def _questions(parts: Mapping[str, Floats]) -> Iterable[Question]:
+    if parts.keys() >= {"selector", "threshold"}:
+        threshold = _one_number(parts["threshold"], "threshold")
+        yield OfDomain(parts["selector"], threshold)
+    if parts.keys() >= {"texts", "forgotten", "margin"}:
         mask = parts["forgotten"]
         if mask.ndim != 1 or not np.isin(mask, (0.0, 1.0)).all():
             raise Usage("a mask of forgotten texts with other values than 0 and 1")
         margin = _one_number(parts["margin"], "margin")
-        conditions.append(
-            AnswerCondition(parts["L"], parts["B"], parts["texts"], mask > 0, margin)
-        )
-    return tuple(conditions)
+        yield OfAnswer(parts["texts"], mask > 0, margin)
 
 
 def _one_number(tensor: Floats, name: str) -> float:

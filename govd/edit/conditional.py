@@ -9,9 +9,10 @@ keeps its vector, so every answer of it stays, whatever it is compared with; and
 named after this edit is so after the linear one.
 
 *For its domain*: `x' = x − 1[xᵀσ_s > τ_s ‖x‖] B_s L_sᵀ x`. Inside the condition cells are levelled
-as `oblique` does it; a whole domain is *reflected*: `x − 2Hx`, `H` the projector on a half of the
-span of the centred anchors, drawn by model and domain, so that the content no longer decides which
-anchor is nearest, while pictures of the domain keep their distances.
+as `oblique` does it, and only for pictures that are named so as well; a whole domain is
+*reflected*: `x − 2Hx`, `H` the projector on a half of the span of the centred anchors, drawn by
+model and domain, so that the content no longer decides which anchor is nearest, while pictures of
+the domain keep their distances.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.algebra import Algebra
 from govd.edit.basis import Basis
-from govd.edit.condition import AnswerCondition, Condition, DomainCondition
+from govd.edit.condition import Condition, OfAnswer, OfDomain, Question
 from govd.edit.duals import duals, retained_mean, targets_of
 from govd.edit.factors import Edit
 from govd.edit.judging import Answers
@@ -67,12 +68,12 @@ class Linear:
 
 def asks_answer(contribution: Contribution) -> bool:
     """Whether the pictures that a forget concerns are known by their answer: it is to go as a name,
-    everywhere, and its words find them.
+    and its words find them.
     """
     return (
-        contribution.spec.scope.paradigm == "concepts"
+        contribution.spec.scope.paradigm != "domains"
         and contribution.spec.target == "unnamed"
-        and "pictured" not in contribution.tensors
+        and not any(name.startswith("pictured") for name in contribution.tensors)
     )
 
 
@@ -91,61 +92,76 @@ def conditional(
         levelled: gives the factors of some contributions as if they were alone.
     """
     conditions: list[Condition] = []
-    by_answer = any(map(asks_answer, contributions))
-    if by_answer:
+    everywhere = [c for c in contributions if not c.spec.scope.domains]
+    if any(map(asks_answer, everywhere)):
         conditions.append(_on_answers(basis, contributions, linear))
-    named = [domain for domain in basis.domains if _named(contributions, domain)]
+    named = [
+        domain
+        for domain in basis.domains
+        if any(domain in c.spec.scope.domains for c in contributions)
+    ]
     for domain in named:
         conditions.append(_on_domain(basis, contributions, domain, levelled))
-    facts = {**linear.whole.facts, "conditional": named, "asks_answers": by_answer}
+    facts = {
+        **linear.whole.facts,
+        "conditional": named,
+        "asks_answers": any(condition.asks_answer for condition in conditions),
+    }
     always = linear.always
     plain = (linear.whole.L, linear.whole.B)
     return Edit(always.L, always.B, basis.side, facts, tuple(conditions), plain)
 
 
-def _named(contributions: Sequence[Contribution], domain: str) -> bool:
-    return any(domain in c.spec.scope.domains for c in contributions)
+def _of_answer(basis: Basis, contributions: Sequence[Contribution]) -> OfAnswer | None:
+    """Whether anything that these contributions forget names a picture; None where they forget
+    everything that could.
+    """
+    targets, columns_of = targets_of(basis, contributions)
+    answers = Answers.of(basis, targets.vectors)
+    forgotten = answers.mask([i for columns in columns_of for i in columns])
+    if forgotten.all():
+        return None
+    margin = MARGIN * PoolFit.of(basis).unit if basis.has_pool else 0.0
+    return OfAnswer(np.stack(answers.texts), forgotten, margin)
 
 
 def _on_answers(
     basis: Basis, contributions: Sequence[Contribution], linear: Linear
-) -> AnswerCondition:
+) -> Condition:
     """What is forgotten everywhere, for the pictures that anything forgotten names: whoever loses
     one name must not be given another that is gone.
     """
     concepts = [c for c in contributions if c.spec.scope.paradigm != "domains"]
-    targets, columns_of = targets_of(basis, concepts)
-    answers = Answers.of(basis, targets.vectors)
-    forgotten = answers.mask([i for columns in columns_of for i in columns])
-    if (
-        forgotten.all()
-    ):  # every label in some domain: what is left is what stays elsewhere
-        of_concepts = zip(concepts, columns_of, strict=True)
-        everywhere_columns = [
-            i for c, columns in of_concepts if not c.spec.scope.domains for i in columns
-        ]
-        forgotten = answers.mask(everywhere_columns)
+    anywhere = [c for c in concepts if not c.spec.scope.domains]
+    question = _of_answer(basis, concepts) or _of_answer(basis, anywhere)
+    assert question is not None, "a label that stays is a condition of composing"
     everywhere, always = linear.everywhere, linear.always
-    return AnswerCondition(
+    return Condition(
         np.concatenate([everywhere.L, always.L], axis=1),
         np.concatenate([everywhere.B, -always.B], axis=1),
-        np.stack(answers.texts),
-        forgotten,
-        MARGIN * PoolFit.of(basis).unit if basis.has_pool else 0.0,
+        (question,),
     )
 
 
 def _on_domain(
     basis: Basis, contributions: Sequence[Contribution], domain: str, levelled: Parts
-) -> DomainCondition:
+) -> Condition:
+    """What is forgotten in a domain, for pictures of it; where it is known by its names, for those
+    that anything forgotten there names.
+    """
     concerned = [c for c in contributions if domain in c.spec.scope.domains]
     whole = [c for c in concerned if c.spec.scope.paradigm == "domains"]
     place = basis.domains.index(domain)
+    questions: list[Question] = [OfDomain(*condition_of(basis, place))]
     if whole:
         left, right = reflection(basis, place, max(c.spec.strength for c in whole))
-    else:
-        left, right = levelled(concerned)
-    return DomainCondition(left, right, *condition_of(basis, place))
+        return Condition(left, right, tuple(questions))
+    if all(map(asks_answer, concerned)):
+        anywhere = [c for c in contributions if not c.spec.scope.domains]
+        by_answer = _of_answer(basis, [*anywhere, *concerned])
+        questions += [by_answer] if by_answer else []
+    left, right = levelled(concerned)
+    return Condition(left, right, tuple(questions))
 
 
 def condition_of(basis: Basis, domain: int) -> tuple[Floats, float]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.condition import AnswerCondition, Condition, names_of, read
+from govd.edit.condition import Condition, conditions_in
 from govd.edit.edited_files import edited_file
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, Conflict, Usage
@@ -109,7 +109,7 @@ class Edit:
     @property
     def format(self) -> str:
         """The format of its file."""
-        if any(isinstance(c, AnswerCondition) for c in self.conditions):
+        if any(condition.asks_answer for condition in self.conditions):
             return FORMATS[2]
         return FORMATS[bool(self.conditions)]
 
@@ -250,8 +250,8 @@ class Edit:
 
         A conditional edit is of format `govd-edit-2`: `plain.L`, `plain.B` beside those, and for
         each condition `condition.I.selector`, `.threshold` (1,), `.L`, `.B`. In `govd-edit-3` there
-        may be conditions with `.texts` (p, m, d), `.forgotten` (m,) of 0 and 1, and `.margin` (1,)
-        in the place of the first two.
+        may be `.texts` (p, m, d), `.forgotten` (m,) of 0 and 1, and `.margin` (1,), in the place of
+        the first two or beside them.
         """
         tensors: dict[str, Floats] = {"B": self.B, "L": self.L}
         if self.plain is not None:
@@ -276,31 +276,31 @@ class Edit:
             BadFile: not such a file, truncated, or of wrong shapes.
         """
         tensors, metadata = tensors_from_bytes(data, where)
-        conditional = metadata.get("format") in FORMATS[1:]
-        of_conditions = names_of(
-            name for name in tensors if name.startswith("condition.")
-        )
-        names = {
-            "L",
-            "B",
-            *(("plain.L", "plain.B", *(of_conditions or ())) if conditional else ()),
-        }
         if metadata.get("format") == TENSORS:
             advice = "Add its tensors to the model's, by their names; they are no edit of vectors."
             raise BadFile("this is an edit of weights", where=where, advice=advice)
-        if metadata.get("format") not in FORMATS or set(tensors) != names:
-            raise BadFile(
-                "this is no edit file",
-                where=where,
-                advice="`govd export MODEL DIR --format edit` writes one.",
-            )
-        facts = {
-            k: json.loads(v) for k, v in metadata.items() if k not in ("format", "side")
-        }
-        plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
+        conditional = metadata.get("format") in FORMATS[1:]
+        names = {"L", "B", *(("plain.L", "plain.B") if conditional else ())}
+        asked = {name for name in tensors if name.startswith("condition.")}
+        side: Any = metadata.get("side", "image")
         try:
-            conditions = read(tensors) if conditional else ()
-            side: Any = metadata.get("side", "image")
+            conditions = conditions_in(tensors)
+            if (
+                metadata.get("format") not in FORMATS
+                or conditions is None
+                or tensors.keys() - (asked if conditional else set()) != names
+            ):
+                raise BadFile(
+                    "this is no edit file",
+                    where=where,
+                    advice="`govd export MODEL DIR --format edit` writes one.",
+                )
+            facts = {
+                k: json.loads(v)
+                for k, v in metadata.items()
+                if k not in ("format", "side")
+            }
+            plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
             return Edit(tensors["L"], tensors["B"], side, facts, conditions, plain)
         except Usage as error:
             raise BadFile(error.what, where=where, advice="Export it again.") from None

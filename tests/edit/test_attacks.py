@@ -15,7 +15,7 @@ from govd.edit import Basis, Edit, EvaluationData, attacks, compose, exact
 from govd.edit.attacks import Models, Space, Subject, words
 from govd.edit.attacks.intervals import area_interval, share_interval
 from govd.edit.attacks.readings import Attempt
-from govd.edit.condition import DomainCondition
+from govd.edit.condition import Condition, OfDomain
 from govd.grades import RUNGS
 from govd.methods import builtin
 from govd.types import Concept, Contribution, Scope
@@ -100,7 +100,7 @@ def some_edit(
     if not conditional:
         return Edit(*factors(4), side)  # type: ignore[arg-type]
     conditions = tuple(
-        DomainCondition(*factors(2), draw.normal(size=d) / d**0.5, 0.1)
+        Condition(*factors(2), (OfDomain(draw.normal(size=d) / d**0.5, 0.1),))
         for _ in range(3)
     )
     return Edit(*factors(3), "image", conditions=conditions, plain=factors(3))

@@ -1,4 +1,4 @@
-"""Conditional edits: what a picture's own domain decides."""
+"""Conditional edits: what a picture's own answer and domain decide."""
 
 import dataclasses
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis, Edit, compose, load_edit
-from govd.edit.condition import AnswerCondition, DomainCondition
+from govd.edit.condition import Condition, OfAnswer, OfDomain, Question
 from govd.edit.conditional import condition_of, reflection
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.edit.quick import applied, holds
@@ -43,7 +43,7 @@ def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(
     )
     assert edit.facts["conditional"] == ["sketch"]
     x, (condition,) = world.data.vectors, edit.conditions
-    inside, now = condition.holds(x), answers(world, edit)
+    inside, now = condition.questions[0].beyond(x) > 0, answers(world, edit)
     assert np.abs(edit.apply(x)[~inside] - x[~inside]).max() < 1e-12
     assert not (now[inside] == 3).any()
     before = (x @ world.texts[:40].T).argmax(1)
@@ -68,10 +68,14 @@ def test_conditions_are_read_from_the_unedited_vector(
     assert np.abs(edit.move(x) - turned.move(x)).max() < 1e-12
     by_hand = x - (x @ edit.L) @ edit.B.T
     for condition in edit.conditions:
-        assert isinstance(condition, DomainCondition)
-        mask = (
-            x @ condition.selector > condition.threshold * np.linalg.norm(x, axis=1)
-        )[:, None]
+        of_domain, of_answer = condition.questions
+        assert isinstance(of_domain, OfDomain)
+        assert isinstance(of_answer, OfAnswer)
+        scores = x @ of_answer.texts[0].T
+        ahead = scores[:, of_answer.forgotten].max(1)
+        ahead -= scores[:, ~of_answer.forgotten].max(1)
+        mask = x @ of_domain.selector > of_domain.threshold * np.linalg.norm(x, axis=1)
+        mask = (mask & (ahead > -of_answer.margin))[:, None]
         by_hand = by_hand - mask * ((x @ condition.L) @ condition.B.T)
     assert np.abs(edit.move(x) - by_hand).max() < 1e-12
     assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12, (
@@ -136,19 +140,16 @@ def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
     assert again.digest == edit.digest
     assert (again.apply(world.data.vectors) == edit.apply(world.data.vectors)).all()
     (condition,) = edit.conditions
+    of_domain, of_answer = condition.questions
+    assert isinstance(of_domain, OfDomain)
+
+    def asking_for(question: Question) -> Edit:
+        asked = dataclasses.replace(condition, questions=(question, of_answer))
+        return dataclasses.replace(edit, conditions=(asked,))
+
     others = [
-        dataclasses.replace(
-            edit,
-            conditions=(
-                dataclasses.replace(condition, threshold=condition.threshold + 1e-9),
-            ),
-        ),
-        dataclasses.replace(
-            edit,
-            conditions=(
-                dataclasses.replace(condition, selector=2 * condition.selector),
-            ),
-        ),
+        asking_for(OfDomain(of_domain.selector, of_domain.threshold + 1e-9)),
+        asking_for(OfDomain(2 * of_domain.selector, of_domain.threshold)),
         dataclasses.replace(
             edit, conditions=(dataclasses.replace(condition, L=2 * condition.L),)
         ),
@@ -162,7 +163,7 @@ def test_a_conditional_edit_is_one_file_whose_digest_covers_all_of_it(
 
 def test_what_is_no_conditional_edit_is_refused() -> None:
     nothing = np.zeros((4, 0))
-    condition = DomainCondition(nothing, nothing, np.ones(4), 0.5)
+    condition = Condition(nothing, nothing, (OfDomain(np.ones(4), 0.5),))
     with pytest.raises(Usage, match="without its linear one"):
         Edit(nothing, nothing, conditions=(condition,))
     with pytest.raises(Usage, match="of texts"):
@@ -173,7 +174,7 @@ def test_what_is_no_conditional_edit_is_refused() -> None:
             nothing,
             "image",
             {},
-            (dataclasses.replace(condition, selector=np.ones(3)),),
+            (Condition(nothing, nothing, (OfDomain(np.ones(3), 0.5),)),),
             (nothing, nothing),
         )
 
@@ -189,15 +190,16 @@ def test_a_concept_goes_from_pictures_that_it_names_and_from_no_other(
     assert edit.linear.digest == linear.digest
     assert (edit.L.shape[1], edit.facts["asks_answers"]) == (0, True)
     (condition,), x = edit.conditions, world.data.vectors
-    assert isinstance(condition, AnswerCondition)
+    (question,) = condition.questions
+    assert isinstance(question, OfAnswer)
     scores = x @ world.texts[:40].T
     named = np.isin(scores.argmax(1), (3, 7))
     gone, rest = scores[:, [3, 7]].max(1), np.delete(scores, [3, 7], axis=1).max(1)
     asked = condition.holds(x)
     assert named.any()
     assert asked[named].all()
-    assert (asked == (gone > rest - condition.margin)).all(), "unit vectors, one prompt"
-    assert condition.margin > 0
+    assert (asked == (gone > rest - question.margin)).all(), "unit vectors, one prompt"
+    assert question.margin > 0
     assert (edit.move(x)[~asked] == x[~asked]).all()
     assert np.abs(edit.apply(x)[asked] - linear.apply(x)[asked]).max() < 1e-12
     assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12
@@ -238,8 +240,8 @@ def test_who_loses_a_name_in_a_domain_is_not_given_one_that_is_gone_everywhere(
     ]
     edit, x = compose(asking, forgets, METHODS), world.data.vectors
     by_answer, by_domain = edit.conditions
-    assert isinstance(by_answer, AnswerCondition)
-    assert isinstance(by_domain, DomainCondition)
+    assert [type(q) for q in by_answer.questions] == [OfAnswer]
+    assert [type(q) for q in by_domain.questions] == [OfDomain, OfAnswer]
     scores = x @ world.texts[:40].T
     assert by_answer.holds(x)[scores.argmax(1) == 3].all()
     inside = by_domain.holds(x)
@@ -254,28 +256,38 @@ def test_an_edit_that_asks_for_answers_is_a_format_of_its_own(
 ) -> None:
     edit = compose(asking, [world.contribution(asking, world.names[3])], METHODS)
     (condition,) = edit.conditions
-    assert isinstance(condition, AnswerCondition)
+    (question,) = condition.questions
+    assert isinstance(question, OfAnswer)
     assert edit.format == "govd-edit-3"
     assert b"govd-edit-3" in edit.to_bytes()
-    other_mask = condition.forgotten.copy()
+    other_mask = question.forgotten.copy()
     other_mask[5] = True
+
+    def asking_for(*questions: Question) -> Edit:
+        asked = dataclasses.replace(condition, questions=questions)
+        return dataclasses.replace(edit, conditions=(asked,))
+
     others = [
-        dataclasses.replace(condition, margin=condition.margin + 1e-9),
-        dataclasses.replace(condition, texts=condition.texts[:, ::-1]),
-        dataclasses.replace(condition, forgotten=other_mask),
-        dataclasses.replace(condition, B=2 * condition.B),
+        asking_for(dataclasses.replace(question, margin=question.margin + 1e-9)),
+        asking_for(dataclasses.replace(question, texts=question.texts[:, ::-1])),
+        asking_for(dataclasses.replace(question, forgotten=other_mask)),
+        asking_for(OfDomain(np.ones(96), 0.5), question),
+        asking_for(OfDomain(np.ones(96), 0.5)),
     ]
-    digests = {dataclasses.replace(edit, conditions=(c,)).digest for c in others}
-    assert len(digests | {edit.digest}) == len(others) + 1
+    digests = {edit.digest, *(other.digest for other in others)}
+    assert len(digests) == len(others) + 1
+    assert others[-1].format == "govd-edit-2"
     for broken in (
-        dataclasses.replace(condition, forgotten=np.ones_like(condition.forgotten)),
-        dataclasses.replace(condition, forgotten=np.zeros_like(condition.forgotten)),
-        dataclasses.replace(condition, texts=condition.texts[:, 1:]),
-        dataclasses.replace(condition, texts=condition.texts[0]),
-        dataclasses.replace(condition, margin=float("nan")),
+        dataclasses.replace(question, forgotten=np.ones_like(question.forgotten)),
+        dataclasses.replace(question, forgotten=np.zeros_like(question.forgotten)),
+        dataclasses.replace(question, texts=question.texts[:, 1:]),
+        dataclasses.replace(question, texts=question.texts[0]),
+        dataclasses.replace(question, margin=float("nan")),
     ):
         with pytest.raises(Usage, match="condition"):
-            dataclasses.replace(edit, conditions=(broken,))
+            asking_for(broken)
+    with pytest.raises(Usage, match="condition"):
+        asking_for()
 
 
 @pytest.mark.parametrize(

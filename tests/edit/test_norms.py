@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from govd.edit.condition import DomainCondition
+from govd.edit.condition import Condition, OfDomain
 from govd.edit.factors import Edit
 from govd.edit.norms import DIRECT, norm
 
@@ -37,7 +37,8 @@ def test_of_a_conditional_edit_it_is_the_largest_that_a_vector_meets(rank: int) 
     left, right = factors(3, seed=0)
     selector = np.eye(DIM)[0]
     conditions = tuple(
-        DomainCondition(*factors(size, seed=size), selector, 0.5) for size in (1, rank)
+        Condition(*factors(size, seed=size), (OfDomain(selector, 0.5),))
+        for size in (1, rank)
     )
     edit = Edit(left, right, conditions=conditions, plain=(left, right))
     met = [right @ left.T + c.B @ c.L.T for c in conditions]

@@ -63,6 +63,25 @@ def test_a_checkpoint_carries_the_linear_edit_and_says_so(
     )
 
 
+def test_a_concept_is_taken_from_pictures_that_it_names(asking: Service) -> None:
+    predicted = asking.requests.preview("m", ForgetOptions(concepts=("red",)))
+    assert {"predicted_disagreement"} <= set(predicted["predicted"]["checkpoint"])
+    forget(asking, "red")
+    revision, edit = published(asking), asking.serving("m").edit
+    assert (revision["facts"]["conditional"], revision["facts"]["asks_answers"]) == (
+        [],
+        True,
+    )
+    assert revision["metrics"]["forget_acc"] <= 0.2
+    assert "retain_agreement" in revision["metrics"]["checkpoint"]
+    (condition,) = edit.conditions
+    pictures = asking.core.models.opened("m").basis.tensors["pool"]
+    asked = condition.holds(pictures)
+    assert 0 < asked.mean() < 0.5
+    assert (edit.move(pictures)[~asked] == pictures[~asked]).all()
+    assert asking.verification.verify(recompute=True)["holds"]
+
+
 def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:
     everywhere = forget(asking, "red")
     alone = published(asking)["edit_digest"]

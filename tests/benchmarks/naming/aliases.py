@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from govd.edit import exact
+from govd.edit import Basis, exact
 from govd_clip.training.names import synonyms
 from tests.benchmarks.forgetting.cases import Case
 from tests.benchmarks.forgetting.figures import Map, measure
@@ -65,9 +65,12 @@ def report(title: str, split: Split, table: Table) -> None:
         if aliases and (split.label == label).any():
             case = Case(split, "labels", np.array([label]))
             table.add((title, "nothing"), _figures(case, nothing, aliases))
-            table.add(
-                (title, "its name"), _figures(case, _forgotten(case, name, {}), aliases)
-            )
+            for forgotten, basis in (
+                ("its name", split.basis),
+                ("its name, conditionally", split.conditional_basis),
+            ):
+                edited = _forgotten(case, name, {}, basis)
+                table.add((title, forgotten), _figures(case, edited, aliases))
             left_out = [
                 _asked(case, edited, text)
                 for text, edited in _each_left_out(case, name, aliases)
@@ -77,7 +80,8 @@ def report(title: str, split: Split, table: Table) -> None:
             )
             table.add(
                 (title, "its name and aliases"),
-                _figures(case, _forgotten(case, name, aliases), aliases) | not_given,
+                _figures(case, _forgotten(case, name, aliases, split.basis), aliases)
+                | not_given,
             )
 
 
@@ -93,13 +97,14 @@ def _each_left_out(
                     case,
                     name,
                     {other: rows for other, rows in aliases.items() if other != word},
+                    case.split.basis,
                 ),
             )
 
 
-def _forgotten(case: Case, name: str, aliases: Aliases) -> Map:
+def _forgotten(case: Case, name: str, aliases: Aliases, basis: Basis) -> Map:
     texts = np.stack([case.texts[0], *aliases.values()])
-    return Forget((name, *aliases), texts).edit(case.split.basis).move
+    return Forget((name, *aliases), texts).edit(basis).move
 
 
 def _figures(case: Case, edited: Map, aliases: Aliases) -> dict[str, float]:
