@@ -144,10 +144,10 @@ class Condition:
     @property
     def tensors(self) -> dict[str, Floats]:
         """Its parts by name, in the order that a digest reads them."""
-        asked = {
+        of_questions = {
             name: tensor for q in self.questions for name, tensor in q.tensors.items()
         }
-        return {**asked, "L": self.L, "B": self.B}
+        return {**of_questions, "L": self.L, "B": self.B}
 
     @property
     def shape(self) -> str:

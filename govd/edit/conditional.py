@@ -95,16 +95,16 @@ def conditional(
     everywhere = [c for c in contributions if not c.spec.scope.domains]
     if any(map(asks_answer, everywhere)):
         conditions.append(_on_answers(basis, contributions, linear))
-    named = [
+    domains = [
         domain
         for domain in basis.domains
         if any(domain in c.spec.scope.domains for c in contributions)
     ]
-    for domain in named:
+    for domain in domains:
         conditions.append(_on_domain(basis, contributions, domain, levelled))
     facts = {
         **linear.whole.facts,
-        "conditional": named,
+        "conditional": domains,
         "asks_answers": any(condition.asks_answer for condition in conditions),
     }
     always = linear.always

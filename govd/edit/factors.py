@@ -281,14 +281,14 @@ class Edit:
             raise BadFile("this is an edit of weights", where=where, advice=advice)
         conditional = metadata.get("format") in FORMATS[1:]
         names = {"L", "B", *(("plain.L", "plain.B") if conditional else ())}
-        asked = {name for name in tensors if name.startswith("condition.")}
+        numbered = {name for name in tensors if name.startswith("condition.")}
         side: Any = metadata.get("side", "image")
         try:
             conditions = conditions_in(tensors)
             if (
                 metadata.get("format") not in FORMATS
                 or conditions is None
-                or tensors.keys() - (asked if conditional else set()) != names
+                or tensors.keys() - (numbered if conditional else set()) != names
             ):
                 raise BadFile(
                     "this is no edit file",
