@@ -103,7 +103,7 @@ def head_at(lookup: Lookup, model: str) -> Head | None:
 def published_at(lookup: Lookup, model: str) -> Revision | None:
     """The revision that a model serves, None while it is the base."""
     head = head_at(lookup, model)
-    number = head.published if head else None
+    number = None if head is None else head.published
     if number:
         return revision_at(lookup, f"{model}/{number}")
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from govd.errors import Conflict, NotFound
 from govd.ledger import canonical
@@ -78,6 +78,9 @@ class Folding:
         self._changed: dict[Place, tuple[StoredRecord, int]] = {}
         self._terms: list[tuple[str, str, Place]] = []
         self._spans: list[Span] = []
+        self._in_memory: dict[str, dict[str, Any]] = {
+            noun: getattr(self, attribute) for noun, attribute in IN_MEMORY.items()
+        }
 
     def read(self, entries: Iterable[Record]) -> Self:
         """Fold more entries, in their order: those of a batch all or none. An entry of a kind that
@@ -103,8 +106,10 @@ class Folding:
                 self._keep(fold(entry, self._so_far), int(entry["seq"]))
             except (Conflict, NotFound) as error:
                 log.error("entry %s changes nothing: %s", entry["seq"], error.message)
+            time = str(entry["time"])
+            if time > self._latest:
+                self._latest = time
             lines.append(line(entry, self._latest))
-            self._latest = max(self._latest, str(entry["time"]))
             self.size = int(entry["seq"]) + 1
             if len(lines) == BATCH:
                 self._write(lines, entry)
@@ -114,13 +119,11 @@ class Folding:
 
     def _so_far(self, noun: str, key: str) -> StoredRecord | None:
         """A record as the entries so far leave it: what the fold reads."""
-        attribute = IN_MEMORY.get(noun)
-        in_memory: StoredRecord | None = (
-            getattr(self, attribute).get(key) if attribute else None
-        )
-        if in_memory is None and noun != "head":
+        of_noun = self._in_memory.get(noun)
+        record: StoredRecord | None = None if of_noun is None else of_noun.get(key)
+        if record is None and noun != "head":
             return self._get(noun, key)
-        return in_memory
+        return record
 
     def _keep(self, changes: Changes, seq: int) -> None:
         """Changed records in memory, to be written with the rest of their batch."""
@@ -135,11 +138,11 @@ class Folding:
         """Keep a changed record in memory, where its noun is: a request or revision until it is
         written, also where nothing can follow.
         """
-        attribute = IN_MEMORY.get(noun)
+        of_noun = self._in_memory.get(noun)
         if noun == "model" and not can_change(noun, record):
             self.models.pop(key, None)
-        elif attribute is not None:
-            getattr(self, attribute)[key] = record
+        elif of_noun is not None:
+            of_noun[key] = record
         elif noun == "freeze":
             self._freeze = Freeze.from_json(record)
 
@@ -182,11 +185,9 @@ class Folding:
         for noun, key, _, _, live, *_ in rows:
             if noun == "request" and not live:
                 self.open.pop(str(key), None)
-        self._revisions = {
-            key: revision
-            for key, revision in self._revisions.items()
-            if revision.number in self._numbers(revision.model)
-        }
+        for key, revision in list(self._revisions.items()):
+            if revision.number not in self._numbers(revision.model):
+                del self._revisions[key]
         self._changed, self._terms, self._spans = {}, [], []
 
     def _is_live(self, place: Place, record: StoredRecord) -> bool:
@@ -206,4 +207,4 @@ class Folding:
     def _numbers(self, model: str) -> tuple[int, ...]:
         """Of the revisions that are kept in memory."""
         head = self.heads.get(model)
-        return head.numbers if head else ()
+        return () if head is None else head.numbers

@@ -7,13 +7,13 @@ from govd.types import Record
 from govd.views.seals import Cell
 
 
-def line(entry: Record, latest: str = "") -> tuple[Cell, ...]:
-    """An entry as `add_log` takes it. `latest`: the greatest time of those before it."""
+def line(entry: Record, latest: str) -> tuple[Cell, ...]:
+    """An entry as `add_log` takes it. `latest`: the greatest time up to it."""
     kind = str(entry["kind"])
     policy = entry["payload"].get("policy") if kind == "request.vote" else None
     return (
         entry["seq"],
-        max(entry["time"], latest),
+        latest,
         entry["actor"],
         kind,
         kind.partition(".")[0],

@@ -249,14 +249,14 @@ class SealedTables:
         """Records: noun, key, model, state, live, seq, due, JSON."""
         total = self._live
         sealed = []
-        for row in rows:
-            before = self._ask(
-                "SELECT seal FROM records WHERE noun = ? AND key = ? AND live", row[:2]
-            )
-            seal = self._seals.record(row)
-            total = removed(total, before[0][0] or b"") if before else total
-            total = added(total, [seal]) if row[4] else total
-            sealed.append((*row, seal))
+        live = "SELECT seal FROM records WHERE noun = ? AND key = ? AND live"
+        with self._told():
+            for row in rows:
+                before = self._db.execute(live, row[:2]).fetchone()
+                seal = self._seals.record(row)
+                total = removed(total, before[0] or b"") if before else total
+                total = added(total, [seal]) if row[4] else total
+                sealed.append((*row, seal))
         self._put(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", sealed
         )
