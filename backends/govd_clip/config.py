@@ -5,6 +5,8 @@ config of a checkpoint.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +98,49 @@ def check_plain(raw: dict[str, Any], path: Path) -> None:
             raise BadCheckpoint(
                 f"{key} is given: {meaning}", where=str(path), advice=advice
             )
+
+
+@contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """While transformers parses the config at `path`.
+
+    Raises:
+        BadCheckpoint: it raised whatever it raises.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BadCheckpoint(
+            f"transformers refuses it: {error}",
+            where=str(path),
+            advice="Correct the config.",
+        ) from error
+
+
+@contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """While a `Config` is made of what the config at `path` says.
+
+    Raises:
+        BadCheckpoint: a value is missing, of another type, or no such number.
+    """
+    try:
+        yield
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        ZeroDivisionError,
+    ) as error:
+        raise BadCheckpoint(
+            f"a value does not fit: {error}",
+            where=str(path),
+            advice="Correct the config.",
+        ) from None
 
 
 def tower(config: Any) -> Tower:

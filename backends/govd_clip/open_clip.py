@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from govd.errors import BadCheckpoint, Unsupported
-from govd_clip.config import LEGACY_EOS, Config, Tower, check
+from govd_clip.config import LEGACY_EOS, Config, Tower, check, fitting
 from govd_clip.layouts import OPEN_CONFIG
 from govd_clip.regular import read_json
 
@@ -116,7 +116,7 @@ def read_open_config(folder: Path) -> Config:
     _check_plain(vision, VISION, path)
     _check_plain(text, TEXT, path)
     act = "quick_gelu" if settings.get("quick_gelu") else "gelu"
-    try:
+    with fitting(path):
         width = int(vision.get("width", 768))
         heads = width // int(vision.get("head_width", 64))
         config = Config(
@@ -133,19 +133,6 @@ def read_open_config(folder: Path) -> Config:
             patch=_side(vision.get("patch_size", 16)),
             family="open_clip",
         )
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        ZeroDivisionError,
-    ) as error:
-        raise BadCheckpoint(
-            f"a value does not fit: {error}",
-            where=str(path),
-            advice="Correct the config.",
-        ) from None
     check(config, path)
     return config
 

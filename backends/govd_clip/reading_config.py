@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from govd.errors import BadCheckpoint
-from govd_clip.config import Config, check, check_plain, square, tower
+from govd_clip.config import (
+    Config,
+    check,
+    check_plain,
+    fitting,
+    refused,
+    square,
+    tower,
+)
 from govd_clip.first_import import import_transformers
 from govd_clip.layouts import CONFIG, family_of
 from govd_clip.open_clip import read_open_config
@@ -42,19 +50,11 @@ def _read_clip_config(folder: Path) -> Config:
             advice="Only CLIPModel, SiglipModel and open_clip are known here.",
         )
     check_plain(raw, path)
-    try:
+    with refused(path):
         full: Any = CLIPConfig.from_dict(raw)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise BadCheckpoint(
-            f"transformers refuses it: {error}",
-            where=str(path),
-            advice="Correct the config.",
-        ) from error
     text = full.text_config
     vision = full.vision_config
-    try:
+    with fitting(path):
         config = Config(
             text=tower(text),
             vision=tower(vision),
@@ -66,12 +66,6 @@ def _read_clip_config(folder: Path) -> Config:
             image=square(vision.image_size),
             patch=square(vision.patch_size),
         )
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise BadCheckpoint(
-            f"a value does not fit: {error}",
-            where=str(path),
-            advice="Correct the config.",
-        ) from None
     check(config, path)
     return config
 

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from govd.errors import BadCheckpoint
-from govd_clip.config import Config, check, check_plain, square, tower
+from govd_clip.config import (
+    Config,
+    check,
+    check_plain,
+    fitting,
+    refused,
+    square,
+    tower,
+)
 from govd_clip.layouts import CONFIG
 from govd_clip.regular import read_json
 
@@ -39,11 +47,11 @@ def read_siglip_config(folder: Path) -> Config:
     path = folder / CONFIG
     raw = read_json(path)
     check_plain(raw, path)
-    try:
-        with _quiet():
-            full: Any = SiglipConfig.from_dict(raw)
-        text = full.text_config
-        vision = full.vision_config
+    with refused(path), _quiet():
+        full: Any = SiglipConfig.from_dict(raw)
+    text = full.text_config
+    vision = full.vision_config
+    with fitting(path):
         config = Config(
             text=tower(text),
             vision=tower(vision),
@@ -56,14 +64,6 @@ def read_siglip_config(folder: Path) -> Config:
             patch=square(vision.patch_size),
             family="siglip",
         )
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise BadCheckpoint(
-            f"transformers refuses it: {error}",
-            where=str(path),
-            advice="Correct the config.",
-        ) from error
     check(config, path)
     if not vision.vision_use_head or config.dim != config.vision.width:
         reason = "its towers do not end in one space: vision_use_head is off, or the widths differ"
