@@ -28,7 +28,7 @@ AT_WORK: Final = 2 if (os.cpu_count() or 1) > 2 else 1
 second one, or they keep each other from becoming large.
 """
 IDLE_SECONDS: Final = 30.0
-"""For which the threads of a queue that nobody asks stay."""
+"""For which threads that nobody asks for anything stay: those of a queue, and of a lane."""
 Judged = tuple[dict[int, Floats], dict[int, UnreadableImage]]
 """Unit vectors `(d,)` by place, and what is wrong with what is in other places."""
 Encode = Callable[[Sequence[Any], Sequence[str], Progress], Judged]

@@ -14,11 +14,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from govd.serve.queues import IDLE_SECONDS
 from govd.serve.waiting import Steps
 
 T = TypeVar("T")
-IDLE_SECONDS: Final = 30.0
-"""For which the thread of a lane that nobody uses stays."""
 TOLD_AT_ONCE: Final = 8
 """Answers that are finished before the loop is told of them, at most."""
 
