@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from govd.errors import BadCheckpoint
+from govd.keeping.texts import texts_of
 from govd.types import Floats
 
 MAX_TEXTS = 1_000_000
@@ -121,30 +122,15 @@ def names_of(arrays: Mapping[str, Any], which: str, path: Path) -> tuple[str, ..
             where=str(path),
             advice=f"It has {', '.join(sorted(arrays)) or 'none that is known'}.",
         )
-    array = np.asarray(arrays[which])
-    if array.dtype.kind == "S":
-        try:
-            array = np.char.decode(array, "utf-8")
-        except UnicodeDecodeError as error:
-            raise BadCheckpoint(
-                f"{which} is bytes that are not UTF-8 ({error})",
-                where=str(path),
-                advice="Write the names as text.",
-            ) from None
-    if array.ndim != 1 or array.dtype.kind != "U":
+    texts = texts_of(np.asarray(arrays[which]), which, path, fault=BadCheckpoint)
+    if len(texts) > MAX_TEXTS:
         raise BadCheckpoint(
-            f"{which} is {array.dtype} of shape {array.shape}",
-            where=str(path),
-            advice="It must be a row of texts.",
-        )
-    if len(array) > MAX_TEXTS:
-        raise BadCheckpoint(
-            f"{which} has {len(array)} texts",
+            f"{which} has {len(texts)} texts",
             where=str(path),
             advice=f"At most {MAX_TEXTS}.",
         )
     return tuple(
-        unicodedata.normalize("NFC", str(name).strip("\ufeff \t\r\n")) for name in array
+        unicodedata.normalize("NFC", text.strip("\ufeff \t\r\n")) for text in texts
     )
 
 

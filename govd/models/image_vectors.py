@@ -14,6 +14,7 @@ import numpy as np
 
 from govd.edit import EvaluationData
 from govd.errors import BadFile, UnreadableImage, Usage
+from govd.keeping.texts import texts_of
 from govd.models.phrases import spelled
 from govd.pictures import Source
 from govd.types import Floats
@@ -143,11 +144,11 @@ def read_labelled_vectors(
     arrays = _arrays(path)
     rows = _labelled_rows(arrays, path, dim)
     label_of = {**{spelled(label): label for label in labels}, **(spellings or {})}
-    written = _texts(arrays, "labels", len(rows), path)
+    written = _spelled(arrays, "labels", len(rows), path)
     names = [label_of.get(text, text) for text in written]
     domain_names: list[str] = []
     if "domains" in arrays:
-        domain_names = _texts(arrays, "domains", len(rows), path)
+        domain_names = _spelled(arrays, "domains", len(rows), path)
     places = [i for i, name in enumerate(names) if not labels or name in labels]
     if not places:
         raise BadFile(
@@ -229,27 +230,10 @@ def _as_npy(array: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _texts(arrays: Mapping[str, Any], name: str, count: int, path: Path) -> list[str]:
+def _spelled(arrays: Mapping[str, Any], name: str, count: int, path: Path) -> list[str]:
     """The texts of an array `(count,)`, as labels and domains are spelled.
 
     Raises:
         BadFile: it is of another shape, or not of texts.
     """
-    array = arrays[name]
-    if array.dtype.kind == "S":
-        try:
-            array = np.char.decode(array, "utf-8")
-        except UnicodeDecodeError as fault:
-            raise BadFile(
-                f"{name} is bytes that are not UTF-8 ({fault})",
-                where=str(path),
-                advice="Write the names as text.",
-            ) from None
-    if array.shape != (count,) or array.dtype.kind != "U":
-        advice = f"It must be {count} texts, one for each vector."
-        raise BadFile(
-            f"{name} is {array.dtype} of shape {array.shape}",
-            where=str(path),
-            advice=advice,
-        )
-    return [spelled(str(text)) for text in array]
+    return [spelled(text) for text in texts_of(arrays[name], name, path, count)]
