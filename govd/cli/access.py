@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from govd.cli.progress import bar
 from govd.errors import HomeLocked
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from govd.service.api import Api
     from govd.types import Progress
 
+T = TypeVar("T")
 PATIENCE_SECONDS = 10.0
 """For which a command waits where another one works on the home, or a daemon is on its way up."""
 TELLING_SECONDS = 1.0
 """After which it says so."""
 LOOK_SECONDS = 0.1
 """Between two looks."""
+
+
+def _tell(sentence: str) -> None:
+    print(f"govd: {sentence}", file=sys.stderr)
 
 
 @contextmanager
@@ -51,20 +56,30 @@ def access(home: Path | None, progress: Progress, create: bool = False) -> Api:
 
         return connect(url, os.environ.get("GOVD_TOKEN"))
     folder = home or default_home()
+    return patiently(folder, lambda: _here(folder, progress, create))
+
+
+def patiently(
+    folder: Path, work: Callable[[], T], tell: Callable[[str], object] = _tell
+) -> T:
+    """Do something on a home, once whoever works on it has ended, if that is soon. `tell`: says
+    that it waits.
+
+    Raises:
+        HomeLocked: another process works on it, and goes on.
+    """
     began = time.monotonic()
     is_told = False
     while True:
         try:
-            return _here(folder, progress, create)
+            return work()
         except HomeLocked:
             waited = time.monotonic() - began
             if waited >= PATIENCE_SECONDS:
                 raise
             if waited >= TELLING_SECONDS and not is_told:
                 is_told = True
-                print(
-                    f"govd: another command works on {folder}: waiting", file=sys.stderr
-                )
+                tell(f"another command works on {folder}: waiting")
         time.sleep(LOOK_SECONDS)
 
 

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from govd.cli.access import opened
+from govd.cli.access import opened, patiently
 from govd.cli.options import HomeOption, JsonOption
 from govd.cli.output import put
 
@@ -65,10 +66,16 @@ def serve(
     ] = "info",
 ) -> None:
     """The daemon: HTTP API and reconciler. Makes the home where there is none."""
-    from govd.home.home import default_home
+    from govd.home.home import announced, default_home
+    from govd.web.daemon import log
     from govd.web.daemon import serve as run
 
-    run(home or default_home(), host, port, log_level, tuple(allow_host or ()))
+    folder = home or default_home()
+    start = partial(run, folder, host, port, log_level, tuple(allow_host or ()))
+    if announced(folder):  # a daemon does not end by itself
+        start()
+    else:
+        patiently(folder, start, log.warning)
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:

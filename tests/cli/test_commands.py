@@ -5,7 +5,7 @@ import inspect
 import json
 import re
 import sqlite3
-import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -98,12 +98,25 @@ def test_a_command_waits_for_another_one_that_ends(
     monkeypatch.setattr(access, "TELLING_SECONDS", 0.0)
     with (govd.home / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        other = threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN))
-        other.start()
+        monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(lock, fcntl.LOCK_UN))
         done = govd("status", "--json")
-        other.join()
     assert json.loads(done.stdout)["models"]
     assert done.stderr.count("waiting") == 1
+
+
+def test_a_daemon_waits_for_a_command_that_ends(
+    govd: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(access, "TELLING_SECONDS", 0.0)
+    monkeypatch.setattr("govd.web.daemon._log_to_stderr", lambda level: None)
+    # read once the lock is held: where it would go on, it ends
+    (govd.home / "govd.toml").write_text("allowed_hosts = 5\n")
+    with (govd.home / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(lock, fcntl.LOCK_UN))
+        fault = govd.refused("serve", "--port", "0")
+    assert "allowed_hosts" in fault.message
+    assert caplog.text.count("waiting") == 1
 
 
 @pytest.mark.parametrize(
