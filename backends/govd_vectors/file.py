@@ -43,6 +43,8 @@ class VectorFile:
     prompts: Mapping[str, Floats]
     templates: tuple[str, ...]
     domains: tuple[str, ...]
+    in_domains: int
+    """How many of the texts, from the first on, have a vector in each domain."""
     pool_rows: int
     logit_scale: float
 
@@ -50,6 +52,15 @@ class VectorFile:
     def dim(self) -> int:
         """Width of the space, d."""
         return int(self.vectors.shape[1])
+
+    def is_in_a_domain(self, text: str) -> bool:
+        """Whether a text is one of the file's as it is asked for in one of its domains."""
+        starts = tuple(f"a {domain} of a " for domain in self.domains)
+        return any(
+            text.removeprefix(start) in self.names
+            for start in starts
+            if text.startswith(start)
+        )
 
 
 def is_vector_file(path: Path) -> bool:
@@ -98,6 +109,7 @@ def read(path: Path) -> VectorFile:
         prompts=by_name | prompts,
         templates=templates,
         domains=domains,
+        in_domains=arrays["domain_vectors"].shape[1] if domains else 0,
         pool_rows=pool_rows,
         logit_scale=_scale(arrays, path),
     )
@@ -159,7 +171,8 @@ def _domain_prompts(
         or not 0 < cube.shape[1] <= len(names)
     ):
         advice = (
-            f"It must be ({len(domains)}, m, {dim}): the first m texts in each domain."
+            f"It must be ({len(domains)}, m, {dim}): the first m of the {len(names)} texts in each"
+            f" of the {len(domains)} domains."
         )
         raise BadCheckpoint(
             f"domain_vectors has shape {cube.shape}", where=str(path), advice=advice

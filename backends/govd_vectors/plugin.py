@@ -73,6 +73,9 @@ class VectorModel:
         if len(missing) > 1:
             rest = f", and {len(missing) - 1} more"
         hint = f"The nearest names: {', '.join(near)}. " if near else ""
+        if self._vectors.is_in_a_domain(missing[0]):
+            covered, names = self._vectors.in_domains, len(self._vectors.names)
+            hint = f"domain_vectors covers the first {covered} of {names} texts. "
         return Unsupported(
             f"the file has no vector for the text {missing[0]!r}{rest}",
             where=str(self._vectors.path),

@@ -19,6 +19,8 @@ class Given:
     templates: Sequence[str] | None = None
     domains: Sequence[str] = ()
     images: str | None = None
+    images_kept: bool = False
+    """They are those of an earlier registration: classes that are no labels now are left out."""
     pool: str | None = None
     use: str | None = None
     side: str = "image"

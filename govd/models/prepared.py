@@ -179,8 +179,9 @@ def _evaluation_facts(
             **spellings(texts.merged),
             **{phrases.spelled(name): name for name in words.labels},
         }
+        chosen = given.images is not None and not given.images_kept
         evaluation, left_out = _evaluation(
-            core, images, given.images is None, encoder, words, defaults, label_of
+            core, images, chosen, encoder, words, defaults, label_of
         )
     return {
         "evaluation": core.artifacts.put(evaluation_bytes(evaluation))
@@ -214,26 +215,31 @@ def _with_words(given: Given, words: Mapping[str, tuple[str, ...]]) -> Given:
 def _evaluation(
     core: Core,
     folder: str,
-    default: bool,
+    chosen: bool,
     encoder: Encoder,
     words: Words,
     defaults: Mapping[str, Path],
     others: Mapping[str, str],
 ) -> tuple[EvaluationData | None, dict[str, int]]:
-    """The labelled pictures, and what was left out of the folder; of a checkpoint's own (`default`)
-    those whose classes are labels.
+    """The labelled pictures, and what was left out of the folder. Unless somebody chose it for
+    these labels (`chosen`), as nobody does the checkpoint's own, classes may be no labels: their
+    pictures are left out.
 
     `others`: labels by other spellings.
+
+    Raises:
+        Usage: classes of a chosen folder are no labels.
     """
-    data: EvaluationData | None
     data, left_out = read_images(
         Path(folder), encoder, words.domains, core.progress, words.labels, others
     )
-    assert data is not None
-    if default and words.labels:
-        data = of_classes(data, words.labels)
-        if data is None:
+    if not chosen and words.labels:
+        of_labels = of_classes(data, words.labels)
+        if of_labels is None:
             return None, {}
+        if of_labels is not data:
+            left_out["of no label"] = len(data.class_of) - len(of_labels.class_of)
+        data = of_labels
     unknown = sorted(set(data.classes) - set(words.labels)) if words.labels else []
     if unknown:
         advice = "Name the folders as the labels are spelled."

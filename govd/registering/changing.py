@@ -258,6 +258,7 @@ def _options(given: Given, old: Record, basis: Basis, rebased: bool) -> Given:
         templates=list(basis.templates) if given.templates is None else given.templates,
         domains=given.domains or list(basis.domains),
         images=given.images or old["images"],
+        images_kept=not given.images,
         use=given.use or old["use"],
         side=old["side"],
         publish_to=given.publish_to or old["publish_to"],

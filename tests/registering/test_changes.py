@@ -87,6 +87,18 @@ def test_an_update_keeps_what_is_not_given(service: Service, given: Given) -> No
     ]
 
 
+def test_pictures_of_what_is_no_label_any_more_are_left_out(
+    service: Service, given: Given
+) -> None:
+    assert given.labels is not None
+    service.update_model("m", Given(labels=given.labels[:2]), "ann")
+    left_out = service.models.show("m")["images_left_out"]
+    assert left_out["of no label"] > 0
+    chosen = Given(labels=given.labels[:3], images=given.images)
+    with pytest.raises(Usage, match="no labels"):
+        service.update_model("m", chosen, "ann")
+
+
 def test_an_update_that_a_forget_cannot_follow_changes_nothing(
     service: Service, pictures: Path
 ) -> None:

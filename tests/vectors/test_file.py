@@ -88,6 +88,9 @@ def test_prompts_domains_and_labels_are_told_apart(tmp_path: Path) -> None:
     )
     assert np.abs(answer - expected).max() < 1e-6
     assert model.facts.logit_scale == pytest.approx(14.3)
+    with pytest.raises(Unsupported, match="a photo of a red car") as refused:
+        model.encode_texts(["a photo of a red car"])
+    assert "the first 2 of 3 texts" in refused.value.advice
 
 
 def test_parquet_has_a_row_for_each_text(tmp_path: Path) -> None:
