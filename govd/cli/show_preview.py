@@ -180,8 +180,8 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
     if linear:
         changed = share(linear["predicted_disagreement"])
         yield (
-            f"{'with all, in a checkpoint':<{wide}}  {changed}: weights cannot ask a picture"
-            " anything"
+            f"{'with all, by linear edit':<{wide}}  {changed}: that is what a checkpoint gets,"
+            " since weights cannot ask a picture"
         )
     if all(figure.get("low") is None for figure in costs.values()):
         yield "[dim]shares of answers that change; their intervals were not measured[/]"

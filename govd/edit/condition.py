@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from govd.errors import Usage
 from govd.types import Bools, Floats
 
 FACTORS: Final = ("L", "B")
+ROUNDINGS: Final = 16
+"""By so many a type's roundings the length of a unit vector may be off."""
 
 
 class Question(ABC):
@@ -175,6 +177,12 @@ def lengths(vectors: Floats) -> Floats:
     """The length of each vector `(n, d)`, `(n,)`, in the arithmetic of its type."""
     length: Floats = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     return length
+
+
+def is_unit(length: Floats, dtype: np.dtype[Any]) -> Bools:
+    """Which lengths `(n,)` are 1 as far as a type can tell."""
+    near: Bools = np.abs(length - 1) <= ROUNDINGS * np.finfo(dtype).eps
+    return near
 
 
 def conditions_in(tensors: Mapping[str, Floats]) -> tuple[Condition, ...] | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.condition import Condition, conditions_in
+from govd.edit.condition import Condition, conditions_in, is_unit
 from govd.edit.edited_files import edited_file
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
 from govd.errors import BadFile, Conflict, Usage
@@ -155,7 +155,8 @@ class Edit:
         return moved
 
     def apply(self, vectors: Floats) -> Floats:
-        """`(n, d)` vectors of this edit's side, unit length again, in the type that came in.
+        """`(n, d)` vectors of this edit's side, unit length again, in the type that came in. Unit
+        vectors that it is not for stay as they are, to the last bit.
 
         With `side` image these are image embeddings; with `side` text, query embeddings.
 
@@ -180,7 +181,10 @@ class Edit:
                 )
             moved = self.move(part)
             length = np.linalg.norm(moved, axis=1, keepdims=True)
-            out[start : start + ROWS] = moved / np.where(length == 0, 1, length)
+            edited = out[start : start + ROWS]
+            edited[:] = moved / np.where(length == 0, 1, length)
+            as_it_was = (moved == part).all(1) & is_unit(length[:, 0], out.dtype)
+            edited[as_it_was] = part[as_it_was]
         return out
 
     def apply_to_queries(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.edit.condition import Condition
+from govd.edit.condition import Condition, is_unit
 from govd.edit.factors import Edit
 from govd.errors import Usage
 from govd.types import Bools, Floats
@@ -22,8 +22,8 @@ float64, so that the same vectors meet a condition here and in `Edit.apply`.
 
 
 def applied(edit: Edit, vectors: Floats) -> Floats:
-    """`(n, d)` vectors of an edit of pictures, unit length again, in the type that came in; float64
-    as `Edit.apply` does it.
+    """`(n, d)` vectors of an edit of pictures, unit length again, in the type that came in, those
+    that it is not for as they are; float64 as `Edit.apply` does it.
 
     Raises:
         Usage: another width than the edit's, or an edit of texts.
@@ -53,12 +53,16 @@ def _block(edit: Edit, factors: list[tuple[Any, Any]], vectors: Floats) -> Float
     x = np.asarray(vectors, np.float32)
     (left, right), *of_conditions = factors
     moved = x - (x @ left) @ right if left.shape[1] else x.copy()
+    touched = np.full(len(x), left.shape[1] > 0)
     for condition, (inner, outer) in zip(edit.conditions, of_conditions, strict=True):
         at = holds(condition, x)
         if at.any():
             moved[at] -= (x[at] @ inner) @ outer
+            touched |= at
     length = np.sqrt(np.einsum("nd,nd->n", moved, moved))
     scaled: Floats = moved / np.where(length > 0, length, np.float32(1))[:, None]
+    as_it_was = ~touched & is_unit(length, vectors.dtype)
+    scaled[as_it_was] = x[as_it_was]
     return scaled
 
 

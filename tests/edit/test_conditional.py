@@ -202,6 +202,11 @@ def test_a_concept_goes_from_pictures_that_it_names_and_from_no_other(
     assert question.margin > 0
     assert (edit.move(x)[~asked] == x[~asked]).all()
     assert np.abs(edit.apply(x)[asked] - linear.apply(x)[asked]).max() < 1e-12
+    for kind in (np.float16, np.float32, np.float64):
+        rows = x.astype(kind)
+        for applied_to in (edit.apply(rows), applied(edit, rows)):
+            assert (applied_to[~asked] == rows[~asked]).all(), "to the last bit"
+            assert (applied_to[asked] != rows[asked]).any(1).all()
     assert np.abs(edit.apply(3 * x) - edit.apply(x)).max() < 1e-12
     now = answers(world, edit)
     still, of_linear = (np.isin(a, (3, 7)) for a in (now, answers(world, linear)))
