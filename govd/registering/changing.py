@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from govd.contributions import Contributions
-from govd.errors import Conflict, GovdError, MachineFault, Usage
+from govd.errors import Conflict, GovdError, MachineFault, Unsupported, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core, Opened
 from govd.models.given import Given
@@ -171,6 +171,8 @@ class Changing:
             contribution = self.contributions.computing.of_request(request, opened)
         except MachineFault:
             raise
+        except Unsupported as error:
+            return self._impossible(request, error, actor)
         except GovdError as error:
             advice = "Revert it first."
             if request.get("private"):
@@ -215,22 +217,42 @@ class Changing:
                     payload=payload,
                 )
             ]
-        if request["state"] not in WANTED:
-            return []
         reason = (
             "its text was destroyed, so it cannot be computed for the model as it is now. Nothing"
             " new is published for this model until this is withdrawn (it then ends) or the model"
             " is set back to what it was"
         )
-        return [
-            Draft(
-                kind="request.wait",
-                subject=request_id,
-                actor=actor,
-                model=name,
-                payload={"reason": reason},
-            )
-        ]
+        return _waiting(request, reason, actor)
+
+    @staticmethod
+    def _impossible(request: Request, error: Unsupported, actor: str) -> list[Draft]:
+        """The method has no such edit for the model as it is now, as for a cell that pictures alone
+        tell where edits are linear: a person decides, and what is served stays.
+        """
+        why = "" if request.get("private") else f": {error.message.rstrip('.')}"
+        reason = (
+            f"it cannot be computed for the model as it is now{why}. Nothing new is published for"
+            " this model until this is withdrawn (it then ends) or the model is changed so that it"
+            " can be"
+        )
+        return _waiting(request, reason, actor)
+
+
+def _waiting(request: Request, reason: str, actor: str) -> list[Draft]:
+    """The entry that a forget waits for a person; none where it is not asked for, or waits
+    already.
+    """
+    if request["state"] not in WANTED:
+        return []
+    return [
+        Draft(
+            kind="request.wait",
+            subject=str(request["id"]),
+            actor=actor,
+            model=str(request["model"]),
+            payload={"reason": reason},
+        )
+    ]
 
 
 def _update(name: str, actor: str, payload: Json) -> Draft:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from govd.errors import (
-    Conflict,
-)
+from govd.errors import Conflict, Unsupported
 from govd.models.given import Given
 from govd.service.service import Service
-from govd.types import Gate
+from govd.types import ForgetSpec, Gate
 from tests.reconcile.deciding import Interrupted, Plugin, file, state
 from tests.service.test_service import forget, published
 
@@ -76,6 +74,35 @@ def test_a_change_of_the_model_approves_nothing(service: Service) -> None:
         "m", Given(publish_to=str(service.core.home.folder.parent / "x")), "ann"
     )
     assert state(service, private)[0] == "waiting"
+
+
+def test_what_the_method_cannot_do_for_the_model_as_it_is_now_waits_for_a_person(
+    service: Service, plugin: Plugin, pool: Path
+) -> None:
+    red, blue = str(forget(service, "red")["id"]), str(forget(service, "blue")["id"])
+    before = service.serving("m")
+
+    def refused(spec: ForgetSpec) -> None:
+        if "red" in [concept.name for concept in spec.scope.concepts]:
+            raise Unsupported("not by a linear edit", advice="Set it to --conditional.")
+
+    plugin.contribute = refused
+    service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
+    reached, reason = state(service, red)
+    assert reached == "waiting"
+    assert "not by a linear edit. Set it to --conditional. Nothing" in reason
+    assert state(service, blue)[0] == "in_force"
+    # nothing new is published before somebody decides
+    assert service.serving("m").number == before.number
+    with pytest.raises(Conflict, match="computed for an earlier state of the model"):
+        service.requests.decide(red, "approve", "", "bob")
+    plugin.contribute = None
+    service.update_model("m", Given(pool=str(pool), conditional=True), "ann")
+    assert state(service, red)[0] == "waiting"
+    service.requests.decide(red, "approve", "seen", "bob")
+    service.reconciler.run()
+    assert [state(service, one)[0] for one in (red, blue)] == ["in_force"] * 2
+    assert service.serving("m").edit.rank == 2
 
 
 def test_an_update_that_changes_nothing_of_the_basis_computes_nothing_anew(
