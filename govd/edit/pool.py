@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.basis import Basis
+from govd.edit.basis import ROWS, Basis
 from govd.types import Floats
 
 GRID = 14
@@ -107,6 +107,19 @@ class PoolFit:
     def grid(self) -> Floats:
         """The pictures `(n, d)` in units of the grid."""
         return on_grid(self.images)
+
+    @cached_property
+    def leverage(self) -> Floats:
+        """`(x − x̄)ᵀ Σ⁻¹ (x − x̄)` `(n,)` of each picture, with the pool's mean and covariance."""
+        mean, inverse = (
+            self.basis.tensors[f"pool_{name}"] for name in ("mean", "inverse")
+        )
+        parts = [
+            exact.row_sum(centred * exact.matmul(centred, inverse))
+            for start in range(0, len(self.images), ROWS)
+            for centred in (self.images[start : start + ROWS] - mean,)
+        ]
+        return np.concatenate(parts)
 
     @cached_property
     def best_score(self) -> Floats:

@@ -32,6 +32,7 @@ from govd.methods.dual import (
     removals_alone,
     tensors_of,
 )
+from govd.methods.likely import likelihood
 from govd.methods.pictured import pictured
 from govd.methods.trial import Concept, Trial
 from govd.types import Floats, Json
@@ -52,8 +53,6 @@ Chosen on the pools of Caltech-101 and Oxford Pets with one or two pictures left
 `UNJUDGED` steps further down 12 % and 2 % of the others stay named, one step before this 3.6 % and
 none, with this one of 3,741.
 """
-TEMPERATURE = 100.0
-"""The logit scale that CLIPs are trained to."""
 
 
 class Fitted(Dual):
@@ -199,34 +198,6 @@ def shown(problem: Problem, pool: PoolFit) -> list[Any]:
                 best = np.maximum(best, other)
         masks.append(own > best)
     return masks
-
-
-def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
-    """How likely each (thinned) pool picture `(n,)` shows a concept, as the model itself answers:
-    its share of a softmax over the labels in use, in steps of 2^−20, so that no machine's
-    exponential enters a digest.
-
-    Args:
-        problem: what is to be forgotten, with its material.
-        pool: pictures that fits are made on.
-        concept: its position in the scope.
-    """
-    phrases = {
-        phrase for each in problem.spec.scope.concepts for phrase in each.phrases
-    }
-    scores = [
-        exact.matmul(pool.images, texts.T).max(1) for texts in problem.material.phrases
-    ]
-    rivals = problem.basis.pool_rivals(
-        "labels" if problem.basis.labels else "vocabulary", phrases
-    )
-    others = [own for i, own in enumerate(scores) if i != concept]
-    beside = np.concatenate([rivals, *(own[:, None] for own in others)], axis=1)
-    odds = np.exp(
-        np.clip(TEMPERATURE * (beside - scores[concept][:, None]), -80.0, 80.0)
-    ).sum(1)
-    rounded: Floats = np.ldexp(np.rint(np.ldexp(1.0 / (1.0 + odds), 20)), -20)
-    return rounded
 
 
 def _level(problem: Problem, concept: int) -> Term:

@@ -7,6 +7,8 @@ other domains that it takes in. Beside the product's condition stands a discrimi
 the true domains of half of the judging pictures and is judged on the other half: what a linear
 condition can do at most, more or less. *Level*: even a text whose true AUC is 0.5 is measured to be
 off it, by the number of its pictures; and one whose strength was fitted on as many, by √2 of that.
+Beside it stand what `fitted` reaches, and the same edit with the strength of somebody who was told
+the true labels of the pool. (Told those of the judging pictures, a strength is 0.5 on every one.)
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from govd.edit import compose, exact
 from govd.edit.conditional import condition_of
-from tests.benchmarks.forgetting.cases import cases
+from govd.edit.strength import auc, level
+from tests.benchmarks.forgetting.cases import Case, cases
+from tests.benchmarks.forgetting.rows import METHODS, contributions
 from tests.benchmarks.forgetting.sets import Split, portfolio
 
 ALARMS = 0.03
@@ -46,7 +51,7 @@ def main() -> None:
                 print(line, flush=True)
     print(
         "\n| set | pictures of a label | off 0.5 by chance | fitted on as many |"
-        "\n|---|---|---|---|"
+        " told the pool's labels | fitted |\n|---|---|---|---|---|---|"
     )
     for title, splits in sets:
         if splits[0].domain is None:
@@ -91,9 +96,10 @@ def missed(scores: np.ndarray, inside: np.ndarray) -> float:
 
 def level_line(title: str, splits: Sequence[Split]) -> str:
     """The mean of |AUC − 0.5| over single forgets whose true AUC is 0.5, by the variance of the
-    Wilcoxon statistic, (n + m + 1) / 12 n m for n and m pictures, as a normal one's.
+    Wilcoxon statistic, (n + m + 1) / 12 n m for n and m pictures, as a normal one's; and what is
+    measured.
     """
-    counts, expected = [], []
+    counts, expected, measured = [], [], []
     for split in splits:
         for case in cases(split, "labels", 1):
             own = int((split.label == case.forgotten[0]).sum())
@@ -101,9 +107,36 @@ def level_line(title: str, splits: Sequence[Split]) -> str:
             variance = (own + others + 1) / (12 * own * others)
             counts.append(own)
             expected.append(math.sqrt(2 * variance / math.pi))
+            measured.append(off_level(case))
+        split.kept.clear()
     mean = float(np.mean(expected))
     middle = float(np.median(counts))
-    return f"| {title} | {middle:g} | {mean:.3f} | {2**0.5 * mean:.3f} |"
+    ours, told = np.mean(measured, axis=0)
+    bounds = f"{mean:.3f} | {2**0.5 * mean:.3f} | {told:.3f} | {ours:.3f}"
+    return f"| {title.split(':')[0]} | {middle:g} | {bounds} |"
+
+
+def off_level(case: Case) -> tuple[float, float]:
+    """|AUC − 0.5| of a single forget by `fitted`, and with a strength that is told what the pool
+    shows.
+    """
+    split = case.split
+    basis, label = split.basis, int(case.forgotten[0])
+    method = METHODS["fitted"]
+    (made,) = contributions(case, "fitted, level", method, "level", 1.0, basis)
+    edit = compose(basis, [made], {method.name: method})
+    text = split.labels.vectors[label]
+    assert split.pool_label is not None
+    shown = split.pool_label[:: basis.thinning] == label
+    pool = basis.thinned_pool()[0]
+    strength, _ = level(pool, pool @ edit.L[:, 0], shown, ~shown, edit.B, text)
+    own = split.label == label
+    off = []
+    for multiple in (1.0, strength):
+        moved = exact.unit(split.x - multiple * (split.x @ edit.L) @ edit.B.T)
+        scores = moved @ text
+        off.append(abs(auc(scores[own], scores[~own]) - 0.5))
+    return off[0], off[1]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""How likely a pool's pictures show a concept, against its definition and true labels."""
+
+import numpy as np
+import pytest
+
+from govd.edit import Basis, Ingredients, Material, Problem, build, exact
+from govd.edit.pool import PoolFit
+from govd.errors import Unsupported
+from govd.methods import builtin
+from govd.methods.likely import OTHERS, ROUNDS, SAME_WORD, TEMPERATURE, likelihood
+from govd.types import Concept, ForgetSpec, Scope
+
+LABELS, EACH, WIDTH, CONCEPT = 10, 24, 96, 3
+DRAW = np.random.default_rng(4)
+TEXTS = exact.unit(DRAW.normal(size=(2 * LABELS, WIDTH)) + DRAW.normal(size=WIDTH))
+LABEL = np.repeat(np.arange(2 * LABELS), EACH)
+"""True labels of the pool: half of it is of things that no label names."""
+
+
+@pytest.fixture(scope="module")
+def basis() -> Basis:
+    draw = np.random.default_rng(5)
+    noise, visual, wording = (
+        draw.normal(size=(count, WIDTH)) / WIDTH**0.5
+        for count in (len(LABEL), len(TEXTS), len(TEXTS))
+    )
+    content = TEXTS - TEXTS.mean(0) + visual
+    pool = exact.unit(content[LABEL] + 1.2 * noise)
+    words = exact.unit(TEXTS + 0.1 * wording)
+    return build(
+        Ingredients(
+            "simulated",
+            "labels",
+            "image",
+            tuple(f"label {i}" for i in range(LABELS)),
+            TEXTS[:LABELS],
+            [f"word {i}" for i in range(len(words))],
+            words,
+            pool=pool,
+            pool_kind="pool",
+        )
+    )
+
+
+def problem(basis: Basis, concept: int = CONCEPT, **material: np.ndarray) -> Problem:
+    text = TEXTS[[concept]]
+    spec = ForgetSpec(Scope((Concept(f"label {concept}"),)), "bilateral", "level", 1.0)
+    return Problem(basis, spec, Material([text], text, **material))
+
+
+def by_texts(basis: Basis, concept: int) -> np.ndarray:
+    text = TEXTS[concept]
+    words = basis.tensors["vocabulary"]
+    usual = (words @ text).mean()
+    others = words[words @ text <= usual + SAME_WORD * (1 - usual)]
+    assert 1 <= len(words) - len(others) < 10
+    rivals = np.concatenate([np.delete(TEXTS[:LABELS], concept, 0), others])
+    pool = basis.tensors["pool"]
+    ahead = pool @ rivals.T - (pool @ text)[:, None]
+    return -np.log(np.exp(TEMPERATURE * ahead).sum(1))
+
+
+def test_each_picture_is_judged_by_all_others(basis: Basis) -> None:
+    pool, inverse = basis.tensors["pool"], basis.tensors["pool_inverse"]
+    centred = pool - pool.mean(0)
+    odds = by_texts(basis, CONCEPT)
+    likely = 1 / (1 + np.exp(-odds))
+    for _ in range(ROUNDS):
+        added = np.zeros(len(pool))
+        for i, x in enumerate(centred):
+            weights = likely.copy()
+            weights[i] = 0.0
+            mean = weights @ centred / max(weights.sum(), OTHERS)
+            added[i] = x @ inverse @ mean - mean @ inverse @ mean / 2
+        likely = 1 / (1 + np.exp(-(odds + added)))
+    ours = likelihood(problem(basis), PoolFit.of(basis), 0)
+    assert (ours > 0.02).any()
+    # texts beyond the eight nearest are not counted, and steps are of 2^-20
+    assert np.abs(ours - likely).max() < 1e-3
+
+
+def test_likeness_tells_more_than_texts(basis: Basis) -> None:
+    off = np.zeros(2)
+    for concept in range(LABELS):
+        own = concept == LABEL
+        texts = 1 / (1 + np.exp(-by_texts(basis, concept)))
+        ours = likelihood(problem(basis, concept), PoolFit.of(basis), 0)
+        off += [np.abs(likely - own).sum() for likely in (texts, ours)]
+    assert off[1] < 0.7 * off[0]
+
+
+def test_bilateral_levels_no_given_pictures(basis: Basis) -> None:
+    given = basis.tensors["pool"][LABEL == CONCEPT][:4]
+    with pytest.raises(Unsupported, match="target level with given pictures") as raised:
+        builtin()["bilateral"].contribute(problem(basis, examples=given))
+    assert "--method fitted" in str(raised.value.advice)
