@@ -143,8 +143,9 @@ def approved(requests: list[Any]) -> list[str]:
 def _of_checkpoint(linear: Mapping[str, Any]) -> str:
     """What the linear edit does, where answers and vectors get a conditional one."""
     text = (
-        "These are figures of the conditional edit, of answers and vectors; a checkpoint carries"
-        " the linear one"
+        "These are figures of the conditional edit, of answers and vectors, which leaves a picture"
+        " as it is that the unedited model takes for something else; a checkpoint carries the"
+        " linear one"
     )
     if "forget_acc" not in linear:
         return (
