@@ -176,6 +176,13 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
             f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ"
             " from the unedited model's"
         )
+    conditional = preview.get("asking")
+    if conditional and conditional["total_disagreement"] < (total or 0.0):
+        yield (
+            f"{'if pictures were asked first':<{wide}} "
+            f" {share(conditional['total_disagreement'])} with all: govd model update"
+            f" {escape(preview['model'])} --conditional (not in a checkpoint)"
+        )
     linear = preview["predicted"].get("checkpoint")
     if linear:
         changed = share(linear["predicted_disagreement"])

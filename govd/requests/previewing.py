@@ -14,7 +14,11 @@ from govd.contributions import Contributions
 from govd.contributions.beside import Beside
 from govd.contributions.effects import TOGETHER
 from govd.contributions.predicting import own_costs
+from govd.edit import Edit
+from govd.edit.compose import recognised
+from govd.edit.conditional import asking
 from govd.edit.prediction import watch_for
+from govd.edit.unlabelled import data_free
 from govd.errors import Conflict, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
 from govd.models.core import Core, Opened
@@ -101,6 +105,7 @@ class Previewing:
             "decision": self.decision("filed", computed, predicted),
             "others": self._others(question),
             "near": near_words(opened, spec, contribution, watch),
+            "asking": _asking(beside),
             "capacity": self._capacity(model, beside, predicted),
             "subsumed_by": predicted.subsumed_by,
             "predicted": predicted.as_json(),
@@ -248,3 +253,18 @@ def _told(same: Request | None) -> dict[str, Json] | None:
         "state": same.state.value,
         "private": is_private,
     }
+
+
+def _asking(beside: Beside) -> dict[str, Json] | None:
+    """The share of other answers that would change, with all in force, if the model asked each
+    picture first (`--conditional`); None where it does, cannot, or would forget no other way.
+    """
+    linear = beside.after
+    if not isinstance(linear, Edit):
+        return None
+    scopes = [recognised(beside.basis, c) for c in beside.everything]
+    edit = asking(beside.basis, beside.everything, linear)
+    if edit is None or not beside.basis.has_pool:
+        return None
+    figures = data_free(beside.basis, edit, scopes)
+    return {"total_disagreement": figures["predicted_disagreement"]}

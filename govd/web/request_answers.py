@@ -104,6 +104,9 @@ class Preview(Answer):
     decision: dict[str, Any]
     others: list[dict[str, Any]]
     near: list[dict[str, Any]]
+    asking: dict[str, Any] | None = Field(
+        description="What it would cost with all in force if the model were --conditional."
+    )
     capacity: dict[str, Any] | None = Field(
         description="What random forgets cost on this model, where it is, and where this leads."
     )

@@ -89,6 +89,19 @@ def test_status_answers_where_what_was_measured_is_damaged(
         assert not service.verification.verify()["holds"]
 
 
+def test_what_asking_pictures_would_cost_is_what_it_then_costs(
+    service: Service,
+) -> None:
+    would = preview(service, "red")["asking"]["total_disagreement"]
+    assert preview(service, "red", domains=("dark",))["asking"] is None
+    assert preview(service, "red", target="level")["asking"] is None
+    service.update_model("m", Given(conditional=True), "ann")
+    now = preview(service, "red")
+    assert now["asking"] is None, "it asks"
+    assert now["predicted"]["total_disagreement"] == would
+    assert now["predicted"]["checkpoint"]["predicted_disagreement"] >= would
+
+
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:
     found = preview(service, "red")
     service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
