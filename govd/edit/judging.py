@@ -10,18 +10,11 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
+from govd.edit.constants import GOAL, TIE, UNSURE
 from govd.edit.levelled import Levelled
 from govd.edit.pool import PoolFit
 from govd.types import Floats
 
-GOAL = 0.01
-"""Share of the pictures concerned that may still be named with a forgotten label."""
-TIE = 1e-9
-"""A forgotten label that leads by less has been levelled: what is left is rounding."""
-UNSURE = 1e-7
-"""Margins nearer than this to what decides are computed again exactly: the machine's own products
-are far better than that.
-"""
 KEPT = 1 << 23
 """Scores of held-out pictures that are kept from step to step, at most: 64 MiB."""
 

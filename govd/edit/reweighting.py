@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact
+from govd.edit.constants import LEVELS, REWEIGHTED
 from govd.edit.judging import Answers, leads
 from govd.edit.levelled import Levelled, class_rows
 from govd.edit.pool import (
@@ -29,7 +30,6 @@ from govd.edit.pool import (
     repeated_moment,
     ridge,
 )
-from govd.edit.steps import LEVELS, REWEIGHTED
 from govd.types import Floats
 
 MOST = 7

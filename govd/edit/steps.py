@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 from typing import NamedTuple
 
-REWEIGHTED = 30.0
-"""The weight w of retained pictures where those of a class are weighted one by one. It matters
-little: what is nearest to being named grows until it is heard (10 to 300 gave the same tables on
-Caltech-101 and Oxford Pets).
-"""
-LEVELS = (1.0, 1.25, 1.5, 2.0)
-"""Margins that pictures are to be away from being named, in units of `PoolFit.unit`."""
-ALONE = len(LEVELS)
-"""The first of `WEIGHTED_STEPS` that a forget alone is tried with, (0, 3), where pictures count
-alike: it is chosen on a few dozens of pictures of a pool, whose like the next ones need not be. On
-`mini`'s calibration drawings, which other vendors drew than its pool, the same with w = 10 leaves
-12 of 408 named, this one 1, the next none.
-"""
+from govd.edit.constants import LEVELS, REWEIGHTED
 
 
 class Step(NamedTuple):

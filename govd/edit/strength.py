@@ -11,41 +11,19 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact
+from govd.edit.constants import (
+    CHANCE,
+    ELSEWHERE,
+    FAINT,
+    GUESSED,
+    HALVINGS,
+    MOST,
+    SAFETY,
+    SMALLEST,
+    TIE,
+    UNNAMED,
+)
 from govd.types import Floats, Json
-
-UNNAMED = 0.02
-"""Share of a concept's images that may still get its name."""
-FAINT = 0.5
-"""A picture that the detector hardly sees is taken to be seen this much: one stray picture must not
-drive the strength for all.
-"""
-SAFETY = 1.5
-"""Pictures that nobody has seen lie further from the pool's than these from each other: the solved
-strength is multiplied by this.
-"""
-CHANCE = 1.5
-"""A whole domain is forgotten when its images keep their label at most this often, as a multiple of
-chance.
-"""
-ELSEWHERE = 0.85
-"""Share of the answers in other domains that forgetting a whole domain must leave as they were; the
-rest of the target is given up.
-"""
-GUESSED = 8.0
-"""Where somebody gave pictures, those that merely may show the concept count together as at most so
-many: few given ones correct what is guessed, many decide. Chosen on Caltech-101 and Oxford Pets,
-splits other than those that are reported.
-"""
-TIE = 1e-9
-"""Scores whose difference is below this are equal: absolutely for those below 1, cosines among
-them, relatively for larger ones.
-"""
-HALVINGS = 24
-"""Halvings of a bisection, that is bits of α."""
-MOST = 32.0
-"""The largest α that is looked at."""
-SMALLEST = 1e-12
-"""Squared length below which an image counts as gone."""
 
 
 def unnamed(

@@ -11,17 +11,15 @@ import numpy as np
 
 from govd.edit.algebra import Algebra, Array
 from govd.edit.basis import Basis
+from govd.edit.constants import ALONE, MANY_JUDGES
 from govd.edit.duals import Targets, duals, retained_mean, targets_of
 from govd.edit.judging import Answers, Held, Judges, enough
 from govd.edit.levelled import Levelled
 from govd.edit.levelling import Fits
 from govd.edit.pool import PoolFit
-from govd.edit.steps import ALONE, STEPS
+from govd.edit.steps import STEPS
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats, Json
-
-MANY_JUDGES = 50
-"""Held-out pictures that are enough to tell how certain forgets are together."""
 
 
 class Dual:

@@ -17,10 +17,11 @@ import numpy as np
 
 from govd.edit import exact, strength
 from govd.edit.compose import Problem
+from govd.edit.constants import ALONE, LEVELS
 from govd.edit.duals import retained_mean
 from govd.edit.judging import enough
 from govd.edit.pool import PoolFit
-from govd.edit.steps import ALONE, LEVELS, Step
+from govd.edit.steps import Step
 from govd.edit.system import Dual
 from govd.methods.bilateral import FEWEST, Bilateral
 from govd.methods.dual import (

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from govd.edit import Host, compose, exact
+from govd.edit.constants import ALONE
 from govd.edit.extent import pool_in_scope
-from govd.edit.steps import ALONE, WEIGHTED_STEPS
+from govd.edit.steps import WEIGHTED_STEPS
 from govd.methods import builtin
 from govd.types import Contribution
 from tests.edit.conftest import World

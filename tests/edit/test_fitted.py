@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Host, compose
+from govd.edit.constants import ALONE, LEVELS, MANY_JUDGES
 from govd.edit.contribution import sealed
 from govd.edit.judging import Answers, enough
 from govd.edit.levelled import LEAN, Levelled
 from govd.edit.metrics import on_images
 from govd.edit.pool import GROWTH, RIDGE, PoolFit, on_grid, weighted_moment
 from govd.edit.reweighting import reweighted
-from govd.edit.steps import ALONE, LEVELS, STEPS, WEIGHTED_STEPS, Step
+from govd.edit.steps import STEPS, WEIGHTED_STEPS, Step
 from govd.edit.strength import soft_auc
-from govd.edit.system import MANY_JUDGES, System
+from govd.edit.system import System
 from govd.methods import builtin
 from govd.types import Contribution
 from tests.edit.conftest import World

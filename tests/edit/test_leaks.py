@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, Edit, attacks, compose, exact, strength
+from govd.edit import Basis, Edit, attacks, compose, constants, exact, strength
 from govd.edit.extent import labelled_in_scope, named_share, pool_in_scope
 from govd.methods import builtin
 from govd.types import Contribution
@@ -301,10 +301,12 @@ def test_a_domains_strength_scatters_its_pictures_and_spares_the_others(
     assert told["kept_inside"] == pytest.approx(kept(alpha, inside))
     assert told["kept_elsewhere"] == pytest.approx(kept(alpha, ~inside))
     if told["target_reached"]:
-        assert kept(alpha / strength.SAFETY, inside) <= (3 + strength.CHANCE) / 40
-        assert kept(0.98 * alpha / strength.SAFETY, inside) > (3 + strength.CHANCE) / 40
+        assert kept(alpha / constants.SAFETY, inside) <= (3 + constants.CHANCE) / 40
+        assert (
+            kept(0.98 * alpha / constants.SAFETY, inside) > (3 + constants.CHANCE) / 40
+        )
     else:
-        assert kept(alpha, ~inside) >= strength.ELSEWHERE > kept(1.02 * alpha, ~inside)
+        assert kept(alpha, ~inside) >= constants.ELSEWHERE > kept(1.02 * alpha, ~inside)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -348,6 +350,6 @@ def test_level_by_likelihoods_is_the_smallest_strength_that_levels(
         shown = Edit(detector[:, None], at * removal).apply(data.vectors)
         return strength.soft_auc(shown @ text, likely)
 
-    assert 0 < alpha < strength.MOST
+    assert 0 < alpha < constants.MOST
     assert told["auc"] == pytest.approx(level(alpha))
     assert level(alpha) <= 0.5 < level(0.97 * alpha)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from govd.edit import Basis, Edit, compose, metrics, strength, unlabelled
+from govd.edit import Basis, Edit, compose, constants, metrics, strength, unlabelled
 from govd.edit.duals import retained_mean
 from govd.edit.ingredients import HARD_RIDGE, LABEL_WEIGHT, RIDGE
 from govd.edit.selectors import POOL_RIDGE
@@ -220,14 +220,14 @@ def test_a_cell_without_images_is_solved_on_the_concept_elsewhere(
         dual(basis, world.texts[5]),
     )
     hits = np.sort(pool[domain == 1] @ basis.tensors["selectors"][1])
-    reach = max(hits[int(bilateral.SEEN * len(hits))], strength.FAINT)
+    reach = max(hits[int(bilateral.SEEN * len(hits))], constants.FAINT)
     lost = [
         (x @ world.texts[5] - np.delete(texts, 5, 0) @ x).min()
         / reach
         / (b @ world.texts[5])
         for x in pool[mine]
     ]
-    wanted = strength.SAFETY * np.sort(lost)[-1 - int(strength.UNNAMED * len(lost))]
+    wanted = constants.SAFETY * np.sort(lost)[-1 - int(constants.UNNAMED * len(lost))]
     assert abs(contribution.tensors["strength_hard"][0] - wanted) < 1e-4 * wanted
 
 
@@ -243,12 +243,12 @@ def test_unnamed_is_the_smallest_strength_that_reaches_it(
     b, hit = dual(hard, world.texts[7]), np.linspace(0.1, 1.5, mine.sum())
 
     def share(alpha: float) -> float:
-        moved = images - alpha * np.maximum(hit, strength.FAINT)[:, None] * b
+        moved = images - alpha * np.maximum(hit, constants.FAINT)[:, None] * b
         return float(np.mean(moved @ own[0] > (moved @ rest.T).max(1)))
 
     alpha, said = strength.unnamed(images, hit, b[:, None], own, rest)
-    solved = alpha / strength.SAFETY
-    assert share(solved + 1e-5) <= strength.UNNAMED < share(solved * 0.99)
+    solved = alpha / constants.SAFETY
+    assert share(solved + 1e-5) <= constants.UNNAMED < share(solved * 0.99)
     assert said["named"] == share(alpha)
 
 
@@ -260,7 +260,7 @@ def test_level_is_where_the_text_ranks_its_images_like_any(
     alpha, said = strength.level(pool, pool @ u, mine, ~mine, b[:, None], text)
     after = Edit(u[:, None], alpha * b[:, None]).apply(pool)
     apart = np.subtract.outer(after[mine] @ text, after[~mine] @ text)
-    area = np.mean((apart > strength.TIE) + 0.5 * (np.abs(apart) <= strength.TIE))
+    area = np.mean((apart > constants.TIE) + 0.5 * (np.abs(apart) <= constants.TIE))
     assert abs(area - 0.5) < 0.01
     assert abs(area - said["auc"]) < 1e-6
     barely = Edit(u[:, None], 0.97 * alpha * b[:, None]).apply(pool)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
+from govd.edit.constants import LEVELS
 from govd.edit.judging import Answers
 from govd.edit.levelled import Levelled
 from govd.edit.pool import PoolFit, repeated_moment, weighted_moment
 from govd.edit.reweighting import MOST, Reweighted, reweighted
-from govd.edit.steps import LEVELS
 from tests.edit.conftest import World
 
 

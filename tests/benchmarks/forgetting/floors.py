@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from govd.edit.judging import GOAL
+from govd.edit.constants import GOAL
 from tests.benchmarks.forgetting.results import Result
 from tests.benchmarks.forgetting.rows import FLOORS
 from tests.benchmarks.forgetting.tables import values

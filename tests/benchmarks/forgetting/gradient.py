@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from govd.edit.judging import GOAL
+from govd.edit.constants import GOAL
 from tests.benchmarks.forgetting.cases import Case
 from tests.benchmarks.forgetting.figures import Map
 

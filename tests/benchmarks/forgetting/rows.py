@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from govd.edit import Basis, Edit, Material, Method, Problem, compose
+from govd.edit.constants import ALONE
 from govd.edit.contribution import sealed
-from govd.edit.steps import ALONE
 from govd.methods import builtin
 from govd.methods.baselines import Ccup
 from govd.methods.fitted import Fitted
