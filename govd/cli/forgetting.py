@@ -143,37 +143,57 @@ def preview(
     method: MethodOption = "auto",
     prototypes: PrototypesOption = 0,
     example: ExampleOption = None,
+    reason: ReasonOption = "",
+    basis: BasisOption = "",
+    ticket: TicketOption = "",
+    due: DueOption = None,
+    expires: ExpiresOption = None,
     criterion: CriterionOption = None,
+    criterion_set: CriterionSetOption = None,
+    key: KeyOption = None,
+    wait: WaitOption = False,
+    private: PrivateOption = False,
     revert: RevertOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What a forget would do: will it work, what does it cost, does it wait and for whom; or what
-    a revert would bring back. Files nothing.
+    a revert would bring back. Takes what `govd forget` takes, and files nothing.
     """
     from govd.cli.show_preview import show_preview
-    from govd.cli.show_returning import show_revert_preview
 
     if revert is not None:
-        if concepts or domain or all_concepts:
-            raise Usage(
-                "--revert says what it is about", advice="Name no concepts beside it."
-            )
-        with opened(home) as api:
-            put(api.preview_revert(revert), as_json, show_revert_preview)
+        _preview_revert(revert, bool(concepts or domain or all_concepts), home, as_json)
         return
     if model is None:
         raise _no_model()
     options = _scope(
         domain, alias, all_concepts, target, strength, method, prototypes, example
     )
-    options["criteria"] = criterion or []
+    options |= {"reason": reason, "basis": basis, "ticket": ticket, "due": due}
+    options |= {"expires": expires, "private": private}
+    options |= {"criteria": criterion or [], "criterion_set": criterion_set}
+    if private and not concepts and not all_concepts:
+        concepts, options["reason"] = _typed_names(reason)
     with opened(home) as api:
         put(
             api.preview(*(concepts or ()), model=model, **options),
             as_json,
             show_preview,
         )
+
+
+def _preview_revert(
+    forget_id: str, is_scoped: bool, home: Path | None, as_json: bool
+) -> None:
+    from govd.cli.show_returning import show_revert_preview
+
+    if is_scoped:
+        raise Usage(
+            "--revert says what it is about", advice="Name no concepts beside it."
+        )
+    with opened(home) as api:
+        put(api.preview_revert(forget_id), as_json, show_revert_preview)
 
 
 def _no_model() -> Usage:

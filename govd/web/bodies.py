@@ -19,8 +19,8 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ScopeBody(Body):
-    """What is to be forgotten, and how."""
+class ForgetBody(Body):
+    """`govd forget`, `govd preview`: what is to be forgotten, how, and why."""
 
     model: str
     concepts: list[str] = []
@@ -34,11 +34,6 @@ class ScopeBody(Body):
     examples: list[str] = Field(default=[], max_length=256)  # base64 of picture files
     criteria: list[str] = []
     criterion_set: str | None = None
-
-
-class ForgetBody(ScopeBody):
-    """`govd forget`."""
-
     reason: str = ""
     basis: str = ""
     ticket: str = ""

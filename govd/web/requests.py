@@ -15,7 +15,6 @@ from govd.types import Json
 from govd.web.bodies import (
     ForgetBody,
     ReasonBody,
-    ScopeBody,
     options,
 )
 from govd.web.context import Context, Credentials, Here, Operator, Reader, admit
@@ -101,7 +100,9 @@ async def forget(
 
 @router.post("/preview")
 @heavy
-def preview(body: ScopeBody, response: Response, context: Here, reader: Reader) -> Json:
+def preview(
+    body: ForgetBody, response: Response, context: Here, reader: Reader
+) -> Json:
     """What a forget would do; files nothing."""
     response.headers["Cache-Control"] = (
         "no-store"  # it may name whom a private request will not

@@ -94,6 +94,23 @@ def test_the_preview_of_a_revert_and_the_predictions_are_asked(govd: Shell) -> N
     assert "What comes back?" in revert
 
 
+def test_a_preview_takes_what_a_forget_takes_and_files_nothing(govd: Shell) -> None:
+    words = (
+        "red",
+        "--model",
+        "m",
+        "--reason",
+        "case 7",
+        "--basis",
+        "contract",
+        "--wait",
+    )
+    words += ("--ticket", "COURT-7", "--due", "2030-01-01", "--expires", "2031-01-01")
+    preview = govd.json("preview", *words, "--idempotency-key", "k", "--private")
+    assert "a court wants it" in str(preview["decision"])  # type: ignore[index]
+    assert govd.json("request", "list") == []
+
+
 def test_a_preview_says_whether_criteria_would_be_kept(govd: Shell) -> None:
     words = (
         "--criterion",
