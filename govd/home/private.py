@@ -3,7 +3,7 @@ its own that can be destroyed.
 
 A commitment is SHA-256(salt ‖ canonical JSON of the text) with 32 random bytes of salt; the salt is
 encrypted with the text (AES-256-GCM), so that once the key is gone neither the text nor a guess of
-it can be checked.
+it can be checked. Whoever may read the files may read the texts: they are the owner's alone (0600).
 """
 
 from __future__ import annotations
@@ -24,6 +24,20 @@ from govd.ledger import canonical
 from govd.types import Json, Record
 
 SALT = 32
+READ_BY: Final = {
+    "requests/privacy.py": "`reveal` shows it to the role owner (without a daemon: to the account"
+    " that owns the home), which is an entry `request.read`; filings are compared with it",
+    "requests/finding.py": "the owner's search for a concept",
+    "contributions/computing.py": "its contribution is computed, in memory",
+    "contributions/predicting.py": "what it would do is predicted, in memory",
+    "contributions/predicting_reverts.py": "what a revert would bring back, in memory",
+    "contributions/naming.py": "whether the model knows its words",
+    "serve/exports.py": "`govd export --disclose`, which is an entry that says so",
+}
+"""Who opens a box, and what for; nobody else does (`tests/style/test_map.py`). One is destroyed by
+`requests/privacy.py` (`shred`, for the role owner), and by `models/core.py` where a crash cut that
+off.
+"""
 MARKS: Final = (b'"kind":"request.shred"', b'"private":{')
 """What entries have in them that speak of boxes: they are found by these without reading the others
 as JSON.

@@ -1,5 +1,5 @@
-"""The one table of states and transitions of requests, reverts and revisions; nothing else decides
-what may follow what.
+"""The one table of states and transitions of requests, reverts and revisions: nothing else decides
+what may follow what. `APPENDED_BY` says who makes each of them happen.
 
 Proven by `tests/records/test_lifecycle.py`.
 """
@@ -161,6 +161,44 @@ TABLES: Final[dict[str, Mapping[str, Mapping[str, State]]]] = {
     "revision": REVISION,
     "model": MODEL,
 }
+APPENDED_BY: Final[Mapping[str, Mapping[str, str]]] = {
+    "wait": {
+        "reconcile/request_step.py": "a vote, a hold, a freeze, a person must approve, or a plugin"
+        " failed",
+        "reconcile/revision_steps.py": "a criterion is not kept, or a plugin failed at composing",
+        "requests/decisions.py": "policies object to a person's approval",
+        "requests/holding.py": "a legal hold on what an approved revert would undo",
+        "registering/changing.py": "its text was shredded, and its model is another one now",
+    },
+    "approve": {
+        "reconcile/request_step.py": "every vote allows it, and the home or a policy approves",
+        "requests/decisions.py": "a person, and as many as policies want",
+        "registering/changing.py": "its model is again the one that it was computed for",
+    },
+    "deny": {
+        "reconcile/request_step.py": "a vote",
+        "requests/decisions.py": "a vote that a person's approval was put to",
+    },
+    "fail": {
+        "reconcile/request_step.py": "it cannot be computed",
+        "reconcile/revision_steps.py": "there is no edit of it with all others: the newest fails",
+    },
+    "reject": {"requests/decisions.py": "a person"},
+    "withdraw": {
+        "requests/decisions.py": "a person",
+        "automatic/missing.py": "its row is gone from a feed (of a revert: is back)",
+    },
+    "retry": {
+        "requests/decisions.py": "a person",
+        "automatic/thawing.py": "the freeze that it waited for has ended",
+    },
+    "publish": {"reconcile/settling.py": "a revision that has it is published"},
+    "subsume": {"reconcile/settling.py": "one that covers it is published"},
+    "revert": {"reconcile/settling.py": "a revision without it is published"},
+}
+"""Who appends the entry `request.<event>`, and on what ground, for each event of `REQUEST` and
+`REVERT`. Nothing else changes a request's state; `tests/style/test_map.py` holds this to the code.
+"""
 EVENTS: Final = {
     kind: frozenset(event for events in table.values() for event in events)
     for kind, table in TABLES.items()

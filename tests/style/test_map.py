@@ -7,6 +7,10 @@ import re
 from itertools import groupby
 from pathlib import Path
 
+from govd.home.private import READ_BY
+from govd.policies.document import read
+from govd.records.lifecycle import APPENDED_BY, EVENTS
+
 ROOT = Path(__file__).parents[2]
 MAP = (ROOT / "govd" / "README.md").read_text(encoding="utf-8")
 
@@ -92,3 +96,75 @@ def test_tests_that_modules_name_are_there() -> None:
     }
     assert len(named) > 20
     assert [test for test in sorted(named) if not (ROOT / test).is_file()] == []
+
+
+def modules() -> dict[str, ast.Module]:
+    """What stands in `govd/`, by its path there; `records` and `verify` append nothing."""
+    return {
+        path.relative_to(ROOT / "govd").as_posix(): ast.parse(path.read_text("utf-8"))
+        for path in (ROOT / "govd").rglob("*.py")
+        if path.parent.name not in ("records", "verify")
+    }
+
+
+def drafted(tree: ast.Module) -> list[str | None]:
+    """The events of entries about requests that a module drafts, None where it is a variable."""
+    events: list[str | None] = []
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        if call.func.id == "request_draft":
+            event = call.args[1]
+            is_plain = isinstance(event, ast.Constant)
+            events.append(str(event.value) if is_plain else None)
+        if call.func.id == "Draft":
+            kinds = [
+                *call.args[:1],
+                *(k.value for k in call.keywords if k.arg == "kind"),
+            ]
+            events += [
+                str(kind.value).removeprefix("request.")
+                for kind in kinds
+                if isinstance(kind, ast.Constant)
+                and str(kind.value).startswith("request.")
+            ]
+    return events
+
+
+def test_whoever_changes_a_request_is_declared_beside_the_states() -> None:
+    """What a module drafts by name is declared; what is declared is drafted there, by name or by a
+    variable.
+    """
+    events = EVENTS["forget"] | EVENTS["revert"]
+    assert APPENDED_BY.keys() == events
+    declared = {(event, path) for event, by in APPENDED_BY.items() for path in by}
+    of_modules = {path: drafted(tree) for path, tree in modules().items()}
+    named = {
+        (event, path)
+        for path, own in of_modules.items()
+        for event in own
+        if event in events
+    }
+    assert named - declared == set()
+    by_variable = {path for path, own in of_modules.items() if None in own}
+    notes_alone = {"reconcile/drift.py"}
+    assert by_variable - notes_alone <= {path for _, path in declared}
+    assert {path for _, path in declared - named} <= by_variable
+
+
+def test_whoever_opens_a_private_text_is_declared_beside_it() -> None:
+    opening = {
+        path
+        for path, tree in modules().items()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("open", "revealed")
+        and "private" in ast.unparse(call.func.value)
+    }
+    assert opening == READ_BY.keys()
+
+
+def test_its_policy_is_one() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", MAP, re.S)
+    assert read(text).name == "no-whole-domains"
