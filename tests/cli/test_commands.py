@@ -8,6 +8,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 from fastapi.testclient import TestClient
@@ -92,13 +93,26 @@ def test_a_daemon_that_was_killed_is_not_taken_for_one_that_runs(
         assert govd.refused("status").exit_code == 4
 
 
+class Unlocking:
+    """The time, of which no thread but the one that waits for a lock takes any: then it is free."""
+
+    def __init__(self, lock: IO[str]) -> None:
+        self.lock = lock
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        fcntl.flock(self.lock, fcntl.LOCK_UN)
+
+
 def test_a_command_waits_for_another_one_that_ends(
     govd: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "TELLING_SECONDS", 0.0)
     with (govd.home / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(lock, fcntl.LOCK_UN))
+        monkeypatch.setattr(access, "time", Unlocking(lock))
         done = govd("status", "--json")
     assert json.loads(done.stdout)["models"]
     assert done.stderr.count("waiting") == 1
@@ -113,7 +127,7 @@ def test_a_daemon_waits_for_a_command_that_ends(
     (govd.home / "govd.toml").write_text("allowed_hosts = 5\n")
     with (govd.home / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(lock, fcntl.LOCK_UN))
+        monkeypatch.setattr(access, "time", Unlocking(lock))
         fault = govd.refused("serve", "--port", "0")
     assert "allowed_hosts" in fault.message
     assert caplog.text.count("waiting") == 1
