@@ -161,21 +161,19 @@ def judged(
                 )
 
 
-def of_split(split: Split, seconds: float) -> list[Judged]:
+def of_split(
+    split: Split, seconds: float, *, conditional: bool = False
+) -> list[Judged]:
     """Errors measured on two thirds of a split's pool in so many seconds, other requests judged on
     the last third; nothing where the pool is too small.
     """
-    order = np.random.default_rng(split.seed).permutation(
-        len(split.basis.tensors["pool"])
-    )
+    whole = split.conditional_basis if conditional else split.basis
+    pool = whole.tensors["pool"]
+    order = np.random.default_rng(split.seed).permutation(len(pool))
     apart, rest = order[: len(order) // 3], np.sort(order[len(order) // 3 :])
-    basis = of_rows(split.basis, rest)
+    basis = of_rows(whole, rest)
     calibration = calibrated(basis, made, METHODS, seconds)
-    return (
-        list(judged(split, basis, split.basis.tensors["pool"][apart], calibration))
-        if calibration
-        else []
-    )
+    return list(judged(split, basis, pool[apart], calibration)) if calibration else []
 
 
 HEAD = (
@@ -217,6 +215,9 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, help="a folder of sets of vectors")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=45.0)
+    parser.add_argument(
+        "--conditional", action="store_true", help="edits that ask each picture first"
+    )
     arguments = parser.parse_args()
     print(HEAD)
     for name, splits in portfolio(
@@ -225,7 +226,13 @@ def main() -> None:
         print(
             lines(
                 name,
-                [one for split in splits for one in of_split(split, arguments.seconds)],
+                [
+                    one
+                    for split in splits
+                    for one in of_split(
+                        split, arguments.seconds, conditional=arguments.conditional
+                    )
+                ],
             ),
             flush=True,
         )

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--conditional",
         action="store_true",
-        help="edits that ask each vector for its domain, as for stores and serving",
+        help="conditional edits, as answers and stores have them and serving",
     )
     given = parser.parse_args(arguments)
     files = labelled(given.folder)
