@@ -27,6 +27,7 @@ from govd.edit.extent import in_scope
 from govd.edit.own_labels import cell_of
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import factors_of, summed
+from govd.edit.worst import worst_label
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted
 from govd.records.request import Request, spec_of
@@ -275,10 +276,14 @@ def own_costs(watch: Watch, beside: Beside) -> Costs:
     scope = in_scope(beside.basis, beside.everything)
     mask = np.zeros(len(watch.at), bool) if scope is None else scope[watch.at]
     cell = cell_of(beside.basis, beside.own)
-    return costs(
+    before, after = factors_of(beside.before), factors_of(beside.after)
+    counted = costs(
         watch,
-        watch.answers(factors_of(beside.before)),
-        watch.answers(factors_of(beside.after)),
+        watch.answers(before),
+        watch.answers(after),
         mask,
         [cell] if cell else [],
     )
+    if "worst_label" in counted:
+        counted |= worst_label(beside.basis, before, after, scope)
+    return counted

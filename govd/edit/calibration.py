@@ -48,7 +48,7 @@ class Calibration:
         ends = _ends(self.errors.get(name, ()))
         if ends is None:
             return figure
-        unit = spread(figure.share, figure.pictures * self.pictures)
+        unit = unit_of(figure, self.pictures)
         low, high = (figure.share + end * unit for end in ends)
         return replace(
             figure,
@@ -91,6 +91,15 @@ class Calibration:
                 where=where,
                 advice="`govd model update NAME` measures them anew.",
             ) from fault
+
+
+def unit_of(figure: Figure, pictures: float = 1.0) -> float:
+    """What errors of a figure's prediction are told in: its own spread, or that of a share of so
+    many times its pictures.
+    """
+    if figure.spread is not None:
+        return figure.spread
+    return spread(figure.share, figure.pictures * pictures)
 
 
 def spread(share: float, pictures: float) -> float:

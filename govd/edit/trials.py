@@ -11,7 +11,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
-from govd.edit.calibration import COVERED, Calibration, spread
+from govd.edit.calibration import COVERED, Calibration, unit_of
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.costs import Costs, costs
@@ -22,6 +22,7 @@ from govd.edit.own_labels import cell_of, own_anchors
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
+from govd.edit.worst import worst_label
 from govd.errors import OverCapacity, Unsupported
 from govd.types import (
     Contribution,
@@ -191,11 +192,12 @@ def _outcome(
     assert watch is not None
     assert other is not None
     predicted = figures(fitted, watch, contributions, beside, before, after)
-    measured = figures(unseen, other, contributions, beside, before, after)
+    measured = figures(
+        unseen, other, contributions, beside, before, after, expected=False
+    )
     errors = {
         name: (
-            (measured[name].share - predicted[name].share)
-            / spread(predicted[name].share, predicted[name].pictures)
+            (measured[name].share - predicted[name].share) / unit_of(predicted[name])
         )
         for name in predicted.keys() & measured.keys()
     }
@@ -219,6 +221,8 @@ def figures(
     beside: Sequence[Contribution],
     before: Edit,
     after: Edit,
+    *,
+    expected: bool = True,
 ) -> Costs:
     """The costs of some forgets beside others on these pictures; `named` is the share of their own
     pictures that is still named so, or in a domain the share that keeps its answer.
@@ -228,6 +232,8 @@ def figures(
         watch: the pictures that are counted.
         before: the edit of `beside` alone.
         after: the edit with `own`.
+        expected: the worst label's cost is what is expected on other pictures (`worst`), not
+            counted on these.
     """
     everything = in_scope(basis, [*own, *beside])
     own_pictures = in_scope(basis, own)
@@ -237,6 +243,8 @@ def figures(
     then = watch.answers(before)
     now = watch.answers(after)
     by_name = costs(watch, then, now, everything[watch.at], cells)
+    if expected and "worst_label" in by_name:
+        by_name |= worst_label(basis, before, after, everything)
     mask = own_pictures[watch.at]
     if mask.any():
         labels = np.flatnonzero(

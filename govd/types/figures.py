@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from govd.types.values import Json
 
@@ -11,7 +11,8 @@ from govd.types.values import Json
 @dataclass(frozen=True)
 class Figure:
     """A share of `pictures` that changed, and whose they are; `low` and `high` are its interval's
-    ends, None where it is not measured.
+    ends, None where it is not measured. `spread`: how far it strays by chance, where that is not
+    what its pictures tell; in memory alone.
     """
 
     share: float
@@ -20,6 +21,7 @@ class Figure:
     domain: str = ""
     low: float | None = None
     high: float | None = None
+    spread: float | None = field(default=None, compare=False)
 
     @classmethod
     def from_json(cls, figure: Mapping[str, Json]) -> Figure:

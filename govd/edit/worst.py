@@ -1,0 +1,123 @@
+"""What the label that loses most is expected to lose, where each has few pictures.
+
+The largest of many shares that are counted on few pictures each says little of the largest on other
+pictures. Each label's share is taken as drawn of a Beta distribution, whose mean is all labels' and
+whose width is what their shares differ by beyond chance; what a label then shows on other pictures
+is beta-binomial, and of the largest of all these mean and standard deviation follow.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from govd.edit.basis import Basis
+from govd.edit.costs import LEAST
+from govd.edit.factors import Edit
+from govd.edit.prediction import Mask, Watch
+from govd.types import Figure, Floats
+
+JUDGED: Final = 0.5
+"""Other pictures that are counted, as a share of those here: as many as errors of predictions are
+measured on (`trials.APART`).
+"""
+MOST: Final = 200
+"""Other pictures of a label that are reckoned with at most."""
+GRID: Final = 400
+"""Steps of a share."""
+FINEST: Final = 0.01
+"""What is added to the standard deviation: no share is foretold more closely."""
+FEW: Final = 3
+"""Pictures of a label from which on it tells how far labels differ."""
+
+
+def expected_worst(
+    basis: Basis, before: Edit, after: Edit, scope: Mask | None
+) -> Figure | None:
+    """The expected cost of the label that loses most, on pictures that are in no scope; its `label`
+    is the one that is expected to lose most. None where no picture is left.
+
+    Args:
+        basis: has a pool, all of whose pictures are counted: the few that no fit saw tell less of
+            single labels than fits that saw the others flatter them.
+        before: the edit without the forgets that are looked at.
+        after: the edit with them.
+        scope: `(n,)`, which pictures of the thinned pool are to go; None: none of them.
+    """
+    watch = Watch.of(basis)
+    assert watch is not None
+    retained = np.ones(len(watch.at), bool) if scope is None else ~scope[watch.at]
+    if not retained.any():
+        return None
+    changed = watch.answers(before) != watch.answers(after)
+    count = np.bincount(watch.top[retained], minlength=len(watch.names))
+    lost = np.bincount(watch.top[retained], changed[retained], len(count))
+    judged = np.minimum(np.rint(JUDGED * count), MOST).astype(np.int64)
+    enough = judged >= LEAST
+    if not enough.any():
+        judged, enough = np.maximum(judged, count > 0), count > 0
+    shape = _posterior(count, lost)
+    share, deviation = largest(*(part[enough] for part in (*shape, judged)))
+    worst = _likeliest(shape, count, enough)
+    return Figure(
+        share, int(count[worst]), watch.names[worst], spread=deviation + FINEST
+    )
+
+
+def worst_label(
+    basis: Basis, before: Edit, after: Edit, scope: Mask | None
+) -> dict[str, Figure]:
+    """The same under its name among costs; nothing where there is none."""
+    figure = expected_worst(basis, before, after, scope)
+    return {} if figure is None else {"worst_label": figure}
+
+
+def _posterior(count: Any, lost: Any) -> tuple[Floats, Floats]:
+    """Both parameters `(m,)` of each label's Beta distribution, by moments."""
+    mean = float(lost.sum() / count.sum())
+    chance = mean * (1.0 - mean)
+    telling = count >= min(FEW, count.max())
+    weights = count[telling]
+    squared = (lost[telling] / weights - mean) ** 2
+    beyond = float((squared * weights).sum() - chance * len(weights)) / weights.sum()
+    # as many pictures as what is known of all labels counts beside a label's own
+    prior = 1.0
+    if chance > beyond:
+        prior = max(1.0, chance / max(beyond, 1e-6) - 1.0)
+    tiny = 1e-3
+    return (
+        np.maximum(mean * prior + lost, tiny),
+        np.maximum((1.0 - mean) * prior + count - lost, tiny),
+    )
+
+
+def _likeliest(shape: tuple[Floats, Floats], count: Any, enough: Mask) -> int:
+    """The label with the largest mean; of equal ones that with most pictures."""
+    means = np.where(enough, shape[0] / (shape[0] + shape[1]), -1.0)
+    return int(np.lexsort((count, means))[-1])
+
+
+def largest(lose: Floats, stay: Floats, pictures: Any) -> tuple[float, float]:
+    """Mean and standard deviation of the largest of some beta-binomial shares.
+
+    Args:
+        lose: `(m,)`, first parameters, positive.
+        stay: `(m,)`, second parameters, positive.
+        pictures: `(m,)`, of which the shares are, at least 1.
+    """
+    steps = np.arange(int(pictures.max()))
+    n = pictures[:, None]
+    remaining = np.maximum(n - steps, 1)
+    odds = remaining * (lose[:, None] + steps)
+    odds /= (steps + 1) * (stay[:, None] + remaining - 1)
+    logs = np.cumsum(np.where(steps < n, np.log(odds), -np.inf), axis=1)
+    logs = np.concatenate([np.zeros((len(n), 1)), logs], axis=1)
+    masses = np.exp(logs - logs.max(1, keepdims=True))
+    below = np.cumsum(masses, axis=1) / masses.sum(1, keepdims=True)
+    shares = np.arange(GRID + 1) / GRID
+    places = np.floor(shares * n + 1e-9).astype(np.int64)
+    all_below = np.take_along_axis(below, places, 1).prod(0)
+    mass = np.diff(all_below, prepend=0.0)
+    mean = float(mass @ shares)
+    return mean, float(np.sqrt(max(0.0, mass @ (shares - mean) ** 2)))

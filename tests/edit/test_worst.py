@@ -1,0 +1,60 @@
+"""What the worst label is expected to cost, against draws of it."""
+
+import numpy as np
+import pytest
+
+from govd.edit import Edit
+from govd.edit.costs import LEAST
+from govd.edit.prediction import Watch
+from govd.edit.worst import FINEST, JUDGED, expected_worst, largest
+from tests.edit.conftest import World
+
+
+@pytest.mark.parametrize("pictures", [[12, 12, 30], [1, 5, 200], [40]])
+def test_the_largest_share_is_that_of_draws(pictures: list[int]) -> None:
+    draw = np.random.default_rng(len(pictures))
+    count = np.array(pictures)
+    lose, stay = 0.3 + draw.uniform(size=(2, len(count))) * [[2.0], [9.0]]
+    shares = draw.beta(lose, stay, (40_000, len(count)))
+    worst = (draw.binomial(count, shares) / count).max(1)
+    mean, deviation = largest(lose, stay, count)
+    assert mean == pytest.approx(worst.mean(), abs=0.01)
+    assert deviation == pytest.approx(worst.std(), abs=0.01)
+
+
+def test_it_is_what_the_worst_label_of_half_of_the_pictures_loses(
+    world: World,
+) -> None:
+    basis = world.basis(labels=40)
+    watch = Watch.of(basis)
+    assert watch is not None
+    draw = np.random.default_rng(1)
+    moved = draw.normal(size=(basis.dim, 3)) / basis.dim**0.5
+    edit = Edit(moved, 0.9 * moved, "image")
+    changed = watch.answers(edit) != watch.top
+    figure = expected_worst(basis, Edit.nothing(basis.dim), edit, None)
+    assert figure is not None
+    assert figure.spread is not None
+    count = np.bincount(watch.top, minlength=40)
+    label = watch.names.index(figure.label)
+    assert figure.pictures == count[label]
+    assert JUDGED * count[label] >= LEAST
+    assert changed.mean() < figure.share
+    worst = []
+    for _ in range(200):
+        half = draw.permutation(len(changed))[: len(changed) // 2]
+        n = np.bincount(watch.top[half], minlength=40)
+        lost = np.bincount(watch.top[half], changed[half], 40)
+        worst.append((lost / np.maximum(n, 1))[n >= LEAST].max())
+    assert abs(figure.share - np.mean(worst)) < 2 * figure.spread
+    assert figure.spread > FINEST
+
+
+def test_where_nothing_changes_nothing_is_expected(world: World) -> None:
+    basis = world.basis(labels=40)
+    nothing = Edit.nothing(basis.dim)
+    figure = expected_worst(basis, nothing, nothing, None)
+    assert figure is not None
+    assert figure.share < FINEST
+    everything = np.ones(len(basis.thinned_pool()[0]), bool)
+    assert expected_worst(basis, nothing, nothing, everything) is None
