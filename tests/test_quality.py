@@ -4,9 +4,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.processes import Forks, uncounted
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +27,7 @@ def run(*command: str) -> str:
     done = subprocess.run(
         [tool, *command[1:]],
         cwd=ROOT,
+        env=uncounted(),
         capture_output=True,
         text=True,
         timeout=600,
@@ -33,6 +37,7 @@ def run(*command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_the_code_is_kept(check: str) -> None:
     run(*CHECKS[check])
@@ -107,18 +112,18 @@ def test_the_core_starts_without_jax() -> None:
     assert out.strip() == ""
 
 
+@pytest.fixture(scope="module")
+def libraries() -> Iterator[Forks]:
+    """What benchmarks import of others, imported once; nothing of govd."""
+    with Forks("numpy", "jax", "flax.nnx", "optax", "sqlalchemy", "rich") as forks:
+        yield forks
+
+
 @pytest.mark.parametrize(
     "name", sorted(p.stem for p in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
 )
-def test_every_benchmark_can_be_started(name: str) -> None:
+def test_every_benchmark_can_be_started(libraries: Forks, name: str) -> None:
     if name == "encode":
         pytest.importorskip("torch")
-    done = subprocess.run(
-        [sys.executable, "-c", f"import tests.benchmarks.{name}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ended = libraries.run(f"import tests.benchmarks.{name}")
+    assert ended.status == 0, ended.said

@@ -18,6 +18,7 @@ from govd.automatic.feed_settings import FeedSettings
 from govd.models.given import Given
 from govd.service.service import open_service
 from tests.automatic.conftest import NOW
+from tests.processes import uncounted
 from tests.web.running import Running
 
 TESTS = Path(__file__).parents[1]
@@ -76,7 +77,12 @@ def test_a_run_that_is_killed_files_nothing_twice(
     )
     command = [sys.executable, "-c", WORKER, str(home), step, str(TESTS)]
     killed = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=120
+        command,
+        env=uncounted(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with open_service(home) as service:

@@ -3,10 +3,8 @@ once.
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from govd.models.given import Given
 from govd.service.service import Service, open_service
+from tests.processes import Forks
 
 TESTS = Path(__file__).parents[1]
 
@@ -97,16 +96,21 @@ STEPS += (
 )
 
 
-def work(home: Path, step: str, revert: str = "") -> int:
-    command = [sys.executable, "-c", WORKER, str(home), step, revert, str(TESTS)]
-    return subprocess.run(
-        command,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    ).returncode
+IMPORTED = ("govd.service.service", "govd.requests", "govd.methods", "govd_bounds")
+Work = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def work() -> Iterator[Work]:
+    """Forgets, or reverts, in a process of its own that dies at a step; how that ended."""
+    with Forks(*IMPORTED) as forks:
+
+        def run(home: Path, step: str, revert: str = "") -> int:
+            ended = forks.run(WORKER, str(home), step, revert, str(TESTS))
+            assert ended.status in (0, -signal.SIGKILL), ended.said
+            return ended.status
+
+        yield run
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def ends(service: Service) -> list[str]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
+def test_a_forget_survives_being_killed(work: Work, home: Path, step: str) -> None:
     assert work(home, step) == -signal.SIGKILL
     with open_service(home) as service:
         service.reconciler.run()
@@ -151,7 +155,7 @@ def test_a_forget_survives_being_killed(home: Path, step: str) -> None:
 @pytest.mark.parametrize(
     "step", ["request.file", "vote", "compose", "revision.evaluate", "revision.publish"]
 )
-def test_a_revert_survives_being_killed(home: Path, step: str) -> None:
+def test_a_revert_survives_being_killed(work: Work, home: Path, step: str) -> None:
     assert work(home, "") == 0
     with open_service(home) as service:
         (forget,) = service.requests.all()

@@ -20,6 +20,7 @@ from govd.stores import patching
 from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from tests import conftest
+from tests.processes import uncounted
 from tests.stores import killed
 from tests.stores.postgres import postgres
 
@@ -162,7 +163,13 @@ def test_a_patch_goes_on_after_it_was_killed(
     command = [sys.executable, "-m", "tests.stores.killed", str(home), kind, step]
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=root,
+        env=uncounted(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == -9, done.stderr
     journal = (home / "stores" / "shop" / "patch.ndjson").read_text().splitlines()
