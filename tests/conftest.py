@@ -116,3 +116,11 @@ def service(
     shutil.copytree(registered, tmp_path / "home")
     with open_service(tmp_path / "home") as opened:
         yield opened
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: where several workers share the tests, none is left with a
+    long one when the others have nothing to do.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

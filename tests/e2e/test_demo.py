@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("jax")
+# one worker: the story is told once for all of them
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 SECONDS = 60
 """What the demo may take on two cores; counted as seconds of a processor, so that it does not
@@ -21,13 +23,15 @@ depend on what else runs.
 
 
 def demo(
-    folder: Path, *words: str, columns: str = "80"
+    folder: Path, *words: str, columns: str = "80", cache: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`govd demo` in `folder`, with nothing compiled before and a home of nobody's."""
+    """`govd demo` in `folder`, with nothing compiled before, or what is in a cache, and a home of
+    nobody's.
+    """
     given = {
         **os.environ,
         "COLUMNS": columns,
-        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_CACHE_HOME": str(cache or folder / "cache"),
         "GOVD_HOME": str(folder / "untouched"),
     }
     command = [sys.executable, "-m", "govd", "demo", *words]
@@ -277,11 +281,14 @@ def test_a_home_that_has_mini_already_is_told_so_and_left_alone(told: Told) -> N
     )
 
 
-def test_a_home_where_persons_approve_on_a_wide_terminal(tmp_path: Path) -> None:
+def test_a_home_where_persons_approve_on_a_wide_terminal(
+    told: Told, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "govd.toml").write_text('approval = "person"\n')
-    done = demo(tmp_path, "--home", str(home), "--report", "r.html", columns="140")
+    words = ("--home", str(home), "--report", "r.html")
+    done = demo(tmp_path, *words, columns="140", cache=told.folder / "cache")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("approved as a person would: govd request approve") == 3
     assert "the same, to the last bit" in done.stdout
