@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +291,32 @@ def tiny(make: Make) -> Path:
 def folder(tiny: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may break."""
     return Path(shutil.copytree(tiny, tmp_path / "broken"))
+
+
+class TriedHere:
+    """In place of `govd_clip.child.Child`: the trial's answers, given by this process, as JSON."""
+
+    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+        from govd_clip.trial_process import fault_in
+
+        assert module == "govd_clip.trial_process"
+        self.answers: list[str] = []
+
+        def tell(**answer: Any) -> None:
+            self.answers.append(json.dumps(answer))
+
+        tell(fault=fault_in(Path(arguments[0]), tell))
+
+    def answer(self, seconds: float) -> Any:
+        return json.loads(self.answers.pop(0))
+
+    def end(self) -> None:
+        assert not self.answers, "the trial was left before its end"
+
+
+@pytest.fixture
+def tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints are tried by the same code in this process: one of its own takes seconds, each
+    time. What is in `test_trial.py` has one.
+    """
+    monkeypatch.setattr("govd_clip.trial.Child", TriedHere)
