@@ -144,6 +144,7 @@ def judges(home: Path, work: Path) -> dict[str, Callable[[random.Random], str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # the same lines ten thousand times, which other tests count
 def test_ten_thousand_bits(
     home: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
