@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_faults import Shell, govd, site  # noqa: F401 - fixtures
+from tests.e2e.test_faults import (  # noqa: F401 - fixtures
+    Shell,
+    govd,
+    registered_by_command,
+    site,
+)
 
 SIZE = 16 * 2**20
 

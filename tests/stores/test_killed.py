@@ -45,6 +45,12 @@ def example_plugins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patching, "ROWS", killed.ROWS)
 
 
+@pytest.fixture
+def rows(rows: Any) -> Any:
+    """A third of the vectors: still more portions than are written before the end."""
+    return rows[::3]
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Callable[[], str]]:
     """Starts a server, once, where one is wanted."""

@@ -14,6 +14,9 @@ from tests.style.ceilings import CEILINGS, GOALS
 from tests.style.figures import Figure, figures, functions_of
 from tests.style.source import Source
 
+# one worker reads all files, once; nothing of govd runs
+pytestmark = [pytest.mark.xdist_group("style"), pytest.mark.no_cover]
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = '''"""A module."""
 
