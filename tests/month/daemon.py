@@ -24,12 +24,23 @@ from typer.testing import CliRunner
 
 from govd.cli import app
 from tests.month.turned import turned
+from tests.processes import uncounted
 
 TOP = Path(__file__).parents[2]
 MINI = TOP / "backends/govd_clip/mini"
 LABELS_STEP, POOL_ROWS, DOMAINS = 6, 400, ("colour", "line")
 STARTS_SECONDS, SETTLES_SECONDS, ENDS_SECONDS = 120.0, 240.0, 40.0
 """For which a start, a day and an end are waited for on a machine that has other work."""
+EVERY_SECONDS = 0.25
+"""Between two looks of the daemon's worker at everything, in place of a second: nothing else of
+the command is another.
+"""
+SERVE = f"""
+from govd.web import worker
+worker.EVERY = {EVERY_SECONDS}
+from govd.cli import main
+main()
+"""
 TOML = """max_predicted_disagreement = 1.0
 max_total_disagreement = 1.0
 max_scope_share = 1.0
@@ -115,7 +126,7 @@ class Home:
             "[govd]\nflaky = month_plugin\n", encoding="utf-8"
         )
         self.environment = {
-            **os.environ,
+            **uncounted(),
             "GOVD_HOME": str(self.home),
             "PYTHONPATH": os.pathsep.join([str(site), str(TOP)]),
             "JAX_PLATFORMS": "cpu",
@@ -176,7 +187,7 @@ class Home:
         }
         with (self.folder / "log").open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "govd", "serve", "--port", "0"],
+                [sys.executable, "-c", SERVE, "serve", "--port", "0"],
                 env={**self.environment, **fake},
                 stderr=log,
                 stdout=log,

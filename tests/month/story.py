@@ -9,6 +9,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.month import daemon
 from tests.month.daemon import SETTLES_SECONDS, Home
 from tests.month.proof import Proof, person
 from tests.month.rules import IN_FORCE, OWNER, WAITING, Case, Refused, Rules
@@ -21,7 +22,7 @@ PEOPLE = {
     "cyd": ["brand"],
     "dee": ["clerk"],
 }
-PASSES_SECONDS = 1.3
+PASSES_SECONDS = daemon.EVERY_SECONDS + 0.3
 """In which the daemon's worker has looked at everything once more."""
 LOOKS_SECONDS = 0.15
 """Between two comparisons while they differ."""

@@ -13,6 +13,7 @@ from govd.ledger import canonical, merkle
 from govd.ledger.signing import DASH, LogCheckpoint, Signer
 from govd.verify import archive
 from tests.ledger.forging import Files, entry, forged, listed, zipped
+from tests.processes import uncounted
 
 MIB = 2**20
 CODE = """
@@ -36,6 +37,7 @@ def taken(path: Path, *again: str) -> dict[str, object]:
     """The verdict, with mebibytes beyond those of the imports and seconds of the processor."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(path), *again],
+        env=uncounted(),  # which would be measured, too
         capture_output=True,
         text=True,
         timeout=300,
@@ -139,6 +141,7 @@ HOSTILE = {
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # it makes megabytes of the same
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_hostile_bundles_end_soon_in_little_memory(
     signer: Signer, tmp_path: Path, name: str
@@ -157,6 +160,7 @@ def test_hostile_bundles_end_soon_in_little_memory(
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # it makes megabytes of the same
 def test_a_bundle_of_many_entries_verifies_in_flat_memory(
     signer: Signer, tmp_path: Path
 ) -> None:
