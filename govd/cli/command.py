@@ -15,6 +15,7 @@ AT_FIRST: Final = frozenset(
         ("revision", "show"),
         ("revision", "diff"),
         ("revision", "interference"),
+        ("revision", "manifest"),
         ("audit", "why"),
         ("model", "add"),
         ("model", "show"),

@@ -1,5 +1,5 @@
-"""`govd forget --from FILE`: a forget for each row, every row answered; a row that cannot be filed
-holds up no other.
+"""`govd forget --from FILE` and `govd preview --from FILE`: a forget for each row, every row
+answered; a row that cannot be filed holds up no other.
 """
 
 from __future__ import annotations
@@ -85,20 +85,10 @@ def _filed(
     api: Api, filing: Filing, model: str | None, defaults: Mapping[str, Any]
 ) -> Record:
     options = {**defaults, **filing.options}
-    row_model = options.pop("model", None) or model
-    answer: dict[str, Json] = {
-        "line": filing.line,
-        "concepts": list(filing.concepts),
-        "domains": list(options.get("domains") or ()),
-    }
+    answer = _answer(filing, options)
     try:
-        if filing.fault is not None:
-            raise filing.fault
-        if not row_model:
-            raise Usage(
-                "no model", advice="Say --model NAME, or give the file a column model."
-            )
-        record = api.forget(*filing.concepts, model=row_model, **options)
+        model_name = _model(filing, options, model)
+        record = api.forget(*filing.concepts, model=model_name, **options)
     except Conflict as error:
         is_taken = bool(error.details.get("taken"))
         details = (
@@ -115,6 +105,53 @@ def _filed(
             "reason": error.message,
         }
     return _with_state(answer | {"answer": "filed", "id": record["id"]}, record)
+
+
+def _answer(filing: Filing, options: Mapping[str, Any]) -> dict[str, Json]:
+    """What is told of a row whatever becomes of it."""
+    return {
+        "line": filing.line,
+        "concepts": list(filing.concepts),
+        "domains": list(options.get("domains") or ()),
+    }
+
+
+def _model(filing: Filing, options: dict[str, Any], model: str | None) -> str:
+    """The model of a row, which is taken out of its options.
+
+    Raises:
+        GovdError: the row cannot be meant, or there is no model.
+    """
+    model_name = options.pop("model", None) or model
+    if filing.fault is not None:
+        raise filing.fault
+    if not model_name:
+        raise Usage(
+            "no model", advice="Say --model NAME, or give the file a column model."
+        )
+    return str(model_name)
+
+
+def preview_all(
+    api: Api,
+    filings: Sequence[Filing],
+    model: str | None,
+    defaults: Mapping[str, Any],
+) -> list[Record]:
+    """Preview every row alone; the answers in their order: `line`, `concepts`, `domains`, and the
+    `preview`, or `reason` why there is none.
+    """
+    answers: list[Record] = []
+    for filing in filings:
+        options = {**defaults, **filing.options}
+        answer = _answer(filing, options)
+        try:
+            model_name = _model(filing, options, model)
+            preview = api.preview(*filing.concepts, model=model_name, **options)
+            answers.append({**answer, "preview": preview})
+        except GovdError as error:
+            answers.append({**answer, "preview": None, "reason": error.message})
+    return answers
 
 
 def _with_state(answer: Record, record: Record | None) -> Record:

@@ -76,8 +76,8 @@ def forget(
     options = _scope(
         domain, alias, all_concepts, target, strength, method, prototypes, example
     )
-    options |= {"reason": reason, "basis": basis, "ticket": ticket, "due": due}
-    options |= {"expires": expires, "idempotency_key": key, "private": private}
+    options |= _why(reason, basis, ticket, due, expires)
+    options |= {"idempotency_key": key, "private": private}
     options |= {"criteria": criterion or [], "criterion_set": criterion_set}
     if rows is not None:
         _forget_rows(rows, concepts, model, options, wait, home, as_json)
@@ -153,6 +153,7 @@ def preview(
     key: KeyOption = None,
     wait: WaitOption = False,
     private: PrivateOption = False,
+    rows: RowsOption = None,
     revert: RevertOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -165,22 +166,45 @@ def preview(
     if revert is not None:
         _preview_revert(revert, bool(concepts or domain or all_concepts), home, as_json)
         return
-    if model is None:
-        raise _no_model()
     options = _scope(
         domain, alias, all_concepts, target, strength, method, prototypes, example
     )
-    options |= {"reason": reason, "basis": basis, "ticket": ticket, "due": due}
-    options |= {"expires": expires, "private": private}
+    options |= _why(reason, basis, ticket, due, expires) | {"private": private}
     options |= {"criteria": criterion or [], "criterion_set": criterion_set}
+    if rows is not None:
+        _preview_rows(rows, concepts, model, options, home, as_json)
+        return
+    if model is None:
+        raise _no_model()
     if private and not concepts and not all_concepts:
         concepts, options["reason"] = _typed_names(reason)
     with opened(home) as api:
-        put(
-            api.preview(*(concepts or ()), model=model, **options),
-            as_json,
-            show_preview,
+        record = api.preview(*(concepts or ()), model=model, **options)
+    put(record, as_json, show_preview)
+
+
+def _preview_rows(
+    path: Path,
+    concepts: list[str] | None,
+    model: str | None,
+    options: dict[str, Any],
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Preview the rows of a file, each alone; exit 1 where one of them cannot be."""
+    from govd.cli.filings import preview_all, read_filings
+    from govd.cli.show_preview import show_previews
+
+    if concepts:
+        raise Usage(
+            "--from previews each row", advice="Put concepts into the file, too."
         )
+    filings = read_filings(path)
+    with opened(home) as api:
+        answers = preview_all(api, filings, model, options)
+    put(answers, as_json, show_previews)
+    if any(answer["preview"] is None for answer in answers):
+        raise typer.Exit(1)
 
 
 def _preview_revert(
@@ -223,6 +247,13 @@ def _scope(
         "method": method,
         "prototypes": prototypes,
     }
+
+
+def _why(
+    reason: str, basis: str, ticket: str, due: str | None, expires: str | None
+) -> dict[str, Any]:
+    dates = {"due": due, "expires": expires}
+    return {"reason": reason, "basis": basis, "ticket": ticket, **dates}
 
 
 def _picture(path: Path) -> bytes:

@@ -25,6 +25,16 @@ NOT_MEASURED: Final = (
 )
 
 
+def show_previews(answers: Sequence[Mapping[str, Json]]) -> None:
+    """What each row of a file would do."""
+    for answer in answers:
+        if answer["preview"] is None:
+            console().print(f"line {answer['line']}: {escape(answer['reason'])}")
+        else:
+            console().print(f"line {answer['line']}")
+            show_preview(answer["preview"])
+
+
 def show_preview(preview: Mapping[str, Json]) -> None:
     """What a forget would do."""
     out = console()

@@ -38,8 +38,8 @@ def texts_of(
                 where=str(path),
                 advice="Write the names as text.",
             ) from None
-    wanted = array.ndim == 1 if rows is None else array.shape == (rows,)
-    if not wanted or array.dtype.kind != "U":
+    is_a_row = array.ndim == 1 if rows is None else array.shape == (rows,)
+    if not is_a_row or array.dtype.kind != "U":
         advice = "It must be a row of texts."
         if rows is not None:
             advice = f"It must be {rows} texts, one for each vector."

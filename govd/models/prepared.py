@@ -179,9 +179,9 @@ def _evaluation_facts(
             **spellings(texts.merged),
             **{phrases.spelled(name): name for name in words.labels},
         }
-        chosen = given.images is not None and not given.images_kept
+        is_chosen = given.images is not None and not given.images_kept
         evaluation, left_out = _evaluation(
-            core, images, chosen, encoder, words, defaults, label_of
+            core, images, is_chosen, encoder, words, defaults, label_of
         )
     return {
         "evaluation": core.artifacts.put(evaluation_bytes(evaluation))

@@ -1,5 +1,6 @@
 """Acceptance criteria, previews of reverts and predictions, as they are typed."""
 
+import json
 from pathlib import Path
 
 from tests.cli.conftest import Shell
@@ -94,7 +95,9 @@ def test_the_preview_of_a_revert_and_the_predictions_are_asked(govd: Shell) -> N
     assert "What comes back?" in revert
 
 
-def test_a_preview_takes_what_a_forget_takes_and_files_nothing(govd: Shell) -> None:
+def test_a_preview_takes_what_a_forget_takes_and_files_nothing(
+    govd: Shell, tmp_path: Path
+) -> None:
     words = (
         "red",
         "--model",
@@ -108,6 +111,15 @@ def test_a_preview_takes_what_a_forget_takes_and_files_nothing(govd: Shell) -> N
     words += ("--ticket", "COURT-7", "--due", "2030-01-01", "--expires", "2031-01-01")
     preview = govd.json("preview", *words, "--idempotency-key", "k", "--private")
     assert "a court wants it" in str(preview["decision"])  # type: ignore[index]
+    table = tmp_path / "rows.csv"
+    table.write_text("concept,ticket,domain\nred,COURT-8,\nred,,nowhere\n")
+    done = govd("preview", "--from", str(table), "--model", "m", "--json")
+    first, second = json.loads(done.stdout)
+    assert "a court wants it" in str(first["preview"]["decision"])
+    assert (second["line"], second["preview"], done.exit_code) == (3, None, 1)
+    shown = govd("preview", "--from", str(table), "--model", "m").stdout
+    assert "Will it work?" in shown
+    assert "line 3:" in shown
     assert govd.json("request", "list") == []
 
 

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from govd.cli.command import model_first
+from govd.cli.command import AT_FIRST, model_first
 from govd.cli.examples import EXAMPLES, epilog
 from tests.cli.test_tree import ALL
 
@@ -46,3 +46,15 @@ def test_no_example_is_of_a_command_that_is_not_there() -> None:
 )
 def test_a_model_may_be_said_as_an_option(typed: str, meant: str) -> None:
     assert model_first(typed.split()) == meant.split()
+
+
+def test_every_command_that_begins_with_a_model_is_known() -> None:
+    first = {
+        path: next(
+            (p.name for p in command.params if p.param_type_name == "argument"), ""
+        )
+        for path, command in ALL.items()
+    }
+    of_models = {path for path, name in first.items() if name == "model"}
+    of_models |= {p for p, name in first.items() if p[0] == "model" and name == "name"}
+    assert of_models == AT_FIRST
