@@ -17,7 +17,7 @@ import numpy as np
 
 from govd.edit import exact, strength
 from govd.edit.compose import Problem
-from govd.edit.constants import ALONE, LEVELS
+from govd.edit.constants import ALONE, CELL_FLOOR, FEW, LEVELS, UNJUDGED, UNSEEN
 from govd.edit.duals import retained_mean
 from govd.edit.judging import enough
 from govd.edit.pool import PoolFit
@@ -37,23 +37,6 @@ from govd.methods.likely import likelihood
 from govd.methods.pictured import pictured
 from govd.methods.trial import Concept, Trial
 from govd.types import Floats, Json
-
-CELL_FLOOR = 1
-"""The first step that a cell is tried with. Chosen on `mini`'s calibration drawings, which other
-vendors drew than its pool: there the step before leaves 12 of 408 named, this one 1, the next none.
-"""
-FEW = 10
-"""Pictures of a concept that are too few to judge it: one fit sees half of them and the other half
-judges. It is tried from `UNJUDGED` steps further down on. Both chosen on a tenth of Caltech-101's
-pool and a 25th of Oxford Pets'.
-"""
-UNJUDGED = 2
-UNSEEN = 5
-"""The same with fewer than `FEWEST` pictures, which say next to nothing of their like: (¾, 0.3).
-Chosen on the pools of Caltech-101 and Oxford Pets with one or two pictures left of each label: from
-`UNJUDGED` steps further down 12 % and 2 % of the others stay named, one step before this 3.6 % and
-none, with this one of 3,741.
-"""
 
 
 class Fitted(Dual):
