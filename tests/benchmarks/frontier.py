@@ -3,10 +3,10 @@ gradient descent makes of it that is told true labels.
 
 All edits `x' = x − B Lᵀ x` of the same rank are tried that keep hard labels exactly: `B` is moved
 where no label sees it, `L` anywhere. They learn on the pool, half of the judging pictures, the
-vocabulary and half of the unlisted words to keep each picture's best word, and to leave no picture
-of what is forgotten named. On the other half of the pictures every point of their ways is judged,
-by the other half of the words and by those that they learned with; of the points that leave no more
-named than the aim allows the best is taken, which nobody could choose: a bound, as far as descent
+vocabulary and half of the unlisted words to keep each picture's softmax over words, and to leave no
+picture of what is forgotten named. On the other half of the pictures every point of their ways is
+judged, by the other half of the words and by those that they learned with; of the points that leave
+at most `ALLOWED` named the best is taken, which nobody could choose: a bound, as far as descent
 finds it.
 """
 
@@ -27,12 +27,12 @@ from tests.benchmarks.forgetting.sets import Split
 
 SCALE = 100.0
 """The logit scale that CLIPs are trained to."""
-WAYS = ((1e-4, 0.1), (1e-4, 1.0), (1e-3, 0.1))
+WAYS = ((1e-4, 0.1), (3e-4, 0.1))
 """Rates, and what a named picture weighs beside a word that has changed."""
-STEPS, LOOK, BATCH = 200, 10, 1024
+STEPS, LOOK, BATCH = 300, 20, 1024
 DECAY = (0.9, 0.99)
 ALLOWED = 0.01
-"""Pictures that may be left named, or what the unedited model does by mistake, where it is more."""
+"""Pictures that may be left named."""
 
 Edited = tuple[Any, Any]
 """`L` and `B`, `(d, k)` each."""
@@ -69,11 +69,6 @@ class Told:
         after = (moved[rest] @ self.words.T).argmax(1)
         return float(named.mean()), float((before == after).mean())
 
-    def mistakes(self) -> float:
-        """How many of the others the unedited model names."""
-        answers = (self.x[~self.own] @ self.labels.T).argmax(1)
-        return float(self.forgotten[answers].mean())
-
 
 def frontier_line(title: str, split: Split, count: int) -> str:
     """A line for the first forget of `count` labels: what `fitted` leaves and keeps on the halves
@@ -101,14 +96,12 @@ def frontier_line(title: str, split: Split, count: int) -> str:
     start: Edited = (edit.L, edit.B)
     before = [judge.figures(start) for judge in judges]
     best = list(before)
-    allowed = max(ALLOWED, judges[0].mistakes())
     for point in points(lesson, start):
         for i, judge in enumerate(judges):
             figures = judge.figures(point)
-            if figures[0] <= allowed and figures[1] > best[i][1]:
+            if figures[0] <= ALLOWED and figures[1] > best[i][1]:
                 best[i] = figures
     shares = (
-        allowed,
         before[0][0],
         *(
             share
@@ -127,7 +120,6 @@ def points(lesson: Told, start: Edited) -> Iterator[Edited]:
         jnp.asarray(part, jnp.float32)
         for part in (lesson.x, lesson.words, lesson.labels)
     )
-    best_word = (x @ words.T).argmax(1)
     own, kept, gone = lesson.own, lesson.kept, jnp.asarray(lesson.forgotten)
 
     def edited(step: Any) -> Edited:
@@ -137,7 +129,7 @@ def points(lesson: Told, start: Edited) -> Iterator[Edited]:
         left, right = edited(step)
         moved = x[rows] - (x[rows] @ left) @ right.T
         logits = jax.nn.log_softmax(SCALE * moved @ words.T)
-        spelled = -jnp.take_along_axis(logits, best_word[rows][:, None], 1)[:, 0]
+        spelled = -(jax.nn.softmax(SCALE * x[rows] @ words.T) * logits).sum(1)
         scores = SCALE * moved @ labels.T
         ahead = jnp.where(gone, scores, -jnp.inf).max(1)
         ahead = jax.nn.softplus(1.0 + ahead - jnp.where(gone, -jnp.inf, scores).max(1))
