@@ -19,8 +19,6 @@ from govd.types import ModelReference
 from govd_clip.plugin import govd_open_model
 from tests.clip.breaking import WEIGHTS, only_bin, say
 
-pytestmark = pytest.mark.usefixtures("tried_here")
-
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 605247071\n"
 
 
