@@ -7,6 +7,7 @@ from govd.edit import Basis, Ingredients, Material, Problem, build, exact
 from govd.edit.pool import PoolFit
 from govd.errors import Unsupported
 from govd.methods import builtin
+from govd.methods.bilateral import _as_unseen
 from govd.methods.likely import OTHERS, ROUNDS, SAME_WORD, TEMPERATURE, likelihood
 from govd.types import Concept, ForgetSpec, Scope
 
@@ -87,6 +88,19 @@ def test_likeness_tells_more_than_texts(basis: Basis) -> None:
         ours = likelihood(problem(basis, concept), PoolFit.of(basis), 0)
         off += [np.abs(likely - own).sum() for likely in (texts, ours)]
     assert off[1] < 0.7 * off[0]
+
+
+def test_bilateral_sees_a_picture_as_if_its_covariance_had_not(basis: Basis) -> None:
+    pool, inverse = basis.tensors["pool"], basis.tensors["pool_inverse"]
+    centred = pool - pool.mean(0)
+    toward = centred[LABEL == CONCEPT].mean(0)
+    given = np.array([2.0])
+    unseen = _as_unseen(basis, np.concatenate([centred @ inverse @ toward, given]))
+    for i in (0, 100, 200):
+        share = np.outer(centred[i], centred[i]) / len(pool)
+        without = np.linalg.inv(np.linalg.inv(inverse) - share)
+        assert unseen[i] == pytest.approx(centred[i] @ without @ toward)
+    assert unseen[-1] == given[0]
 
 
 def test_bilateral_levels_no_given_pictures(basis: Basis) -> None:
