@@ -118,6 +118,30 @@ def service(
         yield opened
 
 
+GROUPS = {
+    "tests/e2e/test_demo.py": "demo",
+    "tests/plugins/test_ray.py": "ray",
+    "tests/stores/test_killed.py": "postgres",
+    "tests/stores/test_pgvector.py": "postgres",
+    "tests/style/test_style.py": "style",
+}
+"""The `xdist_group` of files: xdist 3.8 writes it into names of tests that pytest 9.2 does not read
+any more, so that each worker made the same story, cluster and server.
+"""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """One worker for each group."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return GROUPS.get(nodeid.partition("::")[0], nodeid)
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first: where several workers share the tests, none is left with a
     long one when the others have nothing to do.
