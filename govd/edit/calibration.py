@@ -22,7 +22,9 @@ from govd.types import (
     Json,
 )
 
-FORMAT: Final = "govd-prediction-1"
+FORMAT: Final = "govd-prediction-2"
+OLDER: Final = "govd-prediction-1"
+"""A format in which errors of `worst_label` were of another prediction of it."""
 COVERED: Final = 0.9
 """Share of figures that an interval is to cover; what it misses is shared between its ends."""
 ROUNDING: Final = 1e-9
@@ -75,7 +77,7 @@ class Calibration:
         """
         try:
             document = json.loads(data)
-            if document["format"] != FORMAT:
+            if document["format"] not in (FORMAT, OLDER):
                 raise BadFile(
                     "errors of predictions in a format that this version does not read",
                     where=where,
@@ -83,6 +85,7 @@ class Calibration:
             errors = {
                 str(name): [float(e) for e in listed]
                 for name, listed in document["errors"].items()
+                if document["format"] == FORMAT or name != "worst_label"
             }
             return Calibration(errors, float(document["pictures"]), document["facts"])
         except (ValueError, KeyError, TypeError, AttributeError) as fault:

@@ -157,3 +157,11 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
     assert again.pictures == calibration.pictures
     with pytest.raises(BadFile):
         Calibration.from_bytes(b"{}")
+
+
+def test_what_an_older_version_measured_of_the_worst_label_has_no_interval() -> None:
+    errors = {"all": [0.0] * 60, "worst_label": [0.0] * 60}
+    data = Calibration(errors, 1.0).to_bytes()
+    assert Calibration.from_bytes(data).errors == errors
+    older = data.replace(b"govd-prediction-2", b"govd-prediction-1")
+    assert Calibration.from_bytes(older).errors == {"all": errors["all"]}
