@@ -74,6 +74,24 @@ def test_a_bug_fails_its_request_and_is_told_when_the_others_are_done(
     assert other.reconciler.run() is False  # nothing is tried for ever
 
 
+def test_a_bug_in_what_a_revert_would_bring_back_holds_up_no_revert(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    red = forget(service, "red")["id"]
+
+    def buggy(request: Any) -> None:
+        raise ValueError("zero-size array")
+
+    predicting = service.contributions.predicting_reverts
+    monkeypatch.setattr(predicting, "returning", buggy)
+    service.requests.revert(red, "", "ann")
+    service.reconciler.run()
+    assert state(service, red)[0] == "reverted"
+    assert "zero-size array" in caplog.text
+
+
 def test_a_model_that_cannot_be_evaluated_does_not_hold_up_another(
     other: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
