@@ -1,4 +1,4 @@
-"""What a ledger's database defines, and nothing else does: the tables and the triggers that keep
+"""What a ledger's database defines, the tables and the triggers that keep
 rows from being changed or deleted.
 
 A trigger runs with every append, a view may stand where a table was: what is here besides decides
