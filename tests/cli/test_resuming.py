@@ -20,9 +20,9 @@ from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.service.unfinished import unfinished
 from govd.types import Decision, Gate
-from tests.e2e.test_crash import STEPS, home, work
+from tests.e2e.test_crash import STEPS, Work, home, work
 
-__all__ = ["home"]
+__all__ = ["home", "work"]
 
 
 def filed(home: Path, concept: str = "red") -> str:
@@ -51,7 +51,7 @@ def is_done(home: Path, request: str = "") -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_the_next_command_goes_on_wherever_it_was_cut_off(
-    home: Path, step: str, capsys: pytest.CaptureFixture[str]
+    work: Work, home: Path, step: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert work(home, step) == -signal.SIGKILL
     with Local(home) as api:
@@ -67,7 +67,7 @@ def test_the_next_command_goes_on_wherever_it_was_cut_off(
 @pytest.mark.parametrize(
     "step", ["request.file", "revision.compose", "revision.publish", "deliver"]
 )
-def test_a_revert_goes_on_as_well(home: Path, step: str) -> None:
+def test_a_revert_goes_on_as_well(work: Work, home: Path, step: str) -> None:
     with Local(home) as api:
         forget = api.forget("red", model="m", wait=True)
     assert work(home, step, forget["id"]) == -signal.SIGKILL

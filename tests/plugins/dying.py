@@ -28,7 +28,7 @@ class DyingStore(NpyStore):
         )
         before = written.read_text().splitlines() if written.exists() else []
         if len(before) >= THIRD and not died.exists():
-            died.write_text(portion.name)
+            died.write_text(f"{os.getpid()} {portion.name}")
             half = replace(batch, vectors=batch.vectors.copy())
             half.vectors[len(half.vectors) // 2 :] = 0
             super().write(portion, half, originals)
