@@ -1,11 +1,10 @@
-"""Processes that tests begin: without coverage where that would find nothing, and forked from one
-that has imported already where a fresh interpreter is not what is tested.
+"""Processes that tests begin, forked from one that has imported already where a fresh interpreter
+is not what is tested.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,13 +49,6 @@ for line in sys.stdin:
 """
 
 
-def uncounted() -> dict[str, str]:
-    """The environment of a process whose lines coverage need not count: one that is killed, which
-    writes no figures, or one that runs nothing of govd.
-    """
-    return {k: v for k, v in os.environ.items() if k != "COVERAGE_PROCESS_CONFIG"}
-
-
 @dataclass(frozen=True)
 class Ended:
     """How a process ended, negative by a signal, and what it said on both streams."""
@@ -74,7 +66,6 @@ class Forks:
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVER, *modules],
             cwd=TOP,
-            env=uncounted(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

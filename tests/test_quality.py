@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Forks, uncounted
+from tests.processes import Forks
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +27,6 @@ def run(*command: str) -> str:
     done = subprocess.run(
         [tool, *command[1:]],
         cwd=ROOT,
-        env=uncounted(),
         capture_output=True,
         text=True,
         timeout=600,

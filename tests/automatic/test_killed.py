@@ -18,7 +18,6 @@ from govd.automatic.feed_settings import FeedSettings
 from govd.models.given import Given
 from govd.service.service import open_service
 from tests.automatic.conftest import NOW
-from tests.processes import uncounted
 from tests.web.running import Running
 
 TESTS = Path(__file__).parents[1]
@@ -78,7 +77,6 @@ def test_a_run_that_is_killed_files_nothing_twice(
     command = [sys.executable, "-c", WORKER, str(home), step, str(TESTS)]
     killed = subprocess.run(
         command,
-        env=uncounted(),
         check=False,
         capture_output=True,
         text=True,

@@ -24,7 +24,6 @@ from typer.testing import CliRunner
 
 from govd.cli import app
 from tests.month.turned import turned
-from tests.processes import uncounted
 
 TOP = Path(__file__).parents[2]
 MINI = TOP / "backends/govd_clip/mini"
@@ -126,7 +125,7 @@ class Home:
             "[govd]\nflaky = month_plugin\n", encoding="utf-8"
         )
         self.environment = {
-            **uncounted(),
+            **os.environ,
             "GOVD_HOME": str(self.home),
             "PYTHONPATH": os.pathsep.join([str(site), str(TOP)]),
             "JAX_PLATFORMS": "cpu",

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import uncounted
-
 EXAMPLE = Path(__file__).parent / "example"
 TOP = Path(__file__).parents[2]
 
@@ -34,7 +32,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     done = subprocess.run(
         [sys.executable, *command],
-        env=uncounted(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -20,7 +20,6 @@ from govd.stores import patching
 from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from tests import conftest
-from tests.processes import uncounted
 from tests.stores import killed
 from tests.stores.postgres import postgres
 
@@ -171,7 +170,6 @@ def test_a_patch_goes_on_after_it_was_killed(
     done = subprocess.run(
         command,
         cwd=root,
-        env=uncounted(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -13,7 +13,6 @@ from govd.ledger import canonical, merkle
 from govd.ledger.signing import DASH, LogCheckpoint, Signer
 from govd.verify import archive
 from tests.ledger.forging import Files, entry, forged, listed, zipped
-from tests.processes import uncounted
 
 MIB = 2**20
 CODE = """
@@ -37,7 +36,6 @@ def taken(path: Path, *again: str) -> dict[str, object]:
     """The verdict, with mebibytes beyond those of the imports and seconds of the processor."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(path), *again],
-        env=uncounted(),  # which would be measured, too
         capture_output=True,
         text=True,
         timeout=300,
