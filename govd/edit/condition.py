@@ -53,7 +53,7 @@ class OfDomain(Question):
     def beyond(self, vectors: Floats) -> Floats:
         """`xᵀσ − τ ‖x‖`."""
         kind = vectors.dtype
-        score = vectors @ self.selector.astype(kind)
+        score = vectors @ self.selector.astype(kind, copy=False)
         off: Floats = score - kind.type(self.threshold) * lengths(vectors)
         return off
 
@@ -85,7 +85,7 @@ class OfAnswer(Question):
         kind = vectors.dtype
         best = np.full(len(vectors), -np.inf, kind)
         for rows in self.texts:
-            scores = vectors @ rows.astype(kind).T
+            scores = vectors @ rows.astype(kind, copy=False).T
             ahead = scores[:, self.forgotten].max(1) - scores[:, ~self.forgotten].max(1)
             np.maximum(best, ahead, out=best)
         off: Floats = best + kind.type(self.margin) * lengths(vectors)

@@ -262,9 +262,9 @@ def _asking(beside: Beside) -> dict[str, Json] | None:
     linear = beside.after
     if not isinstance(linear, Edit):
         return None
-    scopes = [recognised(beside.basis, c) for c in beside.everything]
     edit = asking(beside.basis, beside.everything, linear)
     if edit is None or not beside.basis.has_pool:
         return None
+    scopes = [recognised(beside.basis, c) for c in beside.everything]
     figures = data_free(beside.basis, edit, scopes)
     return {"total_disagreement": figures["predicted_disagreement"]}
