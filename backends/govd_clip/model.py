@@ -64,8 +64,9 @@ class Attention(nnx.Module):
 
     def _fused(self, x: Array, causal: bool) -> Array | None:
         """What `__call__` gives by cuDNN's attention, which writes no scores `(n, h, t, t)` to
-        memory: a third more pictures a second on an H200. It wants half precision; None without a
-        GPU, or where cuDNN or this width of a head is not to be had.
+        memory: a third more pictures a second on an H200. For weights that were cast to half
+        precision; None without a GPU, or where cuDNN or this width of a head is not to be had,
+        which JAX tells by these errors alone.
         """
         if x.dtype.itemsize != 2 or jax.default_backend() != "gpu":
             return None

@@ -101,7 +101,7 @@ def main() -> None:
         f"| work | {work / given.batch / 1e9:.1f} GFLOP a picture, {work / seconds / 1e9:,.0f}"
         " GFLOP/s |"
     )
-    print(f"| best rate of a product, same precision | {best / 1e9:,.0f} GFLOP/s |")
+    print(f"| best rate of products, same precision | {best / 1e9:,.0f} GFLOP/s |")
     print(f"| share of it | {work / seconds / best:.0%} |")
     print(
         f"| least cosine to float32 on the host, of {len(here)} pictures | {cosine:.6f} |"
