@@ -18,13 +18,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from govd.errors import GovdError, UnreadableImage
+from govd.errors import BadCheckpoint, GovdError, UnreadableImage
 from govd.pictures import FEW_PIXELS, picture, pixels_of, turn
-from govd.types import Bytes, Floats, Progress, silent
+from govd.types import SINGLE, Bytes, Floats, Precision, Progress, silent
 from govd_clip.checkpoint import PICTURES, TOKENIZER
 from govd_clip.config import Config
 from govd_clip.layouts import MAP, OPEN_CONFIG
 from govd_clip.linear_map import LinearMap, read_map
+from govd_clip.precision import rounded
 from govd_clip.preparation import Preparation, prepared
 from govd_clip.registered import check_same
 from govd_clip.tokens import Tokenizer
@@ -75,10 +76,17 @@ class Encoder:
     needed: from `files`, the registered ones with their SHA-256, and from no others.
     """
 
-    def __init__(self, folder: Path, config: Config, files: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        files: Mapping[str, str],
+        precision: Precision = SINGLE,
+    ) -> None:
         self.folder = folder
         self.config = config
         self.files = files
+        self.precision = precision
         self._lock = threading.RLock()
         self._loaded: dict[str, Any] = {}
 
@@ -94,16 +102,50 @@ class Encoder:
 
     @property
     def model(self) -> Towers:
-        """The model with its weights."""
-        model: Towers = self._once(
-            "model", lambda: load(self.config, self.folder, self.files)
-        )
+        """The model with its weights in float32, whatever it encodes in."""
+        model: Towers = self._once("model", self._load)
         return model
 
     @property
     def _weights(self) -> Weights:
-        weights: Weights = self._once("weights", lambda: Weights.of(self.model))
+        weights: Weights = self._once("weights", self._rounded)
         return weights
+
+    def _load(self) -> Towers:
+        return load(self.config, self.folder, self.files)
+
+    def _rounded(self) -> Weights:
+        # in half precision nothing else would need the whole model, which is twice as large
+        model = self.model if self.precision == SINGLE else self._load()
+        return Weights.of(rounded(model, self.precision))
+
+    def _run(
+        self,
+        function: Callable[[Any, tuple[jax.Array, ...], Any], jax.Array],
+        batch: Any,
+        begun: Callable[[], object],
+    ) -> Floats:
+        """What a function makes of a batch; `begun` is called while it is at work.
+
+        Raises:
+            BadCheckpoint: numbers grow too large for the precision.
+        """
+        weights = self._weights
+        rows = function(weights.structure, weights.leaves, batch)
+        begun()
+        vectors = np.asarray(rows, np.float32)
+        if not np.isfinite(vectors).all():
+            advice = "Take another copy of the checkpoint."
+            if self.precision == "float16":
+                advice = (
+                    "Register it with --precision bfloat16, which has room for them."
+                )
+            raise BadCheckpoint(
+                f"its embeddings are not finite in {self.precision}",
+                where=str(self.folder),
+                advice=advice,
+            )
+        return vectors
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -187,7 +229,7 @@ class Encoder:
                 for at, i in enumerate(part):
                     batch[at, : len(ids[i])] = ids[i]
                 begun = partial(progress, "texts", count, len(texts))
-                vectors = _run(_texts, self._weights, batch, begun)
+                vectors = self._run(_texts, batch, begun)
                 out[part] = vectors[: len(part)]
                 count += len(part)
                 progress("texts", count, len(texts))
@@ -204,7 +246,7 @@ class Encoder:
         if len(images) == 1:
             batch = self.pixels(images[0])[None]
             begun = partial(progress, "pictures", 0, 1)
-            out[:] = _run(_images, self._weights, batch, begun)
+            out[:] = self._run(_images, batch, begun)
             progress("pictures", 1, 1)
         else:
             self._encode_several(images, out, progress)
@@ -239,7 +281,7 @@ class Encoder:
                         pool.shutdown(wait=False, cancel_futures=True)
                     raise
                 begun = partial(progress, "pictures", part[0], len(images))
-                rows = _run(_images, self._weights, batch, begun)
+                rows = self._run(_images, batch, begun)
                 out[part] = rows[: len(part)]
                 progress("pictures", part[-1] + 1, len(images))
 
@@ -260,18 +302,6 @@ def _are_small(images: Sequence[Path | Bytes]) -> bool:
     if any(isinstance(image, Path) for image in images):
         return False
     return sum(pixels_of(image) for image in images) <= FEW_PIXELS
-
-
-def _run(
-    function: Callable[[Any, tuple[jax.Array, ...], Any], jax.Array],
-    weights: Weights,
-    batch: Any,
-    begun: Callable[[], object] = lambda: None,
-) -> Floats:
-    """What a function makes of a batch; `begun` is called while it is at work."""
-    rows = function(weights.structure, weights.leaves, batch)
-    begun()
-    return np.asarray(rows, np.float32)
 
 
 def _parts(rows: Sequence[int], size: int) -> Iterator[list[int]]:

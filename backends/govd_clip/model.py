@@ -34,6 +34,19 @@ def laid_out(x: Array) -> Array:
     return out
 
 
+def shares(scores: Array) -> Array:
+    """The softmax over the last axis of scores `(n, h, t)` or `(n, h, t, t)`, in float32 at least:
+    a sum of many small numbers.
+    """
+    wide = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+    return jax.nn.softmax(wide, axis=-1).astype(scores.dtype)
+
+
+def in_kind(patches: nnx.Conv, pixels: Array) -> Array:
+    """Pictures `(n, 3, H, W)` as `(n, H, W, 3)`, as precise as the weights that they meet."""
+    return pixels.transpose(0, 2, 3, 1).astype(patches.kernel[...].dtype)
+
+
 class Attention(nnx.Module):
     """Multi-head self-attention, causal where asked."""
 
@@ -56,8 +69,7 @@ class Attention(nnx.Module):
         if causal:
             is_past = jnp.tril(jnp.ones((t, t), bool))
             scores = jnp.where(is_past, scores, jnp.finfo(scores.dtype).min)
-        weights = jax.nn.softmax(scores, axis=-1)
-        mixed = jnp.einsum("nhqk,nhke->nhqe", weights, v)  # (n, h, t, w/h)
+        mixed = jnp.einsum("nhqk,nhke->nhqe", shares(scores), v)  # (n, h, t, w/h)
         rows = laid_out(mixed.transpose(0, 2, 1, 3)).reshape(n * t, w)
         out: Array = self.out_proj(rows)
         return out.reshape(n, t, w)
@@ -110,8 +122,7 @@ class Attention(nnx.Module):
         if causal:
             is_past = jnp.arange(t) <= place[:, None, None]
             scores = jnp.where(is_past, scores, jnp.finfo(scores.dtype).min)
-        weights = jax.nn.softmax(scores, axis=-1)
-        mixed = jnp.einsum("nhk,nhke->nhe", weights, v)  # (n, h, w/h)
+        mixed = jnp.einsum("nhk,nhke->nhe", shares(scores), v)  # (n, h, w/h)
         out: Array = self.out_proj(mixed.reshape(n, w))
         return out  # (n, w)
 
@@ -209,7 +220,7 @@ class VisionEmbeddings(nnx.Module):
     def __call__(self, pixels: Array) -> Array:
         n = pixels.shape[0]
         width = self.class_embedding.shape[0]
-        grid = self.patch_embedding(pixels.transpose(0, 2, 3, 1))
+        grid = self.patch_embedding(in_kind(self.patch_embedding, pixels))
         patches = grid.reshape(n, -1, width)  # (n, s-1, w)
         first = jnp.broadcast_to(self.class_embedding[...], (n, 1, width))
         rows = jnp.concatenate([first, patches], axis=1)
@@ -279,7 +290,8 @@ class Clip(nnx.Module):
 
 
 def unit(x: Array) -> Array:
-    """Rows `(B, d)` of length one."""
+    """Rows `(B, d)` of length one, in float32 where they are less."""
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     squared = jnp.sum(x * x, axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(jnp.maximum(squared, 1e-24))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from govd.errors import BadCheckpoint, Unsupported
 from govd.hookspecs import hookimpl
 from govd.types import (
+    SINGLE,
     Bytes,
     Contribution,
     Floats,
@@ -18,6 +19,7 @@ from govd.types import (
     Model,
     ModelFacts,
     ModelReference,
+    Precision,
     Progress,
     Prototypes,
     silent,
@@ -131,7 +133,7 @@ def govd_open_model(reference: ModelReference) -> Model | None:
     located = locate(reference)
     if located is None:
         return None
-    return open_folder(*located, reference.reference, reference.files)
+    return open_folder(*located, reference)
 
 
 @hookimpl
@@ -178,17 +180,17 @@ def govd_compose_edit(
 
 
 def open_folder(
-    folder: Path, commit: str | None, reference: str, registered: Mapping[str, str]
+    folder: Path, commit: str | None, reference: ModelReference
 ) -> ClipModel:
     """The checkpoint in `folder`: its config, the names and shapes of its weights, its files'
-    hashes; tried in another process before, unless its files are those that were `registered`.
+    hashes; tried in another process before, unless its files are those that are registered.
     """
     from govd_clip.checkpoint import check_beside
     from govd_clip.trial import Trial
 
     check_beside(folder)
     _check_there(folder)
-    with Trial(folder, registered) as trial:
+    with Trial(folder, reference.files) as trial:
         # it would say at each command that there is no torch
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
         from govd_clip import encode  # noqa: F401 - it takes as long as the trial
@@ -225,7 +227,7 @@ def _check_there(folder: Path) -> None:
 
 
 def _opened(
-    folder: Path, commit: str | None, reference: str, trial: Trial
+    folder: Path, commit: str | None, reference: ModelReference, trial: Trial
 ) -> ClipModel:
     import jax
     import numpy as np
@@ -253,11 +255,10 @@ def _opened(
     trial.check(files)
     keep_compiled()
     device = jax.devices()[0]
+    precision = reference.precision
     facts = ModelFacts(
-        reference=reference,
-        digest=hashlib.sha256(
-            "".join(f"{name}\0{files[name]}\n" for name in sorted(files)).encode()
-        ).hexdigest(),
+        reference=reference.reference,
+        digest=digest_of(files, precision),
         backend="clip",
         device=(
             device.platform
@@ -270,15 +271,26 @@ def _opened(
         hf_revision=commit,
         architecture=config.architecture,
         files=files,
-        defaults=defaults(folder),
+        defaults=defaults(folder, precision),
         card=card.notes(config.family, slots),
+        precision=precision,
     )
-    return ClipModel(facts, Encoder(folder, config, files))
+    return ClipModel(facts, Encoder(folder, config, files, precision))
 
 
-def defaults(folder: Path) -> dict[str, Path]:
+def digest_of(files: Mapping[str, str], precision: Precision) -> str:
+    """SHA-256 of a checkpoint's `files` (their SHA-256 by name), and of what it encodes in where
+    that is not float32.
+    """
+    lines = [f"{name}\0{files[name]}\n" for name in sorted(files)]
+    if precision != SINGLE:
+        lines.append(f"\0precision\0{precision}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def defaults(folder: Path, precision: Precision = SINGLE) -> dict[str, Path]:
     """Files beside the weights that are named after an option of `model add`: `labels.txt`,
-    `images/`, and so on.
+    `images/`, and so on; without embeddings that are of another precision.
 
     Raises:
         BadCheckpoint: the checkpoint lists their SHA-256 (`digests.json`), and one of them is
@@ -298,6 +310,8 @@ def defaults(folder: Path) -> dict[str, Path]:
         option: candidates[0] for option, candidates in existing.items() if candidates
     }
     check(folder, default_paths.values())
+    if precision != SINGLE:
+        default_paths.pop("embeddings", None)
     return default_paths
 
 

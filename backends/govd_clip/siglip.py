@@ -14,7 +14,15 @@ from flax import nnx
 from jax import Array
 
 from govd_clip.config import Config
-from govd_clip.model import Encoder, Mlp, TextEmbeddings, norm, unit
+from govd_clip.model import (
+    Encoder,
+    Mlp,
+    TextEmbeddings,
+    in_kind,
+    norm,
+    shares,
+    unit,
+)
 
 
 class PatchEmbeddings(nnx.Module):
@@ -29,7 +37,7 @@ class PatchEmbeddings(nnx.Module):
         self.position_embedding = nnx.Embed(config.patches, width, rngs=rngs)
 
     def __call__(self, pixels: Array) -> Array:
-        patches = self.patch_embedding(pixels.transpose(0, 2, 3, 1))
+        patches = self.patch_embedding(in_kind(self.patch_embedding, pixels))
         rows = patches.reshape(pixels.shape[0], -1, patches.shape[-1])
         out: Array = rows + self.position_embedding.embedding[...]
         return out  # (n, s, w)
@@ -55,7 +63,7 @@ class Projections(nnx.Module):
         q = (query @ wq.T + bq).reshape(self.heads, size) * size**-0.5  # (h, w/h)
         k = (x @ wk.T + bk).reshape(n, s, self.heads, size)
         v = (x @ wv.T + bv).reshape(n, s, self.heads, size)
-        mixed = jax.nn.softmax(jnp.einsum("he,nshe->nhs", q, k), axis=-1)
+        mixed = shares(jnp.einsum("he,nshe->nhs", q, k))
         values = jnp.einsum("nhs,nshe->nhe", mixed, v).reshape(n, w)
         out: Array = self.out_proj(values)
         return out  # (n, w)

@@ -113,8 +113,9 @@ def show_model(model: Mapping[str, Json]) -> None:
         escape(said(model.get(key))) for key in ("backend", "device", "side", "use")
     )
     asks = ", conditional edits" if model.get("conditional") else ""
+    precise = f" in {escape(model['precision'])}" if model.get("precision") else ""
     out.print(
-        f"  opened by the plugin {backend} on {device}; side {side}, use {use}{asks}"
+        f"  opened by the plugin {backend} on {device}{precise}; side {side}, use {use}{asks}"
     )
     out.print(
         f"  {count(model.get('labels', 0), 'label')}, {count(model.get('anchors', 0), 'anchor')},"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from govd.types import Json
+from govd.types import Json, Precision
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Given:
     publish_to: str | None = None
     publish_base: bool | None = None
     hf_revision: str | None = None
+    precision: Precision | None = None
     prototypes: int = 0
     from_scratch: bool = False
     conditional: bool | None = None

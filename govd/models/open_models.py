@@ -12,7 +12,7 @@ from govd.errors import Unsupported
 from govd.home.artifacts import Artifacts
 from govd.models.embeddings import Encoder, Known
 from govd.models.encoding import ahead_of
-from govd.types import Model, ModelReference, Record
+from govd.types import SINGLE, Model, ModelReference, Record
 from govd.views.desk import Desk
 
 
@@ -56,7 +56,13 @@ class OpenModels:
         if revision is None or not revision["contributions"]:
             return self._open(name, record)
         return self._open(
-            name, {**record, **revision["made_for"], "basis": revision["basis"]}
+            name,
+            {
+                **record,
+                "precision": None,
+                **revision["made_for"],
+                "basis": revision["basis"],
+            },
         )
 
     def basis(self, record: Record) -> Basis:
@@ -121,6 +127,7 @@ class OpenModels:
                         record["reference"],
                         record["hf_revision"],
                         files=record.get("files") or {},
+                        precision=record.get("precision") or SINGLE,
                     )
                 )
                 if model.facts.digest != record["digest"]:

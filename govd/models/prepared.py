@@ -25,11 +25,14 @@ from govd.models.pool import Pool
 from govd.models.spaceless import model_facts, publishing, spaceless
 from govd.models.words import Words, spellings
 from govd.types import (
+    PRECISIONS,
     SIDES,
+    SINGLE,
     USES,
     Json,
     Model,
     ModelReference,
+    Precision,
     Record,
     Side,
     Use,
@@ -99,8 +102,11 @@ def _opened(
         reference = str(path.absolute())
     files = {} if registered is None else registered.get("files") or {}
     model = core.plugins.open_model(
-        ModelReference(reference, given.hf_revision, files=files)
+        ModelReference(
+            reference, given.hf_revision, files=files, precision=precision_of(given)
+        )
     )
+    _check_precision(model, given)
     if registered is not None and model.facts.digest != str(registered["digest"]):
         advice = (
             "Restore the files, or put what is there now in their place with `govd model rebase`."
@@ -112,6 +118,32 @@ def _opened(
             advice=advice,
         )
     return model, reference
+
+
+def precision_of(given: Given) -> Precision:
+    """What a model is to encode in.
+
+    Raises:
+        Usage: there is no such precision.
+    """
+    precision = given.precision or SINGLE
+    if precision not in PRECISIONS:
+        raise Usage(
+            f"precision is {precision!r}", advice=f"There are {', '.join(PRECISIONS)}."
+        )
+    return precision
+
+
+def _check_precision(model: Model, given: Given) -> None:
+    """Refuse a model that encodes in another precision than it was asked to."""
+    facts = model.facts
+    if facts.precision != precision_of(given):
+        raise Usage(
+            f"--precision {given.precision} is nothing that the backend {facts.backend} knows for"
+            " this model",
+            where=facts.reference,
+            advice=f"Leave it out: this model is taken as it is, in {facts.precision}.",
+        )
 
 
 def _checked(given: Given) -> tuple[Side, Use | None]:

@@ -12,7 +12,7 @@ from govd.models.core import Core, Opened
 from govd.models.embeddings import Encoder
 from govd.models.given import Given
 from govd.models.paths import real
-from govd.types import Json, Model, ModelFacts
+from govd.types import SINGLE, Json, Model, ModelFacts
 
 SIDE = "weights"
 """What a revision of such a model edits."""
@@ -73,6 +73,7 @@ def model_facts(facts: ModelFacts) -> dict[str, Json]:
         "architecture": facts.architecture,
         "dim": facts.dim,
         "logit_scale": facts.logit_scale,
+        **({} if facts.precision == SINGLE else {"precision": facts.precision}),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from govd.types import PRIVATE, Json, ModelFacts
+from govd.types import PRIVATE, SINGLE, Json, ModelFacts
 from govd.verify.honest import (
     CLAIMED,
     NOT_ERASURE,
@@ -123,7 +123,8 @@ def _what(subject: CardSubject) -> Iterator[str]:
         if facts.hf_revision
         else "its base"
     )
-    digests = f"Digest of the base's files: `{facts.digest}`"
+    also = "" if facts.precision == SINGLE else f" and of {facts.precision}"
+    digests = f"Digest of the base's files{also}: `{facts.digest}`"
     if not predicate.get("rank"):
         yield f"The unedited model{kind}, every file as it was registered. {digests}."
     elif subject.side == WEIGHTS:
@@ -142,6 +143,12 @@ def _what(subject: CardSubject) -> Iterator[str]:
         if note := subject.note(subject.side):
             yield ""
             yield note
+    if also:
+        yield ""
+        yield (
+            f"Its edit was made for vectors that were computed in {facts.precision}, and its"
+            " figures were measured on such: in another precision single answers may differ."
+        )
     yield ""
 
 

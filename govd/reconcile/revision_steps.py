@@ -33,7 +33,14 @@ from govd.records.revision import Revision
 from govd.types import Gate, Json
 
 log = logging.getLogger("govd")
-MADE_FOR = ("reference", "hf_revision", "digest", "from_scratch", "evaluation")
+MADE_FOR = (
+    "reference",
+    "hf_revision",
+    "digest",
+    "from_scratch",
+    "evaluation",
+    "precision",
+)
 """What a revision keeps of the model that it was composed for."""
 CRITERIA = "criteria"
 """Whose word it is where an acceptance criterion would not be kept."""
@@ -139,7 +146,7 @@ class RevisionSteps:
             },
             "contributions": desired.contributions,
             "basis": registered.basis,
-            "made_for": {field: registered[field] for field in MADE_FOR},
+            "made_for": {f: registered[f] for f in MADE_FOR if f in registered},
             "plugins": core.plugins.versions(),
             **computed_with(),
         }

@@ -17,7 +17,7 @@ from govd.models.embeddings import file_digest
 from govd.models.model_key import ModelKeys
 from govd.models.served import Served
 from govd.reconcile.model_card import CARD, CardSubject, card
-from govd.types import Json
+from govd.types import SINGLE, Json
 from govd.verify import claim
 from govd.verify.claim import Claim
 from govd.verify.honest import is_number, json_dict, json_list
@@ -138,6 +138,8 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
     facts = served.opened.model.facts
     predicate = revision_claim.predicate
     predicate |= {"origin": desk.ledger.origin, "base": {"digest": facts.digest}}
+    if facts.precision != SINGLE:
+        predicate["base"] |= {"precision": facts.precision}
     if facts.hf_revision:
         predicate["base"] |= {
             "reference": facts.reference,

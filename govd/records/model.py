@@ -8,7 +8,7 @@ from functools import cached_property
 
 from govd.records.lifecycle import ModelState
 from govd.records.record import StoredRecord
-from govd.types import Json, Side
+from govd.types import SINGLE, Json, Side
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,13 @@ class RegisteredModel(StoredRecord):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its weights."""
+        """SHA-256 of its weights and of whatever else its embeddings depend on."""
         return str(self._json["digest"])
+
+    @property
+    def precision(self) -> str:
+        """What it encodes in: `float32`, `bfloat16` or `float16`."""
+        return str(self._json.get("precision") or SINGLE)
 
     @property
     def dim(self) -> int:

@@ -25,6 +25,11 @@ from govd.types import Json, Record
 if TYPE_CHECKING:
     from govd.edit import Basis
 
+UNLESS_USUAL = ("conditional", "precision")
+"""What a model's entry says only where it is not what most models have; what a later one leaves out
+would stay.
+"""
+
 
 class Changing:
     """Changes registered models of a home."""
@@ -63,8 +68,7 @@ class Changing:
         old = core.desk.model(name)
         basis = core.models.basis(old)
         rebased = reference is not None
-        if reference is not None:
-            self._check_pool(name, given, basis, reference)
+        self._check(name, given, old, reference)
         place = reference or str(old["reference"])
         options = _options(given, old, basis, rebased)
         pool = None
@@ -72,6 +76,7 @@ class Changing:
             pool = _kept_pool(basis, old)
         check_folder(core, options.publish_to, name, place)
         opened, payload = prepared(core, place, options, pool, None if rebased else old)
+        payload |= {field: None for field in UNLESS_USUAL if old.get(field)} | payload
         same_basis = opened.basis.digest == basis.digest
         calibration = old.get("calibration")
         if not same_basis:
@@ -89,10 +94,17 @@ class Changing:
             core.desk.append(drafts)
         core.models.keep(opened)
 
-    def _check_pool(
-        self, name: str, given: Given, basis: Basis, reference: str
+    def _check(
+        self, name: str, given: Given, old: Record, reference: str | None
     ) -> None:
-        """Refuse a rebase that would keep a pool of the checkpoint before it."""
+        """Refuse an update that only a rebase can be, and a rebase that would keep a pool of the
+        checkpoint before it.
+        """
+        if reference is None:
+            if given.precision is not None:
+                raise _too_much(old, given.precision)
+            return
+        basis = self.core.models.basis(old)
         stays = basis.has_pool and basis.pool_kind == "pool" and given.pool is None
         if stays and not self.core.plugins.brings_default(reference, "pool"):
             raise Usage(
@@ -266,6 +278,16 @@ def _update(name: str, actor: str, payload: Json) -> Draft:
     )
 
 
+def _too_much(model: Record, precision: str) -> Usage:
+    """That another precision is more than an update."""
+    rebase = f"govd model rebase {model['name']} {model['reference']} --precision {precision}"
+    return Usage(
+        "a model's precision changes all of its embeddings",
+        where=str(model["name"]),
+        advice=f"Rebase it: `{rebase}`.",
+    )
+
+
 def _options(given: Given, old: Record, basis: Basis, rebased: bool) -> Given:
     """What was given, and for the rest what the model (`old`, with its `basis`) has; a model that
     is rebased keeps no revision of its repository.
@@ -286,6 +308,7 @@ def _options(given: Given, old: Record, basis: Basis, rebased: bool) -> Given:
         publish_to=given.publish_to or old["publish_to"],
         publish_base=_publish_base(given, old),
         hf_revision=given.hf_revision if rebased else old["hf_revision"],
+        precision=given.precision or old.get("precision"),
         from_scratch=given.from_scratch or bool(old["from_scratch"]),
         conditional=conditional,
         merged=old.get("labels_merged", []) if given.labels is None else [],

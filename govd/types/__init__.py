@@ -50,8 +50,10 @@ from govd.types.stores import (
 )
 from govd.types.values import (
     KEPT_PRIVATE,
+    PRECISIONS,
     PRIVATE,
     SIDES,
+    SINGLE,
     TARGETS,
     USES,
     Bools,
@@ -60,6 +62,7 @@ from govd.types.values import (
     Floats,
     Json,
     Places,
+    Precision,
     Progress,
     Record,
     Side,
@@ -72,8 +75,10 @@ from govd.types.values import (
 __all__ = [
     "DOCUMENT_BYTES",
     "KEPT_PRIVATE",
+    "PRECISIONS",
     "PRIVATE",
     "SIDES",
+    "SINGLE",
     "TARGETS",
     "USES",
     "Answer",
@@ -105,6 +110,7 @@ __all__ = [
     "Parameter",
     "Places",
     "Portion",
+    "Precision",
     "Progress",
     "Proposals",
     "Prototypes",

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from govd.types.jobs import ExternalJob
-from govd.types.values import Bytes, Floats, Progress, Side, silent
+from govd.types.values import (
+    SINGLE,
+    Bytes,
+    Floats,
+    Precision,
+    Progress,
+    Side,
+    silent,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,9 @@ class ModelReference:
     (`text_encoders` in `govd.toml`), for backends whose models hold some texts and encode none.
     `job`: the external job that he configured for it (`[unlearning.NAME]`), for backends whose
     models are edited by one. `files`: where a model of it is registered, the checkpoint's files as
-    they were then, with their SHA-256; what is the same now was opened before.
+    they were then, with their SHA-256; what is the same now was opened before. `precision`: what
+    it is to encode in, for backends that have a choice; the others leave it, and their facts say
+    `float32`.
     """
 
     reference: str
@@ -28,13 +38,15 @@ class ModelReference:
     text_encoder: str | None = None
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
     job: ExternalJob | None = None
+    precision: Precision = SINGLE
 
 
 @dataclass(frozen=True)
 class ModelFacts:
     """What a backend says of a model that it opened.
 
-    `digest` (SHA-256, hex) covers the weights and whatever else the embeddings depend on. `files`
+    `digest` (SHA-256, hex) covers the weights and whatever else the embeddings depend on, the
+    `precision` that they are computed in among it. `files`
     are the checkpoint's files with their SHA-256. `defaults` are files that the checkpoint brings
     for its registration, by option name (`labels`, `templates`, `pool`, `images`, `embeddings`), so
     that `model add NAME REFERENCE` alone is enough where they exist. `words` are texts that it
@@ -65,6 +77,7 @@ class ModelFacts:
     defaults: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     card: Mapping[str, str] = field(default_factory=dict)
+    precision: Precision = SINGLE
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ Side = Literal["image", "text"]
 Use = Literal["labels", "open", "search"]
 Target = Literal["unnamed", "level", "shift"]
 Decision = Literal["allow", "deny", "wait"]
+Precision = Literal["float32", "bfloat16", "float16"]
+"""What a model encodes in; embeddings are float32 whatever it is."""
 
 PRIVATE = "private:"
 """How the names of concepts begin that the ledger commits to without saying them."""
@@ -30,6 +32,9 @@ KEPT_PRIVATE = "kept private"
 SIDES: tuple[Side, ...] = ("image", "text")
 USES: tuple[Use, ...] = ("labels", "open", "search")
 TARGETS: tuple[Target, ...] = ("unnamed", "level", "shift")
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
+SINGLE: Precision = "float32"
+"""What a model encodes in where nobody says otherwise."""
 
 
 class Progress(Protocol):

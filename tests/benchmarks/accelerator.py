@@ -22,7 +22,9 @@ import numpy as np
 from flax import nnx
 from transformers import CLIPConfig
 
+from govd.types import PRECISIONS
 from govd_clip.model import Clip
+from govd_clip.precision import rounded
 from govd_clip.reading_config import read_config
 
 SHAPES = {
@@ -54,7 +56,7 @@ def main() -> None:
         prog="python -m tests.benchmarks.accelerator", description=__doc__
     )
     options.add_argument("--shape", choices=SHAPES, default="vit-l-14")
-    options.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    options.add_argument("--dtype", choices=PRECISIONS, default="bfloat16")
     options.add_argument("--batch", type=int, default=256)
     options.add_argument("--rounds", type=int, default=10)
     options.add_argument("--part", choices=("encoding", "edits"), default="encoding")
@@ -69,7 +71,8 @@ def main() -> None:
     device = jax.devices()[0]
     whole = clip(given.shape)
     graph, state = nnx.split(whole)
-    moved = jax.device_put(jax.tree.map(lambda a: a.astype(dtype), state), device)
+    _, half = nnx.split(rounded(whole, given.dtype))
+    moved = jax.device_put(half, device)
 
     def encode(weights: nnx.State, pixels: jax.Array) -> jax.Array:
         return nnx.merge(graph, weights).images(pixels)
@@ -78,7 +81,7 @@ def main() -> None:
     pixels = draw.normal(size=(given.batch, 3, IMAGE_SIDE, IMAGE_SIDE)).astype(
         np.float32
     )
-    batch = jax.device_put(jnp.asarray(pixels, dtype), device)
+    batch = jax.device_put(pixels, device)
     compiled = jax.jit(encode).lower(moved, batch).compile()
     work = operations(given.shape) * given.batch
     seconds = median(lambda: compiled(moved, batch), given.rounds)

@@ -92,6 +92,9 @@ def test_a_revert_and_the_way_back_to_linear_edits(asking: Service) -> None:
     asking.update_model("m", Given(conditional=False), "ann")
     asking.reconciler.run()
     assert not asking.core.models.basis(asking.core.desk.model("m")).conditional
+    assert not asking.models.show("m")["conditional"]
+    asking.update_model("m", Given(anchors=("wood", "sea")), "ann")
+    assert not asking.core.models.basis(asking.core.desk.model("m")).conditional
     assert asking.requests.show(everywhere["id"])["state"] == "in_force"
 
 

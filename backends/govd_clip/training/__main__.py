@@ -110,20 +110,26 @@ def _package(options: argparse.Namespace) -> None:
 
 
 def _prototypes(options: argparse.Namespace) -> None:
+    from govd.types import ModelReference
     from govd_clip.plugin import open_folder
     from govd_clip.training.measured import digests
     from govd_clip.training.package import prototypes
 
-    prototypes(options.folder, open_folder(options.folder, None, "mini", {}))
+    prototypes(
+        options.folder, open_folder(options.folder, None, ModelReference("mini"))
+    )
     digests(options.folder)
 
 
 def _measured(options: argparse.Namespace) -> None:
+    from govd.types import ModelReference
     from govd_clip.plugin import open_folder
     from govd_clip.training.measured import seal, write
 
     write(
-        options.packages, options.folder, open_folder(options.folder, None, "mini", {})
+        options.packages,
+        options.folder,
+        open_folder(options.folder, None, ModelReference("mini")),
     )
     seal(options.packages, options.folder)
 

@@ -14,6 +14,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from govd.edit.files import tensors_to_bytes
 from govd.models.embeddings import Encoder, Known
 from govd.models.phrases import default_vocabulary
+from govd.types import ModelReference
 from govd_clip.plugin import open_folder
 from govd_clip.training import measured, tokens
 from govd_clip.training.evaluate import Judge, load_checkpoint, report
@@ -52,7 +53,7 @@ def write(cache: Path, folder: Path) -> None:
     )
     icons = np.load(cache / "icons.npz")
     paths = _evaluation(icons, folder)
-    model = open_folder(folder, None, "mini", {})
+    model = open_folder(folder, None, ModelReference("mini"))
     measured.write(cache / "node_modules", folder, model)
     encoder = Encoder(model)
     encoder.averaged(

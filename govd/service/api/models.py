@@ -82,6 +82,7 @@ class Models(Asked):
         publish_to: str | None = None,
         publish_base: bool | None = None,
         hf_revision: str | None = None,
+        precision: str | None = None,
         from_scratch: bool = False,
         conditional: bool | None = None,
     ) -> Record:
@@ -110,6 +111,7 @@ class Models(Asked):
         publish_to: str | None = None,
         publish_base: bool | None = None,
         hf_revision: str | None = None,
+        precision: str | None = None,
         from_scratch: bool = False,
         conditional: bool | None = None,
     ) -> Record:
