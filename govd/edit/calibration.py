@@ -46,16 +46,19 @@ class Calibration:
         return [Load.of(row) for row in self.facts.get("loads", ())]
 
     def around(self, name: str, figure: Figure) -> Figure:
-        """A figure with its interval; without one where too few errors are known."""
+        """A figure with its interval, in which what chance alone may do has room, where the figure
+        says it; without one where too few errors are known.
+        """
         ends = _ends(self.errors.get(name, ()))
         if ends is None:
             return figure
         unit = unit_of(figure, self.pictures)
         low, high = (figure.share + end * unit for end in ends)
+        least, most = figure.by_chance or (figure.share, figure.share)
         return replace(
             figure,
-            low=max(0.0, min(figure.share, low)),
-            high=min(1.0, max(figure.share, high)),
+            low=max(0.0, min(figure.share, low, least)),
+            high=min(1.0, max(figure.share, high, most)),
         )
 
     def to_bytes(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +29,6 @@ from govd.types import (
     Figure,
     Floats,
     Json,
-    Places,
     Progress,
     Scope,
     silent,
@@ -37,7 +36,8 @@ from govd.types import (
 
 APART: Final = 3
 """One part in so many of a pool is what predictions are compared with; the rest is what they are
-made on.
+made on. Parts take turns from request to request: single pictures of one part would shift all
+errors alike.
 """
 SEED: Final = 7
 POOL: Final = 4096
@@ -53,11 +53,29 @@ is none.
 """
 
 
-def _parted(pictures: int, draw: np.random.Generator) -> tuple[Places, Places]:
-    """Positions of the pictures that are held apart, and of those that requests are fitted on."""
+@dataclass(frozen=True)
+class Fold:
+    """A part of a pool, `unseen`, the rest to fit requests on, and what was contributed there."""
+
+    fitted: Basis
+    unseen: Basis
+    contributions: dict[Scope, Contribution] = field(default_factory=dict)
+
+
+def parted(basis: Basis, draw: np.random.Generator) -> list[Fold]:
+    """Each part of the pool apart once; nothing where it is too small to be parted."""
+    pictures = len(basis.tensors["pool"]) if basis.has_pool else 0
     order = draw.permutation(pictures)[:POOL]
-    share = len(order) // APART
-    return np.sort(order[:share]), np.sort(order[share:])
+    if len(order) // APART < POOL_LEAST:
+        return []
+    parts = [np.sort(order[turn::APART]) for turn in range(APART)]
+    return [
+        Fold(
+            of_rows(basis, np.setdiff1d(order, apart)),
+            _pictures(basis, apart),
+        )
+        for apart in parts
+    ]
 
 
 def calibrated(
@@ -76,26 +94,20 @@ def calibrated(
         progress: is told of each request that was measured.
     """
     draw = np.random.default_rng(SEED)
-    apart, rest = _parted(len(basis.tensors["pool"]) if basis.has_pool else 0, draw)
-    if len(apart) < POOL_LEAST or len(rest) < POOL_LEAST:
+    folds = parted(basis, draw)
+    if not folds:
         return None
-    fitted = of_rows(basis, rest)
-    unseen = _pictures(basis, apart)
     errors: dict[str, list[float]] = {}
     loads: list[Load] = []
     began = time.monotonic()
     count = 0
-    contributions: dict[Scope, Contribution] = {}
     requests = draws(basis, draw)
     for place, request in enumerate(requests):
         progress("predictions", place, len(requests))
         if time.monotonic() - began > seconds:
             break
         try:
-            for scope in (*request.own, *request.beside):
-                if scope not in contributions:
-                    contributions[scope] = make(fitted, scope)
-            outcome = _outcome(fitted, unseen, request, contributions, methods)
+            outcome = _outcome(folds[place % APART], request, make, methods)
         except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
             continue
         count += 1
@@ -109,7 +121,7 @@ def calibrated(
         "covered": COVERED,
         "loads": [load.as_row() for load in sorted(loads)],
     }
-    return Calibration(_rounded(errors), _share_watched(fitted, basis), facts)
+    return Calibration(_rounded(errors), _share_watched(folds[0].fitted, basis), facts)
 
 
 def _rounded(errors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
@@ -173,17 +185,18 @@ class Outcome:
 
 
 def _outcome(
-    fitted: Basis,
-    unseen: Basis,
-    request: Drawn,
-    made: Mapping[Scope, Contribution],
-    methods: Mapping[str, Method],
+    fold: Fold, request: Drawn, make: Make, methods: Mapping[str, Method]
 ) -> Outcome:
     """What a request was predicted to do on the pictures that were fitted on, beside what it does
     to unseen ones.
     """
+    fitted, unseen = fold.fitted, fold.unseen
+    for scope in (*request.own, *request.beside):
+        if scope not in fold.contributions:
+            fold.contributions[scope] = make(fitted, scope)
     contributions, beside = (
-        [made[scope] for scope in scopes] for scopes in (request.own, request.beside)
+        [fold.contributions[scope] for scope in scopes]
+        for scopes in (request.own, request.beside)
     )
     before = compose(fitted, beside, methods)
     after = compose(fitted, [*beside, *contributions], methods)

@@ -8,26 +8,32 @@ is beta-binomial, and of the largest of all these mean and standard deviation fo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from govd.edit.basis import Basis
+from govd.edit.calibration import COVERED
 from govd.edit.costs import LEAST
 from govd.edit.factors import Edit
 from govd.edit.prediction import Mask, Watch
 from govd.types import Figure, Floats
 
-JUDGED: Final = 0.5
-"""Other pictures that are counted, as a share of those here: as many as errors of predictions are
-measured on (`trials.APART`).
-"""
 MOST: Final = 200
 """Other pictures of a label that are reckoned with at most."""
 GRID: Final = 400
 """Steps of a share."""
 FINEST: Final = 0.01
 """What is added to the standard deviation: no share is foretold more closely."""
+JUDGED: Final = 0.5
+"""Other pictures that are counted, as a share of those here: as many as errors of predictions are
+measured on (`trials.APART`).
+"""
+UNSEEN: Final = 0.5
+"""What is added to the pictures that changed, and to those that did not, before it is said how much
+chance alone may do (Jeffreys): where none changed here, one may elsewhere.
+"""
 FEW: Final = 3
 """Pictures of a label from which on it tells how far labels differ."""
 
@@ -58,10 +64,14 @@ def expected_worst(
     if not enough.any():
         judged, enough = np.maximum(judged, count > 0), count > 0
     shape = _posterior(count, lost)
-    share, deviation = largest(*(part[enough] for part in (*shape, judged)))
+    expected = _largest(shape, judged, enough)
     worst = _likeliest(shape, count, enough)
     return Figure(
-        share, int(count[worst]), watch.names[worst], spread=deviation + FINEST
+        expected.mean,
+        int(count[worst]),
+        watch.names[worst],
+        spread=expected.deviation + FINEST,
+        by_chance=_largest(_posterior(count, lost, UNSEEN), judged, enough).ends,
     )
 
 
@@ -73,9 +83,11 @@ def worst_label(
     return {} if figure is None else {"worst_label": figure}
 
 
-def _posterior(count: Any, lost: Any) -> tuple[Floats, Floats]:
-    """Both parameters `(m,)` of each label's Beta distribution, by moments."""
-    mean = float(lost.sum() / count.sum())
+def _posterior(count: Any, lost: Any, unseen: float = 0.0) -> tuple[Floats, Floats]:
+    """Both parameters `(m,)` of each label's Beta distribution, by moments; as if `unseen` pictures
+    more had changed, and as many more had not.
+    """
+    mean = float((lost.sum() + unseen) / (count.sum() + 2.0 * unseen))
     chance = mean * (1.0 - mean)
     telling = count >= min(FEW, count.max())
     weights = count[telling]
@@ -98,8 +110,24 @@ def _likeliest(shape: tuple[Floats, Floats], count: Any, enough: Mask) -> int:
     return int(np.lexsort((count, means))[-1])
 
 
-def largest(lose: Floats, stay: Floats, pictures: Any) -> tuple[float, float]:
-    """Mean and standard deviation of the largest of some beta-binomial shares.
+@dataclass(frozen=True)
+class Largest:
+    """The largest of some shares: what is expected, its standard deviation, and the ends between
+    which it lies with probability `COVERED`.
+    """
+
+    mean: float
+    deviation: float
+    ends: tuple[float, float]
+
+
+def _largest(shape: tuple[Floats, Floats], judged: Any, enough: Mask) -> Largest:
+    """Of the labels that are shown often `enough`."""
+    return largest(*(part[enough] for part in (*shape, judged)))
+
+
+def largest(lose: Floats, stay: Floats, pictures: Any) -> Largest:
+    """The largest of some beta-binomial shares.
 
     Args:
         lose: `(m,)`, first parameters, positive.
@@ -120,4 +148,9 @@ def largest(lose: Floats, stay: Floats, pictures: Any) -> tuple[float, float]:
     all_below = np.take_along_axis(below, places, 1).prod(0)
     mass = np.diff(all_below, prepend=0.0)
     mean = float(mass @ shares)
-    return mean, float(np.sqrt(max(0.0, mass @ (shares - mean) ** 2)))
+    tail = (1.0 - COVERED) / 2.0
+    places = np.searchsorted(all_below, (tail, 1.0 - tail))
+    least, most = shares[np.minimum(places, GRID)]
+    least = max(0.0, least - 1.0 / GRID)  # the share itself lies between two steps
+    deviation = float(np.sqrt(max(0.0, mass @ (shares - mean) ** 2)))
+    return Largest(mean, deviation, (float(least), float(most)))

@@ -11,8 +11,8 @@ from govd.types.values import Json
 @dataclass(frozen=True)
 class Figure:
     """A share of `pictures` that changed, and whose they are; `low` and `high` are its interval's
-    ends, None where it is not measured. `spread`: how far it strays by chance, where that is not
-    what its pictures tell; in memory alone.
+    ends, None where it is not measured. In memory alone: `spread`, how far it strays by chance,
+    where that is not what its pictures tell, and `by_chance`, between which ends it then lies.
     """
 
     share: float
@@ -22,6 +22,7 @@ class Figure:
     low: float | None = None
     high: float | None = None
     spread: float | None = field(default=None, compare=False)
+    by_chance: tuple[float, float] | None = field(default=None, compare=False)
 
     @classmethod
     def from_json(cls, figure: Mapping[str, Json]) -> Figure:

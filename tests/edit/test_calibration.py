@@ -12,7 +12,7 @@ from govd.edit.calibration import Calibration, spread
 from govd.edit.compose import compose
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
-from govd.edit.trials import calibrated, figures, of_rows
+from govd.edit.trials import APART, calibrated, figures, of_rows, parted
 from govd.errors import BadFile
 from govd.methods import builtin
 from govd.types import Contribution, Figure, Scope
@@ -115,11 +115,31 @@ def test_the_ends_are_quantiles_of_the_errors() -> None:
 
 
 def test_an_interval_holds_the_prediction_itself() -> None:
-    known = Calibration({"all": [2.0] * 40}, 1.0)
-    figure = known.around("all", Figure(0.1, 100))
+    known = Calibration({"elsewhere": [2.0] * 40}, 1.0)
+    figure = known.around("elsewhere", Figure(0.1, 100))
     assert figure.low == 0.1
     assert figure.high is not None
     assert figure.high > 0.1
+
+
+def test_chance_has_room_though_errors_were_none() -> None:
+    known = Calibration({"worst_label": [0.0] * 40}, 1.0)
+    worst = known.around("worst_label", Figure(0.1, 30, by_chance=(0.02, 0.3)))
+    assert (worst.low, worst.high) == (0.02, 0.3)
+
+
+def test_each_picture_of_the_pool_is_apart_in_one_fold(world: World) -> None:
+    basis = world.basis()
+    folds = list(parted(basis, np.random.default_rng(0)))
+    assert len(folds) == APART
+    apart = [{row.tobytes() for row in fold.unseen.tensors["pool"]} for fold in folds]
+    seen = [{row.tobytes() for row in fold.fitted.tensors["pool"]} for fold in folds]
+    everything = {row.tobytes() for row in basis.tensors["pool"]}
+    assert set.union(*apart) == everything
+    assert sum(map(len, apart)) == len(everything)
+    for own, others in zip(apart, seen, strict=True):
+        assert own.isdisjoint(others)
+        assert own | others == everything
 
 
 def test_few_errors_say_nothing() -> None:

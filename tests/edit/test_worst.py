@@ -17,9 +17,13 @@ def test_the_largest_share_is_that_of_draws(pictures: list[int]) -> None:
     lose, stay = 0.3 + draw.uniform(size=(2, len(count))) * [[2.0], [9.0]]
     shares = draw.beta(lose, stay, (40_000, len(count)))
     worst = (draw.binomial(count, shares) / count).max(1)
-    mean, deviation = largest(lose, stay, count)
-    assert mean == pytest.approx(worst.mean(), abs=0.01)
-    assert deviation == pytest.approx(worst.std(), abs=0.01)
+    expected = largest(lose, stay, count)
+    assert expected.mean == pytest.approx(worst.mean(), abs=0.01)
+    assert expected.deviation == pytest.approx(worst.std(), abs=0.01)
+    least, most = expected.ends
+    assert np.mean(worst < least - 1e-9) <= 0.06
+    assert np.mean(worst > most + 1e-9) <= 0.06
+    assert np.mean((worst > least + 0.005) & (worst < most - 0.005)) <= 0.92
 
 
 def test_it_is_what_the_worst_label_of_half_of_the_pictures_loses(
@@ -56,5 +60,10 @@ def test_where_nothing_changes_nothing_is_expected(world: World) -> None:
     figure = expected_worst(basis, nothing, nothing, None)
     assert figure is not None
     assert figure.share < FINEST
+    assert figure.by_chance is not None
+    least, most = figure.by_chance
+    fewest = JUDGED * figure.pictures
+    assert least == 0.0
+    assert most < 2.0 / fewest, "a picture or so may change where none did"
     everything = np.ones(len(basis.thinned_pool()[0]), bool)
     assert expected_worst(basis, nothing, nothing, everything) is None

@@ -293,7 +293,7 @@ def test_another_method_may_be_previewed_for_the_only_forget(service: Service) -
         preview(service, "blue", method="oblique")
 
 
-def test_errors_of_nothing_leave_an_interval_of_nothing(
+def test_errors_of_nothing_leave_what_chance_does(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     none = dict.fromkeys(
@@ -305,6 +305,8 @@ def test_errors_of_nothing_leave_an_interval_of_nothing(
     found = preview(service, "red")
     effect = found["effect"]
     assert effect["after_low"] == effect["after"] == effect["after_high"]
+    worst = found["costs"].pop("worst_label")
+    assert worst["low"] <= worst["share"] < worst["high"] < 0.5
     for figure in found["costs"].values():
         assert figure["low"] == figure["share"] == figure["high"]
 
