@@ -27,7 +27,7 @@ from govd.edit.extent import in_scope
 from govd.edit.own_labels import cell_of
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import factors_of, summed
-from govd.edit.worst import worst_label
+from govd.edit.worst import expected_worst
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted
 from govd.records.request import Request, spec_of
@@ -284,6 +284,6 @@ def own_costs(watch: Watch, beside: Beside) -> Costs:
         mask,
         [cell] if cell else [],
     )
-    if "worst_label" in counted:
-        counted |= worst_label(beside.basis, before, after, scope)
+    if counted:
+        counted |= expected_worst(beside.basis, before, after, scope)
     return counted

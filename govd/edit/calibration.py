@@ -22,9 +22,15 @@ from govd.types import (
     Json,
 )
 
-FORMAT: Final = "govd-prediction-2"
-OLDER: Final = "govd-prediction-1"
-"""A format in which errors of `worst_label` were of another prediction of it."""
+FORMAT: Final = "govd-prediction-3"
+OTHERWISE: Final = {
+    FORMAT: (),
+    "govd-prediction-2": ("worst_cell",),
+    "govd-prediction-1": ("worst_cell", "worst_label"),
+}
+"""Formats that are read, and the figures that were predicted otherwise then: their errors are of no
+use.
+"""
 COVERED: Final = 0.9
 """Share of figures that an interval is to cover; what it misses is shared between its ends."""
 ROUNDING: Final = 1e-9
@@ -80,7 +86,7 @@ class Calibration:
         """
         try:
             document = json.loads(data)
-            if document["format"] not in (FORMAT, OLDER):
+            if document["format"] not in OTHERWISE:
                 raise BadFile(
                     "errors of predictions in a format that this version does not read",
                     where=where,
@@ -88,7 +94,7 @@ class Calibration:
             errors = {
                 str(name): [float(e) for e in listed]
                 for name, listed in document["errors"].items()
-                if document["format"] == FORMAT or name != "worst_label"
+                if name not in OTHERWISE[document["format"]]
             }
             return Calibration(errors, float(document["pictures"]), document["facts"])
         except (ValueError, KeyError, TypeError, AttributeError) as fault:

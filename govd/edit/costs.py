@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -45,17 +45,10 @@ def costs(
     figures = {"all": Figure(float(changed[retained].mean()), int(retained.sum()))}
     label = _worst(watch.top[retained], changed[retained])
     figures["worst_label"] = replace(label[1], label=watch.names[label[0]])
-    told_apart = retained & (watch.domain >= 0)
-    if told_apart.any() and watch.domains:
-        wide = int(watch.domain.max()) + 1
-        place, figure = _worst(
-            (watch.top * wide + watch.domain)[told_apart], changed[told_apart]
-        )
-        figures["worst_cell"] = replace(
-            figure,
-            label=watch.names[place // wide],
-            domain=_domain(watch, place % wide),
-        )
+    in_cells = cells_of(watch, retained)
+    if in_cells is not None:
+        place, figure = _worst(in_cells.group, changed[in_cells.of])
+        figures["worst_cell"] = in_cells.named(place, figure)
     lost = _lost_elsewhere(watch, before, after, retained, cells)
     enough = [figure for figure in lost if figure.pictures >= LEAST] or lost
     if enough:
@@ -63,6 +56,39 @@ def costs(
             enough, key=lambda figure: (figure.share, figure.pictures)
         )
     return figures
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Pictures that are told apart by label and domain: `of` `(n,)`, which of a watch's; `group`
+    `(k,)`, the cell of each of those.
+    """
+
+    watch: Watch
+    of: Mask
+    group: Any
+
+    @property
+    def wide(self) -> int:
+        """Cells of a label."""
+        return int(self.watch.domain.max()) + 1
+
+    def named(self, group: int, figure: Figure) -> Figure:
+        """A figure of a cell, with what it is called."""
+        label, domain = divmod(group, self.wide)
+        return replace(
+            figure, label=self.watch.names[label], domain=_domain(self.watch, domain)
+        )
+
+
+def cells_of(watch: Watch, retained: Mask) -> Cells | None:
+    """The cells of the pictures that are `retained` `(n,)`; None where no domain is known."""
+    told_apart = retained & (watch.domain >= 0)
+    if not told_apart.any() or not watch.domains:
+        return None
+    wide = int(watch.domain.max()) + 1
+    group = (watch.top * wide + watch.domain)[told_apart]
+    return Cells(watch, told_apart, group)
 
 
 def _lost_elsewhere(

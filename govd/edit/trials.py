@@ -22,7 +22,7 @@ from govd.edit.own_labels import cell_of, own_anchors
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
-from govd.edit.worst import worst_label
+from govd.edit.worst import expected_worst
 from govd.errors import OverCapacity, Unsupported
 from govd.types import (
     Contribution,
@@ -245,8 +245,8 @@ def figures(
         watch: the pictures that are counted.
         before: the edit of `beside` alone.
         after: the edit with `own`.
-        expected: the worst label's cost is what is expected on other pictures (`worst`), not
-            counted on these.
+        expected: the costs of the worst label and cell are what is expected on other pictures
+            (`worst`), not counted on these.
     """
     everything = in_scope(basis, [*own, *beside])
     own_pictures = in_scope(basis, own)
@@ -256,8 +256,8 @@ def figures(
     then = watch.answers(before)
     now = watch.answers(after)
     by_name = costs(watch, then, now, everything[watch.at], cells)
-    if expected and "worst_label" in by_name:
-        by_name |= worst_label(basis, before, after, everything)
+    if expected:
+        by_name |= expected_worst(basis, before, after, everything)
     mask = own_pictures[watch.at]
     if mask.any():
         labels = np.flatnonzero(

@@ -1,4 +1,5 @@
-"""What the label that loses most is expected to lose, where each has few pictures.
+"""What the label that loses most, and the label in one domain, is expected to lose, where each has
+few pictures.
 
 The largest of many shares that are counted on few pictures each says little of the largest on other
 pictures. Each label's share is taken as drawn of a Beta distribution, whose mean is all labels' and
@@ -8,14 +9,14 @@ is beta-binomial, and of the largest of all these mean and standard deviation fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from govd.edit.basis import Basis
 from govd.edit.calibration import COVERED
-from govd.edit.costs import LEAST
+from govd.edit.costs import LEAST, Costs, cells_of
 from govd.edit.factors import Edit
 from govd.edit.prediction import Mask, Watch
 from govd.types import Figure, Floats
@@ -40,9 +41,10 @@ FEW: Final = 3
 
 def expected_worst(
     basis: Basis, before: Edit, after: Edit, scope: Mask | None
-) -> Figure | None:
-    """The expected cost of the label that loses most, on pictures that are in no scope; its `label`
-    is the one that is expected to lose most. None where no picture is left.
+) -> Costs:
+    """The expected costs of the label that loses most (`worst_label`), and of the label in one
+    domain (`worst_cell`, where pictures are told apart by domains), on pictures that are in no
+    scope: each names what is expected to lose most. Nothing where no picture is left.
 
     Args:
         basis: has a pool, all of whose pictures are counted: the few that no fit saw tell less of
@@ -55,10 +57,26 @@ def expected_worst(
     assert watch is not None
     retained = np.ones(len(watch.at), bool) if scope is None else ~scope[watch.at]
     if not retained.any():
-        return None
+        return {}
     changed = watch.answers(before) != watch.answers(after)
-    count = np.bincount(watch.top[retained], minlength=len(watch.names))
-    lost = np.bincount(watch.top[retained], changed[retained], len(count))
+    group, figure = _expected(watch.top[retained], changed[retained])
+    figures = {"worst_label": replace(figure, label=watch.names[group])}
+    cells = cells_of(watch, retained)
+    if cells is not None:
+        group, figure = _expected(cells.group, changed[cells.of])
+        figures["worst_cell"] = cells.named(group, figure)
+    return figures
+
+
+def _expected(group: Any, changed: Any) -> tuple[int, Figure]:
+    """What the group of pictures that loses most is expected to lose, and which that will be.
+
+    Args:
+        group: `(n,)`, of each picture.
+        changed: `(n,)`, which pictures changed.
+    """
+    count = np.bincount(group)
+    lost = np.bincount(group, changed, len(count))
     judged = np.minimum(np.rint(JUDGED * count), MOST).astype(np.int64)
     enough = judged >= LEAST
     if not enough.any():
@@ -66,21 +84,13 @@ def expected_worst(
     shape = _posterior(count, lost)
     expected = _largest(shape, judged, enough)
     worst = _likeliest(shape, count, enough)
-    return Figure(
+    by_chance = _largest(_posterior(count, lost, UNSEEN), judged, enough).ends
+    return worst, Figure(
         expected.mean,
         int(count[worst]),
-        watch.names[worst],
         spread=expected.deviation + FINEST,
-        by_chance=_largest(_posterior(count, lost, UNSEEN), judged, enough).ends,
+        by_chance=by_chance,
     )
-
-
-def worst_label(
-    basis: Basis, before: Edit, after: Edit, scope: Mask | None
-) -> dict[str, Figure]:
-    """The same under its name among costs; nothing where there is none."""
-    figure = expected_worst(basis, before, after, scope)
-    return {} if figure is None else {"worst_label": figure}
 
 
 def _posterior(count: Any, lost: Any, unseen: float = 0.0) -> tuple[Floats, Floats]:

@@ -62,8 +62,10 @@ def true_cost(
     return Figure(float((before != after)[kept].mean()), int(kept.sum()))
 
 
-def seen_as(basis: Basis, images: np.ndarray) -> Watch:
-    """Pictures that are no part of the basis' pool."""
+def seen_as(
+    basis: Basis, images: np.ndarray, domain: np.ndarray | None = None
+) -> Watch:
+    """Pictures that are no part of the basis' pool; `domain` `(n,)`: their pseudo-domains."""
     top = (images @ basis.anchors[1].T).argmax(1)
     return Watch(
         images,
@@ -71,7 +73,7 @@ def seen_as(basis: Basis, images: np.ndarray) -> Watch:
         basis.anchors[0],
         basis.anchors[1],
         top,
-        np.full(len(images), -1),
+        np.full(len(images), -1) if domain is None else domain,
         basis.domains,
     )
 
@@ -103,11 +105,17 @@ class Judged:
 
 
 def judged(
-    split: Split, basis: Basis, apart: np.ndarray, calibration: Calibration
+    split: Split, basis: Basis, other: Watch, calibration: Calibration
 ) -> Iterator[Judged]:
-    """Predict other requests than those of the calibration, and measure what becomes of them."""
+    """Predict other requests than those of the calibration, and measure what becomes of them.
+
+    Args:
+        split: has the pictures that judge by true label.
+        basis: of the part of the pool that requests are fitted on.
+        other: the pictures that were set apart.
+    """
     names = basis.anchors[0]
-    other, shown = seen_as(basis, apart), seen_as(basis, split.x)
+    shown = seen_as(basis, split.x)
     for request in draws(basis, np.random.default_rng(OTHER_DRAWS + split.seed)):
         if any(scope.domains for scope in request.own):
             continue
@@ -173,7 +181,11 @@ def of_split(
     apart, rest = order[: len(order) // 3], np.sort(order[len(order) // 3 :])
     basis = of_rows(whole, rest)
     calibration = calibrated(basis, made, METHODS, seconds)
-    return list(judged(split, basis, pool[apart], calibration)) if calibration else []
+    if calibration is None:
+        return []
+    domains = whole.tensors.get("pool_domains")
+    other = seen_as(basis, pool[apart], None if domains is None else domains[apart])
+    return list(judged(split, basis, other, calibration))
 
 
 HEAD = (
