@@ -2,6 +2,7 @@
 from too little.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -140,6 +141,25 @@ def test_each_picture_of_the_pool_is_apart_in_one_fold(world: World) -> None:
     for own, others in zip(apart, seen, strict=True):
         assert own.isdisjoint(others)
         assert own | others == everything
+
+
+@pytest.mark.parametrize(("step", "parts"), [(0.01, APART), (1.0, 1)])
+def test_parts_take_turns_where_there_is_time(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: float, parts: int
+) -> None:
+    """A part has its contributions computed anew: whoever is behind his time stays with one."""
+    ticks = itertools.count(0.0, step)
+    monkeypatch.setattr("govd.edit.trials.time.monotonic", lambda: next(ticks))
+    make, seen = make_for(world), set[int]()
+
+    def noted(basis: Basis, scope: Scope) -> Contribution:
+        seen.add(id(basis))
+        return make(basis, scope)  # type: ignore[operator,no-any-return]
+
+    known = calibrated(world.basis(), noted, METHODS, seconds=55.0)
+    assert known is not None
+    assert len(seen) == parts
+    assert len(known.errors["all"]) >= 50
 
 
 def test_few_errors_say_nothing() -> None:
