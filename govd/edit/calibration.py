@@ -33,6 +33,11 @@ use.
 """
 COVERED: Final = 0.9
 """Share of figures that an interval is to cover; what it misses is shared between its ends."""
+ALIKE: Final = ("all",)
+"""Figures whose errors on a part of a pool are alike, since the same pictures are counted whatever
+is forgotten: in which direction they go is that part's luck, so that an interval is as long in
+both.
+"""
 ROUNDING: Final = 1e-9
 
 
@@ -58,6 +63,9 @@ class Calibration:
         ends = _ends(self.errors.get(name, ()))
         if ends is None:
             return figure
+        if name in ALIKE:
+            farthest = max(-ends[0], ends[1])
+            ends = (-farthest, farthest)
         unit = unit_of(figure, self.pictures)
         low, high = (figure.share + end * unit for end in ends)
         least, most = figure.by_chance or (figure.share, figure.share)

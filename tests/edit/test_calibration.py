@@ -115,6 +115,15 @@ def test_the_ends_are_quantiles_of_the_errors() -> None:
     assert 0 < far.high < 0.1
 
 
+def test_errors_that_go_in_one_direction_are_no_sign_of_where_others_go() -> None:
+    """Of `all`: they are those of the pictures that were apart."""
+    known = Calibration({"all": [1.0] * 20 + [3.0] * 20}, 1.0)
+    figure = known.around("all", Figure(0.3, 100))
+    unit = spread(0.3, 100)
+    assert figure.low == pytest.approx(0.3 - 3.0 * unit)
+    assert figure.high == pytest.approx(0.3 + 3.0 * unit)
+
+
 def test_an_interval_holds_the_prediction_itself() -> None:
     known = Calibration({"elsewhere": [2.0] * 40}, 1.0)
     figure = known.around("elsewhere", Figure(0.1, 100))
