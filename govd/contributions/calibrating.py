@@ -71,6 +71,22 @@ class Calibrating:
             return None
         return core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
 
+    def kept_or_measured(
+        self, opened: Opened, record: Mapping[str, Json], before: Mapping[str, Json]
+    ) -> str | None:
+        """The errors of the model as it was `before`, where they are of the same basis, at hand and
+        as this version measures them; else they are measured. None where there is no pool, or too
+        small a one.
+        """
+        try:
+            calibration = self.of(before)
+        except (NotFound, BadFile):
+            calibration = None
+        same = before["basis"] == record["basis"]
+        if same and calibration is not None and calibration.is_current:
+            return str(before["calibration"])
+        return self.measured(opened, record)
+
     def of(self, record: Mapping[str, Json]) -> Calibration | None:
         """A model's, None where they were not measured: models that were registered by older
         versions have none.

@@ -50,6 +50,8 @@ class Calibration:
     errors: Mapping[str, Sequence[float]]
     pictures: float
     facts: Mapping[str, Json] = field(default_factory=dict)
+    is_current: bool = True
+    """It was measured as this version does."""
 
     @property
     def loads(self) -> list[Load]:
@@ -104,7 +106,12 @@ class Calibration:
                 for name, listed in document["errors"].items()
                 if name not in OTHERWISE[document["format"]]
             }
-            return Calibration(errors, float(document["pictures"]), document["facts"])
+            return Calibration(
+                errors,
+                float(document["pictures"]),
+                document["facts"],
+                document["format"] == FORMAT,
+            )
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
             raise BadFile(
                 "not the errors of predictions",

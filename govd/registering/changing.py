@@ -78,10 +78,8 @@ class Changing:
         opened, payload = prepared(core, place, options, pool, None if rebased else old)
         payload |= {field: None for field in UNLESS_USUAL if old.get(field)} | payload
         same_basis = opened.basis.digest == basis.digest
-        calibration = old.get("calibration")
-        if not same_basis:
-            calibration = self.contributions.calibrating.measured(opened, payload)
-        payload["calibration"] = calibration
+        calibrating = self.contributions.calibrating
+        payload["calibration"] = calibrating.kept_or_measured(opened, payload, old)
         drafts = [_update(name, actor, {**payload, "rebased": rebased})]
         # before the lock: this takes time
         recomputed = {} if same_basis else self._recomputed(name, opened, actor)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from govd.contributions.calibrating import Calibrating
+from govd.edit.calibration import Calibration
 from govd.errors import Conflict, Denied, Usage
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -85,6 +87,29 @@ def test_an_update_keeps_what_is_not_given(service: Service, given: Given) -> No
         "model.add",
         "model.update",
     ]
+
+
+def test_errors_that_an_older_version_measured_are_measured_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = service.core.artifacts
+
+    def known() -> str:
+        return str(service.core.desk.model("m")["calibration"])
+
+    older = artifacts.put(artifacts.get(known()).replace(b"tion-3", b"tion-1"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Calibrating, "measured", lambda *_: older)
+        service.update_model("m", Given(anchors=("wood", "sea")), "ann")
+    assert known() == older
+    assert not Calibration.from_bytes(artifacts.get(older)).is_current
+    service.update_model("m", Given(), "ann")
+    anew = known()
+    assert Calibration.from_bytes(artifacts.get(anew)).is_current
+    with monkeypatch.context() as never:
+        never.delattr(Calibrating, "measured")
+        service.update_model("m", Given(), "ann")
+    assert known() == anew
 
 
 def test_pictures_of_what_is_no_label_any_more_are_left_out(
