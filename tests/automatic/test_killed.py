@@ -18,6 +18,7 @@ from govd.automatic.feed_settings import FeedSettings
 from govd.models.given import Given
 from govd.service.service import open_service
 from tests.automatic.conftest import NOW
+from tests.conftest import LENIENT
 from tests.web.running import Running
 
 TESTS = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ def test_a_run_that_is_killed_files_nothing_twice(
     home, lists = tmp_path / "home", tmp_path / "lists"
     lists.mkdir()
     home.mkdir()
-    (home / "govd.toml").write_text("max_scope_share = 1.0\n")
+    (home / "govd.toml").write_text(LENIENT)
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         service.feeds.add(FeedSettings("nightly", lists.as_uri(), "m"), "ann", NOW)

@@ -67,6 +67,7 @@ def shares(text: str) -> list[float]:
 
 
 def test_a_report_is_written_beside_the_figures(govd: Shell, tmp_path: Path) -> None:
+    (govd.home / "govd.toml").write_text("max_lost_elsewhere = 0.6\n")
     govd("forget", "red", "--model", "m", "--reason", "r")
     govd("forget", "blue", "--domain", "dark", "--model", "m", "--reason", "r")
     report = tmp_path / "r.html"
