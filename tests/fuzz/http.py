@@ -93,7 +93,7 @@ class World:
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
     """A home with a model and requests in several states."""
-    images, pool = paint(folder / "images", 1, 1), paint(folder / "pool", 4, 2)
+    images, pool = paint(folder / "images", 1, 1), paint(folder / "pool", 8, 2)
     with open_service(folder / "home") as service:
         given_ = Given(
             labels=NAMES,
