@@ -61,17 +61,13 @@ def costs(
 @dataclass(frozen=True)
 class Cells:
     """Pictures that are told apart by label and domain: `of` `(n,)`, which of a watch's; `group`
-    `(k,)`, the cell of each of those.
+    `(k,)`, the cell of each of those; `wide`: the cells of a label.
     """
 
     watch: Watch
     of: Mask
     group: Any
-
-    @property
-    def wide(self) -> int:
-        """Cells of a label."""
-        return int(self.watch.domain.max()) + 1
+    wide: int
 
     def named(self, group: int, figure: Figure) -> Figure:
         """A figure of a cell, with what it is called."""
@@ -88,7 +84,7 @@ def cells_of(watch: Watch, retained: Mask) -> Cells | None:
         return None
     wide = int(watch.domain.max()) + 1
     group = (watch.top * wide + watch.domain)[told_apart]
-    return Cells(watch, told_apart, group)
+    return Cells(watch, told_apart, group, wide)
 
 
 def _lost_elsewhere(

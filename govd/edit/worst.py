@@ -4,7 +4,7 @@ few pictures.
 The largest of many shares that are counted on few pictures each says little of the largest on other
 pictures. Each label's share is taken as drawn of a Beta distribution, whose mean is all labels' and
 whose width is what their shares differ by beyond chance; what a label then shows on other pictures
-is beta-binomial, and of the largest of all these mean and standard deviation follow.
+is beta-binomial, and of the largest of all these mean, standard deviation and quantiles follow.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _check_precision(model: Model, given: Given) -> None:
             f"--precision {given.precision} is nothing that the backend {facts.backend} knows for"
             " this model",
             where=facts.reference,
-            advice=f"Leave it out: this model is taken as it is, in {facts.precision}.",
+            advice=f"Give --precision {facts.precision}: there is no other for it.",
         )
 
 

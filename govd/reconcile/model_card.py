@@ -143,7 +143,7 @@ def _what(subject: CardSubject) -> Iterator[str]:
         if note := subject.note(subject.side):
             yield ""
             yield note
-    if also:
+    if also and predicate.get("rank"):
         yield ""
         yield (
             f"Its edit was made for vectors that were computed in {facts.precision}, and its"

@@ -89,7 +89,7 @@ class Revision(StoredRecord):
     @property
     def made_for(self) -> Mapping[str, Json]:
         """The model as it was then: `reference`, `hf_revision`, `digest`, `from_scratch`,
-        `evaluation`.
+        `evaluation`; `precision` where it is not float32.
         """
         return self._json.get("made_for") or {}
 

@@ -164,6 +164,9 @@ def test_a_precision_that_nobody_has_is_refused(
         service.add_model("n", str(tiny), given(precision="fp16"), "ann")
     vectors = tmp_path / "v.npz"
     np.savez(vectors, names=np.array(["a", "b"]), vectors=np.eye(2, dtype=np.float32))
+    with pytest.raises(Usage, match="the backend vectors") as told:
+        service.update_model("m", Given(labels=("a",)), "ann", str(vectors))
+    assert "--precision float32" in str(told.value.advice)
     with pytest.raises(Usage, match="the backend vectors"):
         service.add_model("n", str(vectors), Given(precision="float16"), "ann")
     assert [model["name"] for model in service.models.all()].count("n") == 0
