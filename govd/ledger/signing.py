@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ LINES = 32
 """Signature lines of a note that are looked at; more than that no log and its witnesses have."""
 LONGEST = 64 * 1024
 """Bytes of a note."""
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+"""Control characters but for the line break, which no note has."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ def split(note: str) -> tuple[str, list[str]]:
         or len(lines) < 2
         or lines.pop()
         or len(note) > LONGEST
-        or any(ord(c) < 32 and c != "\n" for c in note)
+        or CONTROL.search(note)
     ):
         raise VerificationFailed("this is no signed note")
     if len(lines) > LINES:
