@@ -1,18 +1,19 @@
-"""What the unlisted words cost at most less: the edit of `fitted` on one split of a set, and what
-gradient descent makes of it that is told true labels.
+"""What the unlisted words cost at most less: the edit of `fitted` on some splits of a set, and what
+gradient descent makes of it.
 
 All edits `x' = x − B Lᵀ x` of the same rank are tried that keep hard labels exactly: `B` is moved
-where no label sees it, `L` anywhere. They learn on the pool, half of the judging pictures, the
-vocabulary and half of the unlisted words to keep each picture's softmax over words, and to leave no
-picture of what is forgotten named. On the other half of the pictures every point of their ways is
-judged, by the other half of the words and by those that they learned with; of the points that leave
-at most `ALLOWED` named the best is taken, which nobody could choose: a bound, as far as descent
-finds it.
+where no label sees it, `L` anywhere. Descent learns to keep each picture's softmax over words, and
+to leave no picture of what is forgotten named, twice: from what a forget knows (the pool, its
+guessed labels, the vocabulary), and told the pool's true labels, half of the judging pictures and
+half of the unlisted words as well. On the other half of the pictures every point of its ways is
+judged, by the other half of the words and by those that the told one learned with; of the points
+that leave at most `ALLOWED` named the best is taken, which nobody could choose: a bound, as far as
+descent finds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,24 +71,40 @@ class Told:
         return float(named.mean()), float((before == after).mean())
 
 
-def frontier_line(title: str, split: Split, count: int) -> str:
-    """A line for the first forget of `count` labels: what `fitted` leaves and keeps on the halves
-    that judge, and the best that the descent finds.
+def frontier_line(title: str, splits: Sequence[Split], count: int) -> str:
+    """A line for forgets of `count` labels, means over those of all splits: what `fitted` leaves
+    and keeps on the halves that judge, and the best that descents find.
     """
-    (case,) = cases(split, "labels", count)
-    basis, method = split.basis, METHODS["fitted"]
+    tried = [
+        _shares(case) for split in splits for case in cases(split, "labels", count)
+    ]
+    means = np.mean(tried, axis=0)
+    return f"| {title} | {count} | {' | '.join(f'{share:.3f}' for share in means)} |"
+
+
+def _shares(case: Case) -> tuple[float, ...]:
+    """Pictures that `fitted` leaves named; the unlisted words that it keeps, that the best edit
+    keeps which knows what a forget knows, and that the best one keeps which is told more; the same
+    by the words that the latter learned with.
+    """
+    split, method = case.split, METHODS["fitted"]
+    basis = split.basis
     parts = contributions(case, DEFAULT, method, "unnamed", 1.0, basis)
     edit = compose(basis, parts, {method.name: method})
     draw = np.random.default_rng(0)
     half = draw.uniform(size=len(split.x)) < 0.5
     words = split.unlisted.vectors
     learned = draw.uniform(size=len(words)) < 0.5
+    vocabulary = basis.tensors["vocabulary"]
     assert split.pool_label is not None
-    lesson = Told.of(
-        case,
-        np.concatenate([case.pool, split.x[half]]),
-        np.concatenate([split.pool_label, split.label[half]]),
-        np.concatenate([basis.tensors["vocabulary"], words[learned]]),
+    lessons = (
+        Told.of(case, case.pool, case.guessed, vocabulary),
+        Told.of(
+            case,
+            np.concatenate([case.pool, split.x[half]]),
+            np.concatenate([split.pool_label, split.label[half]]),
+            np.concatenate([vocabulary, words[learned]]),
+        ),
     )
     judges = [
         Told.of(case, split.x[~half], split.label[~half], chosen)
@@ -95,21 +112,28 @@ def frontier_line(title: str, split: Split, count: int) -> str:
     ]
     start: Edited = (edit.L, edit.B)
     before = [judge.figures(start) for judge in judges]
-    best = list(before)
-    for point in points(lesson, start):
-        for i, judge in enumerate(judges):
-            figures = judge.figures(point)
-            if figures[0] <= ALLOWED and figures[1] > best[i][1]:
-                best[i] = figures
-    shares = (
+    best = [_best(lesson, start, judges) for lesson in lessons]
+    return (
         before[0][0],
         *(
             share
-            for pair in zip(before, best, strict=True)
-            for share in (pair[0][1], pair[1][1])
+            for i in range(len(judges))
+            for share in (before[i][1], *(found[i] for found in best))
         ),
     )
-    return f"| {title} | {count} | {' | '.join(f'{share:.3f}' for share in shares)} |"
+
+
+def _best(lesson: Told, start: Edited, judges: Sequence[Told]) -> list[float]:
+    """For each judge the largest share of words that an edit on the way keeps, `start` among them,
+    of those that leave at most `ALLOWED` named.
+    """
+    best = [judge.figures(start)[1] for judge in judges]
+    for point in points(lesson, start):
+        for i, judge in enumerate(judges):
+            named, kept = judge.figures(point)
+            if named <= ALLOWED:
+                best[i] = max(best[i], kept)
+    return best
 
 
 def points(lesson: Told, start: Edited) -> Iterator[Edited]:
