@@ -201,7 +201,10 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
             " since weights cannot ask a picture"
         )
     if all(figure.get("low") is None for figure in costs.values()):
-        yield "[dim]shares of answers that change; their intervals were not measured[/]"
+        yield (
+            "[dim]shares of answers that change; their intervals were not measured: govd model"
+            f" update {escape(preview['model'])} tries again, where the pool is large enough[/]"
+        )
     else:
         yield "[dim]shares of answers that change; in brackets, where nine in ten end up[/]"
 

@@ -69,21 +69,29 @@ class Calibrating:
         )
         if calibration is None:
             return None
-        return core.artifacts.put(MEASURED.put(key, calibration.to_bytes()))
+        document = calibration.to_bytes()
+        if calibration.is_enough:  # else with more time
+            MEASURED.put(key, document)
+        return core.artifacts.put(document)
 
     def kept_or_measured(
         self, opened: Opened, record: Mapping[str, Json], before: Mapping[str, Json]
     ) -> str | None:
-        """The errors of the model as it was `before`, where they are of the same basis, at hand and
-        as this version measures them; else they are measured. None where there is no pool, or too
-        small a one.
+        """The errors of the model as it was `before`, where they are of the same basis, at hand,
+        enough for intervals and as this version measures them; else they are measured. None where
+        there is no pool, or too small a one.
         """
         try:
             calibration = self.of(before)
         except (NotFound, BadFile):
             calibration = None
         same = before["basis"] == record["basis"]
-        if same and calibration is not None and calibration.is_current:
+        if (
+            same
+            and calibration is not None
+            and calibration.is_current
+            and calibration.is_enough
+        ):
             return str(before["calibration"])
         return self.measured(opened, record)
 

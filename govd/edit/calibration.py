@@ -39,6 +39,8 @@ is forgotten: in which direction they go is that part's luck, so that an interva
 both.
 """
 ROUNDING: Final = 1e-9
+ENOUGH: Final = math.ceil(2 / (1 - COVERED) - ROUNDING) - 1
+"""Fewest errors of a figure that an interval can be told from."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Calibration:
     def loads(self) -> list[Load]:
         """What more and more random forgets cost; empty where an older version measured."""
         return [Load.of(row) for row in self.facts.get("loads", ())]
+
+    @property
+    def is_enough(self) -> bool:
+        """What all other answers cost can be told with an interval."""
+        return len(self.errors.get("all", ())) >= ENOUGH
 
     def around(self, name: str, figure: Figure) -> Figure:
         """A figure with its interval, in which what chance alone may do has room, where the figure

@@ -11,7 +11,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
-from govd.edit.calibration import COVERED, Calibration, unit_of
+from govd.edit.calibration import COVERED, ENOUGH, Calibration, unit_of
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.costs import Costs, costs
@@ -45,7 +45,9 @@ POOL: Final = 4096
 wide.
 """
 SECONDS: Final = 45.0
-"""Time after which no further request is measured."""
+"""Time after which no further request is measured, where there are enough for an interval."""
+PATIENCE: Final = 3.0
+"""So many times as long is measured until there are: on a machine that has much else to do."""
 
 Make = Callable[[Basis, Scope], Contribution]
 """Computes the contribution of a scope on a basis; raises Unsupported or OverCapacity where there
@@ -86,7 +88,8 @@ def calibrated(
     progress: Progress = silent,
 ) -> Calibration | None:
     """Errors of predictions on a basis, with as many random requests as can be measured in so many
-    seconds. None where the pool is too small to be parted.
+    seconds, or `PATIENCE` times as many where they are too few for an interval. None where the pool
+    is too small to be parted.
 
     Args:
         make: computes a contribution from a request, as filing does.
@@ -107,7 +110,7 @@ def calibrated(
     for place, request in enumerate(requests):
         progress("predictions", place, len(requests))
         elapsed = time.monotonic() - began
-        if elapsed > seconds:
+        if elapsed > seconds * (1.0 if count >= ENOUGH else PATIENCE):
             break
         # a new fold has no contributions yet: few errors would be worse than those of one
         if place and place % turn == 0 and elapsed <= seconds * place / len(requests):

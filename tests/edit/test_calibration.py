@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
-from govd.edit.calibration import Calibration, spread
+from govd.edit.calibration import ENOUGH, Calibration, spread
 from govd.edit.compose import compose
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
-from govd.edit.trials import APART, calibrated, figures, of_rows, parted
+from govd.edit.trials import APART, PATIENCE, calibrated, figures, of_rows, parted
 from govd.errors import BadFile
 from govd.methods import builtin
 from govd.types import Contribution, Figure, Scope
@@ -169,6 +169,21 @@ def test_parts_take_turns_where_there_is_time(
     assert known is not None
     assert len(seen) == parts
     assert len(known.errors["all"]) >= 50
+
+
+def test_a_busy_machine_measures_until_an_interval_can_be_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count(0.0, 1.0)
+    monkeypatch.setattr("govd.edit.trials.time.monotonic", lambda: next(ticks))
+    known = calibrated(world.basis(), make_for(world), METHODS, seconds=10.0)  # type: ignore[arg-type]
+    assert known is not None
+    assert ENOUGH <= known.facts["requests"] < 25
+    assert known.is_enough
+    hurried = calibrated(world.basis(), make_for(world), METHODS, seconds=2.0)  # type: ignore[arg-type]
+    assert hurried is not None
+    assert hurried.facts["requests"] <= 2.0 * PATIENCE
+    assert not hurried.is_enough
 
 
 def test_few_errors_say_nothing() -> None:

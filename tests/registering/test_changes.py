@@ -106,6 +106,13 @@ def test_errors_that_an_older_version_measured_are_measured_anew(
     service.update_model("m", Given(), "ann")
     anew = known()
     assert Calibration.from_bytes(artifacts.get(anew)).is_current
+    few = artifacts.put(Calibration({"all": [0.0] * 18}, 1.0).to_bytes())
+    with monkeypatch.context() as hurried:
+        hurried.setattr(Calibrating, "kept_or_measured", lambda *_: few)
+        service.update_model("m", Given(), "ann")
+    assert known() == few
+    service.update_model("m", Given(), "ann")
+    assert known() == anew
     with monkeypatch.context() as never:
         never.delattr(Calibrating, "measured")
         service.update_model("m", Given(), "ann")
