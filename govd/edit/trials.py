@@ -110,7 +110,7 @@ def calibrated(
     for place, request in enumerate(requests):
         progress("predictions", place, len(requests))
         elapsed = time.monotonic() - began
-        if elapsed > seconds * (1.0 if count >= ENOUGH else PATIENCE):
+        if elapsed > (seconds if count >= ENOUGH else PATIENCE * seconds):
             break
         # a new fold has no contributions yet: few errors would be worse than those of one
         if place and place % turn == 0 and elapsed <= seconds * place / len(requests):
@@ -124,13 +124,18 @@ def calibrated(
             errors.setdefault(name, []).append(error)
         if outcome.load is not None:
             loads.append(outcome.load)
-    facts: dict[str, Json] = {
-        "requests": count,
-        "seconds": round(time.monotonic() - began, 1),
+    took = time.monotonic() - began
+    return Calibration(_rounded(errors), share, _facts(count, took, loads))
+
+
+def _facts(requests: int, seconds: float, loads: Sequence[Load]) -> dict[str, Json]:
+    """What else an artifact says: how many were measured, in what time, and what they cost."""
+    return {
+        "requests": requests,
+        "seconds": round(seconds, 1),
         "covered": COVERED,
         "loads": [load.as_row() for load in sorted(loads)],
     }
-    return Calibration(_rounded(errors), share, facts)
 
 
 def _rounded(errors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
