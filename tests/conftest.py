@@ -123,6 +123,7 @@ def service(
 
 GROUPS = {
     "tests/e2e/test_demo.py": "demo",
+    "tests/e2e/test_demo_from_scratch.py": "clip",
     "tests/plugins/test_ray.py": "ray",
     "tests/stores/test_killed.py": "postgres",
     "tests/stores/test_pgvector.py": "postgres",
@@ -131,6 +132,17 @@ GROUPS = {
 """The `xdist_group` of files: xdist 3.8 writes it into names of tests that pytest 9.2 does not read
 any more, so that each worker made the same story, cluster and server.
 """
+APART = ("tests/clip/test_trial.py", "tests/clip/test_first_import.py")
+"""Of `tests/clip` those that work in processes of their own: the others share what one process has
+imported and compiled, most of their time.
+"""
+
+
+def group_of(file: str) -> str | None:
+    """The group of a file's tests; None where each goes to whichever worker is free."""
+    if file.startswith("tests/clip/") and file not in APART:
+        return "clip"
+    return GROUPS.get(file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -140,7 +152,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
     class ByFile(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return GROUPS.get(nodeid.partition("::")[0], nodeid)
+            return group_of(nodeid.partition("::")[0]) or nodeid
 
     return ByFile(config, log)
 
