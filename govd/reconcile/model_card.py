@@ -46,7 +46,7 @@ NOT_TOLD: Final = "*kept private*"
 class CardSubject:
     """What a card is about. `predicate`: what the signed statement says (`govd.verify.claim`);
     `texts`: what private requests say, of those that the reader may know, by id; `format`: that the
-    checkpoint is written in.
+    checkpoint is written in; `abstains_below`: the cosine below which an answer had better be none.
     """
 
     model: str
@@ -58,6 +58,7 @@ class CardSubject:
     format: str = "hf"
     texts: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     conditional: bool = False
+    abstains_below: float | None = None
 
     def note(self, name: str) -> str:
         """What the backend says about a checkpoint in this format, else in any."""
@@ -79,6 +80,7 @@ def card(subject: CardSubject) -> str:
         "## Metrics",
         "",
         *_metrics(subject.metrics),
+        *_abstention(subject),
         "## Limits",
         "",
         *(f"- {line}" for line in _limits(subject)),
@@ -110,6 +112,8 @@ def _head(subject: CardSubject) -> Iterator[str]:
         yield f"library_name: {library}"
     if subject.facts.image_size:
         yield "pipeline_tag: zero-shot-image-classification"
+    if subject.abstains_below is not None:
+        yield f"abstain_below: {subject.abstains_below:.3f}"
     yield "tags:"
     yield from ("- machine-unlearning", "- govd", "---", "")
 
@@ -219,6 +223,21 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
     if outcome := attacks(metrics):
         yield f"With examples it is still found {plain(outcome)}."
         yield ""
+
+
+def _abstention(subject: CardSubject) -> Iterator[str]:
+    if subject.abstains_below is None:
+        return
+    yield "## When to give no answer"
+    yield ""
+    yield (
+        "A model that must choose a label calls forgotten pictures something else. An answer had"
+        " better be none where the cosine of the best of its labels is below"
+        f" {subject.abstains_below:.3f} (`abstain_below` in the head of this file), as it is for"
+        " one in twenty of the unlabelled pictures that it was calibrated on, or where that label"
+        " is forgotten for the picture."
+    )
+    yield ""
 
 
 def _limits(subject: CardSubject) -> Iterator[str]:

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from govd.errors import PluginFault
+from govd.contributions.stored import Stored
+from govd.edit.abstaining import calibrated
+from govd.edit.tensors import TensorEdit
+from govd.errors import BadFile, NotFound, PluginFault
 from govd.ledger.model_signing import SIGNATURE, ModelKey, signature
 from govd.models.core import Core
 from govd.models.embeddings import file_digest
@@ -197,4 +200,23 @@ def _subject(
         format=format,
         texts=texts,
         conditional=bool(served.edit.conditions),
+        abstains_below=_abstains_below(core, served, about.model),
     )
+
+
+def _abstains_below(core: Core, served: Served, model: str) -> float | None:
+    """The cosine below which an answer of the checkpoint, whose edit is linear, had better be none;
+    None where nothing is forgotten or calibrates it, or a contribution cannot be read.
+    """
+    basis = served.opened.basis
+    if isinstance(served.edit, TensorEdit) or not basis.labels or not served.number:
+        return None
+    revision = core.desk.revision(model, served.number)
+    try:
+        filed = [Stored(core).load(digest) for digest in revision.contributions]
+    except (NotFound, BadFile):
+        return None
+    known = calibrated(
+        basis, served.edit.linear, filed, list(basis.labels), basis.tensors["labels"]
+    )
+    return None if known is None else known.below

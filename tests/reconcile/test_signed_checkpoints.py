@@ -181,6 +181,9 @@ def test_the_card_says_what_was_forgotten_but_nothing_private(
     assert "| red | everywhere |" in card
     assert "`forget_acc`" in card
     assert "It is not erasure" in card
+    below = card.partition("\nabstain_below: ")[2].partition("\n")[0]
+    assert 0.0 < float(below) < 1.0
+    assert f"best of its labels is below {below} " in card
     hidden = ForgetOptions(concepts=("blue",), private=True, reason="Ms Example asked")
     service.requests.forget("m", hidden, "ann")
     service.reconciler.run()
