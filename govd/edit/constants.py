@@ -88,6 +88,12 @@ GUESSED = 8.0
 many: few given ones correct what is guessed, many decide (`strength.softly_level`). Chosen on
 Caltech-101 and Oxford Pets, splits other than those that are reported.
 """
+AVERAGE = 1.0
+"""Pictures that a strength of 1 counts as, beside those that a text is levelled on
+(`strength.softly_level`): a pool that shows one picture of a concept, or none, tells next to
+nothing. Chosen on a sixth of Caltech-101's pool and a 15th of Oxford Pets' (0.25 to 2 are about as
+good): mean distance of AUCs from 0.5 there 0.163 and 0.144 without, 0.109 and 0.136 with it.
+"""
 
 # -- how a strength is looked for
 

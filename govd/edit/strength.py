@@ -12,6 +12,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.constants import (
+    AVERAGE,
     CHANCE,
     ELSEWHERE,
     FAINT,
@@ -114,7 +115,8 @@ def softly_level(
     text: Floats,
     given: int = 0,
 ) -> tuple[float, dict[str, Json]]:
-    """As `level`, where pictures `(n,)` show the concept with a likelihood between 0 and 1.
+    """As `level`, where pictures `(n,)` show the concept with a likelihood between 0 and 1. Where
+    they are few in all, α is drawn to 1, at which the text scores what an average anchor does.
 
     Args:
         images: `(n, d)`, unit.
@@ -128,10 +130,14 @@ def softly_level(
     guessed = float(likely[: len(likely) - given].sum())
     weights = likely.copy()
     weights[len(likely) - given :] = max(1.0, guessed / GUESSED)
-    alpha, area_after = smallest(
-        lambda alpha: soft_auc(ranked.after(alpha), weights, 1.0 - likely), 0.5
-    )
-    return alpha, {"auc": area_after}
+
+    def area(alpha: float) -> float:
+        return soft_auc(ranked.after(alpha), weights, 1.0 - likely)
+
+    shown = float(weights.sum())
+    alpha, _ = smallest(area, 0.5)
+    alpha = (shown * alpha + AVERAGE) / (shown + AVERAGE)
+    return alpha, {"auc": area(alpha)}
 
 
 def soft_auc(scores: Floats, likely: Floats, unlikely: Floats | None = None) -> float:

@@ -200,14 +200,19 @@ def _level(problem: Problem, concept: int) -> Term:
     hit = exact.matmul(images, detector[:, None])[:, 0]
     soft = np.concatenate([likelihood(problem, pool, concept), np.ones(len(examples))])
     source = f"{len(pool.images)} {basis.pool_kind} embeddings, softly labelled"
+    seen = float(soft.sum())
     facts: dict[str, Json] = {
         "about": problem.spec.scope.concepts[concept].name,
         "detector": "text minus the mean of the retained",
-        "images": round(float(soft.sum()), 1),
+        "images": round(seen, 1),
         "strength_from": f"{source}, and {len(examples)} given"
         if len(examples)
         else source,
     }
+    if seen < FEWEST:
+        facts["warning"] = (
+            f"about {seen:.0f} images show it: the strength leans on what an average label scores"
+        )
 
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
         return strength.softly_level(images, hit, soft, removal, own[0], len(examples))

@@ -344,6 +344,28 @@ def test_a_concept_that_no_picture_shows_leans_on_its_text(
     assert kept < 1e-8
 
 
+def test_level_of_a_concept_that_no_picture_shows_takes_it_to_the_average(
+    world: World, hard: Basis
+) -> None:
+    levelled = world.contribution(
+        hard, world.names[60], method="fitted", target="level"
+    )
+    (told,) = levelled.facts["terms"]
+    assert told["images"] < 3
+    assert "leans on what an average label scores" in told["warning"]
+    edit = compose(hard, [levelled], METHODS)
+    text = world.texts[60]
+    texts = hard.tensors["labels"]
+    after = (world.data.vectors @ text) - (world.data.vectors @ edit.L) @ (
+        edit.B.T @ text
+    )
+    average = world.data.vectors @ texts.mean(0)
+    assert (
+        np.abs(after - average).mean()
+        < 0.2 * np.abs(world.data.vectors @ text - average).mean()
+    )
+
+
 def test_the_worst_prompt_decides(world: World) -> None:
     draw = np.random.default_rng(0)
     prompts = np.stack(

@@ -330,7 +330,7 @@ def test_an_area_over_likelihoods_counts_every_pair_as_likely_as_it_is(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_level_by_likelihoods_is_the_smallest_strength_that_levels(
+def test_level_by_likelihoods_is_the_smallest_strength_that_levels_drawn_to_one(
     world: World, seed: int
 ) -> None:
     data, draw = pictures(world, seed), np.random.default_rng(seed)
@@ -352,4 +352,16 @@ def test_level_by_likelihoods_is_the_smallest_strength_that_levels(
 
     assert 0 < alpha < constants.MOST
     assert told["auc"] == pytest.approx(level(alpha))
-    assert level(alpha) <= 0.5 < level(0.97 * alpha)
+    solved = alpha + constants.AVERAGE * (alpha - 1.0) / likely.sum()
+    assert level(solved) <= 0.5 < level(0.97 * solved)
+
+
+def test_a_strength_of_level_that_no_picture_tells_is_one(world: World) -> None:
+    data = pictures(world, 0)
+    text = world.texts[5]
+    hit = data.vectors @ text
+    none = np.zeros(len(hit))
+
+    alpha, _ = strength.softly_level(data.vectors, hit, none, text[:, None], text)
+
+    assert alpha == 1.0
