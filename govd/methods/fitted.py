@@ -38,6 +38,13 @@ from govd.methods.pictured import pictured
 from govd.methods.trial import Concept, Trial
 from govd.types import Floats, Json
 
+UNTOLD = (
+    "next to no picture of the pool shows it: its text will score what a retained one does on"
+    " average, and how well it then finds pictures is not known; add pictures of it to the pool, or"
+    " give some (--example)"
+)
+"""Warns where a strength was solved on no pictures."""
+
 
 class Fitted(Dual):
     """Levels what is forgotten on its own pictures by a ridge regression on the pool.
@@ -186,7 +193,8 @@ def shown(problem: Problem, pool: PoolFit) -> list[Any]:
 
 def _level(problem: Problem, concept: int) -> Term:
     """`t_c − t̄` with the strength at which the text ranks the pictures that show the concept, as
-    far as can be told, and those that somebody gave, like any others.
+    far as can be told, and those that somebody gave, like any others. Fewer than `FEWEST` tell
+    nothing of it: with strength 1 the text scores what a retained one does on average.
     """
     basis = problem.basis
     pool = PoolFit.of(basis)
@@ -217,11 +225,14 @@ def _level(problem: Problem, concept: int) -> Term:
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
         return strength.softly_level(images, hit, soft, removal, own[0], len(examples))
 
+    told = bool(soft.sum() >= FEWEST)
+    if not told:
+        facts |= {"alpha": 1.0, "strength_from": "texts", "warning": UNTOLD}
     return Term(
         np.ascontiguousarray(text[:, None]),
         places_of(problem)[concept],
         facts,
-        solve=solve,
+        solve=solve if told else None,
     )
 
 

@@ -9,7 +9,9 @@ of a picture grow by
     (x − x̄)ᵀ Σ⁻¹ (μ − x̄) − (μ − x̄)ᵀ Σ⁻¹ (μ − x̄)/2
 
 the discriminant of two Gaussians of one covariance, for each picture with a `μ` of all others:
-otherwise a picture that the texts take for the concept would vouch for itself.
+otherwise a picture that the texts take for the concept would vouch for itself. The second term is
+too large where `μ` is of few pictures: with about as many in the pool as dimensions it can outweigh
+whatever the texts say, until no picture is left. Then the texts alone are believed.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.compose import Problem
 from govd.edit.pool import PoolFit
+from govd.methods.bilateral import FEWEST
 from govd.types import Floats
 
 TEMPERATURE = 100.0
@@ -44,7 +47,8 @@ digest.
 
 
 def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
-    """How likely each (thinned) pool picture `(n,)` shows a concept, between 0 and 1.
+    """How likely each (thinned) pool picture `(n,)` shows a concept, between 0 and 1: by the texts
+    alone where likeness would leave fewer than `FEWEST` pictures.
 
     Args:
         problem: what is to be forgotten, with its material.
@@ -52,10 +56,10 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
         concept: its position in the scope.
     """
     odds = _by_texts(problem, pool, concept)
-    likely = _likely(odds)
+    by_texts = likely = _likely(odds)
     for _ in range(ROUNDS):
         likely = _likely(odds + _by_likeness(pool, likely))
-    return likely
+    return likely if likely.sum() >= FEWEST else by_texts
 
 
 def _by_texts(problem: Problem, pool: PoolFit, concept: int) -> Floats:

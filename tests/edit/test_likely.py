@@ -1,5 +1,7 @@
 """How likely a pool's pictures show a concept, against its definition and true labels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from govd.edit import Basis, Ingredients, Material, Problem, build, exact
 from govd.edit.pool import PoolFit
 from govd.errors import Unsupported
 from govd.methods import builtin
-from govd.methods.bilateral import _as_unseen
+from govd.methods.bilateral import FEWEST, _as_unseen
 from govd.methods.likely import OTHERS, ROUNDS, SAME_WORD, TEMPERATURE, likelihood
 from govd.types import Concept, ForgetSpec, Scope
 
@@ -88,6 +90,50 @@ def test_likeness_tells_more_than_texts(basis: Basis) -> None:
         ours = likelihood(problem(basis, concept), PoolFit.of(basis), 0)
         off += [np.abs(likely - own).sum() for likely in (texts, ours)]
     assert off[1] < 0.7 * off[0]
+
+
+def small_pool(rows: np.ndarray) -> Basis:
+    """Noisy pictures of these labels `(n,)`, all of which have a text; no other words."""
+    noise = 2.0 * np.random.default_rng(8).normal(size=(len(rows), WIDTH)) / WIDTH**0.5
+    names = [f"label {i}" for i in range(len(TEXTS))]
+    return build(
+        Ingredients(
+            "small",
+            "labels",
+            "image",
+            names,
+            TEXTS,
+            (),
+            np.zeros((0, WIDTH)),
+            pool=exact.unit((TEXTS - TEXTS.mean(0))[rows] + noise),
+            pool_kind="pool",
+        )
+    )
+
+
+def test_a_small_pool_is_not_said_to_show_nothing() -> None:
+    """With about as many pictures as dimensions likeness alone would doubt all that the texts are
+    sure of.
+    """
+    basis = small_pool(np.repeat(np.arange(len(TEXTS)), 5))
+    shares = np.exp(TEMPERATURE * basis.tensors["pool"] @ TEXTS.T)
+    told = (shares / shares.sum(1, keepdims=True)).sum(0) >= FEWEST
+    assert told.sum() > 15
+    for concept in np.flatnonzero(told):
+        likely = likelihood(problem(basis, concept), PoolFit.of(basis), 0)
+        assert likely.sum() >= FEWEST
+
+
+def test_what_no_picture_shows_is_levelled_all_the_same() -> None:
+    """By its text alone, and said to be; a strength of chance would undo or overdo it."""
+    basis = small_pool(np.repeat(np.arange(1, len(TEXTS)), 20))
+    asked = problem(basis, 0)
+    spec = replace(asked.spec, method="fitted")
+    tensors, facts = builtin()["fitted"].contribute(replace(asked, spec=spec))
+    (term,) = facts["terms"]
+    assert term["images"] < FEWEST
+    assert "next to no picture" in term["warning"]
+    assert tensors["strength_hard"] == tensors["strength_soft"] == [1.0]
 
 
 def test_bilateral_sees_a_picture_as_if_its_covariance_had_not(basis: Basis) -> None:
