@@ -134,9 +134,9 @@ def softly_level(
     def area(alpha: float) -> float:
         return soft_auc(ranked.after(alpha), weights, 1.0 - likely)
 
-    shown = float(weights.sum())
+    count = float(weights.sum())
     alpha, _ = smallest(area, 0.5)
-    alpha = (shown * alpha + AVERAGE) / (shown + AVERAGE)
+    alpha = (count * alpha + AVERAGE) / (count + AVERAGE)
     return alpha, {"auc": area(alpha)}
 
 

@@ -207,20 +207,7 @@ def _level(problem: Problem, concept: int) -> Term:
     images = np.concatenate([pool.images, examples])
     hit = exact.matmul(images, detector[:, None])[:, 0]
     soft = np.concatenate([likelihood(problem, pool, concept), np.ones(len(examples))])
-    source = f"{len(pool.images)} {basis.pool_kind} embeddings, softly labelled"
-    seen = float(soft.sum())
-    facts: dict[str, Json] = {
-        "about": problem.spec.scope.concepts[concept].name,
-        "detector": "text minus the mean of the retained",
-        "images": round(seen, 1),
-        "strength_from": f"{source}, and {len(examples)} given"
-        if len(examples)
-        else source,
-    }
-    if seen < FEWEST:
-        facts["warning"] = (
-            f"about {seen:.0f} images show it: the strength leans on what an average label scores"
-        )
+    facts = _facts_of_level(problem, concept, float(soft.sum()), len(examples))
 
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
         return strength.softly_level(images, hit, soft, removal, own[0], len(examples))
@@ -234,6 +221,28 @@ def _level(problem: Problem, concept: int) -> Term:
         facts,
         solve=solve if told else None,
     )
+
+
+def _facts_of_level(
+    problem: Problem, concept: int, count: float, examples: int
+) -> dict[str, Json]:
+    """What is known of a concept before its strength is solved: about `count` pictures show it,
+    `examples` that somebody gave among them.
+    """
+    basis = problem.basis
+    pool = PoolFit.of(basis)
+    source = f"{len(pool.images)} {basis.pool_kind} embeddings, softly labelled"
+    facts: dict[str, Json] = {
+        "about": problem.spec.scope.concepts[concept].name,
+        "detector": "text minus the mean of the retained",
+        "images": round(count, 1),
+        "strength_from": f"{source}, and {examples} given" if examples else source,
+    }
+    if count < FEWEST:
+        facts["warning"] = (
+            f"about {count:.0f} images show it: the strength leans on what an average label scores"
+        )
+    return facts
 
 
 def _weighted(
