@@ -23,6 +23,10 @@ COSTS: Final = {
 NOT_MEASURED: Final = (
     "not measured: no pool of pictures (govd model update NAME --pool FILE)"
 )
+TRIED: Final = (
+    "from cheap to certain, each by itself as a linear edit, counted on pool pictures that it was"
+    " not fitted on; the last one is taken"
+)
 
 
 def show_previews(answers: Sequence[Mapping[str, Json]]) -> None:
@@ -50,6 +54,7 @@ def show_preview(preview: Mapping[str, Json]) -> None:
     for term in preview["predicted"].get("targets", ()):
         if term.get("tried"):
             out.print(tried(term["tried"]))
+            out.print(f"  [dim]{TRIED}[/]")
     out.print("[bold]What does it cost?[/]")
     for line in _costs(preview):
         out.print(f"  {line}")
