@@ -38,13 +38,6 @@ from govd.methods.pictured import pictured
 from govd.methods.trial import Concept, Trial
 from govd.types import Floats, Json
 
-UNTOLD = (
-    "next to no picture of the pool shows it: its text will score what a retained one does on"
-    " average, and how well it then finds pictures is not known; add pictures of it to the pool, or"
-    " give some (--example)"
-)
-"""Warns where a strength was solved on no pictures."""
-
 
 class Fitted(Dual):
     """Levels what is forgotten on its own pictures by a ridge regression on the pool.
@@ -212,14 +205,11 @@ def _level(problem: Problem, concept: int) -> Term:
     def solve(removal: Floats, own: Floats) -> tuple[float, Mapping[str, Json]]:
         return strength.softly_level(images, hit, soft, removal, own[0], len(examples))
 
-    told = bool(soft.sum() >= FEWEST)
-    if not told:
-        facts |= {"alpha": 1.0, "strength_from": "texts", "warning": UNTOLD}
     return Term(
         np.ascontiguousarray(text[:, None]),
         places_of(problem)[concept],
         facts,
-        solve=solve if told else None,
+        solve=None if "alpha" in facts else solve,
     )
 
 
@@ -227,7 +217,7 @@ def _facts_of_level(
     problem: Problem, concept: int, count: float, examples: int
 ) -> dict[str, Json]:
     """What is known of a concept before its strength is solved: about `count` pictures show it,
-    `examples` that somebody gave among them.
+    `examples` that somebody gave among them. The strength itself (`alpha`), where they are too few.
     """
     basis = problem.basis
     pool = PoolFit.of(basis)
@@ -239,9 +229,11 @@ def _facts_of_level(
         "strength_from": f"{source}, and {examples} given" if examples else source,
     }
     if count < FEWEST:
-        facts["warning"] = (
-            f"about {count:.0f} images show it: the strength leans on what an average label scores"
+        warning = (
+            f"about {count:.0f} images show it: its text will score what an average label scores;"
+            " how well it then finds pictures is not known"
         )
+        facts |= {"alpha": 1.0, "strength_from": "texts", "warning": warning}
     return facts
 
 

@@ -132,7 +132,7 @@ def test_what_no_picture_shows_is_levelled_all_the_same() -> None:
     tensors, facts = builtin()["fitted"].contribute(replace(asked, spec=spec))
     (term,) = facts["terms"]
     assert term["images"] < FEWEST
-    assert "next to no picture" in term["warning"]
+    assert "what an average label scores" in term["warning"]
     assert tensors["strength_hard"] == tensors["strength_soft"] == [1.0]
 
 
