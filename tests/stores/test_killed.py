@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +18,7 @@ from govd.stores import patching
 from govd.stores.plans import PatchOptions
 from govd.stores.registry import StoreSettings
 from tests import conftest
+from tests.processes import Forks
 from tests.stores import killed
 from tests.stores.postgres import postgres
 
@@ -48,6 +47,13 @@ def example_plugins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def rows(rows: Any) -> Any:
     """A third of the vectors: still more portions than are written before the end."""
     return rows[::3]
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """Begins the processes that are killed."""
+    with Forks("tests.stores.killed") as forks:
+        yield forks
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +163,7 @@ def test_a_patch_goes_on_after_it_was_killed(
     url: str,
     rows: Any,
     service: Service,
+    forks: Forks,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service.stores.add(StoreSettings("shop", url, "m", stamp_as="base"), "ann")
@@ -165,17 +172,9 @@ def test_a_patch_goes_on_after_it_was_killed(
     service.stores.patch("shop", PatchOptions(), "ann")
     home, edit = service.core.home.folder, service.serving("m").edit
     service.close()
-    command = [sys.executable, "-m", "tests.stores.killed", str(home), kind, step]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        command,
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == -9, done.stderr
+    code = "from tests.stores.killed import main; main()"
+    done = forks.run(code, str(home), kind, step)
+    assert done.status == -9, done.said
     journal = (home / "stores" / "shop" / "patch.ndjson").read_text().splitlines()
     noted = {json.loads(line)["name"] for line in journal[1:]}
     assert noted
