@@ -20,9 +20,9 @@ from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.service.unfinished import unfinished
 from govd.types import Decision, Gate
-from tests.e2e.test_crash import STEPS, Work, home, work
+from tests.e2e.test_crash import STEPS, Work, home, registered_once, work
 
-__all__ = ["home", "work"]
+__all__ = ["home", "registered_once", "work"]
 
 
 def filed(home: Path, concept: str = "red") -> str:

@@ -3,6 +3,7 @@ once.
 """
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from govd.models.given import Given
+from govd.asking import plugins
 from govd.service.service import Service, open_service
+from tests import conftest
 from tests.processes import Forks
 
 TESTS = Path(__file__).parents[1]
@@ -113,13 +115,33 @@ def work() -> Iterator[Work]:
         yield run
 
 
+@pytest.fixture(scope="session")
+def registered_once(
+    tmp_path_factory: pytest.TempPathFactory, pictures: Path, pool: Path
+) -> tuple[Path, Path]:
+    """A folder with a home whose model is published beside it, and a copy of that folder as it is
+    right after the registration, which takes longer than most of these tests.
+    """
+    folder = tmp_path_factory.mktemp("crash") / "now"
+    options = replace(
+        conftest.everything(pictures, pool), publish_to=str(folder / "served")
+    )
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(plugins, "found_entry_points", lambda: conftest.POINTS)
+        with open_service(folder / "home") as service:
+            service.add_model("m", "colours", options, "ann")
+    registered = folder.with_name("registered")
+    return folder, Path(shutil.copytree(folder, registered, symlinks=True))
+
+
 @pytest.fixture
-def home(tmp_path: Path, example_plugins: None, given: Given) -> Path:
-    with open_service(tmp_path / "home") as service:
-        service.add_model(
-            "m", "colours", replace(given, publish_to=str(tmp_path / "served")), "ann"
-        )
-    return tmp_path / "home"
+def home(registered_once: tuple[Path, Path], example_plugins: None) -> Path:
+    """Nothing has happened there since the model was registered."""
+    folder, registered = registered_once
+    shutil.rmtree(folder)
+    shutil.copytree(registered, folder, symlinks=True)
+    return folder / "home"
 
 
 def ends(service: Service) -> list[str]:

@@ -256,7 +256,7 @@ def test_the_command_and_the_client_tell_bad_pictures_one_by_one(
     assert [a["label"] is None for a in json.loads(done.stdout)] == [True, False]
 
 
-def test_what_answers_at_an_address_may_be_no_daemon(running: Running) -> None:
+def test_what_answers_at_an_address_may_be_no_daemon() -> None:
     for url, code in (("http://127.0.0.1:9", 3), ("nonsense", 2), ("http://[::1", 2)):
         done = subprocess.run(
             [sys.executable, "-m", "govd", "status"],
