@@ -14,7 +14,10 @@ ReferenceArgument = Annotated[
     str,
     typer.Argument(
         metavar="REFERENCE",
-        help="A folder, or a Hugging Face id; `mini` comes with govd.",
+        help=(
+            "A folder, a Hugging Face id, or a file of vectors (.npz, .parquet); `mini` comes"
+            " with govd."
+        ),
     ),
 ]
 LabelsOption = Annotated[
