@@ -186,8 +186,7 @@ def shown(problem: Problem, pool: PoolFit) -> list[Any]:
 
 def _level(problem: Problem, concept: int) -> Term:
     """`t_c − t̄` with the strength at which the text ranks the pictures that show the concept, as
-    far as can be told, and those that somebody gave, like any others. Fewer than `FEWEST` tell
-    nothing of it: with strength 1 the text scores what a retained one does on average.
+    far as can be told, and those that somebody gave, like any others.
     """
     basis = problem.basis
     pool = PoolFit.of(basis)
@@ -209,7 +208,7 @@ def _level(problem: Problem, concept: int) -> Term:
         np.ascontiguousarray(text[:, None]),
         places_of(problem)[concept],
         facts,
-        solve=None if "alpha" in facts else solve,
+        solve=solve,
     )
 
 
@@ -217,7 +216,7 @@ def _facts_of_level(
     problem: Problem, concept: int, count: float, examples: int
 ) -> dict[str, Json]:
     """What is known of a concept before its strength is solved: about `count` pictures show it,
-    `examples` that somebody gave among them. The strength itself (`alpha`), where they are too few.
+    `examples` that somebody gave among them.
     """
     basis = problem.basis
     pool = PoolFit.of(basis)
@@ -229,11 +228,10 @@ def _facts_of_level(
         "strength_from": f"{source}, and {examples} given" if examples else source,
     }
     if count < FEWEST:
-        warning = (
-            f"about {count:.0f} images show it: its text will score what an average label scores;"
-            " how well it then finds pictures is not known"
+        facts["warning"] = (
+            f"about {count:.0f} images show it: its text will score about what an average label"
+            " scores; how well it then finds pictures is not known"
         )
-        facts |= {"alpha": 1.0, "strength_from": "texts", "warning": warning}
     return facts
 
 

@@ -352,7 +352,7 @@ def test_level_of_a_concept_that_no_picture_shows_takes_it_to_the_average(
     )
     (told,) = levelled.facts["terms"]
     assert told["images"] < 3
-    assert "what an average label scores" in told["warning"]
+    assert "what an average label" in told["warning"]
     edit = compose(hard, [levelled], METHODS)
     text = world.texts[60]
     texts = hard.tensors["labels"]

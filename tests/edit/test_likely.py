@@ -132,8 +132,9 @@ def test_what_no_picture_shows_is_levelled_all_the_same() -> None:
     tensors, facts = builtin()["fitted"].contribute(replace(asked, spec=spec))
     (term,) = facts["terms"]
     assert term["images"] < FEWEST
-    assert "what an average label scores" in term["warning"]
-    assert tensors["strength_hard"] == tensors["strength_soft"] == [1.0]
+    assert "what an average label" in term["warning"]
+    for mode in ("hard", "soft"):
+        assert 0.7 < float(tensors[f"strength_{mode}"][0]) < 1.3
 
 
 def test_bilateral_sees_a_picture_as_if_its_covariance_had_not(basis: Basis) -> None:
