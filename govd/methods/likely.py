@@ -16,6 +16,9 @@ whatever the texts say, until no picture is left. Then the texts alone are belie
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
 
 from govd.edit import exact
@@ -62,6 +65,26 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
     return likely if likely.sum() >= FEWEST else by_texts
 
 
+def by_texts_alone(
+    pool: PoolFit, rows: Any, phrases: Collection[str], own: Floats
+) -> float:
+    """How many of some pictures show a concept, as far as texts tell: the sum of its shares of a
+    softmax over what else they are likeliest to be called.
+
+    Args:
+        pool: pictures that fits are made on.
+        rows: positions `(n,)` in it.
+        phrases: the concept's, which are no rivals.
+        own: their vectors `(p, d)`.
+    """
+    basis = pool.basis
+    if not len(rows):
+        return 0.0
+    rivals = basis.pool_rivals("labels" if basis.labels else "vocabulary", phrases)
+    scores = exact.matmul(np.ascontiguousarray(pool.images[rows]), own.T).max(1)
+    return float(_likely(_odds(rivals[rows], scores)).sum())
+
+
 def _by_texts(problem: Problem, pool: PoolFit, concept: int) -> Floats:
     """Log-odds `(n,)` of a concept against the labels, the request's other concepts and the words
     that are none of its names.
@@ -84,7 +107,12 @@ def _by_texts(problem: Problem, pool: PoolFit, concept: int) -> Floats:
         names = zip(basis.vocabulary, cosines, strict=True)
         same = {name for name, cosine in names if cosine > least}
         rivals.append(basis.pool_rivals("vocabulary", phrases | same))
-    ahead = np.concatenate(rivals, axis=1) - scores[concept][:, None]
+    return _odds(np.concatenate(rivals, axis=1), scores[concept])
+
+
+def _odds(rivals: Floats, scores: Floats) -> Floats:
+    """Log-odds `(n,)` of what scores `(n,)` against rivals `(n, m)`."""
+    ahead = rivals - scores[:, None]
     against = np.exp(np.clip(TEMPERATURE * ahead, -CLIP, CLIP)).sum(1)
     return _rounded(-np.log(np.maximum(against, np.exp(-CLIP))))
 

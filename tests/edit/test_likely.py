@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis, Ingredients, Material, Problem, build, exact
+from govd.edit.basis import BEST
 from govd.edit.pool import PoolFit
 from govd.errors import Unsupported
 from govd.methods import builtin
 from govd.methods.bilateral import FEWEST, _as_unseen
-from govd.methods.likely import OTHERS, ROUNDS, SAME_WORD, TEMPERATURE, likelihood
+from govd.methods.likely import (
+    OTHERS,
+    ROUNDS,
+    SAME_WORD,
+    TEMPERATURE,
+    by_texts_alone,
+    likelihood,
+)
 from govd.types import Concept, ForgetSpec, Scope
 
 LABELS, EACH, WIDTH, CONCEPT = 10, 24, 96, 3
@@ -92,10 +100,13 @@ def test_likeness_tells_more_than_texts(basis: Basis) -> None:
     assert off[1] < 0.7 * off[0]
 
 
-def small_pool(rows: np.ndarray) -> Basis:
-    """Noisy pictures of these labels `(n,)`, all of which have a text; no other words."""
-    noise = 2.0 * np.random.default_rng(8).normal(size=(len(rows), WIDTH)) / WIDTH**0.5
+def small_pool(rows: np.ndarray, alike: float = 0.0) -> Basis:
+    """Noisy pictures of these labels `(n,)`, all of which have a text; no other words. `alike`: how
+    much of something that no text knows is in each.
+    """
+    away = 2.0 * np.random.default_rng(8).normal(size=(len(rows), WIDTH)) / WIDTH**0.5
     names = [f"label {i}" for i in range(len(TEXTS))]
+    unknown = np.linalg.svd(TEXTS)[2][-1]
     return build(
         Ingredients(
             "small",
@@ -105,7 +116,7 @@ def small_pool(rows: np.ndarray) -> Basis:
             TEXTS,
             (),
             np.zeros((0, WIDTH)),
-            pool=exact.unit((TEXTS - TEXTS.mean(0))[rows] + noise),
+            pool=exact.unit((TEXTS - TEXTS.mean(0))[rows] + away + alike * unknown),
             pool_kind="pool",
         )
     )
@@ -135,6 +146,28 @@ def test_what_no_picture_shows_is_levelled_all_the_same() -> None:
     assert "what an average label" in term["warning"]
     for mode in ("hard", "soft"):
         assert 0.7 < float(tensors[f"strength_{mode}"][0]) < 1.3
+
+
+@pytest.mark.parametrize("alike", [0.0, 100.0])
+def test_names_that_pictures_get_by_chance_are_doubted(alike: float) -> None:
+    rows = np.repeat(np.arange(len(TEXTS)), 12)
+    basis = small_pool(rows, alike)
+    pool = PoolFit.of(basis)
+    scores = pool.images @ TEXTS.T
+    nearest = np.exp(TEMPERATURE * np.sort(scores, axis=1)[:, -BEST:])
+    asked = problem(basis)
+    spec = replace(asked.spec, method="fitted", target="unnamed")
+    own = np.flatnonzero(scores.argmax(1) == CONCEPT)
+    assert len(own) >= FEWEST
+    told = by_texts_alone(pool, own, asked.spec.scope.concepts[0].phrases, TEXTS[[3]])
+    shares = nearest[own, -1] / nearest[own].sum(1)
+    assert told == pytest.approx(shares.sum(), abs=1e-4)
+    for strength in (1.0, 1.5):
+        _, facts = builtin()["fitted"].contribute(
+            replace(asked, spec=replace(spec, strength=strength))
+        )
+        doubted = "are likely to show it" in facts["terms"][0].get("warning", "")
+        assert doubted == (alike > 0 and strength == 1.0)
 
 
 def test_bilateral_sees_a_picture_as_if_its_covariance_had_not(basis: Basis) -> None:
