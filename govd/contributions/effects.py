@@ -17,6 +17,7 @@ from govd.contributions.calibrating import Calibrating
 from govd.contributions.computing import phrase_embedding
 from govd.contributions.extent import Extents
 from govd.edit import exact
+from govd.edit.calibration import NAMED
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
 from govd.edit.own_labels import own_anchors
@@ -121,7 +122,7 @@ class Effects:
         calibration = self.calibrating.of(self.core.desk.model(model))
         if calibration is None or counted.named is None:
             return counted
-        interval = calibration.around("named", counted.named)
+        interval = calibration.around(NAMED[counted.what], counted.named)
         if interval.low is None or interval.high is None:
             return counted
         return replace(

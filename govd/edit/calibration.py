@@ -17,16 +17,14 @@ from typing import Final
 
 from govd.edit.capacity import Load
 from govd.errors import BadFile
-from govd.types import (
-    Figure,
-    Json,
-)
+from govd.types import Figure, Json
 
-FORMAT: Final = "govd-prediction-3"
+FORMAT: Final = "govd-prediction-4"
 OTHERWISE: Final = {
     FORMAT: (),
-    "govd-prediction-2": ("worst_cell",),
-    "govd-prediction-1": ("worst_cell", "worst_label"),
+    "govd-prediction-3": ("named",),
+    "govd-prediction-2": ("named", "worst_cell"),
+    "govd-prediction-1": ("named", "worst_cell", "worst_label"),
 }
 """Formats that are read, and the figures that were predicted otherwise then: their errors are of no
 use.
@@ -38,6 +36,12 @@ ALIKE: Final = ("all",)
 is forgotten: in which direction they go is that part's luck, so that an interval is as long in
 both.
 """
+NAMED: Final[Mapping[str, str]] = {
+    "concepts": "named",
+    "cells": "named, cells",
+    "domains": "named, domains",
+}
+"""What is left of a forget, by its paradigm: what holds of concepts says nothing of the others."""
 ROUNDING: Final = 1e-9
 ENOUGH: Final = math.ceil(2 / (1 - COVERED) - ROUNDING) - 1
 """Fewest errors of a figure that an interval can be told from."""

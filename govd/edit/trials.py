@@ -11,7 +11,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
-from govd.edit.calibration import COVERED, ENOUGH, Calibration, unit_of
+from govd.edit.calibration import COVERED, ENOUGH, NAMED, Calibration, unit_of
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.costs import Costs, costs
@@ -251,8 +251,9 @@ def figures(
     *,
     expected: bool = True,
 ) -> Costs:
-    """The costs of some forgets beside others on these pictures; `named` is the share of their own
-    pictures that is still named so, or in a domain the share that keeps its answer.
+    """The costs of some forgets of one paradigm beside others on these pictures; its name in
+    `NAMED` is the share of their own pictures that is still named so, or in a domain the share that
+    keeps its answer.
 
     Args:
         basis: has the labels.
@@ -281,5 +282,7 @@ def figures(
         )
         whole = all(not contribution.spec.scope.concepts for contribution in own)
         is_named = now[mask] == watch.top[mask] if whole else np.isin(now[mask], labels)
-        by_name["named"] = Figure(float(is_named.mean()), int(mask.sum()))
+        by_name[NAMED[own[0].spec.scope.paradigm]] = Figure(
+            float(is_named.mean()), int(mask.sum())
+        )
     return by_name

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
-from govd.edit.calibration import ENOUGH, Calibration, spread
+from govd.edit.calibration import ENOUGH, NAMED, Calibration, spread
 from govd.edit.compose import compose
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
@@ -132,6 +132,16 @@ def test_an_interval_holds_the_prediction_itself() -> None:
     assert figure.high > 0.1
 
 
+def test_what_is_left_of_concepts_says_nothing_of_domains(
+    world: World, calibration: Calibration
+) -> None:
+    left = {name: len(calibration.errors[name]) for name in NAMED.values()}
+    assert min(left["named"], left["named, cells"]) >= ENOUGH
+    assert left["named, domains"] <= len(world.basis().domains) < ENOUGH
+    assert calibration.around("named", Figure(0.1, 100)).high is not None
+    assert calibration.around("named, domains", Figure(0.1, 100)).high is None
+
+
 def test_chance_has_room_though_errors_were_none() -> None:
     known = Calibration({"worst_label": [0.0] * 40}, 1.0)
     worst = known.around("worst_label", Figure(0.1, 30, by_chance=(0.02, 0.3)))
@@ -226,6 +236,7 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
 @pytest.mark.parametrize(
     ("older", "kept"),
     [
+        (b"govd-prediction-4", {"all", "worst_label", "worst_cell", "named"}),
         (b"govd-prediction-3", {"all", "worst_label", "worst_cell"}),
         (b"govd-prediction-2", {"all", "worst_label"}),
         (b"govd-prediction-1", {"all"}),
@@ -234,7 +245,7 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
 def test_what_older_versions_predicted_otherwise_has_no_interval(
     older: bytes, kept: set[str]
 ) -> None:
-    errors = dict.fromkeys(("all", "worst_label", "worst_cell"), [0.0] * 60)
+    errors = dict.fromkeys(("all", "worst_label", "worst_cell", "named"), [0.0] * 60)
     data = Calibration(errors, 1.0).to_bytes()
-    read = Calibration.from_bytes(data.replace(b"govd-prediction-3", older))
+    read = Calibration.from_bytes(data.replace(b"govd-prediction-4", older))
     assert set(read.errors) == kept
