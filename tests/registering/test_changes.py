@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from govd.contributions.calibrating import Calibrating
-from govd.edit.calibration import Calibration
+from govd.edit.calibration import FORMAT, Calibration
 from govd.errors import Conflict, Denied, Usage
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -97,7 +97,7 @@ def test_errors_that_an_older_version_measured_are_measured_anew(
     def known() -> str:
         return str(service.core.desk.model("m")["calibration"])
 
-    older = artifacts.put(artifacts.get(known()).replace(b"tion-3", b"tion-1"))
+    older = artifacts.put(artifacts.get(known()).replace(FORMAT.encode(), b"govd-prediction-1"))
     with monkeypatch.context() as earlier:
         earlier.setattr(Calibrating, "measured", lambda *_: older)
         service.update_model("m", Given(anchors=("wood", "sea")), "ann")
