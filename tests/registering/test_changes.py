@@ -97,7 +97,9 @@ def test_errors_that_an_older_version_measured_are_measured_anew(
     def known() -> str:
         return str(service.core.desk.model("m")["calibration"])
 
-    older = artifacts.put(artifacts.get(known()).replace(FORMAT.encode(), b"govd-prediction-1"))
+    older = artifacts.put(
+        artifacts.get(known()).replace(FORMAT.encode(), b"govd-prediction-1")
+    )
     with monkeypatch.context() as earlier:
         earlier.setattr(Calibrating, "measured", lambda *_: older)
         service.update_model("m", Given(anchors=("wood", "sea")), "ann")
