@@ -134,9 +134,9 @@ def softly_level(
     def area(alpha: float) -> float:
         return soft_auc(ranked.after(alpha), weights, 1.0 - likely)
 
-    count = float(weights.sum())
     alpha, _ = smallest(area, 0.5)
-    alpha = (count * alpha + AVERAGE) / (count + AVERAGE)
+    known = float(weights.sum()) ** 2
+    alpha = (known * alpha + AVERAGE**2) / (known + AVERAGE**2)
     return alpha, {"auc": area(alpha)}
 
 

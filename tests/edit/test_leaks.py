@@ -352,7 +352,7 @@ def test_level_by_likelihoods_is_the_smallest_strength_that_levels_drawn_to_one(
 
     assert 0 < alpha < constants.MOST
     assert told["auc"] == pytest.approx(level(alpha))
-    solved = alpha + constants.AVERAGE * (alpha - 1.0) / likely.sum()
+    solved = alpha + (alpha - 1.0) * (constants.AVERAGE / likely.sum()) ** 2
     assert level(solved) <= 0.5 < level(0.97 * solved)
 
 
