@@ -49,6 +49,7 @@ LIMITS = {
 
 EXACT = "but the order of the labels that stay does not change, which is exact"
 UNMEASURED = "what it costs was not measured: there is no pool"
+NO_INTERVAL = "though how far that may be off was not measured"
 
 
 class Bound(NamedTuple):
@@ -91,8 +92,9 @@ def govd_vote(
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
     words, value = _upper(inputs, "disagreement", "predicted disagreement is")
     shown, limit = apart(value, inputs["max_predicted_disagreement"])
+    sure = "" if HIGH["disagreement"] in inputs else f", {NO_INTERVAL}"
     return Vote(
-        "allow", "bounds", f"{words} {shown}, within the bound of {limit}", inputs
+        "allow", "bounds", f"{words} {shown}, within the bound of {limit}{sure}", inputs
     )
 
 

@@ -73,6 +73,13 @@ def test_each_figure_over_its_bound_waits_and_says_by_how_much(
     assert words in said.reason
 
 
+def test_what_goes_by_a_figure_that_has_no_interval_says_so() -> None:
+    assert vote().reason.endswith(
+        "within the bound of 0.050, though how far that may be off was not measured"
+    )
+    assert vote(disagreement_high=0.02).reason.endswith("within the bound of 0.050")
+
+
 def test_what_is_within_every_bound_or_adds_nothing_goes() -> None:
     assert vote().decision == vote(disagreement=0.05).decision == "allow"
     assert vote(disagreement=0.0, total_disagreement=0.9).decision == "allow"
