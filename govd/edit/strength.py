@@ -135,8 +135,8 @@ def softly_level(
         return soft_auc(ranked.after(alpha), weights, 1.0 - likely)
 
     alpha, _ = smallest(area, 0.5)
-    known = float(weights.sum()) ** 2
-    alpha = (known * alpha + AVERAGE**2) / (known + AVERAGE**2)
+    evidence = float(weights.sum()) ** 2
+    alpha = (evidence * alpha + AVERAGE**2) / (evidence + AVERAGE**2)
     return alpha, {"auc": area(alpha)}
 
 

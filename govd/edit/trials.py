@@ -124,8 +124,8 @@ def calibrated(
             errors.setdefault(name, []).append(error)
         if outcome.load is not None:
             loads.append(outcome.load)
-    took = time.monotonic() - began
-    return Calibration(_rounded(errors), share, _facts(count, took, loads))
+    duration = time.monotonic() - began
+    return Calibration(_rounded(errors), share, _facts(count, duration, loads))
 
 
 def _facts(requests: int, seconds: float, loads: Sequence[Load]) -> dict[str, Json]:

@@ -216,7 +216,7 @@ def _abstains_below(core: Core, served: Served, model: str) -> float | None:
         filed = [Stored(core).load(digest) for digest in revision.contributions]
     except (NotFound, BadFile):
         return None
-    known = calibrated(
+    abstention = calibrated(
         basis, served.edit.linear, filed, list(basis.labels), basis.tensors["labels"]
     )
-    return None if known is None else known.below
+    return None if abstention is None else abstention.below
