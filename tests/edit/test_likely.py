@@ -135,19 +135,6 @@ def test_a_small_pool_is_not_said_to_show_nothing() -> None:
         assert likely.sum() >= FEWEST
 
 
-def test_what_no_picture_shows_is_levelled_all_the_same() -> None:
-    """By its text alone, and said to be; a strength of chance would undo or overdo it."""
-    basis = small_pool(np.repeat(np.arange(1, len(TEXTS)), 20))
-    asked = problem(basis, 0)
-    spec = replace(asked.spec, method="fitted")
-    tensors, facts = builtin()["fitted"].contribute(replace(asked, spec=spec))
-    (term,) = facts["terms"]
-    assert term["images"] < FEWEST
-    assert "what an average label" in term["warning"]
-    for mode in ("hard", "soft"):
-        assert 0.7 < float(tensors[f"strength_{mode}"][0]) < 1.3
-
-
 @pytest.mark.parametrize("alike", [0.0, 100.0])
 def test_names_that_pictures_get_by_chance_are_doubted(alike: float) -> None:
     rows = np.repeat(np.arange(len(TEXTS)), 12)
