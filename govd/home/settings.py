@@ -102,8 +102,7 @@ class Settings:
         "A request that may change more than this share of other answers waits for a person.",
     )
     max_total_disagreement: float = setting(
-        0.2,
-        "So does one with which all that is in force would change more than this share.",
+        0.2, "So does one with which all in force would change more than this share."
     )
     max_scope_share: float = setting(
         0.2,
@@ -114,6 +113,10 @@ class Settings:
         0.5,
         "A request for some domains waits where more than this share of the same pictures in other"
         " domains may lose their name.",
+    )
+    max_worst_cell: float = setting(
+        1.0,
+        "So it does for any other label in one domain, by its answers; 1: no bound.",
     )
     max_concepts: int = setting(
         1000, "Concepts and aliases that one request may name.", _at_least(1)
@@ -332,12 +335,10 @@ def _of_kind(name: str, value: Any, kind: type, path: Path) -> Any:
         raise BadFile(
             f"{name} is {value!r}", where=str(path), advice=f"It must be {words[kind]}."
         )
-    if not isinstance(value, list):
-        return value
-    if not all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and not all(isinstance(item, str) for item in value):
         fault = f"{name} is {value!r}"
         raise BadFile(fault, where=str(path), advice="It must be a list of texts.")
-    return tuple(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Json:

@@ -15,6 +15,7 @@ BOUNDS: Final = (
     "max_total_disagreement",
     "max_scope_share",
     "max_lost_elsewhere",
+    "max_worst_cell",
 )
 """Settings that a prediction repeats beside the figures that they bound."""
 COSTS: Final = {

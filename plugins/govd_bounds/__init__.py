@@ -24,6 +24,11 @@ whatever it is said to cost.
 MAX_LOST_ELSEWHERE = 0.5
 """Share of a class's pictures in other domains that may lose their name when it goes in some."""
 
+MAX_WORST_CELL = 1.0
+"""Share of the answers to another label's pictures in one domain that may change, of the label and
+domain that lose most; 1 bounds nothing.
+"""
+
 HIGH = {
     "disagreement": "disagreement_high",
     "total_disagreement": "total_disagreement_high",
@@ -39,11 +44,15 @@ FIGURES = (
 )
 """What is predicted, as far as it was measured."""
 
+COSTS = {"elsewhere": "lost_elsewhere", "worst_cell": "worst_cell"}
+"""Costs that are bounded, by what a vote calls them."""
+
 LIMITS = {
     "max_predicted_disagreement": MAX_PREDICTED_DISAGREEMENT,
     "max_total_disagreement": MAX_TOTAL_DISAGREEMENT,
     "max_scope_share": MAX_SCOPE_SHARE,
     "max_lost_elsewhere": MAX_LOST_ELSEWHERE,
+    "max_worst_cell": MAX_WORST_CELL,
 }
 """The bounds by their names in `govd.toml`."""
 
@@ -108,10 +117,11 @@ def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
     inputs |= {
         name: float(predicted.get(name, default)) for name, default in LIMITS.items()
     }
-    elsewhere = predicted.get("costs", {}).get("elsewhere")
-    if elsewhere is not None:
-        high = elsewhere.get("high")
-        inputs["lost_elsewhere"] = float(elsewhere["share"] if high is None else high)
+    costs = predicted.get("costs", {})
+    for cost, name in COSTS.items():
+        if cost in costs:
+            high = costs[cost].get("high")
+            inputs[name] = float(costs[cost]["share"] if high is None else high)
     return inputs
 
 
@@ -137,6 +147,8 @@ def _costs(inputs: Mapping[str, float]) -> Iterator[Bound]:
         yield Bound(value, inputs["max_total_disagreement"], words)
     words = "the share of its pictures in other domains that may lose their name is"
     yield Bound(inputs.get("lost_elsewhere", 0.0), inputs["max_lost_elsewhere"], words)
+    words = "the share of the worst label's answers in one domain that may change is"
+    yield Bound(inputs.get("worst_cell", 0.0), inputs["max_worst_cell"], words)
 
 
 def _extents(inputs: Mapping[str, float]) -> Iterator[Bound]:

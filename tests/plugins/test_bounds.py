@@ -100,6 +100,20 @@ def test_a_class_that_may_be_lost_in_other_domains_waits() -> None:
     assert vote(costs={"elsewhere": {**lost, "high": None}}).decision == "allow"
 
 
+def test_the_label_that_loses_most_in_one_domain_waits_where_that_is_bounded() -> None:
+    worst = {"share": 0.2, "low": 0.1, "high": 0.4, "pictures": 20}
+    assert vote(costs={"worst_cell": worst}).decision == "allow"
+    said = vote(costs={"worst_cell": worst}, max_worst_cell=0.3)
+    assert said.decision == "wait"
+    assert (
+        "worst label's answers in one domain that may change is 0.400, over the bound of 0.300"
+        in said.reason
+    )
+    assert vote(costs={"worst_cell": worst}, max_worst_cell=0.4).decision == "allow"
+    sure = {**worst, "high": None}
+    assert vote(costs={"worst_cell": sure}, max_worst_cell=0.3).decision == "allow"
+
+
 def test_without_a_pool_what_is_exact_goes_and_what_is_about_domains_waits() -> None:
     unmeasured: dict[str, Any] = {**FINE, "measured": False, "disagreement": 0.9}
     domain = govd_vote(
