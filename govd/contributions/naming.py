@@ -15,22 +15,25 @@ Proven by `tests/contributions/test_names.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from govd.contributions.spelling import SHORT, alike, is_turned_or_doubled, is_variant
+from govd.contributions.unseen import HIDDEN as HIDDEN_CELL
+from govd.contributions.unseen import unseen
 from govd.edit import Basis
 from govd.edit.cache import Cache
 from govd.edit.duals import SAME
+from govd.edit.prediction import Watch
 from govd.errors import GovdError
 from govd.models.core import Core
 from govd.models.phrases import folded
 from govd.models.words import MORE
-from govd.records.request import Request
-from govd.types import Floats, Json, Record
+from govd.records.request import Request, scope_of
+from govd.types import Contribution, Floats, Json, Record
 
 SAMPLE: Final = 2048
 """So many words, evenly spaced, have their nearest neighbours looked up."""
@@ -140,15 +143,49 @@ class Names:
             return None
         unknown = strangers(phrases_of(self.core.private.revealed(request)), basis)
         if unknown:  # what was let pass once is known while it stands
-            passed: set[str] = set()
-            for forget in self.core.desk.views.wanted(request.model):
-                if forget.id != request.id:
-                    passed.update(phrases_of(forget))
+            passed = {phrase for phrase, _ in self._passed(request)}
             unknown = [phrase for phrase in unknown if phrase not in passed]
         doubted = doubts(unknown, self._yardstick(basis), embedded) if unknown else []
         if doubted and request.private:
             return ({"reason": HIDDEN},)
         return tuple(doubt.as_json() for doubt in doubted)
+
+    def unseen(
+        self,
+        request: Request,
+        basis: Basis,
+        contribution: Contribution,
+        embedded: Callable[[str], Floats],
+        watch: Watch | None,
+    ) -> tuple[dict[str, Json], ...]:
+        """Concepts that are not known in a domain that a request names, as a prediction says them
+        (`Unseen`): none where pictures show what is meant.
+
+        Args:
+            request: what was filed.
+            basis: of its model.
+            contribution: of the request.
+            embedded: a phrase's unit embedding `(d,)`.
+            watch: what the prediction is counted on.
+        """
+        if not request.concepts or not request.domains or request.examples:
+            return ()
+        concepts = scope_of(self.core.private.revealed(request)).concepts
+        passed = {
+            (phrase, domain)
+            for phrase, domains in self._passed(request)
+            for domain in domains or basis.domains
+        }
+        cells = unseen(basis, contribution, concepts, embedded, watch, passed)
+        if cells and request.private:
+            return ({"reason": HIDDEN_CELL},)
+        return tuple(cell.as_json() for cell in cells)
+
+    def _passed(self, request: Request) -> Iterator[tuple[str, Sequence[str]]]:
+        """Phrases of the other forgets that stand, each with the domains that it goes in."""
+        for forget in self.core.desk.views.wanted(request.model):
+            if forget.id != request.id:
+                yield from ((phrase, forget.domains) for phrase in phrases_of(forget))
 
     def _yardstick(self, basis: Basis) -> Yardstick:
         cached = self._yardsticks.get(basis.digest)

@@ -31,7 +31,7 @@ from govd.edit.worst import expected_worst
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted
 from govd.records.request import Request, spec_of
-from govd.types import Contribution, Figure, Json
+from govd.types import Contribution, Figure, Floats, Json
 
 
 class Predicting:
@@ -77,9 +77,7 @@ class Predicting:
         )
         contributions = [c for c in beside.others if c.digest != contribution.digest]
         total_share = self.extents.share(model, basis, beside.everything)
-        doubted = self._names.doubted(
-            request, basis, lambda phrase: phrase_embedding(opened, phrase)
-        )
+        doubted = self._doubted(request, opened, beside)
         figures = {
             name: figure
             for name, figure in beside.figures.items()
@@ -129,6 +127,23 @@ class Predicting:
         inner = self.core.desk.views.request(name)
         private = request.private or inner is None or inner.private
         return "" if private else name
+
+    def _doubted(
+        self, request: Request, opened: Opened, beside: Beside
+    ) -> tuple[dict[str, Json], ...] | None:
+        """What it names that may be a mistake: names, and where all are known, names in domains
+        that show nothing of them, unless it adds nothing.
+        """
+
+        def embedded(phrase: str) -> Floats:
+            return phrase_embedding(opened, phrase)
+
+        basis = opened.basis
+        doubted = self._names.doubted(request, basis, embedded)
+        if doubted is None or doubted or beside.covered_by:
+            return doubted
+        watch = watch_for(basis, beside.everything)
+        return self._names.unseen(request, basis, beside.own, embedded, watch)
 
     def _effect(
         self, request: Request, opened: Opened, beside: Beside

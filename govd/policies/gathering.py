@@ -112,7 +112,7 @@ def names_seen(request: Request) -> list[str]:
 def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
     """What a forget is predicted to do, as `PredictedInput`: upper ends where there are some."""
     if predicted is None:
-        return {"measured": False, "exact": False, "subsumed": False}
+        return {"measured": False, "exact": False, "subsumed": False, "doubted": 0}
     measured = predicted.disagreement is not None and predicted.measured is not False
     cost = predicted.disagreement_high
     total_cost = predicted.total_disagreement_high
@@ -134,6 +134,7 @@ def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
         "measured": measured,
         "exact": bool(predicted.by_theorem),
         "subsumed": predicted.subsumed_by is not None,
+        "doubted": len(predicted.doubted_names or ()),
     }
 
 

@@ -87,6 +87,7 @@ class PredictedInput:
         "whether a theorem says that retained labels keep their order", False
     )
     subsumed: bool = seen("whether what is in force covers it: it adds nothing", False)
+    doubted: int = seen("names, in these domains, that the model does not know", 0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """The policy that comes with govd against typing mistakes: a name that is neither known nor near to
-what is waits for a person.
+what is waits for a person, and so does one that is not known in a domain that the request names.
 """
 
 from collections.abc import Mapping
