@@ -32,7 +32,7 @@ from govd.errors import GovdError
 from govd.models.core import Core
 from govd.models.phrases import folded
 from govd.models.words import MORE
-from govd.records.request import Request, scope_of
+from govd.records.request import Request, spec_of
 from govd.types import Contribution, Floats, Json, Record
 
 SAMPLE: Final = 2048
@@ -170,7 +170,7 @@ class Names:
         """
         if not request.concepts or not request.domains or request.examples:
             return ()
-        concepts = scope_of(self.core.private.revealed(request)).concepts
+        concepts = spec_of(self.core.private.revealed(request)).scope.concepts
         passed = {
             (phrase, domain)
             for phrase, domains in self._passed(request)
