@@ -19,6 +19,8 @@ DEPTH: Final = 32
 """Levels of an answer's mappings and lists at most."""
 LARGE: Final = 20_000_000
 """The same of figures."""
+SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of values that have nothing in them."""
 
 
 class Nonsense(Exception):
@@ -38,6 +40,8 @@ def read_only(value: Any) -> Any:
     """JSON values that nobody can change: mapping proxies over copies, and tuples, all the way
     down. Anything else as it is, but for the facts of contributions.
     """
+    if type(value) in SIMPLE:  # most of what there is, asked first
+        return value
     if isinstance(value, Contribution):
         return replace(
             value,

@@ -24,6 +24,7 @@ from govd.edit.tensors import TensorEdit, composed, edit_from_bytes
 from govd.edit.unlabelled import data_free
 from govd.errors import GovdError, PluginFault, Usage
 from govd.models.core import Core
+from govd.records.model import RegisteredModel
 from govd.types import PRIVATE, Contribution, Json, Record
 
 log = logging.getLogger("govd")
@@ -73,7 +74,7 @@ class Composing:
         key = _key(basis, contributions)
         cached = self._kept.get(key)
         if cached is None:
-            edit = self._stored_or_composed(basis, contributions)
+            edit = self._seen_or_composed(basis, contributions)
             cached = self._kept.put(key, (edit, _said_of(basis, edit, contributions)))
         return cached[0], dict(cached[1])
 
@@ -86,7 +87,18 @@ class Composing:
         cached = self._kept.get(_key(basis, contributions))
         if cached is not None:
             return cached[0]
-        return self._stored_or_composed(basis, contributions)
+        return self._seen_or_composed(basis, contributions)
+
+    def seen_for_revision(
+        self, model: RegisteredModel, contributions: Sequence[str]
+    ) -> AnyEdit | None:
+        """The edit of a set of contributions (digests) as a revision published it before: its
+        artifact is read and checked, and neither the model nor a contribution is. None where there
+        is none, or a device composes.
+        """
+        if not contributions or self._machine(model.dim) == "device":
+            return None
+        return self._seen(model.basis, contributions)
 
     def for_revision(
         self, basis: Basis, contributions: Sequence[Contribution]
@@ -99,9 +111,7 @@ class Composing:
             or no plugin composes on a device.
         """
         core = self.core
-        machine = core.home.settings.compose_on
-        if not basis.has_space:  # adding is exact on the host
-            machine = "host"
+        machine = self._machine(basis.dim)
         edit: AnyEdit | None = core.plugins.first(
             "govd_compose_edit",
             basis=basis,
@@ -120,27 +130,28 @@ class Composing:
             )
         return self.figures(basis, contributions)[0]
 
-    def _stored_or_composed(
+    def _machine(self, dim: int) -> str:
+        """Where edits of a model with so many dimensions are composed, `host` or `device`."""
+        # without a space (0) deltas are added, which is exact on the host
+        return self.core.home.settings.compose_on if dim else "host"
+
+    def _seen_or_composed(
         self, basis: Basis, contributions: Sequence[Contribution]
     ) -> AnyEdit:
         """The edit of these contributions: that of a revision which is made of the same, else
         composed.
         """
-        stored = self._stored(basis, contributions) if contributions else None
-        if stored is None:
-            return self._composed(basis, contributions)
-        return stored
+        digests = [contribution.digest for contribution in contributions]
+        seen = self._seen(basis.digest, digests) if digests else None
+        return self._composed(basis, contributions) if seen is None else seen
 
-    def _stored(
-        self, basis: Basis, contributions: Sequence[Contribution]
-    ) -> AnyEdit | None:
-        """What was composed for a revision of the same basis and contributions, by the same
-        software on the host; None where there is none, or its artifact is not what was composed
-        then.
+    def _seen(self, basis: str, contributions: Sequence[str]) -> AnyEdit | None:
+        """What was composed for a revision of the same basis and contributions (digests), by the
+        same software on the host; None where there is none, or its artifact is not what was
+        composed then.
         """
         core = self.core
-        digests = [contribution.digest for contribution in contributions]
-        revision = core.desk.views.made_of(basis.digest, digests)
+        revision = core.desk.views.made_of(basis, contributions)
         if revision is None or revision.facts.get("composed_by") != Host.name:
             return None
         software = {name: revision.get(name) for name in computed_with()}

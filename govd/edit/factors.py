@@ -5,7 +5,6 @@ format, nothing else.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -16,7 +15,12 @@ import numpy as np
 
 from govd.edit.condition import Condition, conditions_in, is_unit
 from govd.edit.edited_files import edited_file
-from govd.edit.files import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import (
+    facts_from_texts,
+    facts_to_texts,
+    tensors_from_bytes,
+    tensors_to_bytes,
+)
 from govd.errors import BadFile, Conflict, Usage
 from govd.types import SIDES, Floats, Json, Side, StoreStamp
 
@@ -268,7 +272,7 @@ class Edit:
             {
                 "format": self.format,
                 "side": self.side,
-                **_texts(self.facts),
+                **facts_to_texts(self.facts),
             },
         )
 
@@ -279,7 +283,17 @@ class Edit:
         Raises:
             BadFile: not such a file, truncated, or of wrong shapes.
         """
-        tensors, metadata = tensors_from_bytes(data, where)
+        return Edit.from_tensors(*tensors_from_bytes(data, where), where)
+
+    @staticmethod
+    def from_tensors(
+        tensors: Mapping[str, Floats], metadata: Mapping[str, str], where: str = ""
+    ) -> Edit:
+        """What the tensors and metadata of a file say.
+
+        Raises:
+            BadFile: they are not of such a file.
+        """
         if metadata.get("format") == TENSORS:
             advice = "Add its tensors to the model's, by their names; they are no edit of vectors."
             raise BadFile("this is an edit of weights", where=where, advice=advice)
@@ -299,11 +313,7 @@ class Edit:
                     where=where,
                     advice="`govd export MODEL DIR --format edit` writes one.",
                 )
-            facts = {
-                k: json.loads(v)
-                for k, v in metadata.items()
-                if k not in ("format", "side")
-            }
+            facts = facts_from_texts(metadata, without=("format", "side"))
             plain = (tensors["plain.L"], tensors["plain.B"]) if conditional else None
             return Edit(tensors["L"], tensors["B"], side, facts, conditions, plain)
         except Usage as error:
@@ -337,9 +347,3 @@ def load_edit(path: str | PathLike[str]) -> Edit:
 
 def _raw(a: Floats) -> bytes:
     return np.ascontiguousarray(a, "<f8").tobytes()
-
-
-def _texts(facts: Mapping[str, Json]) -> dict[str, str]:
-    return {
-        k: json.dumps(v, sort_keys=True, ensure_ascii=False) for k, v in facts.items()
-    }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from govd.errors import BadFile
+from govd.types import Json
 
 
 def tensors_to_bytes(tensors: Mapping[str, Any], said: Mapping[str, str]) -> bytes:
@@ -61,6 +62,27 @@ def tensors_from_bytes(
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise BadFile(f"{name} has values that are not finite", where=where)
     return tensors, metadata
+
+
+def facts_to_texts(facts: Mapping[str, Json]) -> dict[str, str]:
+    """Facts as a file's metadata says them, which has texts alone."""
+    return {
+        name: json.dumps(fact, sort_keys=True, ensure_ascii=False)
+        for name, fact in facts.items()
+    }
+
+
+def facts_from_texts(
+    metadata: Mapping[str, str], without: Collection[str]
+) -> dict[str, Json]:
+    """The facts in a file's metadata. `without`: names of it that are no facts.
+
+    Raises:
+        ValueError: a text of it is no JSON.
+    """
+    return {
+        name: json.loads(text) for name, text in metadata.items() if name not in without
+    }
 
 
 _CODES = {

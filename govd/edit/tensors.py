@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -24,7 +24,12 @@ from govd.edit.algebra import Host
 from govd.edit.basis import Basis
 from govd.edit.compose import Method, compose
 from govd.edit.factors import TENSORS, Edit
-from govd.edit.files import tensors_from_bytes, tensors_to_bytes
+from govd.edit.files import (
+    facts_from_texts,
+    facts_to_texts,
+    tensors_from_bytes,
+    tensors_to_bytes,
+)
 from govd.errors import BadFile, OverCapacity, Unsupported, Usage
 from govd.types import PRIVATE, Contribution, Floats, Json, Side
 
@@ -110,10 +115,7 @@ class TensorEdit:
         """A safetensors file with the deltas by the weights' names: the same bytes for the same
         edit and facts.
         """
-        facts = {
-            k: json.dumps(v, sort_keys=True, ensure_ascii=False)
-            for k, v in _sorted(self)
-        }
+        facts = facts_to_texts(self.facts)
         return tensors_to_bytes(self.deltas, {"format": TENSORS, **facts})
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -125,10 +127,6 @@ AnyEdit = Edit | TensorEdit
 """Of a model with a space, or of one without."""
 
 
-def _sorted(edit: TensorEdit) -> Iterable[tuple[str, Json]]:
-    return sorted(edit.facts.items())
-
-
 def edit_from_bytes(data: bytes, where: str = "") -> AnyEdit:
     """An edit of either kind, as its `to_bytes` wrote it.
 
@@ -137,10 +135,9 @@ def edit_from_bytes(data: bytes, where: str = "") -> AnyEdit:
     """
     tensors, metadata = tensors_from_bytes(data, where)
     if metadata.get("format") != TENSORS:
-        return Edit.from_bytes(data, where)
+        return Edit.from_tensors(tensors, metadata, where)
     try:
-        facts = {k: json.loads(v) for k, v in metadata.items() if k != "format"}
-        return TensorEdit(tensors, facts)
+        return TensorEdit(tensors, facts_from_texts(metadata, without=("format",)))
     except (ValueError, Usage) as error:
         raise BadFile(f"this is no edit of tensors ({error})", where=where) from None
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from govd.contributions import Contributions
 from govd.contributions.composing import computed_with
+from govd.edit import AnyEdit
 from govd.errors import BadFile, GovdError, JobFailed, MachineFault, PluginFault
 from govd.ledger.entry import Draft
 from govd.models.core import Core
@@ -28,6 +29,7 @@ from govd.records.actors import GOVD
 from govd.records.criteria import Breach, unjudged
 from govd.records.drafts import request_draft, revision_draft
 from govd.records.lifecycle import UNSERVED, RequestState, RevisionState
+from govd.records.model import RegisteredModel
 from govd.records.request import Request
 from govd.records.revision import Revision
 from govd.types import Gate, Json
@@ -116,20 +118,33 @@ class RevisionSteps:
         self.core.desk.append([revision_draft(revision, event, GOVD, payload)])
 
     def _compose(self, model: str, desired: Desired) -> bool:
-        core = self.core
-        registered = core.desk.model(model)
+        """A revision of what is wanted; of a set that one had before neither the model is opened
+        for that nor a contribution read.
+        """
+        registered = self.core.desk.model(model)
+        composing = self.contributions.composing
+        seen = composing.seen_for_revision(registered, desired.contributions)
+        if seen is not None:
+            return self._composed(registered, desired, seen)
         if desired.contributions:
-            basis = core.models.opened(model).basis
+            basis = self.core.models.opened(model).basis
         else:
-            basis = core.models.basis(registered)
+            basis = self.core.models.basis(registered)
         try:
             load = self.contributions.stored.load
             filed = [load(digest) for digest in desired.contributions]
-            edit = self.contributions.composing.for_revision(basis, filed)
+            edit = composing.for_revision(basis, filed)
         except (MachineFault, BadFile):
             raise
         except GovdError as error:
             return self._hold_newest(desired.wanted, error)
+        return self._composed(registered, desired, edit)
+
+    def _composed(
+        self, registered: RegisteredModel, desired: Desired, edit: AnyEdit
+    ) -> bool:
+        """Keep an edit, and the entry that a revision is composed of it."""
+        core, model = self.core, registered.name
         artifact = core.artifacts.put(edit.to_bytes())
         self.measuring.remember(artifact, edit)
         may_tell = self._settling.may_tell

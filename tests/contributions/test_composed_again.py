@@ -10,6 +10,7 @@ import pytest
 
 from govd.contributions import composing
 from govd.edit import Basis, Edit, Method, compose
+from govd.errors import BadFile
 from govd.hookspecs import hookimpl
 from govd.models.given import Given
 from govd.service.service import Service, open_service
@@ -64,6 +65,39 @@ def test_a_set_seen_before_is_not_composed_again(
     monkeypatch.setattr(composing, "composed", counted)
     reverted(home)
     assert composed == []
+
+
+def test_its_digests_alone_name_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_service(home) as service:
+        monkeypatch.setattr(service.core.models, "opened", None)
+        monkeypatch.setattr(service.contributions.stored, "load", None)
+        model, first = (
+            service.core.desk.model("m"),
+            service.core.desk.revision("m", 1),
+        )
+        composing = service.contributions.composing
+        edit = composing.seen_for_revision(model, list(first.contributions))
+        assert edit is not None
+        assert edit.digest == first.edit_digest
+        assert composing.seen_for_revision(model, ["0" * 64]) is None
+        settings = replace(service.core.home.settings, compose_on="device")
+        monkeypatch.setattr(service.core.home, "settings", settings)
+        assert composing.seen_for_revision(model, list(first.contributions)) is None
+
+
+def test_a_damaged_contribution_of_it_is_found_before_it_is_served(home: Path) -> None:
+    with open_service(home) as service:
+        views = service.core.desk.views
+        (digest,) = service.core.desk.revision("m", 1).contributions
+        reference = views.contribution(digest)
+        assert reference is not None
+        path = service.core.artifacts.path(reference.artifact)
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(BadFile):
+        reverted(home)
+    with open_service(home) as service:
+        assert service.core.desk.views.heads["m"]["published"] == 2
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut"])
