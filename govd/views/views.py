@@ -108,11 +108,16 @@ class Views(Folding):
         keys = self.records.keys(
             "made_of", made_of_digest(basis, contributions), "revision"
         )
-        records = (self._get("revision", key) for key in keys)
-        revisions = [
-            Revision.from_json(record) for record in records if record is not None
-        ]
-        return max(revisions, key=lambda revision: revision.seq, default=None)
+        last: dict[str, int] = {}  # of each model: its numbers only grow
+        for key in keys:
+            model, _, number = key.rpartition("/")
+            last[model] = max(int(number), last.get(model, 0))
+        revisions = (self.revision(model, number) for model, number in last.items())
+        return max(
+            (revision for revision in revisions if revision is not None),
+            key=lambda revision: revision.seq,
+            default=None,
+        )
 
     def published(self, model: str) -> Revision | None:
         """The revision that a model serves, None while it is the base."""
