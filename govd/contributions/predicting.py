@@ -23,8 +23,9 @@ from govd.contributions.stored import Stored
 from govd.edit import AnyEdit
 from govd.edit.calibration import Calibration
 from govd.edit.costs import Costs, costs
+from govd.edit.elsewhere import expected_elsewhere
 from govd.edit.extent import in_scope
-from govd.edit.own_labels import cell_of
+from govd.edit.own_labels import cells_in
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import factors_of, summed
 from govd.edit.worst import expected_worst
@@ -241,7 +242,7 @@ class Predicting:
                 measured=False,
                 by_theorem=is_hard and beside.own.spec.scope.paradigm == "concepts",
             )
-        costs_by_name = self.around(own_costs(watch, beside), calibration)
+        costs_by_name = self.around(own_costs(watch, beside, calibration), calibration)
         # what loses most tells what is near
         is_telling = "costs" in discreet({"costs": costs_by_name}, beside.everything)
         if not is_telling:
@@ -286,19 +287,21 @@ def nameless(figure: Figure) -> Figure:
     return replace(figure, label="", domain="")
 
 
-def own_costs(watch: Watch, beside: Beside) -> Costs:
-    """What a contribution costs beside those in force, on pictures that none of them is about."""
+def own_costs(watch: Watch, beside: Beside, calibration: Calibration | None) -> Costs:
+    """What a contribution costs beside those in force, on pictures that none of them is about.
+
+    `calibration`: knows what random cells lost elsewhere.
+    """
     scope = in_scope(beside.basis, beside.everything)
     mask = np.zeros(len(watch.at), bool) if scope is None else scope[watch.at]
-    cell = cell_of(beside.basis, beside.own)
+    cells = cells_in(beside.basis, [beside.own])
     before, after = factors_of(beside.before), factors_of(beside.after)
-    counted = costs(
-        watch,
-        watch.answers(before),
-        watch.answers(after),
-        mask,
-        [cell] if cell else [],
+    counted = costs(watch, watch.answers(before), watch.answers(after), mask, cells)
+    if not counted:
+        return {}
+    of_cells = calibration.tried_elsewhere if calibration else None
+    return (
+        counted
+        | expected_worst(beside.basis, before, after, scope)
+        | expected_elsewhere(beside.basis, before, after, scope, cells, of_cells)
     )
-    if counted:
-        counted |= expected_worst(beside.basis, before, after, scope)
-    return counted

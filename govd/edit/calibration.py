@@ -16,15 +16,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from govd.edit.capacity import Load
+from govd.edit.tried import Tried
 from govd.errors import BadFile
 from govd.types import Figure, Json
 
-FORMAT: Final = "govd-prediction-4"
+FORMAT: Final = "govd-prediction-5"
 OTHERWISE: Final = {
     FORMAT: (),
-    "govd-prediction-3": ("named",),
-    "govd-prediction-2": ("named", "worst_cell"),
-    "govd-prediction-1": ("named", "worst_cell", "worst_label"),
+    "govd-prediction-4": ("elsewhere",),
+    "govd-prediction-3": ("elsewhere", "named"),
+    "govd-prediction-2": ("elsewhere", "named", "worst_cell"),
+    "govd-prediction-1": ("elsewhere", "named", "worst_cell", "worst_label"),
 }
 """Formats that are read, and the figures that were predicted otherwise then: their errors are of no
 use.
@@ -63,6 +65,14 @@ class Calibration:
     def loads(self) -> list[Load]:
         """What more and more random forgets cost; empty where an older version measured."""
         return [Load.of(row) for row in self.facts.get("loads", ())]
+
+    @property
+    def tried_elsewhere(self) -> Tried | None:
+        """What random cells lost in other domains; None where they were too few, or an older
+        version measured.
+        """
+        row = self.facts.get("elsewhere")
+        return Tried.of(row) if row else None
 
     @property
     def is_enough(self) -> bool:

@@ -17,6 +17,8 @@ of them can.
 """
 
 
+Cell = tuple[Sequence[int], Sequence[int]]
+"""Labels, and the domains in which they are forgotten."""
 Costs = dict[str, Figure]
 """By name: `all`, `worst_label`, `worst_cell`, `elsewhere`; one that no picture shows is absent."""
 COSTS: Final = ("all", "worst_label", "worst_cell", "elsewhere")
@@ -27,13 +29,13 @@ def costs(
     before: Any,
     after: Any,
     inside: Mask,
-    cells: Sequence[tuple[Sequence[int], Sequence[int]]] = (),
+    cells: Sequence[Cell] = (),
 ) -> Costs:
     """What changes for pictures that are to stay as they were.
 
-    `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go. `cells`:
-    labels and the domains in which they are forgotten; `elsewhere` is then the worst of those
-    labels in the other domains: the share of its pictures that lost it.
+    `before` and `after` `(n,)` are answers, `inside` `(n,)` the pictures that are to go.
+    `elsewhere` is the worst of the labels of `cells` in the other domains: the share of its
+    pictures that lost it.
 
     Args:
         watch: the pictures that are counted.
@@ -49,7 +51,7 @@ def costs(
     if in_cells is not None:
         place, figure = _worst(in_cells.group, changed[in_cells.of])
         figures["worst_cell"] = in_cells.named(place, figure)
-    lost = _lost_elsewhere(watch, before, after, retained, cells)
+    lost = lost_elsewhere(watch, before, after, retained, cells)
     enough = [figure for figure in lost if figure.pictures >= LEAST] or lost
     if enough:
         figures["elsewhere"] = max(
@@ -87,14 +89,16 @@ def cells_of(watch: Watch, retained: Mask) -> Cells | None:
     return Cells(watch, told_apart, group, wide)
 
 
-def _lost_elsewhere(
+def lost_elsewhere(
     watch: Watch,
     before: Any,
     after: Any,
     retained: Mask,
-    cells: Sequence[tuple[Sequence[int], Sequence[int]]],
+    cells: Sequence[Cell],
 ) -> list[Figure]:
-    """For each label of `cells` the share of its pictures in other domains that lost it."""
+    """For each label of `cells` the share of its pictures in other domains that lost it; for
+    arguments see `costs`, `retained` `(n,)` are the pictures that are to stay.
+    """
     lost = []
     for labels, domains in cells:
         elsewhere = retained & ~np.isin(watch.domain, list(domains))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,17 @@ def cell_of(
         basis.domains.index(domain)
         for domain in scope.domains
         if domain in basis.domains
+    ]
+
+
+def cells_in(
+    basis: Basis, contributions: Sequence[Contribution]
+) -> list[tuple[list[int], list[int]]]:
+    """The `cell_of` each contribution that has one."""
+    return [
+        cell
+        for contribution in contributions
+        if (cell := cell_of(basis, contribution)) is not None
     ]
 
 

@@ -14,8 +14,10 @@ SIZES: Final = (1, 3, 10, 30)
 """Concepts of a random request, as far as half of the labels are that many."""
 REQUESTS: Final = 40
 """Random requests about concepts."""
-CELLS: Final = 22
-"""Random requests about a concept in a domain, of those that the pool shows there and elsewhere."""
+CELLS: Final = 36
+"""Random requests about a concept in a domain, of those that the pool shows there and elsewhere:
+twice as many as an interval takes, since a part of the pool may show none of one's pictures.
+"""
 BESIDE: Final = 10
 """Concepts that stand beside a random request, at most."""
 CROWD: Final = 32

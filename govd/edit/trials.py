@@ -15,13 +15,22 @@ from govd.edit.calibration import COVERED, ENOUGH, NAMED, Calibration, unit_of
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.costs import Costs, costs
+from govd.edit.elsewhere import (
+    NAME,
+    Tries,
+    counted_elsewhere,
+    errors_of,
+    expected_elsewhere,
+    tried_of,
+)
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
 from govd.edit.ingredients import POOL_LEAST
-from govd.edit.own_labels import cell_of, own_anchors
+from govd.edit.own_labels import cells_in, own_anchors
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import Drawn, draws
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
+from govd.edit.tried import Tried
 from govd.edit.worst import expected_worst
 from govd.errors import OverCapacity, Unsupported
 from govd.types import (
@@ -101,49 +110,56 @@ def calibrated(
     if not folds:
         return None
     share = _share_watched(folds[0].fitted, basis)
-    errors: dict[str, list[float]] = {}
-    loads: list[Load] = []
+    outcomes: list[Outcome] = []
     began = time.monotonic()
-    count = 0
     requests = draws(basis, draw)
     turn = -(-len(requests) // APART)
     for place, request in enumerate(requests):
         progress("predictions", place, len(requests))
         elapsed = time.monotonic() - began
-        if elapsed > (seconds if count >= ENOUGH else PATIENCE * seconds):
+        if elapsed > (seconds if len(outcomes) >= ENOUGH else PATIENCE * seconds):
             break
         # a new fold has no contributions yet: few errors would be worse than those of one
         if place and place % turn == 0 and elapsed <= seconds * place / len(requests):
             folds.pop(0)
         try:
-            outcome = _outcome(folds[0], request, make, methods)
+            outcomes.append(_outcome(folds[0], request, make, methods))
         except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
             continue
-        count += 1
-        for name, error in outcome.errors.items():
-            errors.setdefault(name, []).append(error)
-        if outcome.load is not None:
-            loads.append(outcome.load)
     duration = time.monotonic() - began
-    return Calibration(_rounded(errors), share, _facts(count, duration, loads))
+    return Calibration(_errors(outcomes), share, _facts(outcomes, duration))
 
 
-def _facts(requests: int, seconds: float, loads: Sequence[Load]) -> dict[str, Json]:
+def _facts(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Json]:
     """What else an artifact says: how many were measured, in what time, and what they cost."""
+    loads = [outcome.load for outcome in outcomes if outcome.load is not None]
+    elsewhere = tried_of([cell.measured for cell in _cells(outcomes)])
     return {
-        "requests": requests,
+        "requests": len(outcomes),
         "seconds": round(seconds, 1),
         "covered": COVERED,
         "loads": [load.as_row() for load in sorted(loads)],
+        NAME: elsewhere.as_row() if elsewhere else [],
     }
 
 
-def _rounded(errors: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+def _errors(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
     """The errors of each figure, smallest first, as an artifact has them."""
+    errors: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        for name, error in outcome.errors.items():
+            errors.setdefault(name, []).append(error)
+    of_cells = errors_of(_cells(outcomes))
+    if of_cells:
+        errors[NAME] = of_cells
     return {
         name: [round(error, 6) for error in sorted(listed)]
         for name, listed in errors.items()
     }
+
+
+def _cells(outcomes: Sequence[Outcome]) -> list[Tries]:
+    return [outcome.elsewhere for outcome in outcomes if outcome.elsewhere is not None]
 
 
 def _share_watched(fitted: Basis, basis: Basis) -> float:
@@ -190,12 +206,14 @@ def of_rows(basis: Basis, rows: Any) -> Basis:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a random request did: errors of its predictions by figure; and, where it and what stands
-    beside it are about concepts, what both together did to the other answers.
+    """What a random request did: errors of its predictions by figure; where it and what stands
+    beside it are about concepts, what both together did to the other answers; what a cell's labels
+    lost elsewhere, whose errors are known when all were tried.
     """
 
     errors: Mapping[str, float]
     load: Load | None
+    elsewhere: Tries | None
 
 
 def _outcome(
@@ -226,10 +244,16 @@ def _outcome(
         name: (
             (measured[name].share - predicted[name].share) / unit_of(predicted[name])
         )
-        for name in predicted.keys() & measured.keys()
+        for name in (predicted.keys() & measured.keys()) - {NAME}
     }
     if any(scope.paradigm != "concepts" for scope in (*request.own, *request.beside)):
-        return Outcome(errors, None)
+        cells = cells_in(fitted, contributions)
+        to_go = in_scope(fitted, [*contributions, *beside])
+        counted = counted_elsewhere(fitted, before, after, to_go, cells)
+        tries = None
+        if counted and NAME in measured:
+            tries = Tries(tuple(counted), measured[NAME])
+        return Outcome(errors, None, tries)
     everything = in_scope(unseen, [*contributions, *beside])
     mask = np.zeros(len(other.at), bool) if everything is None else everything[other.at]
     total = costs(other, other.top, other.answers(after), mask).get("all")
@@ -238,6 +262,7 @@ def _outcome(
         None
         if total is None
         else Load(len(contributions) + len(beside), total.share, total.pictures),
+        None,
     )
 
 
@@ -250,6 +275,7 @@ def figures(
     after: Edit,
     *,
     expected: bool = True,
+    tried: Tried | None = None,
 ) -> Costs:
     """The costs of some forgets of one paradigm beside others on these pictures; its name in
     `NAMED` is the share of their own pictures that is still named so, or in a domain the share that
@@ -262,17 +288,19 @@ def figures(
         after: the edit with `own`.
         expected: the costs of the worst label and cell are what is expected on other pictures
             (`worst`), not counted on these.
+        tried: what random cells lost elsewhere: what these lose there is then expected alike.
     """
     everything = in_scope(basis, [*own, *beside])
     own_pictures = in_scope(basis, own)
     if everything is None or own_pictures is None:
         return {}
-    cells = [cell for contribution in own if (cell := cell_of(basis, contribution))]
+    cells = cells_in(basis, own)
     then = watch.answers(before)
     now = watch.answers(after)
     by_name = costs(watch, then, now, everything[watch.at], cells)
     if expected:
         by_name |= expected_worst(basis, before, after, everything)
+    by_name |= expected_elsewhere(basis, before, after, everything, cells, tried)
     mask = own_pictures[watch.at]
     if mask.any():
         labels = np.flatnonzero(

@@ -77,19 +77,49 @@ def _expected(group: Any, changed: Any) -> tuple[int, Figure]:
     """
     count = np.bincount(group)
     lost = np.bincount(group, changed, len(count))
+    judged, enough = judged_of(count)
+    return expected_of(
+        _posterior(count, lost), _posterior(count, lost, UNSEEN), count, judged, enough
+    )
+
+
+def judged_of(count: Any) -> tuple[Any, Mask]:
+    """On how many other pictures a label's share is foretold `(m,)`, and which labels `(m,)` then
+    have enough to be the worst.
+
+    Args:
+        count: `(m,)`, the pictures of each here.
+    """
     judged = np.minimum(np.rint(JUDGED * count), MOST).astype(np.int64)
     enough = judged >= LEAST
     if not enough.any():
         judged, enough = np.maximum(judged, count > 0), count > 0
-    shape = _posterior(count, lost)
+    return judged, enough
+
+
+def expected_of(
+    shape: tuple[Floats, Floats],
+    unseen: tuple[Floats, Floats],
+    count: Any,
+    judged: Any,
+    enough: Mask,
+) -> tuple[int, Figure]:
+    """What the label that loses most is expected to lose, and which that will be.
+
+    Args:
+        shape: both parameters `(m,)` of each label's Beta distribution.
+        unseen: the same for what chance alone may do.
+        count: `(m,)`, the pictures of each here.
+        judged: `(m,)`, on how many others it is foretold.
+        enough: `(m,)`, which labels can be the worst.
+    """
     expected = _largest(shape, judged, enough)
     worst = _likeliest(shape, count, enough)
-    by_chance = _largest(_posterior(count, lost, UNSEEN), judged, enough).ends
     return worst, Figure(
         expected.mean,
         int(count[worst]),
         spread=expected.deviation + FINEST,
-        by_chance=by_chance,
+        by_chance=_largest(unseen, judged, enough).ends,
     )
 
 
@@ -97,21 +127,34 @@ def _posterior(count: Any, lost: Any, unseen: float = 0.0) -> tuple[Floats, Floa
     """Both parameters `(m,)` of each label's Beta distribution, by moments; as if `unseen` pictures
     more had changed, and as many more had not.
     """
-    mean = float((lost.sum() + unseen) / (count.sum() + 2.0 * unseen))
-    chance = mean * (1.0 - mean)
-    telling = count >= min(FEW, count.max())
-    weights = count[telling]
-    squared = (lost[telling] / weights - mean) ** 2
-    beyond = float((squared * weights).sum() - chance * len(weights)) / weights.sum()
-    # as many pictures as what is known of all labels counts beside a label's own
-    prior = 1.0
-    if chance > beyond:
-        prior = max(1.0, chance / max(beyond, 1e-6) - 1.0)
+    mean, prior = moments(count, lost, unseen)
     tiny = 1e-3
     return (
         np.maximum(mean * prior + lost, tiny),
         np.maximum((1.0 - mean) * prior + count - lost, tiny),
     )
+
+
+def moments(count: Any, lost: Any, unseen: float) -> tuple[float, float]:
+    """The mean of the shares of labels, and as how many pictures of a label's own what is known of
+    all of them counts, at least 1: the more, the less they differ beyond chance.
+
+    Args:
+        count: `(m,)`, the pictures of each.
+        lost: `(m,)`, how many of them changed.
+        unseen: as if so many pictures more had changed, and as many more had not.
+    """
+    mean = float((lost.sum() + unseen) / (count.sum() + 2.0 * unseen))
+    chance = mean * (1.0 - mean)
+    telling = count >= min(FEW, count.max())
+    weights = count[telling]
+    squared = (lost[telling] / weights - mean) ** 2
+    beyond = float((squared * weights).sum() - chance * len(weights)) / float(
+        weights.sum()
+    )
+    if chance > beyond:
+        return mean, max(1.0, chance / max(beyond, 1e-6) - 1.0)
+    return mean, 1.0
 
 
 def _likeliest(shape: tuple[Floats, Floats], count: Any, enough: Mask) -> int:

@@ -208,7 +208,9 @@ class Previewing:
         costs = {}
         if watch is not None:
             calibration = self.predicting.calibrating.of(self.core.desk.model(model))
-            costs = self.predicting.around(own_costs(watch, beside), calibration)
+            costs = self.predicting.around(
+                own_costs(watch, beside, calibration), calibration
+            )
         return row | {
             "costs": {name: figure.as_json() for name, figure in costs.items()}
         }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
-from govd.edit.calibration import ENOUGH, NAMED, Calibration, spread
+from govd.edit.calibration import ENOUGH, FORMAT, NAMED, Calibration, spread
 from govd.edit.compose import compose
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
@@ -137,6 +137,7 @@ def test_what_is_left_of_concepts_says_nothing_of_domains(
 ) -> None:
     left = {name: len(calibration.errors[name]) for name in NAMED.values()}
     assert min(left["named"], left["named, cells"]) >= ENOUGH
+    assert len(calibration.errors["elsewhere"]) >= ENOUGH
     assert left["named, domains"] <= len(world.basis().domains) < ENOUGH
     assert calibration.around("named", Figure(0.1, 100)).high is not None
     assert calibration.around("named, domains", Figure(0.1, 100)).high is None
@@ -169,16 +170,18 @@ def test_parts_take_turns_where_there_is_time(
     """A part has its contributions computed anew: whoever is behind his time stays with one."""
     ticks = itertools.count(0.0, step)
     monkeypatch.setattr("govd.edit.trials.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("govd.edit.random_requests.REQUESTS", 20)
+    monkeypatch.setattr("govd.edit.random_requests.CELLS", 4)
     make, seen = make_for(world), set[int]()
 
     def noted(basis: Basis, scope: Scope) -> Contribution:
         seen.add(id(basis))
         return make(basis, scope)  # type: ignore[operator,no-any-return]
 
-    known = calibrated(world.basis(), noted, METHODS, seconds=55.0)
+    known = calibrated(world.basis(), noted, METHODS, seconds=20.0)
     assert known is not None
     assert len(seen) == parts
-    assert len(known.errors["all"]) >= 50
+    assert len(known.errors["all"]) >= ENOUGH
 
 
 def test_a_busy_machine_measures_until_an_interval_can_be_told(
@@ -229,6 +232,7 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
     again = Calibration.from_bytes(calibration.to_bytes())
     assert again.errors == calibration.errors
     assert again.pictures == calibration.pictures
+    assert again.tried_elsewhere == calibration.tried_elsewhere is not None
     with pytest.raises(BadFile):
         Calibration.from_bytes(b"{}")
 
@@ -236,6 +240,7 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
 @pytest.mark.parametrize(
     ("older", "kept"),
     [
+        (FORMAT.encode(), {"all", "worst_label", "worst_cell", "named", "elsewhere"}),
         (b"govd-prediction-4", {"all", "worst_label", "worst_cell", "named"}),
         (b"govd-prediction-3", {"all", "worst_label", "worst_cell"}),
         (b"govd-prediction-2", {"all", "worst_label"}),
@@ -245,7 +250,8 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
 def test_what_older_versions_predicted_otherwise_has_no_interval(
     older: bytes, kept: set[str]
 ) -> None:
-    errors = dict.fromkeys(("all", "worst_label", "worst_cell", "named"), [0.0] * 60)
-    data = Calibration(errors, 1.0).to_bytes()
-    read = Calibration.from_bytes(data.replace(b"govd-prediction-4", older))
+    names = ("all", "worst_label", "worst_cell", "named", "elsewhere")
+    data = Calibration(dict.fromkeys(names, [0.0] * 60), 1.0).to_bytes()
+    read = Calibration.from_bytes(data.replace(FORMAT.encode(), older))
     assert set(read.errors) == kept
+    assert read.tried_elsewhere is None

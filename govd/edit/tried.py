@@ -1,0 +1,32 @@
+"""What random cells lost elsewhere, on pictures that nothing was fitted on: a Beta distribution.
+
+Kept with a model's errors of predictions: what a new cell is expected to lose starts from it
+(`elsewhere`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from govd.types import Json
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The mean `share` that a label lost in other domains, and as how many pictures of a label's
+    own that counts (`weight`).
+    """
+
+    share: float
+    weight: float
+
+    @staticmethod
+    def of(row: Sequence[float]) -> Tried:
+        """Read a row as it is kept."""
+        share, weight = row
+        return Tried(float(share), float(weight))
+
+    def as_row(self) -> list[Json]:
+        """As it is kept."""
+        return [round(self.share, 6), round(self.weight, 6)]
