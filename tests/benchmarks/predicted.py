@@ -3,15 +3,16 @@ show that nothing was fitted on.
 
 Of each set of `tests.benchmarks.forgetting` a third of the pool is set apart. Errors of predictions
 are measured on the rest, as `govd model add` does; then other random requests are predicted and
-judged: by pseudo-label on what was set apart (which is what an interval promises), and by true
-label on the pictures that judge a set, which may be of another kind (as `mini`'s are: its pool is
-mostly of other things). Coverage by true label is lenient by the measurement's own error (one
-binomial standard deviation to either side).
+judged: by pseudo-label on what was set apart (which is what an interval promises), and, where they
+are about concepts, by true label on the pictures that judge a set, which may be of another kind (as
+`mini`'s are: its pool is mostly of other things). Coverage by true label is lenient by the
+measurement's own error (one binomial standard deviation to either side). Requests about cells and
+whole domains have a table of their own; a figure without an interval has no row.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from govd.edit import Basis, Material, Problem
 from govd.edit.calibration import Calibration
 from govd.edit.compose import compose
 from govd.edit.contribution import sealed
-from govd.edit.costs import costs
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
 from govd.edit.trials import calibrated, figures, of_rows
@@ -33,6 +33,7 @@ METHOD = "fitted"
 METHODS = builtin()
 OTHER_DRAWS = 1_000_003
 TRUE = "all, by true label"
+NAMES = {TRUE: "all"}
 
 
 def made(basis: Basis, scope: Scope) -> Contribution:
@@ -62,10 +63,8 @@ def true_cost(
     return Figure(float((before != after)[kept].mean()), int(kept.sum()))
 
 
-def seen_as(
-    basis: Basis, images: np.ndarray, domain: np.ndarray | None = None
-) -> Watch:
-    """Pictures that are no part of the basis' pool; `domain` `(n,)`: their pseudo-domains."""
+def seen_as(basis: Basis, images: np.ndarray) -> Watch:
+    """Pictures that are no part of the basis' pool, whose domains nobody asks for."""
     top = (images @ basis.anchors[1].T).argmax(1)
     return Watch(
         images,
@@ -73,17 +72,18 @@ def seen_as(
         basis.anchors[0],
         basis.anchors[1],
         top,
-        np.full(len(images), -1) if domain is None else domain,
+        np.full(len(images), -1),
         basis.domains,
     )
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One figure of a request: predicted, with the ends of its interval, and measured on so many
-    pictures.
+    """One figure of a request about `concepts`, `cells` or `domains`: predicted, with the ends of
+    its interval, and measured on so many pictures.
     """
 
+    about: str
     figure: str
     predicted: float
     low: float
@@ -105,20 +105,19 @@ class Judged:
 
 
 def judged(
-    split: Split, basis: Basis, other: Watch, calibration: Calibration
+    split: Split, basis: Basis, unseen: Basis, calibration: Calibration
 ) -> Iterator[Judged]:
     """Predict other requests than those of the calibration, and measure what becomes of them.
 
     Args:
         split: has the pictures that judge by true label.
         basis: of the part of the pool that requests are fitted on.
-        other: the pictures that were set apart.
+        unseen: the same with the part that was set apart.
     """
-    names = basis.anchors[0]
     shown = seen_as(basis, split.x)
+    other = Watch.of(unseen)
+    assert other is not None
     for request in draws(basis, np.random.default_rng(OTHER_DRAWS + split.seed)):
-        if any(scope.domains for scope in request.own):
-            continue
         try:
             own, beside = (
                 [made(basis, scope) for scope in scopes]
@@ -132,41 +131,21 @@ def judged(
             continue
         watch = watch_for(basis, [*own, *beside])
         assert watch is not None
-        predicted = figures(basis, watch, own, beside, before, after)
-        then, now = other.answers(before), other.answers(after)
-        gone = np.isin(
-            other.top,
-            [
-                names.index(c.name)
-                for s in (*request.own, *request.beside)
-                for c in s.concepts
-            ],
-        )
-        measured = costs(other, then, now, gone)
+        tried = calibration.tried_elsewhere
+        predicted = figures(basis, watch, own, beside, before, after, tried=tried)
+        measured = figures(unseen, other, own, beside, before, after, expected=False)
+        about = request.own[0].paradigm
+        if about == "concepts" and "all" in predicted:
+            answers = shown.answers(before), shown.answers(after)
+            predicted[TRUE] = predicted["all"]
+            measured[TRUE] = true_cost(split, [*own, *beside], *answers)
         for name in predicted.keys() & measured.keys():
-            figure = calibration.around(name, predicted[name])
+            figure = calibration.around(NAMES.get(name, name), predicted[name])
             if figure.low is None or figure.high is None:
                 continue
-            yield Judged(
-                name,
-                figure.share,
-                figure.low,
-                figure.high,
-                measured[name].share,
-                measured[name].pictures,
-            )
-            if name == "all":
-                true = true_cost(
-                    split, [*own, *beside], shown.answers(before), shown.answers(after)
-                )
-                yield Judged(
-                    TRUE,
-                    figure.share,
-                    figure.low,
-                    figure.high,
-                    true.share,
-                    true.pictures,
-                )
+            found = measured[name]
+            ends = figure.low, figure.high
+            yield Judged(about, name, figure.share, *ends, found.share, found.pictures)
 
 
 def of_split(
@@ -183,21 +162,24 @@ def of_split(
     calibration = calibrated(basis, made, METHODS, seconds)
     if calibration is None:
         return []
-    domains = whole.tensors.get("pool_domains")
-    other = seen_as(basis, pool[apart], None if domains is None else domains[apart])
-    return list(judged(split, basis, other, calibration))
+    seen = {
+        name: whole.tensors[name][apart]
+        for name in ("pool", "pool_domains")
+        if name in whole.tensors
+    }
+    unseen = replace(basis, tensors={**basis.tensors, **seen})
+    return list(judged(split, basis, unseen, calibration))
 
 
-HEAD = (
-    "| set | figure | requests | predicted | measured | mean error | median width | covered"
-    " |\n|---|---|---|---|---|---|---|---|"
-)
+COLUMNS = "requests | predicted | measured | mean error | median width | covered"
+HEAD = f"| set | figure | {COLUMNS} |\n|{'---|' * 8}"
+HEAD_OF_DOMAINS = f"| set | about | figure | {COLUMNS} |\n|{'---|' * 9}"
 
 
 def lines(name: str, listed: Sequence[Judged]) -> str:
     """A line for each figure."""
     rows = []
-    for figure in dict.fromkeys(one.figure for one in listed):
+    for figure in sorted({one.figure for one in listed}):
         own = [one for one in listed if one.figure == figure]
         predicted, measured = (
             np.array([getattr(one, which) for one in own])
@@ -231,23 +213,28 @@ def main() -> None:
         "--conditional", action="store_true", help="edits that ask each picture first"
     )
     arguments = parser.parse_args()
+    of_domains = []
     print(HEAD)
     for name, splits in portfolio(
         arguments.vectors, arguments.sets, range(arguments.seeds)
     ):
-        print(
-            lines(
-                name,
-                [
-                    one
-                    for split in splits
-                    for one in of_split(
-                        split, arguments.seconds, conditional=arguments.conditional
-                    )
-                ],
-            ),
-            flush=True,
-        )
+        found = [
+            one
+            for split in splits
+            for one in of_split(
+                split, arguments.seconds, conditional=arguments.conditional
+            )
+        ]
+        by_about = {
+            about: [one for one in found if one.about == about]
+            for about in ("concepts", "cells", "domains")
+        }
+        print(lines(name, by_about["concepts"]), flush=True)
+        for about in ("cells", "domains"):
+            if by_about[about]:
+                of_domains.append(lines(f"{name} | {about}", by_about[about]))
+    if of_domains:
+        print("\n".join(["", HEAD_OF_DOMAINS, *of_domains]))
 
 
 if __name__ == "__main__":
