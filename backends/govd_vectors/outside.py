@@ -22,7 +22,6 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any, Final
 
-import httpx
 import numpy as np
 
 from govd.errors import MachineFault, PluginFault
@@ -87,6 +86,8 @@ class OutsideEncoder:
         return (rows / length).astype(np.float32)
 
     def _over_http(self, texts: list[str]) -> Any:
+        import httpx
+
         address, _, model = self.how.partition("#")
         headers = (
             {"Authorization": f"Bearer {os.environ[TOKEN]}"}

@@ -142,8 +142,8 @@ class Composing:
         composed.
         """
         digests = [contribution.digest for contribution in contributions]
-        seen = self._seen(basis.digest, digests) if digests else None
-        return self._composed(basis, contributions) if seen is None else seen
+        edit = self._seen(basis.digest, digests) if digests else None
+        return self._composed(basis, contributions) if edit is None else edit
 
     def _seen(self, basis: str, contributions: Sequence[str]) -> AnyEdit | None:
         """What was composed for a revision of the same basis and contributions (digests), by the

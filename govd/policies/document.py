@@ -17,9 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
-
-import yaml
+from typing import TYPE_CHECKING, Final
 
 from govd.errors import BadFile
 from govd.ledger.times import UNIT_SECONDS
@@ -28,6 +26,9 @@ from govd.policies.inputs import MOMENTS
 from govd.policies.language import BadExpression, compiled, meant
 from govd.records.policy import Mode
 from govd.types import Json
+
+if TYPE_CHECKING:
+    import yaml
 
 LONGEST_MESSAGE_CHARS: Final = 1000
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
-
-import yaml
+from typing import TYPE_CHECKING, Final, Literal
 
 from govd.ledger.times import interval_seconds
 from govd.policies.language import meant
 from govd.policies.nodes import Nodes
 from govd.types import Json, Needs
+
+if TYPE_CHECKING:
+    import yaml
 
 MOST_PEOPLE: Final = 100
 LONGEST_SECONDS: Final = 100 * 366 * 86_400
@@ -49,7 +50,7 @@ class Effects(Nodes):
     """Reads the effect of a policy."""
 
     def _effect(self, node: yaml.Node) -> Effect:
-        if isinstance(node, yaml.ScalarNode):
+        if node.id == "scalar":
             kind = str(node.value)
             if kind not in ("allow", "deny", "wait"):
                 raise self._bad(node, f"no effect {kind!r}", meant(kind, KINDS))
@@ -100,7 +101,7 @@ class Effects(Nodes):
         )
 
     def _propose(self, node: yaml.Node) -> Effect:
-        if isinstance(node, yaml.ScalarNode):
+        if node.id == "scalar":
             if node.value != "revert":
                 raise self._bad(
                     node, f"propose is {node.value!r}", "revert, or {forget: {…}}."

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from govd.types import Json
@@ -191,6 +192,12 @@ def parts(kind: Variable) -> tuple[Variable, bool]:
     if get_origin(kind) is tuple:
         return (get_args(kind)[0], True)
     return (kind, False)
+
+
+@cache
+def hints(kind: Any) -> Mapping[str, Any]:
+    """The types of a dataclass's fields, by their names."""
+    return get_type_hints(kind)
 
 
 def described(moment: str) -> dict[str, Json]:

@@ -1,5 +1,5 @@
 """CEL: expressions are checked against the inputs of their moment before they are ever used, and
-evaluated within a budget.
+evaluated within a budget. What evaluates them (`messages`) is loaded with the first one.
 
 The language is Google's Common Expression Language (https://cel.dev), evaluated by its C++ runtime:
 no loops but bounded macros, no I/O, no clock; regular expressions are RE2's, which take linear
@@ -13,37 +13,19 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from typing import Any, Final, get_args, get_origin, get_type_hints
-
-from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP_FILE
-from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS_FILE
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
 
 from govd.models.phrases import folded
-from govd.policies.inputs import MOMENTS, Variable, parts
+from govd.policies.inputs import MOMENTS, Variable, hints, parts
 from govd.policies.names import never_equal
 from govd.types import Json
 
-PACKAGE: Final = "govd"
 MAX_EXPRESSION_CHARS: Final = 4000
 MAX_NESTED: Final = 100
 """Brackets within each other; the parser's own bound is higher."""
 KEPT_PROGRAMS: Final = 512
-Field = descriptor_pb2.FieldDescriptorProto
-SCALARS: Final = {
-    str: Field.TYPE_STRING,
-    int: Field.TYPE_INT64,
-    float: Field.TYPE_DOUBLE,
-    bool: Field.TYPE_BOOL,
-}
-REFERENCES: Final = {
-    float | None: ".google.protobuf.DoubleValue",
-    datetime: ".google.protobuf.Timestamp",
-    datetime | None: ".google.protobuf.Timestamp",
-}
 
 
 class BadExpression(Exception):
@@ -69,60 +51,6 @@ class Answer:
     fault: str = ""
 
 
-@cache
-def _pool() -> Any:
-    """The types of all inputs."""
-    pool = descriptor_pool.DescriptorPool()
-    for file in (TIMESTAMP_FILE, WRAPPERS_FILE):
-        copied = descriptor_pb2.FileDescriptorProto()
-        file.CopyToProto(copied)
-        pool.Add(copied)
-    of_inputs = descriptor_pb2.FileDescriptorProto(
-        name="govd/policies.proto", package=PACKAGE, syntax="proto3"
-    )
-    of_inputs.dependency.extend([TIMESTAMP_FILE.name, WRAPPERS_FILE.name])
-    kinds = {
-        parts(kind)[0]
-        for _, variables in MOMENTS.values()
-        for kind in variables.values()
-    }
-    for kind in sorted(
-        (kind for kind in kinds if is_dataclass(kind)), key=lambda k: k.__name__
-    ):
-        _describe(of_inputs.message_type.add(name=kind.__name__), kind)
-    pool.Add(of_inputs)
-    return pool
-
-
-def _describe(message: descriptor_pb2.DescriptorProto, kind: Variable) -> None:
-    hints = get_type_hints(kind)
-    for number, entry in enumerate(fields(kind), 1):
-        hint = hints[entry.name]
-        label = Field.LABEL_OPTIONAL
-        if get_origin(hint) is tuple:
-            hint, label = get_args(hint)[0], Field.LABEL_REPEATED
-        described = message.field.add(name=entry.name, number=number, label=label)
-        if hint in REFERENCES:
-            described.type, described.type_name = Field.TYPE_MESSAGE, REFERENCES[hint]
-        else:
-            described.type = SCALARS[hint]
-
-
-@cache
-def _environment(moment: str) -> Any:
-    """Of one moment: what its variables are."""
-    types = {name: _cel_type(kind) for name, kind in MOMENTS[moment][1].items()}
-    return cel.NewEnv(descriptor_pool=_pool(), variables=types)
-
-
-def _cel_type(kind: Variable) -> Any:
-    message, several = parts(kind)
-    if not is_dataclass(message):
-        return cel.Type.TIMESTAMP
-    cel_type = cel.Type(f"{PACKAGE}.{message.__name__}")
-    return cel.Type.List(cel_type) if several else cel_type
-
-
 @lru_cache(KEPT_PROGRAMS)
 def compiled(expression: str, moment: str) -> Any:
     """An expression, checked for a moment of `MOMENTS`.
@@ -131,12 +59,14 @@ def compiled(expression: str, moment: str) -> Any:
         BadExpression: a name that is not there, a wrong type, a syntax error, a time that may be
         missing and is not asked for, or something that is no yes or no.
     """
+    from govd.policies import messages
+
     _check_size(expression)
     try:
-        program = _environment(moment).compile(expression)
+        program = messages.environment(moment).compile(expression)
     except RuntimeError as error:
         raise _explained(str(error), expression, moment) from None
-    if program.return_type() != cel.Type.BOOL:
+    if program.return_type() != messages.YES_OR_NO:
         kind = program.return_type().name()
         raise BadExpression(
             f"the expression is a {kind}, not a yes or no",
@@ -152,13 +82,15 @@ def evaluated(expression: str, moment: str, seen: Mapping[str, Json]) -> Answer:
 
     Whatever is not true or false is a fault: it never counts as an answer.
     """
+    from govd.policies import messages
+
     try:
-        value = compiled(expression, moment).eval(data=_given(moment, seen))
+        value = compiled(expression, moment).eval(data=messages.given(moment, seen))
     except BadExpression as error:
         return Answer(None, f"it does not compile: {error.what}")
     except RuntimeError as error:
         return Answer(None, _short(str(error)))
-    if value.type() != cel.Type.BOOL:
+    if value.type() != messages.YES_OR_NO:
         return Answer(None, _spoken_fault(str(value.value())))
     return Answer(bool(value.value()))
 
@@ -168,53 +100,6 @@ def _spoken_fault(fault: str) -> str:
     if "null_type" in fault:
         return "a number is missing (null): ask first, predicted.cost != null && predicted.cost > …"
     return _short(fault)
-
-
-def _given(moment: str, seen: Mapping[str, Json]) -> dict[str, Any]:
-    activation: dict[str, Any] = {}
-    for name, kind in MOMENTS[moment][1].items():
-        message, several = parts(kind)
-        if not is_dataclass(message):
-            activation[name] = _time(str(seen[name]))
-        elif several:
-            activation[name] = [_message(message, member) for member in seen[name]]
-        else:
-            activation[name] = _message(message, seen[name])
-    return activation
-
-
-def _message(kind: Any, seen: Mapping[str, Json]) -> Any:
-    """A message of a dataclass's JSON; what it does not have stays missing."""
-    message = _message_class(kind.__name__)()
-    for name, hint in _hints(kind).items():
-        value = seen.get(name)
-        if value is None:
-            continue
-        if hint in (datetime, datetime | None):
-            getattr(message, name).FromDatetime(_time(value))
-        elif hint == float | None:
-            getattr(message, name).value = float(value)
-        elif get_origin(hint) is tuple:
-            getattr(message, name).extend(value)
-        else:
-            setattr(message, name, value)
-    return message
-
-
-@cache
-def _message_class(name: str) -> Any:
-    return message_factory.GetMessageClass(
-        _pool().FindMessageTypeByName(f"{PACKAGE}.{name}")
-    )
-
-
-@cache
-def _hints(kind: Any) -> Mapping[str, Any]:
-    return get_type_hints(kind)
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _check_size(expression: str) -> None:
@@ -237,7 +122,7 @@ def _check_times(expression: str, moment: str) -> None:
         message, several = parts(kind)
         if several or not is_dataclass(message):
             continue
-        for field_name, hint in _hints(message).items():
+        for field_name, hint in hints(message).items():
             path = f"{name}.{field_name}"
             if hint != datetime | None or not re.search(
                 rf"\b{re.escape(path)}\b", bare

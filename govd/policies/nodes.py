@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import yaml
+from typing import TYPE_CHECKING, Any, Final
 
 from govd.errors import BadFile
 from govd.policies.language import meant
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_TEXT_BYTES: Final = 65_536
 MAX_DEPTH: Final = 12  # levels of lists and mappings in each other
 OPENS: Final = ("<block mapping start>", "<block sequence start>", "{", "[")
 CLOSES: Final = ("<block end>", "}", "]")
+REFUSED: Final = ("<anchor>", "<alias>", "<tag>")
 
 
 class Nodes:
@@ -25,6 +27,8 @@ class Nodes:
         self.where = where
 
     def _root(self) -> yaml.Node:
+        import yaml
+
         if len(self.text.encode()) > MAX_TEXT_BYTES:
             advice = f"At most {MAX_TEXT_BYTES // 1024} KiB."
             raise BadFile("the policy is too long", where=self.where, advice=advice)
@@ -49,9 +53,11 @@ class Nodes:
         """What no policy has is refused token by token, before anything is built of it: a parser
         takes minutes for a text that is brackets alone.
         """
+        import yaml
+
         depth = 0
         for token in yaml.scan(self.text):
-            if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
+            if token.id in REFUSED:
                 raise self._bad(
                     token, "anchors, aliases and tags are no part of a policy"
                 )
@@ -65,7 +71,7 @@ class Nodes:
         self, node: yaml.Node, what: str, known: tuple[str, ...]
     ) -> dict[str, yaml.Node]:
         """Keys and nodes of a mapping."""
-        if not isinstance(node, yaml.MappingNode):
+        if node.id != "mapping":
             raise self._bad(
                 node, f"{what} is written as KEY: VALUE", f"Keys: {', '.join(known)}."
             )
@@ -80,14 +86,14 @@ class Nodes:
         return at
 
     def _list(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        if isinstance(node, yaml.ScalarNode):
+        if node.id == "scalar":
             return [node]
-        if not isinstance(node, yaml.SequenceNode):
+        if node.id != "sequence":
             raise self._bad(node, f"{what} is a list")
         return list(node.value)
 
     def _text(self, node: yaml.Node, what: str) -> str:
-        if not isinstance(node, yaml.ScalarNode) or not str(node.value).strip():
+        if node.id != "scalar" or not str(node.value).strip():
             raise self._bad(node, f"{what} is a text")
         return str(node.value)
 

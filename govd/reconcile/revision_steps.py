@@ -123,9 +123,9 @@ class RevisionSteps:
         """
         registered = self.core.desk.model(model)
         composing = self.contributions.composing
-        seen = composing.seen_for_revision(registered, desired.contributions)
-        if seen is not None:
-            return self._composed(registered, desired, seen)
+        edit = composing.seen_for_revision(registered, desired.contributions)
+        if edit is not None:
+            return self._composed(registered, desired, edit)
         if desired.contributions:
             basis = self.core.models.opened(model).basis
         else:

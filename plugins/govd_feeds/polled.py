@@ -11,17 +11,19 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
-
-import httpx
 
 from govd.errors import BadFile, Unreachable, Usage
 from govd.types import DOCUMENT_BYTES, Answers, Document, Feed, Json, Proposals, RowForm
 
+if TYPE_CHECKING:
+    import httpx
+
 SECONDS: Final = 30.0
 """For an answer with its body."""
 REDIRECTS: Final = 3
+OK: Final = 200
 NOT_MODIFIED: Final = 304
 FORMS: Final[Mapping[str, RowForm]] = {
     "application/json": "json",
@@ -50,6 +52,8 @@ def look(feed: Feed, cursor: Mapping[str, Json], by_hand: bool) -> Proposals:
         Usage: the address is not one that is polled. Unreachable: nothing, or no document, comes
         from there. BadFile: it is too large.
     """
+    import httpx
+
     check_url(feed.url)
     headers = {"Accept": "text/csv, application/json, application/x-ndjson, text/plain"}
     if feed.secret:
@@ -119,7 +123,7 @@ def _asked(
             if response.has_redirect_location:
                 url = _same_origin(url, response.headers["location"])
                 continue
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != OK:
                 raise Unreachable(
                     f"the feed answers {response.status_code} {response.reason_phrase}",
                     where=url,

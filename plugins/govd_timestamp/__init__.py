@@ -12,8 +12,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from govd.errors import BadFile, Unreachable, Unsupported, VerificationFailed
 from govd.hookspecs import hookimpl
 
@@ -71,6 +69,8 @@ def _asked(address: str, request: bytes) -> bytes:
     Raises:
         Unreachable: it does not.
     """
+    import httpx
+
     headers = {"Content-Type": "application/timestamp-query"}
     try:
         answer = httpx.post(address, content=request, headers=headers, timeout=SECONDS)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-
-import httpx
+from typing import TYPE_CHECKING
 
 from govd.errors import Unreachable, VerificationFailed
 from govd.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    import httpx
 
 SECONDS = 15.0
 LARGEST = 1 << 20
@@ -62,6 +64,8 @@ def govd_witness(
 def _ask(
     url: str, checkpoint: str, old: int, prove: Callable[[int], Sequence[bytes]]
 ) -> httpx.Response:
+    import httpx
+
     lines = [f"old {old}", *(base64.b64encode(step).decode() for step in prove(old))]
     body = "\n".join(lines) + "\n\n" + checkpoint
     try:
