@@ -296,15 +296,19 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
 
 
 def _near(rows: Sequence[Mapping[str, Json]]) -> object:
-    table_rows = [
-        (
-            escape(row["name"]),
-            row["what"],
-            f"{row['cosine']:.2f}",
+    """Labels and words near it; beside pictures also how many of them each would be called."""
+    table_rows = []
+    pictured = any("called" in row for row in rows)
+    for row in rows:
+        called = [f"{row['called']} of {row['given']}"] if pictured else []
+        involved = (
             "–"
             if row.get("involved") is None
-            else f"{row['involved']:.2f} of {row['pictures']}",
+            else f"{row['involved']:.2f} of {row['pictures']}"
         )
-        for row in rows
-    ]
-    return table("near it", "", "cosine", "of its pictures, are this", rows=table_rows)
+        name = (escape(row["name"]), row["what"], f"{row['cosine']:.2f}")
+        table_rows.append((*name, *called, involved))
+    heads = ["near it", "", "cosine", "of its pictures, are this"]
+    if pictured:
+        heads.insert(3, "pictures given called so")
+    return table(*heads, rows=table_rows)

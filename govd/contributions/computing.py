@@ -168,19 +168,12 @@ class Computing:
             )
         rows = exact.unit(prompts) if len(prompts) else np.zeros((0, basis.dim))
         prototypes = self._prototypes(opened, spec, keep) if spec.prototypes else None
-        examples = [
-            pictures.get(digest) or self.core.artifacts.get(digest)
-            for digest in spec.examples
-        ]
-        example_rows = (
-            exact.unit(encoder.pictures(examples, spec.examples)) if examples else None
-        )
         material = Material(
             phrases=texts,
             prompts=rows,
             prototypes=None,
             prototype_of=[],
-            examples=example_rows,
+            examples=self.examples(opened, spec, pictures),
         )
         if prototypes is None:
             return material, []
@@ -189,6 +182,24 @@ class Computing:
             material, prototypes=synthesised, prototype_of=prototypes.concepts
         )
         return material, prototypes.shown
+
+    def examples(
+        self, opened: Opened, spec: ForgetSpec, pictures: Mapping[str, bytes]
+    ) -> Floats | None:
+        """The example pictures of a spec, unit embeddings `(n, d)`; None where it has none.
+
+        Args:
+            opened: the model.
+            spec: names them by their digests.
+            pictures: those by digest that are no artifacts yet.
+        """
+        images = [
+            pictures.get(digest) or self.core.artifacts.get(digest)
+            for digest in spec.examples
+        ]
+        if not images:
+            return None
+        return exact.unit(opened.encoder.pictures(images, spec.examples))
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> Prototypes:
         """Pictures of the scope; beside them pictures of other concepts where they must stand in

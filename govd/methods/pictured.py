@@ -51,6 +51,9 @@ they leave 0.65 to 0.9, where they take up more of the space 0.04 to 0.16, and t
 kept off them takes away what the pictures show.
 """
 
+BY_PICTURES = "discriminant of the pictures given"
+"""The detector of such a concept, as facts say it."""
+
 
 @dataclass(frozen=True)
 class Pictured:
@@ -175,7 +178,7 @@ def _facts(
     name = problem.spec.scope.concepts[0].name
     return {
         "about": f"{name} in {', '.join(domains)}" if domains else name,
-        "detector": "discriminant of the pictures given",
+        "detector": BY_PICTURES,
         "images": count + joined,
         "warning": warning,
     }

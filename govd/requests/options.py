@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from govd.contributions.defaults import method_for, target_for
+from govd.edit import exact
 from govd.errors import NotFound, Unsupported, Usage
 from govd.ledger.times import moment, now
 from govd.methods import AUTO, EXTERNAL
@@ -15,12 +16,15 @@ from govd.models.core import Core
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
 from govd.records.model import RegisteredModel
+from govd.requests.near import likeliest
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
 
 EXAMPLES: Final = 256
 """Pictures that one request may bring."""
 PROTOTYPES: Final = 64
 """Prototypes of each concept that one request may ask for."""
+NAMED: Final = 3
+"""Names that are suggested for pictures that came without one."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def understood(
         an example is no picture.
     """
     registered = core.desk.model(model)
+    if options.examples and not options.concepts and not options.all_concepts:
+        raise _nameless(core, model, options.examples)
     names = _concepts(core, options)
     domains = _domains(registered, options)
     labels = core.models.basis(registered).labels
@@ -110,6 +116,22 @@ def understood(
         examples=tuple(sorted(pictures)),
     )
     return spec, pictures
+
+
+def _nameless(core: Core, model: str, examples: Sequence[bytes]) -> Usage:
+    """Why pictures alone are not filed, with the names that the model is likeliest to call them."""
+    opened = core.models.opened(model)
+    advice = "Say one; it may be made up."
+    if opened.basis.has_space and len(examples) <= EXAMPLES:
+        names = [str(i + 1) for i in range(len(examples))]
+        given = exact.unit(opened.encoder.pictures(list(examples), names))
+        near = [neighbour.name for neighbour in likeliest(opened.basis, given)[:NAMED]]
+        if near:
+            advice = (
+                f"Say one; it may be made up. To {model} they are likeliest"
+                f" {', '.join(near)}."
+            )
+    return Usage("the pictures need a name to be filed under", advice=advice)
 
 
 def _concepts(core: Core, options: ForgetOptions) -> list[str]:

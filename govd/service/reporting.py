@@ -16,10 +16,12 @@ from govd.edit import Edit, EvaluationData
 from govd.edit.compose import recognised
 from govd.edit.curves import about, differs, point, steps
 from govd.edit.outcomes import LEVEL, RESAMPLED
+from govd.edit.prediction import watch_for
 from govd.edit.tensors import factors_of
 from govd.errors import GovdError, MachineFault
 from govd.models.core import Core
 from govd.models.served import Served
+from govd.requests.near import near_words
 from govd.serve.serving import Serving
 from govd.service.report_pictures import Pictures
 from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
@@ -119,6 +121,7 @@ class Reports:
                 **contribution.spec.scope.as_json(),
                 "measured": None,
                 "predicted": None,
+                "near": self._near(now, contribution),
             }
             if request is not None:
                 row |= {
@@ -146,6 +149,22 @@ class Reports:
                 }
             rows.append(row)
         return rows
+
+    def _near(self, now: Served, contribution: Contribution) -> list[dict[str, Json]]:
+        """Of a forget that pictures were given for, as previews say it, what is near to them; none
+        where they are gone.
+        """
+        spec = contribution.spec
+        if not spec.examples:
+            return []
+        try:
+            given = self.computing.examples(now.opened, spec, {})
+            watch = watch_for(now.opened.basis, [contribution])
+            return near_words(now.opened, spec, contribution, watch, given)
+        except MachineFault:
+            raise
+        except GovdError:
+            return []
 
     # -- curves
 

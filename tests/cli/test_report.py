@@ -106,6 +106,21 @@ def test_a_report_is_written_beside_the_figures(govd: Shell, tmp_path: Path) -> 
     assert not list(tmp_path.glob(".*.part"))
 
 
+def test_a_forget_by_pictures_says_what_they_are_near_to(
+    govd: Shell, pictures: Path, tmp_path: Path
+) -> None:
+    (govd.home / "govd.toml").write_text(
+        "max_predicted_disagreement = 1.0\nmax_total_disagreement = 1.0\n"
+    )
+    given = sorted((pictures / "dark" / "red").iterdir())[:4]
+    examples = [text for path in given for text in ("--example", str(path))]
+    govd("forget", "zorblax thing", *examples, "--model", "m", "--reason", "r")
+    report = tmp_path / "r.html"
+    assert govd("evaluate", "m", "--report", str(report)).exit_code == 0
+    words = Page(report.read_text(encoding="utf-8")).words
+    assert "given by 4 pictures, near to red (4 called so), " in words
+
+
 def test_what_it_says_is_what_the_figures_say(govd: Shell, tmp_path: Path) -> None:
     govd("forget", "red", "--model", "m", "--reason", "r")
     found: Any = govd.json("evaluate", "m", "--report", str(tmp_path / "r.html"))
