@@ -60,24 +60,24 @@ def near_words(
         ranked.append(nearest(basis, np.stack(texts), phrases))
     if given is not None:
         ranked.append(likeliest(basis, given, phrases))
-    rows = _alternately(ranked)
-    neighbours = [neighbour for neighbour, _ in rows]
-    told = [neighbour.as_json() for neighbour in neighbours]
-    for row, (_, cosine) in zip(told, rows, strict=True):
+    pairs = _alternately(ranked)
+    neighbours = [neighbour for neighbour, _ in pairs]
+    rows = [neighbour.as_json() for neighbour in neighbours]
+    for row, (_, cosine) in zip(rows, pairs, strict=True):
         row["cosine"] = cosine
     if given is not None:
-        _count_named(basis, given, phrases, neighbours, told)
-    if watch is not None and told:
+        _count_named(basis, given, phrases, neighbours, rows)
+    if watch is not None and rows:
         scope = (
             _like(basis, spec, given, watch)
             if by_pictures and given is not None
             else _named(basis, contribution, watch)
         )
-        _count_involved(basis, contribution, scope, neighbours, told)
-    told.sort(key=lambda row: _order(row, by_pictures))
-    for row in told:
+        _count_involved(basis, contribution, scope, neighbours, rows)
+    rows.sort(key=lambda row: _order(row, by_pictures))
+    for row in rows:
         row["ask"] = _is_asked_about(row, 0 if given is None else len(given))
-    return told
+    return rows
 
 
 def is_pictured(contribution: Contribution) -> bool:
@@ -127,8 +127,8 @@ def _count_named(
     so many `given`.
     """
     names, anchors = basis.anchors
-    others = anchors[[name not in phrases for name in names]]
-    best = (given @ others.T).max(1, initial=-np.inf)
+    rivals = anchors[[name not in phrases for name in names]]
+    best = (given @ rivals.T).max(1, initial=-np.inf)
     words = np.stack([neighbour.vector for neighbour in neighbours])
     counts = (given @ words.T >= best[:, None] - 1e-12).sum(0)
     for row, count in zip(rows, counts, strict=True):
@@ -153,12 +153,14 @@ def _like(basis: Basis, spec: ForgetSpec, given: Floats, watch: Watch) -> _Scope
     """The pictures that are like the given ones `(m, d)`, in named domains those there."""
     pool = PoolFit.of(basis)
     if not spec.scope.domains:
-        detector = alike_everywhere(pool, given).detector
-        return _Scope(watch, watch.images @ detector > HALFWAY)
+        everywhere_detector = alike_everywhere(pool, given).detector
+        return _Scope(watch, watch.images @ everywhere_detector > HALFWAY)
     places = [basis.domains.index(domain) for domain in spec.scope.domains]
-    there = watch.only(np.isin(watch.domain, places))
-    inside = alike_in(basis, pool, given, places).inside
-    return None if inside is None else _Scope(there, there.images @ inside > HALFWAY)
+    watch = watch.only(np.isin(watch.domain, places))
+    detector = alike_in(basis, pool, given, places).inside
+    if detector is None:
+        return None
+    return _Scope(watch, watch.images @ detector > HALFWAY)
 
 
 def _count_involved(

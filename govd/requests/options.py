@@ -124,8 +124,8 @@ def _nameless(core: Core, model: str, examples: Sequence[bytes]) -> Usage:
     advice = "Say one; it may be made up."
     if opened.basis.has_space and len(examples) <= EXAMPLES:
         names = [str(i + 1) for i in range(len(examples))]
-        given = exact.unit(opened.encoder.pictures(list(examples), names))
-        near = [neighbour.name for neighbour in likeliest(opened.basis, given)[:NAMED]]
+        rows = exact.unit(opened.encoder.pictures(list(examples), names))
+        near = [neighbour.name for neighbour in likeliest(opened.basis, rows)[:NAMED]]
         if near:
             advice = (
                 f"Say one; it may be made up. To {model} they are likeliest"

@@ -94,7 +94,7 @@ class Previewing:
         computed = request.with_(contribution=contribution.digest)
         on_pool = self.effects.on_pool(model, opened, spec, beside, watch)
         on_labelled = self.effects.on_labelled(model, opened, spec, beside)
-        given = self.computing.examples(opened, spec, pictures)
+        examples = self.computing.examples(opened, spec, pictures)
         return {
             "model": model,
             **fields_of(spec),
@@ -105,7 +105,7 @@ class Previewing:
             "criteria": foreseen(request.criteria, predicted),
             "decision": self.decision("filed", computed, predicted),
             "others": self._others(question),
-            "near": near_words(opened, spec, contribution, watch, given),
+            "near": near_words(opened, spec, contribution, watch, examples),
             "asking": _asking(beside),
             "capacity": self._capacity(model, beside, predicted),
             "subsumed_by": predicted.subsumed_by,

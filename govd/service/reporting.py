@@ -158,9 +158,9 @@ class Reports:
         if not spec.examples:
             return []
         try:
-            given = self.computing.examples(now.opened, spec, {})
+            examples = self.computing.examples(now.opened, spec, {})
             watch = watch_for(now.opened.basis, [contribution])
-            return near_words(now.opened, spec, contribution, watch, given)
+            return near_words(now.opened, spec, contribution, watch, examples)
         except MachineFault:
             raise
         except GovdError:
