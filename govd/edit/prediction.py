@@ -190,14 +190,13 @@ def named(images: Floats, texts: Prompted, own_anchors: Mask, edit: Edit) -> Mas
         edit: the one that names are given by.
     """
     rivals = texts.anchors[~own_anchors]
-    if edit.conditions:
-        moved = edit.move(images)
-        own_scores = moved @ texts.own.T
-        rest = moved @ rivals.T
-    else:
-        hit = images @ edit.L
-        own_scores = images @ texts.own.T - hit @ (edit.B.T @ texts.own.T)
-        rest = images @ rivals.T - hit @ (edit.B.T @ rivals.T)
+    moved = (
+        edit.move(images)
+        if edit.conditions
+        else images - (images @ edit.L) @ edit.B.T  # the same scores, of either side
+    )
+    own_scores = moved @ texts.own.T
+    rest = moved @ rivals.T
     return own_scores.max(1, initial=-np.inf) > rest.max(1, initial=-np.inf)
 
 
