@@ -106,7 +106,8 @@ def govd_compose_edit(
     """The cumulative edit of all contributions in force (*first*). `where` is `host` or `device`.
 
     The core answers `host`, with the same bytes on any machine; a backend may answer `device`
-    (previews, sweeps; equal to 1e-6).
+    (previews, sweeps; equal to 1e-6). Nobody is asked on the host for a set that a revision was
+    made of before by the same plugins: its edit is read from the artifacts.
     """
 
 
