@@ -4,10 +4,68 @@ ends and what HTTP answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any, ClassVar, Final
 
 REPORT: Final = "whoever maintains this installation of govd"
 """Where bugs are reported."""
+LISTED: Final = 24
+"""Names that a refusal lists; of more, how to list them is said, or the first few."""
+AMONG: Final = 5
+SUGGESTED: Final = 3
+ALIKE: Final = 0.6
+"""How alike names are spelled that are suggested, as `difflib` measures it."""
+
+
+def instead(
+    name: str,
+    known: Iterable[str],
+    head: str = "There are",
+    how: str = "",
+    near: Sequence[str] = (),
+) -> str:
+    """Advice where somebody named what is not there: names that are spelled alike or have a word in
+    common, those that are `near` in meaning, as far as a model can tell; then all there are.
+
+    Args:
+        name: as it was typed.
+        known: the names that there are.
+        head: what they are called where they are listed.
+        how: where none or many are there, what to do instead of reading them here.
+        near: names that are near in meaning, nearest first.
+    """
+    names = list(dict.fromkeys(known))
+    sentences = []
+    alike = _alike(name, names)
+    if alike:
+        sentences.append(f"Did you mean {' or '.join(alike)}?")
+    if near:
+        sentences.append(f"Nearest in meaning: {', '.join(near[:SUGGESTED])}.")
+    if names and len(names) <= LISTED:
+        sentences.append(f"{head}: {', '.join(names)}.")
+    elif how:
+        sentences.append(how)
+    elif names:
+        among = ", ".join(names[:AMONG])
+        sentences.append(f"{head}: {among} and {len(names) - AMONG} more.")
+    else:
+        sentences.append(f"{head}: none.")
+    return " ".join(sentences)
+
+
+def _alike(name: str, names: Sequence[str]) -> list[str]:
+    """The names that are spelled most like one, whatever the case; else those of which it has a
+    whole word.
+    """
+    by_spelling: dict[str, str] = {}
+    for other in names:
+        by_spelling.setdefault(other.casefold(), other)
+    typed = name.casefold()
+    close = get_close_matches(typed, by_spelling, SUGGESTED, ALIKE)
+    words = {word for word in typed.split() if len(word) >= SUGGESTED}
+    close = close or [other for other in by_spelling if words & set(other.split())]
+    return [by_spelling[other] for other in close[:SUGGESTED]]
 
 
 class GovdError(Exception):

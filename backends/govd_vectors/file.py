@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from govd.errors import BadCheckpoint
+from govd.errors import BadCheckpoint, instead
 from govd.types import Floats
 from govd_vectors.arrays import names_of, read_arrays, rows_of
 
@@ -211,7 +211,7 @@ def _labels(
         raise BadCheckpoint(
             f"labels: {unknown[0]!r} is no text of this file",
             where=str(path),
-            advice=advice,
+            advice=f"{advice} {instead(unknown[0], names, 'Its texts')}",
         )
     classes = set(labels)
     if len(labels) == pool_rows and len(classes) < pool_rows:

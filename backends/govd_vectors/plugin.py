@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from govd.errors import NoWeights, UnreadableImage, Unsupported
+from govd.errors import NoWeights, UnreadableImage, Unsupported, instead
 from govd.hookspecs import hookimpl
 from govd.types import (
     Bytes,
@@ -28,9 +27,6 @@ from govd_vectors.outside import OutsideEncoder
 
 if TYPE_CHECKING:
     pass
-
-NEAREST = 3
-"""Names that a refusal suggests."""
 
 
 class VectorModel:
@@ -68,11 +64,10 @@ class VectorModel:
         return np.zeros((0, self.facts.dim), np.float32)
 
     def _refusal(self, missing: Sequence[str]) -> Unsupported:
-        near = get_close_matches(missing[0], self._vectors.names, NEAREST)
         rest = ""
         if len(missing) > 1:
             rest = f", and {len(missing) - 1} more"
-        hint = f"The nearest names: {', '.join(near)}. " if near else ""
+        hint = f"{instead(missing[0], self._vectors.names, 'Its texts')} "
         if self._vectors.is_in_a_domain(missing[0]):
             covered, names = self._vectors.in_domains, len(self._vectors.names)
             hint = f"domain_vectors covers the first {covered} of {names} texts. "

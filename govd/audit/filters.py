@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from govd.errors import Usage
+from govd.errors import Usage, instead
 from govd.models.core import Core
 from govd.records.kinds import KINDS
 
@@ -23,5 +23,5 @@ def check_filters(core: Core, model: str | None, kind: str | None = None) -> Non
     if kind is not None and kind.partition(".")[0] not in NOUNS:
         raise Usage(
             f"there are no entries of the kind {kind!r}",
-            advice=f"Kinds begin with {', '.join(NOUNS)}.",
+            advice=instead(kind.partition(".")[0], NOUNS, "Kinds begin with"),
         )

@@ -19,6 +19,7 @@ from govd.errors import (
     Unauthenticated,
     Unreachable,
     Usage,
+    instead,
 )
 from govd.ledger.entry import Draft
 from govd.models.core import Core
@@ -82,8 +83,11 @@ class Feeds:
         self.core.desk.refresh()
         feed = self.core.desk.views.feeds.get(name)
         if feed is None:
-            names = ", ".join(sorted(self.core.desk.views.feeds))
-            advice = f"Feeds: {names or 'none yet (govd feed add)'}."
+            names = sorted(self.core.desk.views.feeds)
+            how = "`govd feed list` shows them."
+            if not names:
+                how = "Feeds: none yet (govd feed add)."
+            advice = instead(name, names, "Feeds", how)
             raise NotFound(f"no feed is called {name!r}", advice=advice)
         return feed
 

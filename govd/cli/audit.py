@@ -20,7 +20,7 @@ from govd.cli.options import (
     RequestArgument,
 )
 from govd.cli.output import check_format, print_json, put, put_rows
-from govd.errors import Usage
+from govd.errors import Usage, instead
 from govd.service.rows import sql_rows
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: questions, proofs, evidence.")
@@ -215,7 +215,8 @@ def deadlines(
     if status is not None:
         if status not in DEADLINES:
             raise Usage(
-                f"unknown status {status!r}", advice=f"One of {', '.join(DEADLINES)}."
+                f"unknown status {status!r}",
+                advice=instead(status, DEADLINES, "Statuses"),
             )
         record["requests"] = [r for r in record["requests"] if r["status"] == status]
     put_rows(record, form, as_json, show_deadlines, record["requests"])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from govd.cli.streams import speak_utf8
-from govd.errors import Usage
+from govd.errors import Usage, instead
 from govd.records.record import plain
 from govd.service.rows import FORMATS, as_csv, as_ndjson
 
@@ -38,7 +38,7 @@ def check_format(form: str) -> None:
     """
     if form not in FORMATS:
         raise Usage(
-            f"unknown format {form!r}", advice=f"Formats: {', '.join(FORMATS)}."
+            f"unknown format {form!r}", advice=instead(form, FORMATS, "Formats")
         )
 
 

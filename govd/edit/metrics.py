@@ -154,11 +154,11 @@ def label_set(basis: Basis, data: EvaluationData) -> tuple[list[str], Floats]:
     names, vectors = basis.anchors
     missing = [c for c in data.classes if c not in names]
     if missing:
-        from govd.errors import Usage
+        from govd.errors import Usage, instead
 
         advice = (
-            "Name the folders as the labels, or register "
-            "the model with --labels that contain them."
+            "Name the folders as the labels, or register the model with --labels that"
+            f" contain them. {instead(missing[0], names, 'Labels')}"
         )
         raise Usage(
             f"evaluation classes that are no labels: {', '.join(missing[:5])}",

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from govd.errors import BadFile
+from govd.errors import BadFile, instead
 from govd.home.unlearning import jobs_of
 from govd.ledger.signing import Key
 from govd.ledger.times import interval_seconds
@@ -278,7 +278,7 @@ class Settings:
                 raise BadFile(
                     f"unknown setting {name}",
                     where=str(path),
-                    advice=f"Known: {', '.join(sorted(settings))}.",
+                    advice=instead(name, settings, how="`govd config` lists all."),
                 )
             if name == "unlearning":
                 checked[name] = jobs_of(value, path)

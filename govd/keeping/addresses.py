@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from govd.errors import Unsupported, Usage
+from govd.errors import Unsupported, Usage, instead
 
 
 def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:
@@ -23,9 +23,10 @@ def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:
             advice=f"Write {parts.scheme}:///…, a path on this machine.",
         )
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    unknown = ", ".join(sorted(query.keys() - set(options)))
+    unknown = sorted(query.keys() - set(options))
     if unknown:
-        raise Usage(f"{url}: unknown {unknown}")
+        advice = instead(unknown[0], options, "It takes")
+        raise Usage(f"{url}: unknown {', '.join(unknown)}", advice=advice)
     return Path(unquote(parts.path)), query
 
 

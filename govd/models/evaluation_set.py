@@ -14,7 +14,7 @@ import numpy as np
 
 from govd.edit import EvaluationData
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
-from govd.errors import BadFile, Usage
+from govd.errors import BadFile, Usage, instead
 from govd.models.embeddings import Encoder
 from govd.models.folders import UNREADABLE, labelled
 from govd.models.image_vectors import read_labelled_vectors
@@ -103,7 +103,7 @@ def _domain_names(
         raise Usage(
             f"evaluation folders of unknown domains: {', '.join(unknown[:5])}",
             where=str(folder),
-            advice=f"Known: {', '.join(domains)}.",
+            advice=instead(unknown[0], domains, "Known"),
         )
     return names
 

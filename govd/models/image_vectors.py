@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit import EvaluationData
-from govd.errors import BadFile, UnreadableImage, Usage
+from govd.errors import BadFile, UnreadableImage, Usage, instead
 from govd.keeping.texts import texts_of
 from govd.models.phrases import spelled
 from govd.pictures import Source
@@ -183,7 +183,7 @@ def _check_domains(
         raise Usage(
             f"unknown domains: {', '.join(unknown[:5])}",
             where=str(path),
-            advice=f"Known: {', '.join(known)}.",
+            advice=instead(unknown[0], known, "Known"),
         )
 
 

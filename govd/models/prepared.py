@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from govd.edit import Basis, EvaluationData, build
-from govd.errors import Unsupported, Usage
+from govd.errors import Unsupported, Usage, instead
 from govd.models import phrases
 from govd.models.core import Core, Opened
 from govd.models.embeddings import Encoder, Known
@@ -21,6 +21,7 @@ from govd.models.evaluation_set import evaluation_bytes, of_classes, read_images
 from govd.models.folders import UNREADABLE
 from govd.models.given import Given
 from govd.models.ingredients import Texts, ingredients_of, pool_of, read_texts
+from govd.models.meaning import nearest_in_meaning
 from govd.models.pool import Pool
 from govd.models.spaceless import model_facts, publishing, spaceless
 from govd.models.words import Words, spellings
@@ -274,7 +275,9 @@ def _evaluation(
         data = of_labels
     unknown = sorted(set(data.classes) - set(words.labels)) if words.labels else []
     if unknown:
-        advice = "Name the folders as the labels are spelled."
+        near = nearest_in_meaning(encoder, unknown[0], words.labels, words.templates)
+        labels = instead(unknown[0], words.labels, "Labels", near=near)
+        advice = f"Name the folders as the labels are spelled. {labels}"
         raise Usage(
             f"evaluation classes that are no labels: {', '.join(unknown[:5])}",
             where=folder,

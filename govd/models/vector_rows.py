@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from govd.errors import BadFile
+from govd.errors import BadFile, instead
 from govd.types import Floats
 
 PART_BYTES: Final = 2**22
@@ -37,7 +37,7 @@ def chosen(
             raise BadFile(
                 f"there is no {what} {name!r}",
                 where=str(path),
-                advice=f"There are: {', '.join(names)}.",
+                advice=instead(name, names),
             )
         return name
     known_keys = [key for key in OURS if key in fitting]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from govd.errors import BadFile, Conflict, NotFound, Usage
+from govd.errors import BadFile, Conflict, NotFound, Usage, instead
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.notices.addresses import Address, address_of, check_name
@@ -228,10 +228,11 @@ class Receivers:
         for receiver in self._live():
             if receiver.name == name:
                 return receiver
-        names = ", ".join(receiver.name for receiver in self._live())
-        advice = "govd notice add adds one."
-        if names:
-            advice = f"There are {names}."
+        names = [receiver.name for receiver in self._live()]
+        how = "`govd notice list` shows them."
+        if not names:
+            how = "govd notice add adds one."
+        advice = instead(name, names, how=how)
         raise NotFound(f"no receiver is called {name!r}", advice=advice)
 
     def _to_retry(self, notice: str) -> tuple[str, dict[str, Json]]:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from govd.errors import NotFound
+from govd.errors import NotFound, instead
 from govd.ledger import canonical
 from govd.ledger.times import moment as moment_of
 from govd.models.core import Core
@@ -243,8 +243,9 @@ def policies_named(core: Core, name: str) -> list[Policy]:
     texts = core.desk.views.policies_named(name)
     if not texts:
         names = sorted({policy.name for policy in core.desk.views.policies.values()})
-        advice = "`govd policy add FILE` adds one."
-        if names:
-            advice = f"There are: {', '.join(names)}."
+        how = "`govd policy list` shows them."
+        if not names:
+            how = "`govd policy add FILE` adds one."
+        advice = instead(name, names, how=how)
         raise NotFound(f"no policy is called {name!r}", advice=advice)
     return texts

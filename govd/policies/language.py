@@ -9,7 +9,6 @@ does not exist, or a wrong type, is refused when a policy is added.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -17,6 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from govd.errors import instead
 from govd.models.phrases import folded
 from govd.policies.inputs import MOMENTS, Variable, hints, parts
 from govd.policies.names import never_equal
@@ -193,11 +193,8 @@ def _of(kind: Variable) -> Any:
 
 
 def meant(name: str, known: Sequence[str]) -> str:
-    """Which of what is `known` a wrong `name` may have been, or all of it: advice for an error."""
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    if near:
-        return f"Perhaps {' or '.join(near)}?"
-    return f"There are: {', '.join(known)}."
+    """Which of what is `known` a wrong `name` may have been, and all of it: advice for an error."""
+    return instead(name, known)
 
 
 def _types_advice(what: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from govd.errors import Conflict, NotFound, Usage
+from govd.errors import Conflict, NotFound, Usage, instead
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.policies import inputs
@@ -70,9 +70,9 @@ class Policies:
             NotFound: there is no such moment.
         """
         if moment not in inputs.MOMENTS:
-            moments = ", ".join(inputs.MOMENTS)
             raise NotFound(
-                f"no moment is called {moment!r}", advice=f"Moments: {moments}."
+                f"no moment is called {moment!r}",
+                advice=instead(moment, inputs.MOMENTS, "Moments"),
             )
         return inputs.described(moment)
 
@@ -149,9 +149,11 @@ class Policies:
         """
         template = ready_policies(self.core.plugins).get(ready)
         if template is None:
-            names = ", ".join(sorted(ready_policies(self.core.plugins)))
+            names = sorted(ready_policies(self.core.plugins))
+            how = "`govd policy list --ready` shows them."
             raise NotFound(
-                f"no ready policy is called {ready!r}", advice=f"There are: {names}."
+                f"no ready policy is called {ready!r}",
+                advice=instead(ready, names, how=how),
             )
         document = read(filled(template, values), ready)
         of_ready: dict[str, Json] = {"name": ready, "values": dict(values)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from string import Template
 
 from govd.asking.in_use import Plugins
-from govd.errors import PluginFault, Usage
+from govd.errors import PluginFault, Usage, instead
 from govd.policies import parameters
 from govd.types import ReadyPolicy
 
@@ -30,9 +30,9 @@ def filled(ready: ReadyPolicy, values: Mapping[str, str]) -> str:
     by_name = {parameter.name: parameter for parameter in ready.parameters}
     for name in values:
         if name not in by_name:
-            names = ", ".join(by_name) or "none"
             raise Usage(
-                f"{ready.name} has no parameter {name!r}", advice=f"It has: {names}."
+                f"{ready.name} has no parameter {name!r}",
+                advice=instead(name, by_name, "It has"),
             )
     values_written: dict[str, str] = {}
     for name, parameter in by_name.items():

@@ -4,7 +4,7 @@ and other words for what is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -14,7 +14,7 @@ from govd.edit import Edit, EvaluationData, exact
 from govd.edit.attacks import UNSEEN, Models, Space, Subject, graded, lost, tried
 from govd.edit.ingredients import PROMPT_ROWS, some_prompts
 from govd.edit.metrics import label_set
-from govd.errors import GovdError, Usage
+from govd.errors import GovdError, Usage, instead
 from govd.models.core import Opened
 from govd.models.phrases import check_phrase, spelled
 from govd.types import PRIVATE, Contribution, Floats, Json
@@ -148,8 +148,17 @@ def _unseen_prompts(
         return {}
 
 
-def checked(words: OtherWords, names: Collection[str]) -> None:
+def checked(
+    words: OtherWords,
+    names: Collection[str],
+    near: Callable[[str], Sequence[str]] = lambda _: (),
+) -> None:
     """Refuse other words for something that is not a label, and words that make no sense.
+
+    Args:
+        words: other words, by label.
+        names: of the labels.
+        near: those that are near in meaning to a name that is none.
 
     Raises:
         Usage: one of them.
@@ -158,7 +167,7 @@ def checked(words: OtherWords, names: Collection[str]) -> None:
         if label not in names:
             raise Usage(
                 f"{label!r} is not a label, yet other words are given for it",
-                advice="Name labels as they are registered.",
+                advice=instead(label, names, "Labels", near=near(label)),
             )
         for word in (
             chain.from_iterable(phrases.values())

@@ -6,13 +6,12 @@ Pure: the gate judges by `breaches`, and `verify` by the same from the entries a
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from govd.errors import Usage
+from govd.errors import Usage, instead
 from govd.types import Json
 
 METRICS: Final[Mapping[str, str]] = {
@@ -166,15 +165,10 @@ def metric_of(name: str) -> str:
     metric = ALIASES.get(metric, metric)
     if metric in METRICS:
         return metric
-    close = difflib.get_close_matches(metric, [*METRICS, *ALIASES], 3, CLOSE)
-    candidates = list(dict.fromkeys(ALIASES.get(other, other) for other in close))
-    question = ""
-    if candidates:
-        question = f"Did you mean {' or '.join(candidates)}? "
     raise Usage(
         f"there is no metric {name.strip()!r}",
         where="criterion",
-        advice=f"{question}Metrics: {', '.join(METRICS)}.",
+        advice=instead(metric, METRICS, "Metrics"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from govd.errors import Usage
+from govd.errors import Usage, instead
 from govd.records.lifecycle import REQUEST, REVERT
 
 
@@ -14,4 +14,4 @@ def check_state(state: str | None) -> None:
     """
     states = sorted({*REQUEST, *REVERT})
     if state is not None and state not in states:
-        raise Usage(f"unknown state {state!r}", advice=f"States: {', '.join(states)}.")
+        raise Usage(f"unknown state {state!r}", advice=instead(state, states, "States"))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from govd.errors import Conflict, Usage
+from govd.errors import Conflict, Usage, instead
 from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.models.evaluation_set import evaluation_from
@@ -293,9 +293,9 @@ def changed(
     for name in drop:
         metric = metric_of(name.partition("<")[0])
         if metric not in by_metric:
-            listed = ", ".join(map(str, standing)) or "none"
             raise Usage(
-                f"there is no criterion on {metric}", advice=f"There are: {listed}."
+                f"there is no criterion on {metric}",
+                advice=instead(metric, map(str, standing)),
             )
         del by_metric[metric]
     by_metric |= {criterion.metric: criterion for criterion in all_parsed(texts)}

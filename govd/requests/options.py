@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from govd.contributions.defaults import method_for, target_for
 from govd.edit import exact
-from govd.errors import NotFound, Unsupported, Usage
+from govd.errors import NotFound, Unsupported, Usage, instead
 from govd.ledger.times import moment, now
 from govd.methods import AUTO, EXTERNAL
 from govd.models.core import Core
@@ -62,7 +62,7 @@ def _check_amounts(core: Core, options: ForgetOptions, method: str) -> None:
     if options.target is not None and options.target not in TARGETS:
         raise Usage(
             f"unknown target {options.target!r}",
-            advice=f"Targets: {', '.join(TARGETS)}.",
+            advice=instead(options.target, TARGETS, "Targets"),
         )
     if options.prototypes < 0 or options.prototypes > PROTOTYPES:
         raise Usage(
@@ -173,13 +173,12 @@ def _domains(registered: RegisteredModel, options: ForgetOptions) -> list[str]:
     domains = list(dict.fromkeys(map(spelled, options.domains)))
     for domain in domains:
         if domain not in by_spelling:
-            names = (
-                ", ".join(registered.domains)
-                or "none (register the model with --domains)"
-            )
+            how = f"`govd model show {registered.name}` lists them."
+            if not registered.domains:
+                how = "Known domains: none (register the model with --domains)."
             raise NotFound(
                 f"{registered.name} has no domain {domain!r}",
-                advice=f"Known domains: {names}.",
+                advice=instead(domain, registered.domains, "Known domains", how),
             )
     return [by_spelling[domain] for domain in domains]
 
@@ -189,7 +188,9 @@ def _method(core: Core, record: Record, options: ForgetOptions) -> str:
         if options.method not in core.plugins.methods:
             raise NotFound(
                 f"unknown method {options.method!r}",
-                advice=f"Methods: {AUTO}, {', '.join(sorted(core.plugins.methods))}.",
+                advice=instead(
+                    options.method, [AUTO, *sorted(core.plugins.methods)], "Methods"
+                ),
             )
         return options.method
     return method_for(record)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from govd.errors import Usage
+from govd.errors import Usage, instead
 from govd.home.regular import PICTURE_BYTES, read_regular
 from govd.types import Record
 
@@ -70,7 +70,7 @@ def check_columns(columns: Sequence[str], where: str) -> None:
         raise Usage(
             f"the column {unknown[0]!r} is not an option of forget",
             where=where,
-            advice=f"Columns: {', '.join(KNOWN)}.",
+            advice=instead(unknown[0], KNOWN, "Columns"),
         )
     if len(set(columns)) < len(columns):
         raise Usage(

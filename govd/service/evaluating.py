@@ -15,6 +15,7 @@ from govd.edit.confusion import confusion
 from govd.errors import Denied, Unsupported, Usage
 from govd.models.core import Core
 from govd.models.evaluation_set import read_images
+from govd.models.meaning import nearest_in_meaning
 from govd.models.served import Served
 from govd.reconcile.attacking import OtherWords, checked
 from govd.reconcile.measuring import Measuring, by_cell, plain
@@ -91,7 +92,12 @@ class Evaluating:
         if report and record is not None and not disclose:
             self._check_private(record)
         data, left_out = self._data(model, images, served)
-        checked(words or {}, basis.anchors[0])
+        names, encoder = basis.anchors[0], served.opened.encoder
+        checked(
+            words or {},
+            names,
+            lambda name: nearest_in_meaning(encoder, name, names, basis.templates),
+        )
         filed = self.measuring.filed(record)
         figures = self._figures(served, filed, data, words)
         figures["left_out"] = dict(left_out)

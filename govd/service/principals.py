@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from govd.errors import Conflict, NotFound, Usage
+from govd.errors import Conflict, NotFound, Usage, instead
 from govd.ledger.entry import Draft
 from govd.ledger.times import now
 from govd.models.core import Core
@@ -50,7 +50,7 @@ class Principals:
         """
         principal = self.core.desk.views.principals.get(spelled(name))
         if principal is None:
-            raise _unknown(name)
+            raise _unknown(self.core, name)
         return self._shown(principal)
 
     @bounded
@@ -192,7 +192,7 @@ class Principals:
         self.core.desk.refresh()
         principal = self.core.desk.views.principals.get(spelled(name))
         if principal is None or principal.removed_at is not None:
-            raise _unknown(name)
+            raise _unknown(self.core, name)
         return principal
 
     def _shown(self, principal: Principal) -> Record:
@@ -237,7 +237,15 @@ def _roles(roles: Sequence[str]) -> list[str]:
     return sorted(set(roles))
 
 
-def _unknown(name: str) -> NotFound:
+def _unknown(core: Core, name: str) -> NotFound:
+    names = [
+        principal.name
+        for principal in core.desk.views.principals.values()
+        if principal.removed_at is None
+    ]
+    how = "`govd principal list` shows them."
+    if not names:
+        how = f"`govd principal add {name} --role R` adds one."
     return NotFound(
-        f"there is no principal {name!r}", advice="`govd principal list` shows them."
+        f"there is no principal {name!r}", advice=instead(name, sorted(names), how=how)
     )

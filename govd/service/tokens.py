@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from govd.errors import Conflict, Denied, NotFound, Unauthenticated, Usage
+from govd.errors import Conflict, Denied, NotFound, Unauthenticated, Usage, instead
 from govd.ledger.entry import Draft
 from govd.ledger.times import now
 from govd.models.core import Core
@@ -94,7 +94,7 @@ class Tokens:
         """
         if role not in TOKEN_ROLES:
             raise Usage(
-                f"unknown role {role!r}", advice=f"Roles: {', '.join(TOKEN_ROLES)}."
+                f"unknown role {role!r}", advice=instead(role, TOKEN_ROLES, "Roles")
             )
         name = check_name(name)
         payload: dict[str, Json] = {"name": name, "role": role}

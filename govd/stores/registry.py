@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from govd.errors import Conflict, NotFound, Unsupported, Usage
+from govd.errors import Conflict, NotFound, Unsupported, Usage, instead
 from govd.home.home import write_private
 from govd.ledger.entry import Draft
 from govd.models.core import Core
@@ -68,8 +68,13 @@ class Registry:
                 for key, s in sorted(stores.items())
                 if s.state is not StoreState.REMOVED
             ]
-            listed = ", ".join(names) or "none yet (govd store add)"
-            raise NotFound(f"no store is called {name!r}", advice=f"Stores: {listed}.")
+            how = "`govd store list` shows them."
+            if not names:
+                how = "Stores: none yet (govd store add)."
+            raise NotFound(
+                f"no store is called {name!r}",
+                advice=instead(name, names, "Stores", how),
+            )
         return store
 
     def of_model(self, model: str) -> list[StoreRecord]:

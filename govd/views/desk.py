@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
-from govd.errors import BadFile, MachineFault, NotFound
+from govd.errors import BadFile, MachineFault, NotFound, instead
 from govd.home.home import Home
 from govd.home.private import Boxes
 from govd.ledger.entry import Draft
@@ -141,12 +141,13 @@ class Desk:
                     " nothing",
                     advice=advice,
                 )
-            registered = (
-                ", ".join(sorted(self.views.models))
-                or "none yet (govd model add NAME REFERENCE)"
-            )
+            names = sorted(self.views.models)
+            how = "`govd model list` shows them."
+            if not names:
+                how = "Registered: none yet (govd model add NAME REFERENCE)."
             raise NotFound(
-                f"no model is called {name!r}", advice=f"Registered: {registered}."
+                f"no model is called {name!r}",
+                advice=instead(name, names, "Registered", how),
             )
         return model
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
-from govd.errors import Usage
+from govd.errors import Usage, instead
 
 #: What records are found by besides their state and model, as `terms` has it.
 WORDS: Final = (
@@ -101,6 +101,6 @@ def given_filters(
     for name in filters:
         if name not in names:
             raise Usage(
-                f"unknown filter {name!r}", advice=f"Filters: {', '.join(names)}."
+                f"unknown filter {name!r}", advice=instead(name, names, "Filters")
             )
     return {name: value for name, value in filters.items() if value is not None}

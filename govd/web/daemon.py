@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from govd.errors import MachineFault, Usage
+from govd.errors import MachineFault, Usage, instead
 from govd.service.service import Service, open_service
 from govd.web.app import create_app, put_together
 from govd.web.context import Context
@@ -188,7 +188,8 @@ def _names(host: str, allowed: Iterable[str]) -> list[str]:
 def _check_level(log_level: str) -> None:
     if log_level not in LEVELS:
         raise Usage(
-            f"unknown log level {log_level!r}", advice=f"One of {', '.join(LEVELS)}."
+            f"unknown log level {log_level!r}",
+            advice=instead(log_level, LEVELS, "Levels"),
         )
 
 

@@ -45,11 +45,11 @@ def test_another_text_has_another_digest() -> None:
 @pytest.mark.parametrize(
     ("was", "wrong", "place", "what"),
     [
-        ("moments", "momets", "3:1", "Perhaps moments"),
-        ("filed, ", "fild, ", "3:11", "Perhaps filed"),
+        ("moments", "momets", "3:1", "Did you mean moments"),
+        ("filed, ", "fild, ", "3:11", "Did you mean filed"),
         ("0.02", "2", "4:48", "write 1.0"),
-        ("cost >", "costs >", "4:42", "Perhaps cost"),
-        ("wait:", "wiat:", "5:10", "Perhaps wait"),
+        ("cost >", "costs >", "4:42", "Did you mean cost"),
+        ("wait:", "wiat:", "5:10", "Did you mean wait"),
         ("n: 2", "n: two", "5:20", "whole number"),
         ("n: 2", "n: 0", "5:20", "whole number"),
         ("filer", "me", "5:41", "not is filer"),
@@ -65,7 +65,7 @@ def test_another_text_has_another_digest() -> None:
             "moment propose",
         ),
         ("message", "mode: sometimes\nmessage", "6:7", "no mode"),
-        ("effect", "efect", "5:1", "Perhaps effect"),
+        ("effect", "efect", "5:1", "Did you mean effect"),
     ],
 )
 def test_what_is_wrong_is_told_with_line_and_column(
