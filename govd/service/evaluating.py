@@ -13,7 +13,7 @@ from govd.edit import EvaluationData, TensorEdit, metrics, unlabelled
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
 from govd.errors import Denied, Unsupported, Usage
-from govd.models.core import Core
+from govd.models.core import Core, Opened
 from govd.models.evaluation_set import read_images
 from govd.models.meaning import nearest_in_meaning
 from govd.models.served import Served
@@ -87,17 +87,11 @@ class Evaluating:
             return self._external(
                 model, served, served.edit, images is not None or report
             )
-        basis = served.opened.basis
         record = self._revision(model, served)
         if report and record is not None and not disclose:
             self._check_private(record)
         data, left_out = self._data(model, images, served)
-        names, encoder = basis.anchors[0], served.opened.encoder
-        checked(
-            words or {},
-            names,
-            lambda name: nearest_in_meaning(encoder, name, names, basis.templates),
-        )
+        _check_words(words or {}, served.opened)
         filed = self.measuring.filed(record)
         figures = self._figures(served, filed, data, words)
         figures["left_out"] = dict(left_out)
@@ -211,3 +205,18 @@ class Evaluating:
                 where=f"{revision['model']}/{revision['number']}",
                 advice="Say --disclose if whoever reads it may know.",
             )
+
+
+def _check_words(words: OtherWords, opened: Opened) -> None:
+    """Refuse other words for what is no label, with the labels that are near to it.
+
+    Raises:
+        Usage: there are some.
+    """
+    basis, encoder = opened.basis, opened.encoder
+    names = basis.anchors[0]
+    checked(
+        words,
+        names,
+        lambda name: nearest_in_meaning(encoder, name, names, basis.templates),
+    )
