@@ -13,6 +13,7 @@ whole domains have a table of their own; a figure without an interval has no row
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +118,11 @@ def judged(
     shown = seen_as(basis, split.x)
     other = Watch.of(unseen)
     assert other is not None
+    made_of = cache(partial(made, basis))
     for request in draws(basis, np.random.default_rng(OTHER_DRAWS + split.seed)):
         try:
             own, beside = (
-                [made(basis, scope) for scope in scopes]
+                [made_of(scope) for scope in scopes]
                 for scopes in (request.own, request.beside)
             )
             before, after = (

@@ -9,6 +9,7 @@ import pytest
 
 from govd.contributions.calibrating import Calibrating
 from govd.edit.calibration import Calibration
+from govd.edit.tried import Tried
 from govd.errors import GovdError
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -299,7 +300,7 @@ def test_errors_of_nothing_leave_what_chance_does(
     none = dict.fromkeys(
         ("named", "all", "worst_label", "worst_cell", "elsewhere"), [0.0] * 99
     )
-    calibration = Calibration(none, 1.0)
+    calibration = Calibration(none, 1.0, {"elsewhere": Tried(0.5, 1000.0).as_row()})
     monkeypatch.setattr(Calibrating, "of", lambda *_: calibration)
     monkeypatch.setattr(Calibrating, "capacity", lambda *_: None)
     found = preview(service, "red")
@@ -309,6 +310,9 @@ def test_errors_of_nothing_leave_what_chance_does(
     assert all(w["low"] <= w["share"] < w["high"] < 0.5 for w in worst)
     for figure in found["costs"].values():
         assert figure["low"] == figure["share"] == figure["high"]
+    elsewhere = preview(service, "red", domains=("dark",))["costs"]["elsewhere"]
+    assert elsewhere["share"] == pytest.approx(0.5, abs=0.05), "as random cells"
+    assert elsewhere["low"] < elsewhere["share"] < elsewhere["high"]
 
 
 def options(*concepts: str, **more: Any) -> ForgetOptions:
