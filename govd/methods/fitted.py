@@ -17,7 +17,7 @@ import numpy as np
 
 from govd.edit import exact, strength
 from govd.edit.compose import Problem
-from govd.edit.constants import ALONE, CELL_FLOOR, FEW, LEVELS, UNJUDGED, UNSEEN
+from govd.edit.constants import ALONE, CELL_FLOOR, LEVELS, SURER
 from govd.edit.duals import retained_mean
 from govd.edit.judging import enough
 from govd.edit.pool import PoolFit
@@ -141,10 +141,10 @@ class Fitted(Dual):
 
     def _first_step(self, concept: Concept) -> int:
         """The place in `WEIGHTED_STEPS` that a concept everywhere is tried with first."""
-        known = len(concept.rows) + len(concept.examples)
-        if known < FEWEST:
-            return self.floor + UNSEEN
-        return self.floor + (UNJUDGED if known < FEW else 0)
+        known = concept.evidence
+        return self.floor + max(
+            (further for fewer, further in SURER if known < fewer), default=0
+        )
 
     def _chosen(self, trial: Trial) -> tuple[Step, list[dict[str, Json]]]:
         """The first step that leaves so few of the concept's pictures named that it is enough, and

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact
+from govd.edit.basis import Basis
 from govd.edit.compose import Problem
 from govd.edit.pool import PoolFit
 from govd.methods.bilateral import FEWEST
@@ -74,13 +75,17 @@ def by_texts_alone(
     Args:
         pool: pictures that fits are made on.
         rows: positions `(n,)` in it.
-        phrases: the concept's, which are no rivals.
+        phrases: the concept's, which are no rivals; without labels words for the same are none,
+            either.
         own: their vectors `(p, d)`.
     """
     basis = pool.basis
     if not len(rows):
         return 0.0
-    rivals = basis.pool_rivals("labels" if basis.labels else "vocabulary", phrases)
+    if basis.labels:
+        rivals = basis.pool_rivals("labels", phrases)
+    else:
+        rivals = basis.pool_rivals("vocabulary", {*phrases, *_same_words(basis, own)})
     scores = exact.matmul(np.ascontiguousarray(pool.images[rows]), own.T).max(1)
     return float(_likely(_odds(rivals[rows], scores)).sum())
 
@@ -99,15 +104,18 @@ def _by_texts(problem: Problem, pool: PoolFit, concept: int) -> Floats:
     if basis.labels:
         rivals.append(basis.pool_rivals("labels", phrases))
     if basis.vocabulary:
-        cosines = exact.matmul(
-            basis.tensors["vocabulary"], material.phrases[concept].T
-        ).max(1)
-        usual = float(exact.mean(cosines[:, None])[0])
-        least = usual + SAME_WORD * (1.0 - usual)
-        names = zip(basis.vocabulary, cosines, strict=True)
-        same = {name for name, cosine in names if cosine > least}
+        same = _same_words(basis, material.phrases[concept])
         rivals.append(basis.pool_rivals("vocabulary", phrases | same))
     return _odds(np.concatenate(rivals, axis=1), scores[concept])
+
+
+def _same_words(basis: Basis, own: Floats) -> set[str]:
+    """Words of the vocabulary that may be a concept of texts `(p, d)` by another name."""
+    cosines = exact.matmul(basis.tensors["vocabulary"], own.T).max(1)
+    usual = float(exact.mean(cosines[:, None])[0])
+    least = usual + SAME_WORD * (1.0 - usual)
+    names = zip(basis.vocabulary, cosines, strict=True)
+    return {name for name, cosine in names if cosine > least}
 
 
 def _odds(rivals: Floats, scores: Floats) -> Floats:

@@ -40,13 +40,14 @@ DIGITS = 6
 @dataclass(frozen=True)
 class Concept:
     """One concept of a request: its pictures and those of the same concept in other domains
-    (positions in the thinned pool), examples `(m, d)`, the guess `(d,)` that a fit leans on, its
-    phrases `(p, d)`.
+    (positions in the thinned pool), how many of its pictures are `likely` to show it, examples
+    `(m, d)`, the guess `(d,)` that a fit leans on, its phrases `(p, d)`.
     """
 
     at: int
     rows: Any
     elsewhere: Any
+    likely: float
     examples: Floats
     guess: Floats
     texts: Floats
@@ -68,7 +69,16 @@ class Concept:
             guess = _cell_guess(pool, shows[at], inside, text, guess)
         given = problem.material.examples
         examples = np.zeros((0, basis.dim)) if given is None or at else given
-        return Concept(at, rows, elsewhere, examples, guess, texts)
+        phrases = problem.spec.scope.concepts[at].phrases
+        likely = by_texts_alone(pool, rows, phrases, texts)
+        return Concept(at, rows, elsewhere, likely, examples, guess, texts)
+
+    @property
+    def evidence(self) -> float:
+        """How many pictures tell of it. Those that are likely to show it are a share of those with
+        its name, and count as much less again as the others drown them; given ones count whole.
+        """
+        return self.likely**2 / max(1, len(self.rows)) + len(self.examples)
 
     def facts(self, problem: Problem) -> dict[str, Json]:
         """What there is to say of it before anything is chosen."""
@@ -91,12 +101,10 @@ class Concept:
             return facts
         if problem.spec.scope.domains or problem.spec.strength >= CERTAIN:
             return facts
-        concept = problem.spec.scope.concepts[self.at]
-        pool = PoolFit.of(problem.basis)
-        likely = by_texts_alone(pool, self.rows, concept.phrases, self.texts)
-        if likely < LIKELY * count:
+        if self.likely < LIKELY * count:
             facts["warning"] = (
-                f"{count} images get this name, and about {likely:.0f} are likely to show it: what"
+                f"{count} images get this name, and about {self.likely:.0f} are likely to show it:"
+                f" what"
                 f" does may stay named; --strength {CERTAIN} is more certain"
             )
         return facts

@@ -155,6 +155,8 @@ def test_names_that_pictures_get_by_chance_are_doubted(alike: float) -> None:
         )
         doubted = "are likely to show it" in facts["terms"][0].get("warning", "")
         assert doubted == (alike > 0 and strength == 1.0)
+        surer = facts["terms"][0]["tried"][0]["beta"] > 0.0
+        assert surer == (alike > 0), "names got by chance are no evidence"
 
 
 def test_bilateral_sees_a_picture_as_if_its_covariance_had_not(basis: Basis) -> None:
