@@ -13,6 +13,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.compose import Problem
+from govd.edit.constants import DOUBTED
 from govd.edit.duals import retained_mean
 from govd.edit.judging import Answers, named
 from govd.edit.levelled import Levelled
@@ -26,13 +27,6 @@ from govd.types import Floats, Json
 
 OTHERS = 512
 """Pictures of other things that the cost of a step is told from, at most about so many."""
-LIKELY = 0.5
-"""Share of the pictures with a concept's name that texts must be sure of: where a pool is of other
-things, they are of none of the labels. On Caltech-101 with a pool of pets 91 % of the names are
-below it, with its own 4 % (`likely.by_texts_alone`).
-"""
-CERTAIN = 1.5
-"""The strength that is then advised: half of the way to `oblique`, which needs no pictures."""
 DIGITS = 6
 """Decimals of the figures that are kept with a contribution."""
 
@@ -74,11 +68,18 @@ class Concept:
         return Concept(at, rows, elsewhere, likely, examples, guess, texts)
 
     @property
+    def is_doubtful(self) -> bool:
+        """Texts are sure of so few pictures with its name that most got it by chance."""
+        return self.likely < DOUBTED * len(self.rows)
+
+    @property
     def evidence(self) -> float:
-        """How many pictures tell of it. Those that are likely to show it are a share of those with
-        its name, and count as much less again as the others drown them; given ones count whole.
+        """How many pictures tell what a fit leaves of it: none where names are got by chance, else
+        those that are likely to show it, less so as others stand among them. Given ones count
+        whole.
         """
-        return self.likely**2 / max(1, len(self.rows)) + len(self.examples)
+        shown = 0.0 if self.is_doubtful else self.likely**2 / max(1, len(self.rows))
+        return shown + len(self.examples)
 
     def facts(self, problem: Problem) -> dict[str, Json]:
         """What there is to say of it before anything is chosen."""
@@ -99,13 +100,10 @@ class Concept:
                 f"only {count} images get this name: the detector leans on texts"
             )
             return facts
-        if problem.spec.scope.domains or problem.spec.strength >= CERTAIN:
-            return facts
-        if self.likely < LIKELY * count:
+        if self.is_doubtful and not problem.spec.scope.domains:
             facts["warning"] = (
                 f"{count} images get this name, and about {self.likely:.0f} are likely to show it:"
-                f" what"
-                f" does may stay named; --strength {CERTAIN} is more certain"
+                " the detector leans on texts"
             )
         return facts
 
