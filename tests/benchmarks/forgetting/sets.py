@@ -109,7 +109,7 @@ class Pictures:
         pool, judge = order[: len(order) // 2], order[len(order) // 2 :]
 
         def registered() -> Basis:
-            return _basis(self.name, self.labels, self.anchors, self.x[pool])
+            return registered_on(self.name, self.labels, self.anchors, self.x[pool])
 
         return Split(
             self.name,
@@ -123,7 +123,7 @@ class Pictures:
         )
 
 
-def _basis(name: str, labels: Words, anchors: Words, pool: np.ndarray) -> Basis:
+def registered_on(name: str, labels: Words, anchors: Words, pool: np.ndarray) -> Basis:
     given = Ingredients(
         name,
         "labels",
