@@ -74,12 +74,10 @@ class Concept:
 
     @property
     def evidence(self) -> float:
-        """How many pictures tell what a fit leaves of it: none where names are got by chance, else
-        those that are likely to show it, less so as others stand among them. Given ones count
-        whole.
+        """How many pictures tell what a fit leaves of it: those that are likely to show it, none
+        where names are got by chance, and those that somebody gave.
         """
-        shown = 0.0 if self.is_doubtful else self.likely**2 / max(1, len(self.rows))
-        return shown + len(self.examples)
+        return (0.0 if self.is_doubtful else self.likely) + len(self.examples)
 
     def facts(self, problem: Problem) -> dict[str, Json]:
         """What there is to say of it before anything is chosen."""

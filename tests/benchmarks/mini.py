@@ -85,9 +85,11 @@ class Mini:
     def _lines(self, name: str) -> list[str]:
         return (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
 
-    def basis(self, pool: np.ndarray, anchors: Sequence[str] | None = None) -> Basis:
-        """As `govd model add mini mini` makes it, on another pool, or with other anchors than the
-        default vocabulary.
+    def basis(
+        self, pool: np.ndarray | None, anchors: Sequence[str] | None = None
+    ) -> Basis:
+        """As `govd model add mini mini` makes it, on another pool or none, or with other anchors
+        than the default vocabulary.
         """
         words = [
             w for w in anchors or default_vocabulary() if w not in set(self.labels)
@@ -119,7 +121,8 @@ class Mini:
                 for template in self.templates
             ]
         )
-        return build(replace(given, pool=pool, pool_kind="pool", label_prompts=single))
+        kind = "" if pool is None else "pool"
+        return build(replace(given, pool=pool, pool_kind=kind, label_prompts=single))
 
     @cached_property
     def pool(self) -> np.ndarray:
