@@ -242,7 +242,7 @@ class Predicting:
                 measured=False,
                 by_theorem=is_hard and beside.own.spec.scope.paradigm == "concepts",
             )
-        costs_by_name = self.around(own_costs(watch, beside, calibration), calibration)
+        costs_by_name = self.own_costs(watch, beside, calibration)
         # what loses most tells what is near
         is_telling = "costs" in discreet({"costs": costs_by_name}, beside.everything)
         if not is_telling:
@@ -258,7 +258,9 @@ class Predicting:
         )
         if by_it.high is None or calibration is None:
             return predicted
-        by_all = calibration.around("all", Figure(total, by_it.pictures))
+        by_all = calibration.around(
+            "all", Figure(total, by_it.pictures), whole=_has_whole(beside.everything)
+        )
         return replace(
             predicted,
             disagreement_high=0.0 if beside.covered_by else by_it.high,
@@ -266,11 +268,27 @@ class Predicting:
         )
 
     @staticmethod
-    def around(own: Costs, calibration: Calibration | None) -> Costs:
-        """Figures with their intervals, where errors of predictions were measured."""
+    def own_costs(
+        watch: Watch, beside: Beside, calibration: Calibration | None
+    ) -> Costs:
+        """What a contribution costs beside those in force, with intervals, where errors of
+        predictions were measured.
+        """
+        own = _own_costs(watch, beside, calibration)
         if calibration is None:
             return own
-        return {name: calibration.around(name, figure) for name, figure in own.items()}
+        whole = _has_whole([beside.own])
+        return {
+            name: calibration.around(name, figure, whole=whole)
+            for name, figure in own.items()
+        }
+
+
+def _has_whole(contributions: Iterable[Contribution]) -> bool:
+    """Whether everything in some domains is to go."""
+    return any(
+        contribution.spec.scope.paradigm == "domains" for contribution in contributions
+    )
 
 
 def _anchors(edit: AnyEdit) -> dict[str, Json]:
@@ -287,7 +305,7 @@ def nameless(figure: Figure) -> Figure:
     return replace(figure, label="", domain="")
 
 
-def own_costs(watch: Watch, beside: Beside, calibration: Calibration | None) -> Costs:
+def _own_costs(watch: Watch, beside: Beside, calibration: Calibration | None) -> Costs:
     """What a contribution costs beside those in force, on pictures that none of them is about.
 
     `calibration`: knows what random cells lost elsewhere.

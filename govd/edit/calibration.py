@@ -44,6 +44,10 @@ NAMED: Final[Mapping[str, str]] = {
     "domains": "named, domains",
 }
 """What is left of a forget, by its paradigm: what holds of concepts says nothing of the others."""
+WHOLE: Final = "all, domains"
+"""What whole domains cost: errors are larger where an edit asks for a domain first, and they are
+few. Beside those of all other requests they can only make an interval longer.
+"""
 ROUNDING: Final = 1e-9
 ENOUGH: Final = math.ceil(2 / (1 - COVERED) - ROUNDING) - 1
 """Fewest errors of a figure that an interval can be told from."""
@@ -79,15 +83,19 @@ class Calibration:
         """What all other answers cost can be told with an interval."""
         return len(self.errors.get("all", ())) >= ENOUGH
 
-    def around(self, name: str, figure: Figure) -> Figure:
+    def around(self, name: str, figure: Figure, *, whole: bool = False) -> Figure:
         """A figure with its interval, in which what chance alone may do has room, where the figure
         says it; without one where too few errors are known.
+
+        `whole`: whole domains are among what is forgotten.
         """
         ends = _ends(self.errors.get(name, ()))
         if ends is None:
             return figure
         if name in ALIKE:
             farthest = max(-ends[0], ends[1])
+            if whole:
+                farthest = max(farthest, _farthest(self.errors.get(WHOLE, ())))
             ends = (-farthest, farthest)
         unit = unit_of(figure, self.pictures)
         low, high = (figure.share + end * unit for end in ends)
@@ -171,3 +179,10 @@ def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
         if below >= 1 and above <= len(ordered)
         else None
     )
+
+
+def _farthest(errors: Sequence[float]) -> float:
+    """What the next error's size stays below with probability `COVERED`; of too few the largest."""
+    sizes = sorted(abs(error) for error in errors)
+    rank = math.ceil((len(sizes) + 1) * COVERED - ROUNDING)
+    return sizes[min(rank, len(sizes)) - 1] if sizes else 0.0

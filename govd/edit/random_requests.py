@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,11 @@ class Drawn:
     own: tuple[Scope, ...]
     beside: tuple[Scope, ...]
 
+    @property
+    def is_whole(self) -> bool:
+        """Everything in some domains is to go."""
+        return all(scope.paradigm == "domains" for scope in self.own)
+
 
 def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
     """Random requests: concepts, every second beside others; cells and whole domains where there
@@ -60,8 +66,27 @@ def draws(basis: Basis, draw: np.random.Generator) -> list[Drawn]:
     if "pool_domains" in basis.tensors:
         requests += [Drawn((scope,), ()) for scope in _cells(basis, draw)]
         requests += [Drawn((Scope((), (domain,)),), ()) for domain in basis.domains]
-    order = draw.permutation(len(requests))  # so that a part of them is like the whole
-    return [requests[int(i)] for i in order]
+    return _mixed(requests, draw)
+
+
+def shared_out(
+    requests: Sequence[Drawn], parts: int, draw: np.random.Generator
+) -> list[tuple[int, Drawn]]:
+    """Random requests with the part that each is tried on, part by part: whole domains, which are
+    few, on every one.
+    """
+    whole = [request for request in requests if request.is_whole]
+    rest = [request for request in requests if not request.is_whole]
+    return [
+        (part, request)
+        for part in range(parts)
+        for request in _mixed([*rest[part::parts], *whole], draw)
+    ]
+
+
+def _mixed(requests: Sequence[Drawn], draw: np.random.Generator) -> list[Drawn]:
+    """In random order, so that the first of them are like all."""
+    return [requests[int(i)] for i in draw.permutation(len(requests))]
 
 
 def _cells(basis: Basis, draw: np.random.Generator) -> list[Scope]:

@@ -11,7 +11,14 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
-from govd.edit.calibration import COVERED, ENOUGH, NAMED, Calibration, unit_of
+from govd.edit.calibration import (
+    COVERED,
+    ENOUGH,
+    NAMED,
+    WHOLE,
+    Calibration,
+    unit_of,
+)
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
 from govd.edit.costs import Costs, costs
@@ -28,7 +35,7 @@ from govd.edit.factors import Edit
 from govd.edit.ingredients import POOL_LEAST
 from govd.edit.own_labels import cells_in, own_anchors
 from govd.edit.prediction import Watch, watch_for
-from govd.edit.random_requests import Drawn, draws
+from govd.edit.random_requests import Drawn, draws, shared_out
 from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
 from govd.edit.tried import Tried
 from govd.edit.worst import expected_worst
@@ -112,16 +119,21 @@ def calibrated(
     share = _share_watched(folds[0].fitted, basis)
     outcomes: list[Outcome] = []
     began = time.monotonic()
-    requests = draws(basis, draw)
-    turn = -(-len(requests) // APART)
-    for place, request in enumerate(requests):
+    requests = shared_out(draws(basis, draw), APART, draw)
+    last, is_new = 0, True
+    for place, (part, request) in enumerate(requests):
         progress("predictions", place, len(requests))
         elapsed = time.monotonic() - began
-        if elapsed > (seconds if len(outcomes) >= ENOUGH else PATIENCE * seconds):
+        told = sum("all" in outcome.errors for outcome in outcomes)
+        if elapsed > (seconds if told >= ENOUGH else PATIENCE * seconds):
             break
         # a new fold has no contributions yet: few errors would be worse than those of one
-        if place and place % turn == 0 and elapsed <= seconds * place / len(requests):
-            folds.pop(0)
+        if part != last:
+            last, is_new = part, elapsed <= seconds * place / len(requests)
+            if is_new:
+                folds.pop(0)
+        if request.is_whole and not is_new:  # it was tried on this fold
+            continue
         try:
             outcomes.append(_outcome(folds[0], request, make, methods))
         except (Unsupported, OverCapacity):  # no such edit: nobody will file it either
@@ -240,8 +252,9 @@ def _outcome(
     measured = figures(
         unseen, other, contributions, beside, before, after, expected=False
     )
+    own_names = {"all": WHOLE} if request.is_whole else {}
     errors = {
-        name: (
+        own_names.get(name, name): (
             (measured[name].share - predicted[name].share) / unit_of(predicted[name])
         )
         for name in (predicted.keys() & measured.keys()) - {NAME}

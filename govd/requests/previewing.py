@@ -13,7 +13,6 @@ from typing import Final
 from govd.contributions import Contributions
 from govd.contributions.beside import Beside
 from govd.contributions.effects import TOGETHER
-from govd.contributions.predicting import own_costs
 from govd.edit import Edit
 from govd.edit.compose import recognised
 from govd.edit.conditional import asking
@@ -209,9 +208,7 @@ class Previewing:
         costs = {}
         if watch is not None:
             calibration = self.predicting.calibrating.of(self.core.desk.model(model))
-            costs = self.predicting.around(
-                own_costs(watch, beside, calibration), calibration
-            )
+            costs = self.predicting.own_costs(watch, beside, calibration)
         return row | {
             "costs": {name: figure.as_json() for name, figure in costs.items()}
         }

@@ -142,7 +142,9 @@ def judged(
             predicted[TRUE] = predicted["all"]
             measured[TRUE] = true_cost(split, [*own, *beside], *answers)
         for name in predicted.keys() & measured.keys():
-            figure = calibration.around(NAMES.get(name, name), predicted[name])
+            figure = calibration.around(
+                NAMES.get(name, name), predicted[name], whole=request.is_whole
+            )
             if figure.low is None or figure.high is None:
                 continue
             found = measured[name]

@@ -124,6 +124,29 @@ def test_errors_that_go_in_one_direction_are_no_sign_of_where_others_go() -> Non
     assert figure.high == pytest.approx(0.3 + 3.0 * unit)
 
 
+def test_whole_domains_have_the_longer_interval_of_both() -> None:
+    known = {"all": [1.0] * 40, "all, domains": [-4.0, 0.5, 3.0]}
+    unit = spread(0.3, 400)
+    for errors, whole, size in (
+        (known, False, 1.0),
+        (known, True, 4.0),
+        (known | {"all, domains": [0.5] * 3}, True, 1.0),
+        # of 19 the second largest: (19 + 1) · 0.9 = 18
+        (known | {"all, domains": [2.0] * 18 + [9.0]}, True, 2.0),
+        ({"all": [1.0] * 40}, True, 1.0),
+    ):
+        figure = Calibration(errors, 1.0).around("all", Figure(0.3, 400), whole=whole)
+        assert figure.low == pytest.approx(0.3 - size * unit)
+        assert figure.high == pytest.approx(0.3 + size * unit)
+    assert Calibration({}, 1.0).around("all", Figure(0.3, 400), whole=True).low is None
+
+
+def test_whole_domains_are_tried_on_every_part(
+    world: World, calibration: Calibration
+) -> None:
+    assert len(calibration.errors["all, domains"]) == APART * len(world.basis().domains)
+
+
 def test_an_interval_holds_the_prediction_itself() -> None:
     known = Calibration({"elsewhere": [2.0] * 40}, 1.0)
     figure = known.around("elsewhere", Figure(0.1, 100))
@@ -138,7 +161,7 @@ def test_what_is_left_of_concepts_says_nothing_of_domains(
     left = {name: len(calibration.errors[name]) for name in NAMED.values()}
     assert min(left["named"], left["named, cells"]) >= ENOUGH
     assert len(calibration.errors["elsewhere"]) >= ENOUGH
-    assert left["named, domains"] <= len(world.basis().domains) < ENOUGH
+    assert left["named, domains"] <= APART * len(world.basis().domains) < ENOUGH
     assert calibration.around("named", Figure(0.1, 100)).high is not None
     assert calibration.around("named, domains", Figure(0.1, 100)).high is None
 
@@ -178,7 +201,7 @@ def test_parts_take_turns_where_there_is_time(
         seen.add(id(basis))
         return make(basis, scope)  # type: ignore[operator,no-any-return]
 
-    known = calibrated(world.basis(), noted, METHODS, seconds=20.0)
+    known = calibrated(world.basis(), noted, METHODS, seconds=25.0)
     assert known is not None
     assert len(seen) == parts
     assert len(known.errors["all"]) >= 20

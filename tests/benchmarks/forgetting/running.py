@@ -159,7 +159,11 @@ class Runner:
         figure = figures(basis, watch, parts, [], *edits).get("all")
         if figure is None:
             return {}
-        around = calibration.around("all", figure) if calibration else figure
+        around = (
+            calibration.around("all", figure, whole=case.kind == "domains")
+            if calibration
+            else figure
+        )
         return {"predicted": figure.share} | (
             {} if around.high is None else {"predicted_high": around.high}
         )
