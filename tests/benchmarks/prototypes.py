@@ -3,7 +3,8 @@ synthesises of what a text says, on `mini`.
 
 Beside what needs none: the nullspace of texts with that of texts and prototypes; what needs
 pictures on prototypes alone, of the concept and of others as `govd forget --prototypes` has them; a
-pool of prototypes of every label, as `govd model add --prototypes` makes it; and `mini`'s own pool.
+pool of prototypes of every label, as `govd model add --prototypes` makes it for a model without
+domains; and `mini`'s own pool.
 `--cache FILE` keeps what was synthesised.
 """
 
