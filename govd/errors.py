@@ -24,6 +24,7 @@ def instead(
     head: str = "There are",
     how: str = "",
     near: Sequence[str] = (),
+    none: str = "",
 ) -> str:
     """Advice where somebody named what is not there: names that are spelled alike or have a word in
     common, those that are `near` in meaning, as far as a model can tell; then all there are.
@@ -32,8 +33,9 @@ def instead(
         name: as it was typed.
         known: the names that there are.
         head: what they are called where they are listed.
-        how: where none or many are there, what to do instead of reading them here.
+        how: where many are there, what to do instead of reading them here.
         near: names that are near in meaning, nearest first.
+        none: what is said where none is there.
     """
     names = list(dict.fromkeys(known))
     sentences = []
@@ -44,13 +46,13 @@ def instead(
         sentences.append(f"Nearest in meaning: {', '.join(near[:SUGGESTED])}.")
     if names and len(names) <= LISTED:
         sentences.append(f"{head}: {', '.join(names)}.")
+    elif not names:
+        sentences.append(none or f"{head}: none.")
     elif how:
         sentences.append(how)
-    elif names:
+    else:
         among = ", ".join(names[:AMONG])
         sentences.append(f"{head}: {among} and {len(names) - AMONG} more.")
-    else:
-        sentences.append(f"{head}: none.")
     return " ".join(sentences)
 
 

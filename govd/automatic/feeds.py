@@ -85,9 +85,8 @@ class Feeds:
         if feed is None:
             names = sorted(self.core.desk.views.feeds)
             how = "`govd feed list` shows them."
-            if not names:
-                how = "Feeds: none yet (govd feed add)."
-            advice = instead(name, names, "Feeds", how)
+            none = "Feeds: none yet (govd feed add)."
+            advice = instead(name, names, "Feeds", how, none=none)
             raise NotFound(f"no feed is called {name!r}", advice=advice)
         return feed
 

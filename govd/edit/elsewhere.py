@@ -133,7 +133,7 @@ def _beta(measured: Sequence[Figure]) -> Tried:
 
 def errors_of(tries: Sequence[Tries]) -> list[float]:
     """Errors of what each cell was expected to lose, had all others been tried alone: in standard
-    deviations of a share of as many pictures as it was measured on. None where they are too few.
+    deviations of a share of as many pictures as it was measured on; empty where they are too few.
     """
     if len(tries) < ENOUGH:
         return []

@@ -230,9 +230,8 @@ class Receivers:
                 return receiver
         names = [receiver.name for receiver in self._live()]
         how = "`govd notice list` shows them."
-        if not names:
-            how = "govd notice add adds one."
-        advice = instead(name, names, how=how)
+        none = "govd notice add adds one."
+        advice = instead(name, names, how=how, none=none)
         raise NotFound(f"no receiver is called {name!r}", advice=advice)
 
     def _to_retry(self, notice: str) -> tuple[str, dict[str, Json]]:

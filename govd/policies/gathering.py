@@ -244,8 +244,7 @@ def policies_named(core: Core, name: str) -> list[Policy]:
     if not texts:
         names = sorted({policy.name for policy in core.desk.views.policies.values()})
         how = "`govd policy list` shows them."
-        if not names:
-            how = "`govd policy add FILE` adds one."
-        advice = instead(name, names, how=how)
+        none = "`govd policy add FILE` adds one."
+        advice = instead(name, names, how=how, none=none)
         raise NotFound(f"no policy is called {name!r}", advice=advice)
     return texts

@@ -174,11 +174,12 @@ def _domains(registered: RegisteredModel, options: ForgetOptions) -> list[str]:
     for domain in domains:
         if domain not in by_spelling:
             how = f"`govd model show {registered.name}` lists them."
-            if not registered.domains:
-                how = "Known domains: none (register the model with --domains)."
+            none = "Known domains: none (register the model with --domains)."
             raise NotFound(
                 f"{registered.name} has no domain {domain!r}",
-                advice=instead(domain, registered.domains, "Known domains", how),
+                advice=instead(
+                    domain, registered.domains, "Known domains", how, none=none
+                ),
             )
     return [by_spelling[domain] for domain in domains]
 

@@ -244,8 +244,8 @@ def _unknown(core: Core, name: str) -> NotFound:
         if principal.removed_at is None
     ]
     how = "`govd principal list` shows them."
-    if not names:
-        how = f"`govd principal add {name} --role R` adds one."
+    none = f"`govd principal add {name} --role R` adds one."
     return NotFound(
-        f"there is no principal {name!r}", advice=instead(name, sorted(names), how=how)
+        f"there is no principal {name!r}",
+        advice=instead(name, sorted(names), how=how, none=none),
     )

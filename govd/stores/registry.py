@@ -69,11 +69,10 @@ class Registry:
                 if s.state is not StoreState.REMOVED
             ]
             how = "`govd store list` shows them."
-            if not names:
-                how = "Stores: none yet (govd store add)."
+            none = "Stores: none yet (govd store add)."
             raise NotFound(
                 f"no store is called {name!r}",
-                advice=instead(name, names, "Stores", how),
+                advice=instead(name, names, "Stores", how, none=none),
             )
         return store
 

@@ -143,11 +143,10 @@ class Desk:
                 )
             names = sorted(self.views.models)
             how = "`govd model list` shows them."
-            if not names:
-                how = "Registered: none yet (govd model add NAME REFERENCE)."
+            none = "Registered: none yet (govd model add NAME REFERENCE)."
             raise NotFound(
                 f"no model is called {name!r}",
-                advice=instead(name, names, "Registered", how),
+                advice=instead(name, names, "Registered", how, none=none),
             )
         return model
 

@@ -31,7 +31,7 @@ def test_of_many_names_it_is_said_how_to_list_them() -> None:
     )
     assert instead("xyz", MANY).endswith("name 4 and 95 more.")
     assert instead("xyz", [], "Stores") == "Stores: none."
-    assert instead("xyz", [], how="`govd x add` adds one.") == "`govd x add` adds one."
+    assert instead("xyz", [], how="no", none="Add one.") == "Add one."
 
 
 def test_what_is_near_in_meaning_is_named() -> None:
