@@ -34,7 +34,7 @@ from govd_clip.layouts import (
 from govd_clip.linear_map import write_map
 from govd_clip.open_clip import stored
 from govd_clip.registered import inside, read
-from govd_clip.regular import LARGEST_JSON, check_regular
+from govd_clip.regular import LARGEST_JSON, check_regular, check_unmarked
 
 TOKENIZER = (
     "tokenizer.json",
@@ -84,7 +84,7 @@ def check_beside(folder: Path) -> None:
 
     Raises:
         BadCheckpoint: an adapter lies there, or something other than a regular file of a usual
-            size.
+            size, or JSON that begins with a byte order mark.
     """
     if (folder / ADAPTER).exists():
         reason = (
@@ -101,6 +101,8 @@ def check_beside(folder: Path) -> None:
             check_regular(
                 entry, LARGEST_CONFIG if entry.name in SETTINGS else LARGEST_JSON
             )
+        if entry.suffix == ".json" and entry.name in {*SETTINGS, *TOKENIZER}:
+            check_unmarked(entry)
 
 
 def sha256(path: Path) -> str:

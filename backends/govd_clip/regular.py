@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import stat
 from pathlib import Path
@@ -17,6 +18,8 @@ ten million.
 POINTER: Final = b"version https://git-lfs"
 POINTER_BYTES: Final = 1024
 """How a Git LFS pointer begins, and bytes of one at most (its specification says fewer)."""
+
+MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
@@ -44,6 +47,21 @@ def check_regular(path: Path, largest: int = LARGEST_JSON) -> None:
             reason,
             where=str(path),
             advice="Run `git lfs pull` where it was cloned, or download the checkpoint again.",
+        )
+
+
+def check_unmarked(path: Path) -> None:
+    """That a JSON file is UTF-8 without a byte order mark: `json` reads others from bytes, and
+    whoever opens the file as a text, as transformers does, cannot.
+
+    Raises:
+        BadCheckpoint: it begins with a mark.
+    """
+    if any(_begins(path, mark) for mark in MARKS):
+        raise BadCheckpoint(
+            "begins with a byte order mark, with which transformers does not read it",
+            where=str(path),
+            advice="Save it as UTF-8 without one.",
         )
 
 

@@ -13,12 +13,19 @@ from govd.errors import BadCheckpoint
 from govd_clip.config import LEGACY_EOS, Config
 from govd_clip.first_import import import_transformers
 from govd_clip.layouts import SPIECE
+from govd_clip.regular import read_json
 
 PROBES: Final = ("", "a", "A photo of the dog, it's 3 o'clock.")
 LONGEST: Final = 8192
 """Characters of the longest texts that a tokenizer is tried with: as many bytes as a text may have
 that govd is given.
 """
+BESIDE: Final = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+"""What `AutoTokenizer` reads first: where one of these is broken, it is at fault."""
 _SAME: Final = "They must be of the same checkpoint."
 _CORRECT: Final = "Correct text_config.eos_token_id in config.json."
 
@@ -170,6 +177,9 @@ def _opened(folder: Path) -> Any:
                 where=place,
                 advice="Install it: pip install 'govd[siglip]'.",
             ) from error
+        for name in BESIDE:
+            if (folder / name).exists():
+                read_json(folder / name)
         raise BadCheckpoint(
             f"the tokenizer does not load: {error}",
             where=place,

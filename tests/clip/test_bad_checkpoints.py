@@ -276,6 +276,19 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
             "preprocessor_config.json",
         )
     },
+    **{
+        f"{name} with a byte order mark": (
+            lambda f, name=name, encoding=encoding: (f / name).write_text(
+                (f / name).read_text(), encoding
+            ),
+            f"{name}: begins with a byte order mark.*without one",
+        )
+        for name, encoding in (
+            ("config.json", "utf-8-sig"),
+            ("preprocessor_config.json", "utf-16"),
+            ("tokenizer_config.json", "utf-8-sig"),
+        )
+    },
     "weights that go on": (
         lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes() + b"more"),
         "model.safetensors: has more than its header says",
@@ -311,6 +324,10 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer cut": (
         lambda f: (f / "vocab.json").write_text("{"),
         "tokenizer does not load",
+    ),
+    "tokenizer's settings cut": (
+        lambda f: (f / "tokenizer_config.json").write_text('{"model_max_length": 77,'),
+        "tokenizer_config.json: cannot be read as JSON",
     ),
     "eos of another tokenizer": (
         say(text__eos_token_id=7),
