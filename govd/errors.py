@@ -90,7 +90,8 @@ class GovdError(Exception):
     def message(self) -> str:
         """One text for people: what, where, what to do."""
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text.rstrip('.')}. {self.advice}" if self.advice else text
+        end = "" if text.endswith("?") else "."
+        return f"{text.rstrip('.')}{end} {self.advice}" if self.advice else text
 
     def told(self, private: bool) -> str:
         """The message; of something `private` without the details."""

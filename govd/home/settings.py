@@ -35,7 +35,7 @@ def _one_of(*values: str) -> Check:
 
 
 def _share(value: float) -> str:
-    return "" if 0 <= value <= 1 else "It is a share, from 0 to 1."
+    return "" if 0 <= value <= 1 else "It is a share, from 0 to 1: 0.05 is 5 %."
 
 
 def _at_least(least: int) -> Check:
@@ -98,25 +98,25 @@ class Settings:
         _one_of("ask", "revert", "off"),
     )
     max_predicted_disagreement: float = setting(
-        0.05,
-        "A request that may change more than this share of other answers waits for a person.",
+        0.05, "Requests that may change a larger share of other answers wait.", _share
     )
     max_total_disagreement: float = setting(
-        0.2, "So does one with which all in force would change more than this share."
+        0.2, "So do those with which all in force would change more than this.", _share
     )
     max_scope_share: float = setting(
         0.2,
         "How much is asked for: the share of pictures that one request, or all in force, may be"
         " about.",
+        _share,
     )
     max_lost_elsewhere: float = setting(
         0.5,
         "A request for some domains waits where more than this share of the same pictures in other"
         " domains may lose their name.",
+        _share,
     )
     max_worst_cell: float = setting(
-        1.0,
-        "So it does for any other label in one domain, by its answers; 1: no bound.",
+        1.0, "The same for a label in one domain, by its answers; 1: no bound.", _share
     )
     max_concepts: int = setting(
         1000, "Concepts and aliases that one request may name.", _at_least(1)

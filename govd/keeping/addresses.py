@@ -11,10 +11,12 @@ from govd.errors import Unsupported, Usage, instead
 
 
 def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:
-    """The path of an address, and what it says after the question mark.
+    """The path of an address, and what it says after the question mark. Of a link to a file it is
+    the file's own: what is written anew and renamed must not take the link's place.
 
     Raises:
-        Usage: it names a host, or says something else than `options`.
+        Usage: it names a host, or says something else than `options`, or a link to a file that is
+        named as another kind.
     """
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
@@ -27,7 +29,20 @@ def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:
     if unknown:
         advice = instead(unknown[0], options, "It takes")
         raise Usage(f"{url}: unknown {', '.join(unknown)}", advice=advice)
-    return Path(unquote(parts.path)), query
+    return _file_itself(Path(unquote(parts.path))), query
+
+
+def _file_itself(path: Path) -> Path:
+    if not (path.is_symlink() and path.is_file()):
+        return path
+    file = path.resolve()
+    if file.suffix != path.suffix:
+        raise Usage(
+            f"is a link to {file}, which would keep its vectors as they are",
+            where=str(path),
+            advice=f"Put the file itself there, or give it a name that ends in {path.suffix}.",
+        )
+    return file
 
 
 @contextmanager

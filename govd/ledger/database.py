@@ -28,6 +28,12 @@ PRAGMAS: Final = (
     "trusted_schema=OFF",
 )
 CLEAN_UP: Final = "Free some space and try again; nothing was changed."
+ADVICE: Final = (
+    ("full", CLEAN_UP),
+    ("I/O", CLEAN_UP),
+    ("locked", "Another program has it open: end that, then try again."),
+)
+"""What to do where a database says these words."""
 CHECK: Final = "Check the home's disk and permissions (`govd doctor`)."
 RESTORE: Final = "Restore it from a backup."
 FOREIGN: Final = (
@@ -284,7 +290,7 @@ def fault_of(
     return MachineFault(
         f"{what} cannot be written or read ({text})",
         where=where,
-        advice=CLEAN_UP if "full" in text or "I/O" in text else CHECK,
+        advice=next((advice for words, advice in ADVICE if words in text), CHECK),
     )
 
 

@@ -69,6 +69,11 @@ class Folder:
         except NotFoundError:
             return None
 
+    def names(self) -> list[str]:
+        """The collections of the folder, but for those that govd keeps there."""
+        names = (collection.name for collection in self.client.list_collections())
+        return sorted(name for name in names if "_govd_" not in name)
+
     def records(self, generation: Generation) -> Records:
         """The records of a generation.
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from govd.errors import BadFile, Conflict, NotFound
+from govd.errors import BadFile, Conflict, NotFound, instead
 from govd.keeping.seen import Seen
 from govd.keeping.stamps import check_expected, check_unstamped
 from govd.types import (
@@ -65,7 +65,11 @@ class ChromaStore:
         with self._at.use():
             self._at.recover()
             if self._at.at("searched") is None:
-                raise BadFile(f"there is no collection {name}", where=str(folder))
+                raise BadFile(
+                    f"there is no collection {name}",
+                    where=str(folder),
+                    advice=instead(name, self._at.names(), "Collections there"),
+                )
 
     # -- what it is
 

@@ -42,5 +42,6 @@ def govd_open_store(url: str) -> Store | None:
         raise BadFile("there is no such file", where=str(path))
     with needing(url, "faiss", "faiss"):
         from govd_faiss.store import FaissStore
-    originals = path.parent / query["originals"] if query.get("originals") else None
+    beside = Path(unquote(parts.path)).parent
+    originals = beside / query["originals"] if query.get("originals") else None
     return FaissStore(path, originals)

@@ -48,7 +48,11 @@ class Index:
             self._owner = faiss.read_index(str(path))
         except RuntimeError as fault:
             text = str(fault).splitlines()[-1][-200:]
-            raise BadFile(f"it is no FAISS index ({text})", where=str(path)) from None
+            raise BadFile(
+                f"it is no FAISS index ({text})",
+                where=str(path),
+                advice="Write it whole, with faiss.write_index; indexes of bits are not edited.",
+            ) from None
         self.whole = faiss.downcast_index(self._owner)
         self.has_ids = type(self.whole).__name__ in ("IndexIDMap", "IndexIDMap2")
         self.inner = (

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from govd.errors import BadFile, Usage
+from govd.errors import BadFile, Usage, instead
 from govd.hookspecs import hookimpl
 from govd.keeping.addresses import local, needing
 
@@ -43,7 +43,12 @@ def govd_open_store(url: str) -> Store | None:
             raise Usage("which table of the database?", advice=f"{url}?table=NAME")
         path /= f"{query['table']}.lance"
     if not path.is_dir():
-        raise BadFile("there is no such table", where=str(path))
+        tables = sorted(table.stem for table in path.parent.glob("*.lance"))
+        raise BadFile(
+            "there is no such table",
+            where=str(path),
+            advice=instead(path.stem, tables, "Tables there"),
+        )
     with needing(url, "lance", "lance", "pyarrow"):
         from govd_lance.store import LanceStore
     return LanceStore(path, query.get("column", ""), query.get("key", ""))

@@ -46,7 +46,7 @@ class Files:
 
         Raises:
             BadFile: there are none: what is not there, a disk that is away, is not what was
-            deleted.
+            deleted; or one is a link.
         """
         if self.path.is_file():
             return {self.path.name: self.table(self.path.name)}
@@ -56,6 +56,7 @@ class Files:
             if file.suffix in SUFFIXES and not any(
                 p.startswith(HIDDEN) for p in name.parts
             ):
+                _check_no_link(file)
                 names.append(name.as_posix())
         if not names:
             raise BadFile("there are no files of vectors", where=str(self.path))
@@ -146,6 +147,16 @@ class Files:
                     return pa.array([], pa.string())
                 self._keys = ((rel, table.ident), pa.chunked_array(batches))
             return self._keys[1]
+
+
+def _check_no_link(file: Path) -> None:
+    """That a file of a folder lies there itself: one that is written anew takes a link's place."""
+    if file.is_symlink():
+        raise BadFile(
+            f"is a link to {file.resolve()}, which would keep its vectors as they are",
+            where=str(file),
+            advice="Put the file itself there.",
+        )
 
 
 def _shape(tables: Any, column: str) -> Shape:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from qdrant_client import models
 
-from govd.errors import BadFile, Unsupported, Usage
+from govd.errors import BadFile, Unsupported, Usage, instead
 from govd.types import Floats
 from govd_qdrant.clients import Address
 
@@ -28,7 +28,11 @@ def vector_settings(vectors: Any, address: Address) -> Any:
         edited.
     """
     if vectors is None or (address.vector and not isinstance(vectors, dict)):
-        raise BadFile(f"it has no vector {address.vector}", where=address.url)
+        raise BadFile(
+            f"it has no vector {address.vector}",
+            where=address.url,
+            advice="It has one without a name: leave vector= out." if vectors else "",
+        )
     if not isinstance(vectors, dict):
         return _usable(vectors, address.url)
     if not address.vector:
@@ -38,7 +42,11 @@ def vector_settings(vectors: Any, address: Address) -> Any:
             advice="Add vector=NAME.",
         )
     if address.vector not in vectors:
-        raise BadFile(f"it has no vector {address.vector}", where=address.url)
+        raise BadFile(
+            f"it has no vector {address.vector}",
+            where=address.url,
+            advice=instead(address.vector, vectors),
+        )
     return _usable(vectors[address.vector], address.url)
 
 

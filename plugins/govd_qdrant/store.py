@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from qdrant_client import models
 
-from govd.errors import BadFile, Conflict, NotFound
+from govd.errors import Conflict, NotFound
 from govd.keeping.seen import Seen
 from govd.keeping.spans import is_late
 from govd.keeping.stamps import check_expected, check_unstamped
@@ -39,6 +39,7 @@ from govd_qdrant.state import State
 from govd_qdrant.switching import (
     Exchange,
     alias_target,
+    check_there,
     lacks,
     late_ids,
     take_out,
@@ -70,8 +71,7 @@ class QdrantStore:
         self._store = f"{self.name}/{self.vector}" if self.vector else self.name
         self._read: Seen[dict[Any, list[float]]] = Seen()
         with client.use() as at:
-            if not at.collection_exists(self.name) and not alias_target(at, self.name):
-                raise BadFile("there is no such collection", where=address.url)
+            check_there(at, address)
             self._params(at)
 
     def _params(self, at: Any) -> Any:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from qdrant_client import models
 
+from govd.errors import BadFile, instead
 from govd.keeping.comparing import is_near
 from govd.types import StoreStamp
 from govd_qdrant import state as states
+from govd_qdrant.clients import Address
 from govd_qdrant.points import MARK, OF, OWN, PAGE, TRACE, Point, Points
 from govd_qdrant.resuming import is_replaced
 from govd_qdrant.siblings import BASE, Sibling, Siblings
@@ -24,6 +26,25 @@ def alias_target(client: Any, name: str) -> str:
         if alias.alias_name == name:
             return str(alias.collection_name)
     return ""
+
+
+def check_there(client: Any, address: Address) -> None:
+    """That an address means a collection, or an alias of one.
+
+    Raises:
+        BadFile: it does not.
+    """
+    name = address.collection
+    if client.collection_exists(name) or alias_target(client, name):
+        return
+    collections = [one.name for one in client.get_collections().collections]
+    raise BadFile(
+        "there is no such collection",
+        where=address.url,
+        advice=instead(
+            name, [c for c in collections if "govd_" not in c], "Collections there"
+        ),
+    )
 
 
 def late_ids(searched: Points, following: Sibling) -> Iterator[Any]:

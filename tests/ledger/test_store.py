@@ -12,7 +12,7 @@ import pytest
 
 from govd.errors import BadFile, MachineFault, Usage
 from govd.ledger import merkle
-from govd.ledger.database import copy_database, migrations_folder
+from govd.ledger.database import copy_database, fault_of, migrations_folder
 from govd.ledger.entry import Draft
 from govd.ledger.signing import LogCheckpoint, Signer
 from govd.ledger.store import Ledger
@@ -342,3 +342,9 @@ def test_a_kept_checkpoint_of_another_log_or_key_is_not_taken_for_entries_cut_of
         "entries were cut off" in f
         for f in verify(source, key, ledger.origin, kept=[note]).faults
     )
+
+
+def test_a_ledger_that_another_program_has_open_says_so() -> None:
+    fault = fault_of(sqlite3.OperationalError("database is locked"), "ledger.db")
+    assert isinstance(fault, MachineFault)
+    assert "Another program has it open" in fault.message

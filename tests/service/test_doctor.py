@@ -79,6 +79,8 @@ def test_doctor_looks_at_keys_settings_and_ledger_of_a_home(tmp_path: Path) -> N
     ("line", "said"),
     [
         ("inference_log = 7", "a share"),
+        ("max_predicted_disagreement = nan", "a share"),
+        ("max_total_disagreement = 5", "0.05 is 5 %"),
         ("deadline_days = 0", "at least 1"),
         ('witnesses = ["http://127.0.0.1:1 nokey"]', "has no key"),
         ('compose_on = "moon"', "host or device"),

@@ -165,7 +165,7 @@ def test_what_is_no_store_is_refused(small: KeptRecords, tmp_path: Path) -> None
         (
             f"chroma+file://{small.folder}?collection=things",
             BadFile,
-            "no collection things",
+            "no collection things.*there: items",
         ),
     ]:
         with pytest.raises(fault, match=what):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from govd.errors import BadFile, MachineFault
+from govd.errors import BadFile, MachineFault, Usage
 from govd_npy import NpyStore, govd_open_store
 from govd_npy.rows import mapped
 from tests.stores.contract import BASE, StoreContract, an_edit, to, unit_rows
@@ -56,6 +56,25 @@ def test_doubles_come_back_bit_for_bit(tmp_path: Path) -> None:
     np.testing.assert_allclose(after, an_edit(1).apply(before), atol=1e-6)
     to(kept, tmp_path, 0, None)
     assert np.array_equal(np.load(kept.path), before)
+
+
+def test_a_link_leads_to_the_file_that_is_edited(tmp_path: Path) -> None:
+    """A rename upon the link would leave the file itself with what is forgotten."""
+    (tmp_path / "disk").mkdir()
+    kept = KeptNpy(tmp_path / "disk" / "v.npy", unit_rows(8))
+    link = tmp_path / "items.npy"
+    link.symlink_to(kept.path)
+    store = govd_open_store(url=link.as_uri())
+    assert isinstance(store, NpyStore)
+    store.claim(BASE)
+    to(kept, tmp_path, 1, an_edit(1))
+    edited = an_edit(1).apply(kept.vectors)
+    assert link.is_symlink()
+    np.testing.assert_allclose(np.load(kept.path), edited, atol=1e-6)
+    link.unlink()
+    link.symlink_to(kept.path.rename(tmp_path / "disk" / "blob"))
+    with pytest.raises(Usage, match=r"is a link to .*blob.*ends in \.npy"):
+        govd_open_store(url=link.as_uri())
 
 
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:

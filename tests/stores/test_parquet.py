@@ -355,6 +355,15 @@ def test_what_is_no_such_table_is_refused(
         opened(table.path, query)
 
 
+def test_a_link_in_a_folder_is_refused(tmp_path: Path) -> None:
+    folder, away = tmp_path / "items", tmp_path / "away.parquet"
+    folder.mkdir()
+    pq.write_table(pa.table({"v": pa.array([[1.0, 0.0]])}), away)
+    (folder / "a.parquet").symlink_to(away)
+    with pytest.raises(BadFile, match=r"a\.parquet: is a link to .*away\.parquet"):
+        opened(folder)
+
+
 def test_vectors_of_several_widths_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "ragged.parquet"
     pq.write_table(

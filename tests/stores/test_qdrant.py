@@ -417,17 +417,17 @@ def test_what_is_no_store_is_refused(small: KeptCollection, tmp_path: Path) -> N
         (
             f"qdrant+file://{small.folder}?collection=things",
             BadFile,
-            "no such collection",
+            "no such collection.*there: items",
         ),
         (
             f"qdrant+file://{small.folder}?collection=items",
             Usage,
-            "which of image, other",
+            r"which of image, other is meant\? Add",
         ),
         (
             f"qdrant+file://{small.folder}?collection=items&vector=x",
             BadFile,
-            "no vector x",
+            "no vector x.*There are: image, other",
         ),
         ("qdrant://127.0.0.1:1/items", Unreachable, "does not answer"),
     ]:
