@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,13 @@ KEPT: Final = 16_384
 FEWEST: Final = 16
 """Vectors that a pool must have."""
 FILES: Final = (".npy", ".npz", ".parquet")
+COPIES: Final = "copies of others"
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Unlabelled image embeddings `(n, d)`. `total`: how many there were, before they were
-    thinned.
+    """Unlabelled image embeddings `(n, d)`. `total`: how many there were, but for copies that were
+    left out, before they were thinned.
     """
 
     rows: Floats
@@ -36,7 +37,8 @@ class Pool:
 
 def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
     """Unlabelled image embeddings: a `.npy`, `.npz` or Parquet file (`FILE::NAME`: which of its
-    arrays or columns), a folder of such files, or a folder of pictures.
+    arrays or columns), a folder of such files, or a folder of pictures. What is there several times
+    counts once: a copy of what a fit saw is no new picture to judge it by.
 
     Args:
         given: a path, perhaps with `::NAME`.
@@ -47,6 +49,34 @@ def read_pool(given: str, encoder: Encoder, progress: Progress) -> Pool:
         BadFile: not such a file, of another width, with values that are not finite or rows of
         zeros, or with too few of them.
     """
+    pool = _without_copies(_read(given, encoder, progress))
+    copies = pool.left_out[COPIES]
+    if copies and len(pool.rows) < FEWEST:
+        raise BadFile(
+            f"a pool of {len(pool.rows)} embeddings beside {copies} {COPIES}",
+            where=given,
+            advice=f"Give at least {FEWEST} that differ. {KINDS}",
+        )
+    return pool
+
+
+def _without_copies(pool: Pool) -> Pool:
+    """The first of all rows that are equal."""
+    first: dict[bytes, int] = {}
+    for place, row in enumerate(np.ascontiguousarray(pool.rows)):
+        first.setdefault(row.tobytes(), place)
+    copies = len(pool.rows) - len(first)
+    if not copies:
+        return pool
+    return replace(
+        pool,
+        rows=pool.rows[list(first.values())],
+        total=pool.total - copies,
+        left_out=pool.left_out + Counter({COPIES: copies}),
+    )
+
+
+def _read(given: str, encoder: Encoder, progress: Progress) -> Pool:
     path, name = _named(given)
     if not path.is_dir():
         return _of_files([path], name, encoder.model.facts.dim, progress)

@@ -67,6 +67,23 @@ def test_a_large_pool_is_thinned_evenly(order: str, tmp_path: Path) -> None:
     assert count - at[-1] <= 4
 
 
+@pytest.mark.parametrize("files", [1, 2])
+def test_what_is_there_several_times_counts_once(files: int, tmp_path: Path) -> None:
+    order = np.random.default_rng(4).permutation(np.repeat(np.arange(40), 3))
+    for at, rows in enumerate(np.array_split(ROWS[order], files)):
+        np.save(tmp_path / f"{at}.npy", rows)
+    pool = read(tmp_path)
+    _, first = np.unique(order, return_index=True)
+    np.testing.assert_array_equal(pool.rows, ROWS[order[np.sort(first)]])
+    assert (pool.total, pool.left_out) == (40, {"copies of others": 80})
+
+
+def test_a_pool_of_copies_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "pool.npy", np.repeat(ROWS[:15], 4, axis=0))
+    with pytest.raises(BadFile, match="15 embeddings beside 45 copies of others"):
+        read(tmp_path / "pool.npy")
+
+
 def _with(row: int, value: float) -> Floats:
     rows = ROWS.copy()
     rows[row] = value
