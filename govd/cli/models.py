@@ -27,7 +27,13 @@ from govd.cli.model_options import (
     UseOption,
     given_options,
 )
-from govd.cli.options import HomeOption, JsonOption, ModelArgument, ReasonOption
+from govd.cli.options import (
+    HomeOption,
+    JsonOption,
+    ModelArgument,
+    ReasonOption,
+    absolute_reference,
+)
 from govd.cli.output import put
 
 app = typer.Typer(
@@ -76,7 +82,7 @@ def add(
     with opened(home, create=True) as api:
         model = api.add_model(
             name,
-            reference,
+            absolute_reference(reference),
             **options,
             prototypes=prototypes,
             side=side,
@@ -184,7 +190,7 @@ def rebase(
         put(
             api.update_model(
                 name,
-                reference,
+                absolute_reference(reference),
                 **options,
                 hf_revision=hf_revision,
                 precision=precision,

@@ -139,3 +139,18 @@ def other_words(path: Path | None) -> dict[str, Any]:
 def absolute(path: Path | None) -> str | None:
     """A path as it is called from everywhere: a daemon works in another folder."""
     return str(path.absolute()) if path else None
+
+
+def absolute_reference(reference: str) -> str:
+    """The same of a model's reference, where it names a file or folder of this machine; a backend's
+    own may stand in front of its path (`delta:`) and something behind it (`#JOB`).
+    """
+    whole = Path(reference).expanduser()
+    if whole.exists():
+        return str(whole.absolute())
+    before, colon, rest = reference.rpartition(":")
+    name, mark, job = rest.partition("#")
+    path = Path(name).expanduser()
+    if not name or not path.exists():
+        return reference
+    return f"{before}{colon}{path.absolute()}{mark}{job}"
