@@ -23,6 +23,10 @@ COSTS: Final = {
 NOT_MEASURED: Final = (
     "not measured: no pool of pictures (govd model update NAME --pool FILE)"
 )
+TOLD_APART: Final = 0.5
+"""A domain's pictures that are taken for it less others that are, as shares: half way from luck to
+certainty.
+"""
 TRIED: Final = (
     "from cheap to certain, each by itself as a linear edit, counted on pool pictures that it was"
     " not fitted on; the last one is taken"
@@ -151,15 +155,39 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         )
         yield f"of {count(effect['pictures'], 'picture')} {contents}, among {escape(effect['on'])}"
     if labelled:
+        whole = labelled["what"] == "domains"
         change = f"before {labelled['before']} → after {labelled['after']}"
-        yield f"{change} are named so{by_prompt(labelled)}"
+        verb = "keep their answer" if whole else "are named so"
+        yield f"{change} {verb}{by_prompt(labelled)}"
         yield (
-            f"of {count(labelled['pictures'], 'picture')} that show it, by the labels of the"
-            " evaluation set"
+            f"of {count(labelled['pictures'], 'picture')} {'in' if whole else 'that show'} it, by"
+            " the labels of the evaluation set"
         )
+    for row in preview.get("told_apart") or ():
+        yield told_apart(row)
+    twins = preview.get("read_alike")
+    if twins:
+        names = ", ".join(escape(repr(name)) for name in twins)
+        verb = "it goes" if len(twins) == 1 else "they go"
+        yield f"[yellow]{names}: the same to this model as what is asked for: {verb}, too[/]"
     for term in preview["predicted"].get("targets", ()):
         if term.get("warning"):
             yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
+
+
+def told_apart(row: Mapping[str, Json]) -> str:
+    """How many labelled pictures of a domain, and of others, a model takes for it."""
+    line = (
+        f"of {row['pictures']} labelled pictures in {escape(row['domain'])} {row['taken']} are"
+        f" taken for it, of {row['others']} others {row['others_taken']}"
+    )
+    right = row["taken"] / row["pictures"] - row["others_taken"] / row["others"]
+    if right >= TOLD_APART:
+        return line
+    return (
+        f"[yellow]{line}: it is told apart badly, and what is counted on the pool is about other"
+        " pictures[/]"
+    )
 
 
 def by_prompt(effect: Mapping[str, Json]) -> str:

@@ -7,6 +7,7 @@ Proven by `tests/requests/test_preview.py`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +17,8 @@ from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
 from govd.contributions.computing import phrase_embedding
 from govd.contributions.extent import Extents
-from govd.edit import exact
+from govd.edit import Edit, exact
+from govd.edit.attacks.intervals import share_interval
 from govd.edit.calibration import NAMED
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
@@ -26,17 +28,11 @@ from govd.edit.tensors import factors_of
 from govd.errors import GovdError
 from govd.models.core import Core, Opened
 from govd.records.predicted import Effect
-from govd.types import Floats, ForgetSpec
+from govd.types import Floats, ForgetSpec, Json
 
 PROMPT_LABELS: Final = 512
 """Labels that are encoded in each single prompt at most, where the basis does not have them."""
 PROMPTS: Final = 8
-ENCODED: Final = "encoded"
-"""Ask in each single prompt, encoding the labels where the basis does not have them."""
-STORED: Final = "stored"
-"""Ask in each single prompt that the basis has labels in."""
-TOGETHER: Final = "together"
-"""Ask in all prompts together alone."""
 ROUNDING: Final = 1e-9
 
 
@@ -56,13 +52,13 @@ class Effects:
         spec: ForgetSpec,
         beside: Beside,
         watch: Watch | None,
-        prompts: str = ENCODED,
+        prompted: Sequence[Prompted] | None = None,
     ) -> Effect | None:
         """Pictures of what was typed that are named so: before, and after by the worst prompt. None
         where there is nothing to count on.
 
         `beside`: the forget beside what is in force. `watch`: pictures of the pool to count on.
-        `prompts`: in which it is asked, `ENCODED`, `STORED` or `TOGETHER`.
+        `prompted`: labels and phrases in single prompts, beside all together; None: by `prompts`.
 
         Args:
             model: its name.
@@ -77,11 +73,10 @@ class Effects:
         paradigm = spec.scope.paradigm
         if paradigm == "domains":
             edits = factors_of(beside.before), factors_of(beside.after)
-            answers = (watch.answers(edit)[in_scope] for edit in edits)
-            counted = kept_answers(watch.top[in_scope], *answers)
+            counted = _kept(watch.only(in_scope), edits)
         else:
-            single = () if prompts == TOGETHER else self._prompts(opened, spec)
             anchors = own_anchors(beside.basis, beside.own)
+            single = self.prompts(opened, spec) if prompted is None else prompted
             texts = [_together(opened, spec), *single]
             edits = factors_of(beside.before), factors_of(beside.after)
             counted = effect(watch.images[in_scope], texts, anchors, *edits)
@@ -100,15 +95,19 @@ class Effects:
             beside: the forget beside what is in force.
         """
         data = self.extents.labelled(model)
-        if data is None or not spec.scope.concepts:
+        if data is None:
             return None
         in_scope = labelled_in_scope(beside.basis, beside.own, data)
         if in_scope is None or not in_scope.any():
             return None
-        prompts = [_together(opened, spec), *self._prompts(opened, spec)]
-        anchors = own_anchors(beside.basis, beside.own)
+        images = data.vectors[in_scope]
         edits = factors_of(beside.before), factors_of(beside.after)
-        counted = effect(data.vectors[in_scope], prompts, anchors, *edits)
+        if spec.scope.paradigm == "domains":
+            counted = _kept(Watch.on(beside.basis, images), edits)
+        else:
+            prompts = [_together(opened, spec), *self.prompts(opened, spec)]
+            anchors = own_anchors(beside.basis, beside.own)
+            counted = effect(images, prompts, anchors, *edits)
         fields = {
             "on": f"{len(data.vectors)} labelled images",
             "what": spec.scope.paradigm,
@@ -117,12 +116,17 @@ class Effects:
 
     def _with_interval(self, model: str, counted: Effect) -> Effect:
         """An effect with the ends of the interval of what is left, in pictures, where it was
-        measured.
+        measured. Most forgets leave nothing, and so their errors are none: where some pictures are
+        left, what chance does to so many has room as well.
         """
         calibration = self.calibrating.of(self.core.desk.model(model))
-        if calibration is None or counted.named is None:
+        share = counted.named
+        if calibration is None or share is None:
             return counted
-        interval = calibration.around(NAMED[counted.what], counted.named)
+        if counted.after:
+            chance = share_interval(counted.after, counted.pictures)
+            share = replace(share, by_chance=chance)
+        interval = calibration.around(NAMED[counted.what], share)
         if interval.low is None or interval.high is None:
             return counted
         return replace(
@@ -131,14 +135,20 @@ class Effects:
             after_high=math.ceil(interval.high * counted.pictures - ROUNDING),
         )
 
-    def _prompts(self, opened: Opened, spec: ForgetSpec) -> list[Prompted]:
-        """The labels and the phrases in each single prompt; none where there is one prompt, or
-        nothing can be encoded.
+    def prompts(self, opened: Opened, spec: ForgetSpec) -> list[Prompted]:
+        """The labels and the phrases in each single prompt, encoded where the basis does not have
+        them; none where there is one prompt, no phrase, or nothing can be encoded.
+
+        Args:
+            opened: the model.
+            spec: has the phrases.
         """
         basis = opened.basis
         phrases = [
             phrase for concept in spec.scope.concepts for phrase in concept.phrases
         ]
+        if not phrases:
+            return []
         places = {name: place for place, name in enumerate(basis.anchors[0])}
         prompts = []
         for template, rows in self._labels_prompted(opened):
@@ -178,6 +188,12 @@ def labels_prompted(opened: Opened) -> list[tuple[str, Floats]]:
         ]
     except GovdError:
         return []
+
+
+def _kept(watch: Watch, edits: tuple[Edit, Edit]) -> dict[str, Json]:
+    """Pictures in a domain that keep their answer, without a forget and with it."""
+    without, with_it = edits
+    return kept_answers(watch.top, watch.answers(without), watch.answers(with_it))
 
 
 def _together(opened: Opened, spec: ForgetSpec) -> Prompted:

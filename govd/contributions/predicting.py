@@ -16,7 +16,7 @@ from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
 from govd.contributions.composing import Composing, discreet
 from govd.contributions.computing import phrase_embedding
-from govd.contributions.effects import STORED, TOGETHER, Effects
+from govd.contributions.effects import Effects
 from govd.contributions.extent import Extents
 from govd.contributions.naming import Names
 from govd.contributions.stored import Stored
@@ -154,10 +154,10 @@ class Predicting:
         """
         spec = spec_of(self.core.private.revealed(request))
         watch = watch_for(opened.basis, beside.everything)
-        prompts = TOGETHER
-        if "label_prompts" in opened.basis.tensors:
-            prompts = STORED
-        return self.effects.on_pool(request.model, opened, spec, beside, watch, prompts)
+        prompted = None if "label_prompts" in opened.basis.tensors else ()
+        return self.effects.on_pool(
+            request.model, opened, spec, beside, watch, prompted
+        )
 
     def beside(
         self,

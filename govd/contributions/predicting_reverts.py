@@ -13,7 +13,6 @@ import numpy as np
 
 from govd.contributions.beside import Beside
 from govd.contributions.composing import Composing, discreet
-from govd.contributions.effects import ENCODED, STORED, TOGETHER
 from govd.contributions.predicting import Predicting, nameless
 from govd.contributions.stored import Stored
 from govd.edit import AnyEdit
@@ -178,13 +177,11 @@ class PredictingReverts:
         watch: Watch | None = watch_for(opened.basis, beside.everything)
         spec = spec_of(self.core.private.revealed(forget))
         effects = self.predicting.effects
-        stored = TOGETHER
-        if "label_prompts" in opened.basis.tensors:
-            stored = STORED
-        prompts = ENCODED if encode else stored
-        on_pool = effects.on_pool(forget.model, opened, spec, beside, watch, prompts)
+        by_prompts = encode or "label_prompts" in opened.basis.tensors
+        prompted = None if by_prompts else ()
+        on_pool = effects.on_pool(forget.model, opened, spec, beside, watch, prompted)
         labelled = None
-        if prompts != TOGETHER:
+        if by_prompts:
             labelled = effects.on_labelled(forget.model, opened, spec, beside)
         if on_pool is not None:
             on_pool = replace(on_pool, after_low=None, after_high=None)

@@ -38,7 +38,7 @@ def sealed(
         basis: digest of the basis that it was computed for.
         spec: what is to be forgotten, and how.
         tensors: by name, as the method needs them to compose.
-        facts: what a reader is told; they are part of the digest.
+        facts: what a reader is told; no part of the digest.
     """
     tensors = {name: _of_kind(tensor) for name, tensor in tensors.items()}
     content = hashlib.sha256(tensors_to_bytes(tensors, {})).hexdigest()

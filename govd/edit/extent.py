@@ -13,7 +13,7 @@ from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.cache import Cache
 from govd.edit.compose import recognised
-from govd.types import Contribution, Floats
+from govd.types import Contribution, Floats, Json
 
 if TYPE_CHECKING:
     from govd.edit.metrics import EvaluationData
@@ -124,6 +124,35 @@ def labelled_in_scope(
             [i for i, name in enumerate(data.domains) if name in scope.domains],
         )
     return mask
+
+
+def taken_for(
+    basis: Basis, domain: str, data: EvaluationData
+) -> dict[str, Json] | None:
+    """How many labelled pictures of a domain a basis takes for that domain (`taken` of `pictures`),
+    and how many others (`others_taken` of `others`). None where there are none of either, or where
+    there is no other domain to tell it from.
+
+    Args:
+        basis: has selectors.
+        domain: its name.
+        data: labelled pictures; those that say no domain do not count.
+    """
+    if len(basis.domains) < 2 or not {domain} <= {*basis.domains} & {*data.domains}:
+        return None
+    in_domain = data.domain_of == data.domains.index(domain)
+    elsewhere = (data.domain_of >= 0) & ~in_domain
+    if not in_domain.any() or not elsewhere.any():
+        return None
+    nearest = (data.vectors @ basis.tensors["selectors"].T).argmax(1)
+    selected = nearest == basis.domains.index(domain)
+    return {
+        "domain": domain,
+        "pictures": int(in_domain.sum()),
+        "taken": int(selected[in_domain].sum()),
+        "others": int(elsewhere.sum()),
+        "others_taken": int(selected[elsewhere].sum()),
+    }
 
 
 def named_share(basis: Basis, contribution: Contribution) -> float:

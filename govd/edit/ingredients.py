@@ -120,8 +120,9 @@ def _check_anchors(of: Ingredients) -> None:
         )
     if of.use == "labels" and len(of.labels) < 2:
         raise Usage(
-            f"{len(of.labels)} labels",
-            advice="With --use labels at least two labels are needed.",
+            "one label only" if len(of.labels) else "no label",
+            advice="With --use labels at least two labels are needed; --use open or search keeps a"
+            " general vocabulary instead.",
         )
 
 

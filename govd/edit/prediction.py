@@ -98,6 +98,18 @@ class Watch:
             )
         return watches[held_out]
 
+    @staticmethod
+    def on(basis: Basis, images: Floats) -> Watch:
+        """Pictures `(n, d)`, unedited and unit, that are not of the pool.
+
+        Args:
+            basis: has the anchors.
+        """
+        names, anchors = basis.anchors
+        top = (images @ anchors.T).argmax(1)
+        nowhere = np.full(len(images), -1)
+        return Watch(images, np.arange(len(images)), names, anchors, top, nowhere, ())
+
     def only(self, mask: Mask) -> Watch:
         """Some of these pictures."""
         return Watch(

@@ -285,13 +285,14 @@ def _as_unseen(basis: Basis, hit: Floats) -> Floats:
 
 def _few(problem: Problem, concept: int, domain: int | None, images: int) -> Term:
     """A concept of which the images show too few: detector from texts, strength by construction."""
-    warning = f"only {images} images get this name: the detector is made of texts"
+    get = "image gets" if images == 1 else "images get"
+    warning = f"only {images} {get} this name: the detector is made of texts"
     if domain is not None:
         term = _unseen_cell(problem, concept, domain)
     elif problem.spec.target == "shift":
         name = problem.spec.scope.concepts[concept].name
         raise Unsupported(
-            f"only {images} images get the name {name}",
+            f"only {images} {get} the name {name}",
             advice="Choose --target unnamed, or add to the pool.",
         )
     else:

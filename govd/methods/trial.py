@@ -95,7 +95,8 @@ class Concept:
         count = len(self.rows)
         if count < FEWEST:
             facts["warning"] = (
-                f"only {count} images get this name: the detector leans on texts"
+                f"only {count} {'image gets' if count == 1 else 'images get'} this name: the"
+                " detector leans on texts"
             )
             return facts
         if self.is_doubtful and not problem.spec.scope.domains:

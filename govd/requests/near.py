@@ -15,6 +15,7 @@ import numpy as np
 
 from govd.contributions.computing import phrase_embedding
 from govd.edit import Basis
+from govd.edit.duals import SAME
 from govd.edit.extent import scope_mask
 from govd.edit.own_labels import own_anchors
 from govd.edit.pool import PoolFit
@@ -22,7 +23,9 @@ from govd.edit.prediction import Watch, involved
 from govd.methods.alike import HALFWAY, alike_everywhere, alike_in
 from govd.methods.pictured import BY_PICTURES
 from govd.models.core import Opened
-from govd.types import Contribution, Floats, ForgetSpec, Json
+from govd.models.phrases import folded
+from govd.models.words import spellings
+from govd.types import Contribution, Floats, ForgetSpec, Json, Record
 
 NEAR: Final = 10
 """Labels and words that are told."""
@@ -78,6 +81,34 @@ def near_words(
     for row in rows:
         row["ask"] = _is_asked_about(row, 0 if given is None else len(given))
     return rows
+
+
+def read_alike(
+    opened: Opened, spec: ForgetSpec, contribution: Contribution, record: Record
+) -> list[str]:
+    """Labels and words that are the same to the model as what is asked for, under other names:
+    they go, too. None where pictures alone tell what is meant.
+
+    Args:
+        opened: the model.
+        spec: what is asked for.
+        contribution: of the spec.
+        record: of the model; says which of its labels are one.
+    """
+    phrases = {phrase for concept in spec.scope.concepts for phrase in concept.phrases}
+    if not phrases or is_pictured(contribution):
+        return []
+    texts = np.stack([phrase_embedding(opened, phrase) for phrase in sorted(phrases)])
+    names, rows = opened.basis.anchors
+    twins = {name for name, row in zip(names, rows, strict=True) if _is_one(row, texts)}
+    label_of = spellings(record.get("labels_merged", ()))
+    twins |= {name for name, label in label_of.items() if label in twins}
+    spelled = {folded(phrase) for phrase in phrases}
+    return sorted(name for name in twins if folded(name) not in spelled)
+
+
+def _is_one(row: Floats, texts: Floats) -> bool:
+    return bool((np.abs(texts - row).max(1) < SAME).any())
 
 
 def is_pictured(contribution: Contribution) -> bool:

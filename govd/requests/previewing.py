@@ -6,17 +6,17 @@ Proven by `tests/requests/test_preview.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from govd.contributions import Contributions
 from govd.contributions.beside import Beside
-from govd.contributions.effects import TOGETHER
 from govd.edit import Edit
 from govd.edit.compose import recognised
 from govd.edit.conditional import asking
-from govd.edit.prediction import watch_for
+from govd.edit.extent import taken_for
+from govd.edit.prediction import Prompted, watch_for
 from govd.edit.unlabelled import data_free
 from govd.errors import Conflict, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
@@ -26,9 +26,9 @@ from govd.records.lifecycle import RequestState
 from govd.records.predicted import Effect, Predicted
 from govd.records.request import Request
 from govd.requests.accepting import foreseen
-from govd.requests.near import near_words
+from govd.requests.near import near_words, read_alike
 from govd.requests.options import fields_of
-from govd.types import TARGETS, ForgetSpec, Json, Record, Vote
+from govd.types import TARGETS, Contribution, ForgetSpec, Json, Record, Vote
 
 STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0)
 """Strengths that are shown beside the one that is asked about, as far as the method takes them."""
@@ -91,7 +91,8 @@ class Previewing:
         beside = self.predicting.beside(request, contribution, opened, without)
         watch = watch_for(opened.basis, beside.everything)
         computed = request.with_(contribution=contribution.digest)
-        on_pool = self.effects.on_pool(model, opened, spec, beside, watch)
+        prompted = self.effects.prompts(opened, spec)
+        on_pool = self.effects.on_pool(model, opened, spec, beside, watch, prompted)
         on_labelled = self.effects.on_labelled(model, opened, spec, beside)
         examples = self.computing.examples(opened, spec, pictures)
         return {
@@ -100,15 +101,38 @@ class Previewing:
             "same_scope": _told(same),
             "effect": _shown_effect(on_pool),
             "labelled": _shown_effect(on_labelled),
+            **self._distinctions(opened, spec, contribution, model),
             "costs": predicted.as_json().get("costs", {}),
             "criteria": foreseen(request.criteria, predicted),
             "decision": self.decision("filed", computed, predicted),
-            "others": self._others(question),
+            "others": self._others(question, prompted),
             "near": near_words(opened, spec, contribution, watch, examples),
             "asking": _asking(beside),
             "capacity": self._capacity(model, beside, predicted),
             "subsumed_by": predicted.subsumed_by,
             "predicted": predicted.as_json(),
+        }
+
+    def _distinctions(
+        self,
+        opened: Opened,
+        spec: ForgetSpec,
+        contribution: Contribution,
+        model: str,
+    ) -> dict[str, Json]:
+        """What the model does not distinguish: how well a forget's domains are told from the
+        others, by labelled pictures, and names that are the same to it.
+        """
+        record = self.core.desk.model(model)
+        data = self.predicting.extents.labelled(model)
+        rows = [
+            taken_for(opened.basis, domain, data)
+            for domain in spec.scope.domains
+            if data is not None
+        ]
+        return {
+            "told_apart": [row for row in rows if row is not None],
+            "read_alike": read_alike(opened, spec, contribution, record),
         }
 
     def _opened(self, model: str) -> Opened:
@@ -165,7 +189,9 @@ class Previewing:
             "votes": [_shown(vote) for vote in votes],
         }
 
-    def _others(self, question: Question) -> list[dict[str, Json]]:
+    def _others(
+        self, question: Question, prompted: Sequence[Prompted]
+    ) -> list[dict[str, Json]]:
         """The same scope with other strengths, and with other targets as they are solved: what is
         left, and what it costs.
         """
@@ -178,10 +204,14 @@ class Previewing:
             variants += [
                 replace(spec, target=target, strength=1.0) for target in targets
             ]
-        return [self._variant(question, variant) for variant in variants]
+        return [self._variant(question, variant, prompted) for variant in variants]
 
-    def _variant(self, question: Question, variant: ForgetSpec) -> dict[str, Json]:
-        """What another strength or target leaves and costs, or why it is not possible."""
+    def _variant(
+        self, question: Question, variant: ForgetSpec, prompted: Sequence[Prompted]
+    ) -> dict[str, Json]:
+        """What another strength or target leaves by the worst prompt and costs, or why it is not
+        possible.
+        """
         model = question.request.model
         opened = question.opened
         row: dict[str, Json] = {
@@ -202,7 +232,7 @@ class Previewing:
         except (OverCapacity, Unsupported, Conflict) as error:
             return row | {"not_possible": error.message}
         watch = watch_for(opened.basis, beside.everything)
-        effect = self.effects.on_pool(model, opened, variant, beside, watch, TOGETHER)
+        effect = self.effects.on_pool(model, opened, variant, beside, watch, prompted)
         for count in ("pictures", "before", "after"):
             row[count] = None if effect is None else getattr(effect, count)
         costs = {}

@@ -207,6 +207,12 @@ def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) 
     whole = preview(service, domains=("dark",))
     assert whole["effect"]["what"] == "domains"
     assert whole["near"] == []
+    assert whole["labelled"]["what"] == "domains"
+    assert whole["labelled"]["before"] == whole["labelled"]["pictures"] == 72
+    (told,) = whole["told_apart"]
+    assert told["domain"] == "dark"
+    assert told["pictures"] == 72
+    assert told["taken"] / told["pictures"] > told["others_taken"] / told["others"]
 
 
 def test_what_is_refused_when_filed_is_refused_beforehand(service: Service) -> None:
@@ -305,7 +311,9 @@ def test_errors_of_nothing_leave_what_chance_does(
     monkeypatch.setattr(Calibrating, "capacity", lambda *_: None)
     found = preview(service, "red")
     effect = found["effect"]
-    assert effect["after_low"] == effect["after"] == effect["after_high"]
+    assert effect["after_low"] < effect["after"] < effect["after_high"]
+    gone = preview(service, "orange")["effect"]
+    assert gone["after_low"] == gone["after"] == gone["after_high"] == 0
     worst = [found["costs"].pop(name) for name in ("worst_label", "worst_cell")]
     assert all(w["low"] <= w["share"] < w["high"] < 0.5 for w in worst)
     for figure in found["costs"].values():

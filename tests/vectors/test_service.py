@@ -134,6 +134,23 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
     assert again.tobytes() == before.tobytes()
 
 
+def test_labels_that_are_one_to_the_model_are_told_beforehand(
+    service: Service, tmp_path: Path, world: World
+) -> None:
+    names = np.array(["jug", *LABELS, "ewer"])
+    texts = world.texts[[3, *range(len(LABELS)), 3]]
+    np.savez(tmp_path / "one.npz", names=names, vectors=texts)
+    service.add_model("one", str(tmp_path / "one.npz"), Given(), "ann")
+
+    def alike(name: str) -> Any:
+        options = ForgetOptions(concepts=(name,))
+        return service.requests.preview("one", options, "ann")["read_alike"]
+
+    assert alike("jug") == sorted(["ewer", LABELS[3]])
+    assert alike("ewer") == sorted(["jug", LABELS[3]])
+    assert alike(LABELS[2]) == []
+
+
 def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -> None:
     service.update_model("v", Given(publish_to=str(tmp_path / "served")), "ann")
     service.requests.forget("v", ForgetOptions(concepts=("dog",)), "ann")
