@@ -215,7 +215,7 @@ def made_of(
         task.edit,
         batch.vectors[~unedited] if unedited.any() else batch.vectors,
         task,
-        batch,
+        [key for key, is_left in zip(batch.keys, unedited, strict=True) if not is_left],
     )
     if not unedited.any():
         return moved, skipped
@@ -264,7 +264,7 @@ def _marks(
     return marks
 
 
-def edited(edit: Edit, vectors: Floats, task: Task, batch: Batch) -> Floats:
+def edited(edit: Edit, vectors: Floats, task: Task, keys: Sequence[str]) -> Floats:
     """Vectors `(n, d)` after an edit, in their type; `any_length`: each keeps its length.
 
     Raises:
@@ -276,7 +276,7 @@ def edited(edit: Edit, vectors: Floats, task: Task, batch: Batch) -> Floats:
     if len(off) and not task.any_length:
         raise BadFile(
             f"{len(off)} of {len(vectors)} rows are not of unit length: row"
-            f" {batch.keys[int(off[0])]} has {float(length[off[0]]):.3g}",
+            f" {keys[int(off[0])]} has {float(length[off[0]]):.3g}",
             advice="Store unit vectors, or say --any-length: each row then keeps its own.",
         )
     try:

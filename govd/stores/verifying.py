@@ -16,7 +16,7 @@ from govd.models.core import Core
 from govd.reconcile.measuring import Measuring
 from govd.records.store import StoreRecord
 from govd.stores.opening import GuardedStore, opened
-from govd.stores.portions import ROWS, unusable
+from govd.stores.portions import ROWS, UNIT, unusable
 from govd.stores.recognising import look, named, unit, watched
 from govd.stores.registry import Registry
 from govd.stores.remembering import WORD, Reading, Remembered, since
@@ -217,11 +217,24 @@ def _compared(
     if places:
         rows = np.stack([kept[batch.keys[i]] for i in places])
         expected = rows if edit is None else edit.apply(rows)
-        length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-        there = batch.vectors[places].astype(np.float64)
-        off = np.abs(expected.astype(np.float64) * length - there).max(axis=1)
+        off = _off(rows, expected, batch.vectors[places])
         counts.wrong += int((off > tolerance).sum())
     return without
+
+
+def _off(originals: Floats, expected: Floats, there: Floats) -> Floats:
+    """By how much the farthest number of each row differs from what is expected, `(n,)` float64. A
+    row of about unit length has been made a unit one, or, beside rows of other lengths, kept its
+    own.
+    """
+    length = np.linalg.norm(originals.astype(np.float64), axis=1, keepdims=True)
+    unit = expected.astype(np.float64)
+    kept = np.abs(unit * length - there).max(axis=1)
+    made = np.abs(unit - there).max(axis=1)
+    off: Floats = np.where(
+        np.abs(length[:, 0] - 1) > UNIT, kept, np.minimum(kept, made)
+    )
+    return off
 
 
 def _of_counts(store: StoreRecord, stamp: StoreStamp, counts: Counts) -> list[str]:

@@ -47,6 +47,23 @@ def test_verify_finds_vectors_that_were_changed(
     assert any("not what revision 1 makes" in fault for fault in verdict["faults"])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_vectors_of_about_unit_length_are_what_was_made_of_them(
+    service: Service, path: Path, rows: Any, dtype: Any
+) -> None:
+    """As single precision leaves them in double, or a careless average in single."""
+    length = 1 + np.linspace(-0.009, 0.009, len(rows), dtype=dtype)
+    np.save(path, rows.astype(np.float32).astype(dtype) * length[:, None])
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    assert service.stores.verify("shop", "ann")["verdict"]["well"]
+    there = np.load(path)
+    there[:7] *= 1.001
+    np.save(path, there)
+    assert service.stores.verify("shop", "ann")["verdict"]["counts"]["wrong"] == 7
+
+
 def test_after_purging_nothing_is_undone(service: Service, path: Path) -> None:
     service.stores.add(settings(path), "ann")
     forget(service)
