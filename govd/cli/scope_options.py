@@ -56,7 +56,11 @@ MethodOption = Annotated[
 ]
 ExampleOption = Annotated[
     list[Path] | None,
-    typer.Option("--example", help="A picture of the single concept; may be repeated."),
+    typer.Option(
+        "--example",
+        help="A picture of the single concept, or a .npy of unedited vectors (n, d) of pictures;"
+        " may be repeated.",
+    ),
 ]
 PrototypesOption = Annotated[
     int,

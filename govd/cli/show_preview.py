@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.capacity import capacity_line
+from govd.cli.counted import of_labelled, of_pool, told_apart
 from govd.cli.show_criteria import foreseen_lines
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
@@ -23,10 +24,6 @@ COSTS: Final = {
 NOT_MEASURED: Final = (
     "not measured: no pool of pictures (govd model update NAME --pool FILE)"
 )
-TOLD_APART: Final = 0.5
-"""A domain's pictures that are taken for it less others that are, as shares: half way from luck to
-certainty.
-"""
 TRIED: Final = (
     "from cheap to certain, each by itself as a linear edit, counted on pool pictures that it was"
     " not fitted on; the last one is taken"
@@ -150,19 +147,12 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
             f"[bold]before {effect['before']} → after {effect['after']}[/]{ends}"
             f" {verb}{by_prompt(effect)}"
         )
-        contents = (
-            "in it" if effect["what"] == "domains" else "that look like it to the model"
-        )
-        yield f"of {count(effect['pictures'], 'picture')} {contents}, among {escape(effect['on'])}"
+        yield of_pool(effect)
     if labelled:
-        whole = labelled["what"] == "domains"
+        verb = "keep their answer" if labelled["what"] == "domains" else "are named so"
         change = f"before {labelled['before']} → after {labelled['after']}"
-        verb = "keep their answer" if whole else "are named so"
         yield f"{change} {verb}{by_prompt(labelled)}"
-        yield (
-            f"of {count(labelled['pictures'], 'picture')} {'in' if whole else 'that show'} it, by"
-            " the labels of the evaluation set"
-        )
+        yield of_labelled(labelled)
     for row in preview.get("told_apart") or ():
         yield told_apart(row)
     twins = preview.get("read_alike")
@@ -173,21 +163,6 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
     for term in preview["predicted"].get("targets", ()):
         if term.get("warning"):
             yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
-
-
-def told_apart(row: Mapping[str, Json]) -> str:
-    """How many labelled pictures of a domain, and of others, a model takes for it."""
-    line = (
-        f"of {row['pictures']} labelled pictures in {escape(row['domain'])} {row['taken']} are"
-        f" taken for it, of {row['others']} others {row['others_taken']}"
-    )
-    right = row["taken"] / row["pictures"] - row["others_taken"] / row["others"]
-    if right >= TOLD_APART:
-        return line
-    return (
-        f"[yellow]{line}: it is told apart badly, and what is counted on the pool is about other"
-        " pictures[/]"
-    )
 
 
 def by_prompt(effect: Mapping[str, Json]) -> str:

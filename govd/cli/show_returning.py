@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from govd.cli.capacity import capacity_line
-from govd.cli.show_preview import COSTS, NOT_MEASURED, by_prompt, decision_lines, whose
+from govd.cli.counted import of_labelled, of_pool
+from govd.cli.show_preview import (
+    COSTS,
+    NOT_MEASURED,
+    by_prompt,
+    decision_lines,
+    whose,
+)
 from govd.cli.tables import console, count, escape, scope, share
 
 if TYPE_CHECKING:
@@ -61,19 +68,16 @@ def _effects(returns: Mapping[str, Json]) -> Iterator[str]:
     if effect is not None and not effect["pictures"]:
         yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
     elif effect is not None:
-        contents = (
-            "in it" if effect["what"] == "domains" else "that look like it to the model"
-        )
-        yield from _of(effect, f"{contents}, among {escape(effect['on'])}")
+        yield from _of(effect, of_pool(effect))
     if labelled is not None:
-        yield from _of(labelled, "that show it, by the labels of the evaluation set")
+        yield from _of(labelled, of_labelled(labelled))
 
 
 def _of(effect: Mapping[str, Json], of: str) -> Iterator[str]:
     verb = "keep their answer" if effect["what"] == "domains" else "are named so"
     change = f"now {effect['before']} → then {effect['after']}"
     yield f"[bold]{change}[/] {verb}{by_prompt(effect)}"
-    yield f"of {count(effect['pictures'], 'picture')} {of}"
+    yield of
 
 
 def _costs(returns: Mapping[str, Json]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from govd.edit.duals import SAME
 from govd.edit.files import tensors_to_bytes
 from govd.errors import Unsupported
 from govd.models.core import Core, Opened
+from govd.models.image_vectors import embedded
 from govd.models.phrases import prompt
 from govd.pictures import png
 from govd.records.request import Request, spec_of
@@ -199,7 +200,8 @@ class Computing:
         ]
         if not images:
             return None
-        return exact.unit(opened.encoder.pictures(images, spec.examples))
+        named = zip(spec.examples, images, strict=True)
+        return exact.unit(embedded(opened.encoder, named))
 
     def _prototypes(self, opened: Opened, spec: ForgetSpec, keep: bool) -> Prototypes:
         """Pictures of the scope; beside them pictures of other concepts where they must stand in

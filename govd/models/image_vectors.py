@@ -15,6 +15,7 @@ import numpy as np
 from govd.edit import EvaluationData
 from govd.errors import BadFile, UnreadableImage, Usage, instead
 from govd.keeping.texts import texts_of
+from govd.models.embeddings import Encoder
 from govd.models.phrases import spelled
 from govd.pictures import Source
 from govd.types import Floats
@@ -49,6 +50,22 @@ def with_vectors(
         vectors |= {len(names) + i: row for i, row in enumerate(rows)}
         names += [f"{name}[{i}]" for i in range(len(rows))]
     return names, pictures, vectors
+
+
+def embedded(encoder: Encoder, images: Iterable[tuple[str, Source]]) -> Floats:
+    """Unit vectors `(n, d)` of named pictures, of which some may be arrays of vectors.
+
+    Args:
+        encoder: of the model.
+        images: names and pictures.
+
+    Raises:
+        UnreadableImage: one or several cannot be read.
+    """
+    names, pictures, vectors = with_vectors(images, encoder.model.facts.dim)
+    encoded = encoder.pictures(list(pictures.values()), [names[i] for i in pictures])
+    vectors |= dict(zip(pictures, encoded, strict=True))
+    return np.stack([vectors[i] for i in range(len(names))])
 
 
 def is_array(image: Source) -> bool:

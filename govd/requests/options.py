@@ -13,6 +13,7 @@ from govd.errors import NotFound, Unsupported, Usage, instead
 from govd.ledger.times import moment, now
 from govd.methods import AUTO, EXTERNAL
 from govd.models.core import Core
+from govd.models.image_vectors import embedded, is_array, with_vectors
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
 from govd.records.model import RegisteredModel
@@ -106,7 +107,7 @@ def understood(
     concepts = tuple(sorted(Concept(name, aliases) for name in names))
     scope = Scope(concepts, tuple(sorted(domains)))
     target: Any = target_for(core, registered, method, options.target)
-    pictures = _examples(core, options, method)
+    pictures = _examples(core, model, options, method)
     spec = ForgetSpec(
         scope=scope,
         method=method,
@@ -123,8 +124,8 @@ def _nameless(core: Core, model: str, examples: Sequence[bytes]) -> Usage:
     opened = core.models.opened(model)
     advice = "Say one; it may be made up."
     if opened.basis.has_space and len(examples) <= EXAMPLES:
-        names = [str(i + 1) for i in range(len(examples))]
-        rows = exact.unit(opened.encoder.pictures(list(examples), names))
+        images = [(str(i + 1), data) for i, data in enumerate(examples)]
+        rows = exact.unit(embedded(opened.encoder, images))
         near = [neighbour.name for neighbour in likeliest(opened.basis, rows)[:NAMED]]
         if near:
             advice = (
@@ -228,8 +229,12 @@ def _check_space(
         )
 
 
-def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, bytes]:
-    """The pictures that were given, by their SHA-256."""
+def _examples(
+    core: Core, model: str, options: ForgetOptions, method: str
+) -> dict[str, bytes]:
+    """The pictures that were given, by their SHA-256; a `.npy` of unedited vectors stands for as
+    many as it has rows.
+    """
     if not options.examples:
         return {}
     if len(options.concepts) != 1:
@@ -247,11 +252,27 @@ def _examples(core: Core, options: ForgetOptions, method: str) -> dict[str, byte
             "examples of a private request would be kept as pictures",
             advice="Leave --example out, or file it openly.",
         )
-    if len(options.examples) > EXAMPLES:
-        raise Usage(f"{len(options.examples)} examples", advice=f"At most {EXAMPLES}.")
-    for i, data in enumerate(options.examples):
-        decoded(data, f"example {i + 1}")
+    count = len(options.examples)
+    if count <= EXAMPLES:
+        count = 0
+        for i, data in enumerate(options.examples):
+            count += _checked(core, model, data, f"example {i + 1}")
+    if count > EXAMPLES:
+        raise Usage(f"{count} examples", advice=f"At most {EXAMPLES}.")
     return {hashlib.sha256(data).hexdigest(): bytes(data) for data in options.examples}
+
+
+def _checked(core: Core, model: str, data: bytes, name: str) -> int:
+    """How many pictures a file stands for, which can be read.
+
+    Raises:
+        UnreadableImage: it cannot.
+    """
+    if is_array(data):
+        dim = core.models.opened(model).model.facts.dim
+        return len(with_vectors([(name, data)], dim)[0])
+    decoded(data, name)
+    return 1
 
 
 def fields_of(spec: ForgetSpec) -> dict[str, Json]:

@@ -3,6 +3,7 @@ HTTP.
 """
 
 import base64
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import govd as public
-from govd.errors import BadFile, Unsupported, Usage
+from govd.errors import BadFile, UnreadableImage, Unsupported, Usage
 from govd.home.home import Home
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -132,6 +133,27 @@ def test_a_forget_goes_and_comes_back_to_the_last_bit(
     service.reconciler.run()
     again, _ = service.embeddings("v", images=[world.three])
     assert again.tobytes() == before.tobytes()
+
+
+def test_examples_are_vectors(service: Service, world: World) -> None:
+    boats = world.pictures[160:][world.of[160:] == 5][:6].astype(np.float32)
+
+    def preview(*arrays: np.ndarray) -> Any:
+        examples = []
+        for array in arrays:
+            file = io.BytesIO()
+            np.save(file, array)
+            examples.append(file.getvalue())
+        options = ForgetOptions(concepts=("lamp",), examples=tuple(examples))
+        return service.requests.preview("v", options, "ann")["near"]
+
+    together, apart = preview(boats * 3), preview(*boats)
+    assert (together[0]["name"], together[0]["given"]) == ("boat", 6)
+    assert together[0]["called"] == apart[0]["called"] > 3
+    with pytest.raises(UnreadableImage, match=r"example 2: the array .* \(4, 7\)"):
+        preview(boats, np.ones((4, 7)))
+    with pytest.raises(Usage, match="257 examples"):
+        preview(np.ones((257, DIM)))
 
 
 def test_labels_that_are_one_to_the_model_are_told_beforehand(
