@@ -236,6 +236,12 @@ def _arrays(path: Path) -> dict[str, Any]:
         raise
     # whatever a damaged file makes NumPy, zipfile and zlib raise
     except Exception as fault:
+        if "allow_pickle" in str(fault):
+            raise BadFile(
+                "an array in it holds Python objects, which are not read",
+                where=str(path),
+                advice="Save labels as texts, labels.astype(str), and vectors as float32.",
+            ) from None
         raise BadFile(
             f"no evaluation set ({fault})", where=str(path), advice=advice
         ) from fault

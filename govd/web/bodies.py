@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Literal
+import re
+from contextlib import suppress
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from govd.errors import UnreadableImage
+
+DATA_URL: Final = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
+OF_URLS: Final = str.maketrans("-_", "+/")
 
 
 class Body(BaseModel):
@@ -94,13 +99,18 @@ def options(body: Body, *leave: str) -> dict[str, Any]:
 
 
 def file_of(text: str, name: str) -> bytes:
-    """The file that a body holds as base64.
+    """The file that a body holds as base64, also as browsers (`data:` URLs) and libraries (line
+    ends, the alphabet of URLs, no padding) write that.
 
     Raises:
         UnreadableImage: it is not base64.
     """
     try:
-        return base64.b64decode(text, validate=True)
+        with suppress(binascii.Error, ValueError):  # as most write it, without a copy
+            return base64.b64decode(text, validate=True)
+        head = DATA_URL.match(text)
+        letters = "".join(text[head.end() if head else 0 :].split()).translate(OF_URLS)
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError) as fault:
         raise UnreadableImage(
             f"is not base64 ({fault})",

@@ -22,7 +22,7 @@ from govd.web.admission import Place
 from govd.web.bodies import PicturesBody, file_of
 from govd.web.guards import LARGEST
 from govd.web.multipart import Part, parts_of
-from govd.web.strict import SHOWN, check_type, document
+from govd.web.strict import SHOWN, check_encoding, check_type, document
 
 RAW: Final = ("application/octet-stream", "application/x-npy")
 """Types of one picture, or array of vectors, beside `image/…`."""
@@ -103,6 +103,7 @@ async def sent_with(
         Usage: it cannot be meant. HTTPException: its type is another. Busy: there is no room for
         it.
     """
+    check_encoding(request.headers.get("content-encoding", ""))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_raw = kind.startswith("image/") or kind in RAW
     if not is_raw and kind != "multipart/form-data":

@@ -122,6 +122,7 @@ class Body(Request):
         if not hasattr(self, "_json"):
             data = await self.body()
             if data:
+                check_encoding(self.headers.get("content-encoding", ""))
                 check_type(self.headers.get("content-type", ""))
             self._json = document(data) if data else b""
         return self._json
@@ -149,6 +150,17 @@ def _check_query(request: Request, names: frozenset[str]) -> None:
                 f"the query parameter {excerpt!r} comes twice", advice="Give it once."
             )
         earlier.add(name)
+
+
+def check_encoding(content_encoding: str) -> None:
+    """That a body is sent as it is, and not compressed.
+
+    Raises:
+        HTTPException: it is.
+    """
+    if content_encoding.strip().lower() not in ("", "identity"):
+        excerpt = shorn(content_encoding.strip()[:SHOWN])
+        raise HTTPException(415, f"a body in {excerpt}: send it without compression")
 
 
 def check_type(content_type: str, expected: str = "JSON") -> None:

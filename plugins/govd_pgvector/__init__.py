@@ -18,6 +18,7 @@ password.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from govd.hookspecs import hookimpl
@@ -25,7 +26,8 @@ from govd.keeping.addresses import needing
 from govd.types import Store
 
 __all__ = ["govd_open_store"]
-SCHEMES: Final = ("postgresql://", "postgres://", "pgvector+postgresql://")
+SCHEME: Final = re.compile(r"(pgvector\+)?postgres(ql)?(\+(psycopg2?|asyncpg))?://")
+"""What stands before an address, as libpq and SQLAlchemy write it."""
 
 
 @hookimpl
@@ -36,7 +38,7 @@ def govd_open_store(url: str, secret: str) -> Store | None:
         Unsupported: psycopg is not installed. Usage: the address names no table. BadFile: there is
         no such column of vectors. Unreachable: nor such a server.
     """
-    if not url.startswith(SCHEMES):
+    if not SCHEME.match(url):
         return None
     with needing(url, "pgvector", "psycopg"):
         from govd_pgvector.store import opened

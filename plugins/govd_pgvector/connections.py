@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,8 @@ def address_of(url: str) -> Address:
     Raises:
         Usage: it names no table, or says something else of the index than `keep` or `drop`.
     """
-    parts = urlsplit(url.removeprefix("pgvector+"))
+    # libpq knows no driver, which SQLAlchemy's addresses name
+    parts = urlsplit(re.sub(r"^(\w+\+)??(postgres\w*)(\+\w+)?://", r"\2://", url))
     options = parse_qsl(parts.query, keep_blank_values=True)
     own = dict(option for option in options if option[0] in OWN)
     if not own.get("table"):

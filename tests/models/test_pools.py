@@ -182,6 +182,13 @@ def test_labels_of_an_evaluation_set_may_be_bytes(tmp_path: Path) -> None:
     assert data.classes == ("caf\u00e9", "dog")
 
 
+def test_labels_as_objects_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    labels = np.array(["dog"] * len(ROWS), dtype=object)
+    np.savez(tmp_path / "set.npz", image_vectors=ROWS, labels=labels)
+    with pytest.raises(BadFile, match=r"Python objects.*labels\.astype\(str\)"):
+        read_labelled_vectors(tmp_path / "set.npz", ROWS.shape[1], ())
+
+
 @pytest.mark.parametrize(
     ("data", "text"),
     [

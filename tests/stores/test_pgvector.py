@@ -28,6 +28,7 @@ from tests.stores.postgres import postgres
 
 psycopg = pytest.importorskip("psycopg")
 from govd_pgvector import govd_open_store  # noqa: E402
+from govd_pgvector.connections import address_of  # noqa: E402
 
 numbers = itertools.count()
 
@@ -347,6 +348,14 @@ def test_keys_of_any_type(server: str, tmp_path: Path) -> None:
 def test_other_addresses_are_left_to_others() -> None:
     assert govd_open_store(url="file:///data/vectors.npy", secret="") is None
     assert govd_open_store(url="mysql://host/db?table=x", secret="") is None
+    assert govd_open_store(url="postgresql+other://h/db?table=x", secret="") is None
+
+
+@pytest.mark.parametrize(
+    "scheme", ["pgvector+postgresql", "postgresql+psycopg", "postgresql+asyncpg"]
+)
+def test_an_address_may_name_a_driver_that_libpq_does_not_know(scheme: str) -> None:
+    assert address_of(f"{scheme}://u@h/db?table=x").conninfo == "postgresql://u@h/db"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from govd.errors import UnreadableImage
 from govd.ledger.entry import Draft
 from govd.service.service import Service
+from govd.web.bodies import file_of
 
 
 def sent(path: Path) -> str:
@@ -44,6 +46,21 @@ def test_one_bad_picture_does_not_spoil_the_others(
         ).status_code
         == 422
     )
+
+
+def test_base64_is_read_as_browsers_and_libraries_write_it() -> None:
+    data = bytes(range(256)) * 2 + b"\xfb\xff"
+    plain = base64.b64encode(data).decode()
+    for text in (
+        plain,
+        f"data:image/png;base64,{plain}",
+        base64.encodebytes(data).decode(),
+        base64.urlsafe_b64encode(data).decode().rstrip("="),
+    ):
+        assert file_of(text, "a.png") == data
+    for text in ("no base64!", f"data:image/png,{plain}", plain[:-3]):
+        with pytest.raises(UnreadableImage, match="is not base64"):
+            file_of(text, "a.png")
 
 
 def test_embeddings_are_refused_by_name(client: TestClient, pictures: Path) -> None:

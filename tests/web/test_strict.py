@@ -2,6 +2,7 @@
 is not read at all.
 """
 
+import gzip
 import json
 
 import pytest
@@ -102,6 +103,17 @@ def test_bodies_of_other_types(client: TestClient, kind: str) -> None:
     )
     latin = {"Content-Type": "application/json; charset=latin-1"}
     assert client.post("/v1/requests", content=b"{}", headers=latin).status_code == 415
+
+
+@pytest.mark.parametrize("path", ["/v1/requests", "/v1/models/m/classify"])
+def test_a_compressed_body_is_told_as_such(client: TestClient, path: str) -> None:
+    answer = client.post(
+        path,
+        content=gzip.compress(b"{}"),
+        headers={"Content-Encoding": "gzip", "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 415
+    assert "a body in gzip: send it without compression" in answer.text
 
 
 def test_a_byte_order_mark_and_a_charset_are_fine(client: TestClient) -> None:
