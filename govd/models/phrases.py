@@ -28,6 +28,8 @@ TEMPLATES: Final = (
 )
 LONGEST: Final = 200
 """Characters of a label, phrase or domain at most."""
+SHOWN: Final = 40
+"""Characters of a longer text that an error shows."""
 UNSEEN: Final = "\ufeff\u200b\u2060\u00ad"
 """Characters without width that editors, spreadsheets and web pages leave in a text: they name
 nothing, wherever they stand.
@@ -234,10 +236,17 @@ def check_phrase(phrase: str, what: str) -> None:
     """
     if not any(unicodedata.category(character)[0] in SEEN for character in phrase):
         raise Usage(f"an empty {what}", advice=f"A {what} needs at least one letter.")
-    if len(phrase) > LONGEST or any(ord(c) < 32 for c in phrase):
+    excerpt = repr(phrase) if len(phrase) <= SHOWN else f"{phrase[:SHOWN]!r}…"
+    if len(phrase) > LONGEST:
         raise Usage(
-            f"{what} {phrase[:40]!r}… is too long or has control characters",
-            advice=f"At most {LONGEST} characters.",
+            f"{what} {excerpt} has {len(phrase)} characters",
+            advice=f"At most {LONGEST}.",
+        )
+    control = next((at for at, c in enumerate(phrase, 1) if ord(c) < 32), None)
+    if control is not None:
+        raise Usage(
+            f"{what} {excerpt} has a control character at character {control}",
+            advice="Write it without.",
         )
 
 

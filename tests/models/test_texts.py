@@ -293,3 +293,15 @@ def test_what_a_shell_hands_over_is_read() -> None:
     os.close(writing)
     assert phrases.lines(Path(f"/dev/fd/{reading}")) == ["red", "blue"]
     os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "reason"),
+    [
+        ("x" * 201, f"a label '{'x' * 40}'… has 201 characters"),
+        ("tab\there", r"a label 'tab\\there' has a control character at character 4"),
+    ],
+)
+def test_what_is_wrong_with_a_phrase_is_told(phrase: str, reason: str) -> None:
+    with pytest.raises(Usage, match=reason):
+        phrases.check_phrase(phrase, "a label")
