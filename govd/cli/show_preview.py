@@ -153,6 +153,11 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         change = f"before {labelled['before']} → after {labelled['after']}"
         yield f"{change} {verb}{by_prompt(labelled)}"
         yield of_labelled(labelled)
+    stay = preview.get("labelled_elsewhere")
+    if stay:
+        change = f"before {stay['before']} → after {stay['after']}"
+        yield f"elsewhere {change} are named so{by_prompt(stay)}"
+        yield f"{of_labelled(stay)}, in other domains: they are to stay"
     for row in preview.get("told_apart") or ():
         yield told_apart(row)
     twins = preview.get("read_alike")

@@ -84,7 +84,12 @@ class Effects:
         return self._with_interval(model, on_pool)
 
     def on_labelled(
-        self, model: str, opened: Opened, spec: ForgetSpec, beside: Beside
+        self,
+        model: str,
+        opened: Opened,
+        spec: ForgetSpec,
+        beside: Beside,
+        elsewhere: bool = False,
     ) -> Effect | None:
         """The same on pictures whose labels are known. None where there are none of it.
 
@@ -93,12 +98,16 @@ class Effects:
             opened: the model.
             spec: what is to be forgotten.
             beside: the forget beside what is in force.
+            elsewhere: on pictures of the same classes in other domains, which are to stay.
         """
         data = self.extents.labelled(model)
-        if data is None:
+        if data is None or (elsewhere and spec.scope.paradigm != "cells"):
             return None
         in_scope = labelled_in_scope(beside.basis, beside.own, data)
-        if in_scope is None or not in_scope.any():
+        if elsewhere:
+            of_class = labelled_in_scope(beside.basis, beside.own, data, True)
+            in_scope = of_class & ~in_scope
+        if not in_scope.any():
             return None
         images = data.vectors[in_scope]
         edits = factors_of(beside.before), factors_of(beside.after)

@@ -102,7 +102,10 @@ def _at_least(images: Floats, texts: Floats, others: Floats) -> Mask:
 
 
 def labelled_in_scope(
-    basis: Basis, contribution: Contribution, data: EvaluationData
+    basis: Basis,
+    contribution: Contribution,
+    data: EvaluationData,
+    in_any_domain: bool = False,
 ) -> Mask:
     """Which labelled pictures `(n,)` a forget is about, by their class and domain.
 
@@ -110,6 +113,7 @@ def labelled_in_scope(
         basis: has labels and domains.
         contribution: of the forget.
         data: labelled pictures.
+        in_any_domain: by their class alone.
     """
     scope = recognised(basis, contribution).spec.scope
     mask = np.ones(len(data.vectors), bool)
@@ -118,7 +122,7 @@ def labelled_in_scope(
         mask &= np.isin(
             data.class_of, [i for i, name in enumerate(data.classes) if name in phrases]
         )
-    if scope.domains:
+    if scope.domains and not in_any_domain:
         mask &= np.isin(
             data.domain_of,
             [i for i, name in enumerate(data.domains) if name in scope.domains],

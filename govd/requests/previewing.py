@@ -93,14 +93,13 @@ class Previewing:
         computed = request.with_(contribution=contribution.digest)
         prompted = self.effects.prompts(opened, spec)
         on_pool = self.effects.on_pool(model, opened, spec, beside, watch, prompted)
-        on_labelled = self.effects.on_labelled(model, opened, spec, beside)
         examples = self.computing.examples(opened, spec, pictures)
         return {
             "model": model,
             **fields_of(spec),
             "same_scope": _told(same),
             "effect": _shown_effect(on_pool),
-            "labelled": _shown_effect(on_labelled),
+            **self._labelled(question, beside),
             **self._distinctions(opened, spec, contribution, model),
             "costs": predicted.as_json().get("costs", {}),
             "criteria": foreseen(request.criteria, predicted),
@@ -112,6 +111,16 @@ class Previewing:
             "subsumed_by": predicted.subsumed_by,
             "predicted": predicted.as_json(),
         }
+
+    def _labelled(self, question: Question, beside: Beside) -> dict[str, Json]:
+        """The effect on labelled pictures, and on those of the same classes in other domains."""
+        model, opened = question.request.model, question.opened
+        effects = [
+            self.effects.on_labelled(model, opened, question.spec, beside, is_elsewhere)
+            for is_elsewhere in (False, True)
+        ]
+        names = ("labelled", "labelled_elsewhere")
+        return dict(zip(names, map(_shown_effect, effects), strict=True))
 
     def _distinctions(
         self,

@@ -204,7 +204,12 @@ def test_a_cell_says_what_becomes_of_the_same_class_elsewhere(service: Service) 
         domain != basis.domains.index("dark")
     )
     assert found["costs"]["elsewhere"]["pictures"] == int(elsewhere.sum())
+    inside, outside = found["labelled"], found["labelled_elsewhere"]
+    assert (inside["pictures"], outside["pictures"]) == (6, 6)
+    assert inside["after"] < inside["before"]
+    assert outside["after"] == outside["by_prompt"][0]["after"] > inside["after"]
     whole = preview(service, domains=("dark",))
+    assert whole["labelled_elsewhere"] is None
     assert whole["effect"]["what"] == "domains"
     assert whole["near"] == []
     assert whole["labelled"]["what"] == "domains"
