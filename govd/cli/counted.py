@@ -48,3 +48,11 @@ def told_apart(row: Mapping[str, Json]) -> str:
         f"[yellow]{line}: it is told apart badly, and what is counted on the pool is about other"
         " pictures[/]"
     )
+
+
+def found_by_word(search: Mapping[str, Json]) -> str:
+    """How well a word finds its pictures, which targets beside `unnamed` are about."""
+    return (
+        f"its word finds {count(search['pictures'], 'labelled picture')} among all others with AUC"
+        f" {search['before']:.2f} → {search['after']:.2f} (0.5: no better than any)"
+    )

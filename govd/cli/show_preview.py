@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.capacity import capacity_line
-from govd.cli.counted import of_labelled, of_pool, told_apart
+from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
 from govd.cli.show_criteria import foreseen_lines
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
@@ -153,6 +153,9 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         change = f"before {labelled['before']} → after {labelled['after']}"
         yield f"{change} {verb}{by_prompt(labelled)}"
         yield of_labelled(labelled)
+    search = preview.get("search")
+    if search and preview.get("target") in ("level", "shift"):
+        yield found_by_word(search)
     stay = preview.get("labelled_elsewhere")
     if stay:
         change = f"before {stay['before']} → after {stay['after']}"

@@ -20,6 +20,7 @@ from govd.contributions.extent import Extents
 from govd.edit import Edit, exact
 from govd.edit.attacks.intervals import share_interval
 from govd.edit.calibration import NAMED
+from govd.edit.criteria import CHANCE, Sight, areas
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
 from govd.edit.own_labels import own_anchors
@@ -122,6 +123,26 @@ class Effects:
             "what": spec.scope.paradigm,
         }
         return Effect.from_json({**fields, **counted})
+
+    def on_search(self, model: str, beside: Beside) -> dict[str, Json] | None:
+        """How well the text of what is typed finds its labelled pictures, of several the one that
+        is furthest from chance in the end: the AUC `before` and `after`. None where there are none.
+
+        Args:
+            model: its name.
+            beside: the forget beside what is in force.
+        """
+        data = self.extents.labelled(model)
+        if data is None or not set(data.classes) <= set(beside.basis.anchors[0]):
+            return None
+        sight = Sight.labelled(beside.basis, data)
+        edits = factors_of(beside.before), factors_of(beside.after)
+        pairs = zip(*(areas(sight, edit, beside.own) for edit in edits), strict=True)
+        rows = [
+            {"before": before, "after": after, "pictures": pictures}
+            for (before, pictures), (after, _) in pairs
+        ]
+        return max(rows, key=lambda row: abs(row["after"] - CHANCE), default=None)
 
     def _with_interval(self, model: str, counted: Effect) -> Effect:
         """An effect with the ends of the interval of what is left, in pictures, where it was

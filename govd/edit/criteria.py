@@ -217,11 +217,29 @@ def off_level(sight: Sight, edit: Edit, contribution: Contribution) -> Figure | 
     """How far the AUC of a forget's texts is from 1/2, on its labelled pictures against those of
     other labels: the furthest of its concepts. None where there are no such pictures.
     """
+    distances = [
+        Figure(abs(area - CHANCE), pictures)
+        for area, pictures in areas(sight, edit, contribution)
+    ]
+    return max(distances, key=lambda figure: figure.share, default=None)
+
+
+def areas(
+    sight: Sight, edit: Edit, contribution: Contribution
+) -> list[tuple[float, int]]:
+    """How well the texts of a forget find its labelled pictures: for each the AUC of these pictures
+    against those of other labels, and how many they are.
+
+    Args:
+        sight: labelled pictures; there is nothing to tell of others.
+        edit: the one that they are asked with.
+        contribution: of the forget.
+    """
     data = sight.data
     pictures = sight.own(contribution)
     if data is None or pictures is None:
-        return None
-    distances = []
+        return []
+    by_text = []
     for concept in recognised(sight.basis, contribution).spec.scope.concepts:
         for name in set(concept.phrases) & set(data.classes):
             column = sight.watch.names.index(name)
@@ -230,6 +248,6 @@ def off_level(sight: Sight, edit: Edit, contribution: Contribution) -> Figure | 
                 continue
             text = sight.watch.anchors[[column]]
             scored = scores(edit, data.vectors, text)[:, 0]
-            distance = abs(auc(scored[pictures & is_it], scored[~is_it]) - CHANCE)
-            distances.append(Figure(distance, int((pictures & is_it).sum())))
-    return max(distances, key=lambda figure: figure.share, default=None)
+            area = auc(scored[pictures & is_it], scored[~is_it])
+            by_text.append((area, int((pictures & is_it).sum())))
+    return by_text

@@ -113,14 +113,19 @@ class Previewing:
         }
 
     def _labelled(self, question: Question, beside: Beside) -> dict[str, Json]:
-        """The effect on labelled pictures, and on those of the same classes in other domains."""
+        """The effect on labelled pictures, on those of the same classes in other domains, and how
+        well its text still finds them.
+        """
         model, opened = question.request.model, question.opened
         effects = [
             self.effects.on_labelled(model, opened, question.spec, beside, is_elsewhere)
             for is_elsewhere in (False, True)
         ]
         names = ("labelled", "labelled_elsewhere")
-        return dict(zip(names, map(_shown_effect, effects), strict=True))
+        return {
+            **dict(zip(names, map(_shown_effect, effects), strict=True)),
+            "search": self.effects.on_search(model, beside),
+        }
 
     def _distinctions(
         self,

@@ -1,6 +1,6 @@
 """What a preview says to people of what it was counted on."""
 
-from govd.cli.counted import of_labelled, of_pool, told_apart
+from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
 
 
 def test_a_domain_that_is_told_apart_badly_is_told() -> None:
@@ -21,3 +21,11 @@ def test_pictures_are_counted_in_words() -> None:
     assert of_labelled(one).startswith("of 1 picture that shows it, ")
     assert of_labelled(two).startswith("of 2 pictures that show it, ")
     assert of_labelled(whole).startswith("of 2 pictures in it, ")
+
+
+def test_search_is_told_by_an_area() -> None:
+    line = found_by_word({"pictures": 1, "before": 0.994, "after": 0.5})
+    assert line.startswith(
+        "its word finds 1 labelled picture among all others with AUC"
+    )
+    assert "0.99 → 0.50" in line

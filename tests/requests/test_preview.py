@@ -30,6 +30,8 @@ def test_it_says_what_works_what_it_costs_and_who_decides(service: Service) -> N
     assert {row["prompt"] for row in found["effect"]["by_prompt"]} >= {""}
     assert found["labelled"]["pictures"] > 0
     assert set(found["costs"]) >= {"all", "worst_label"}
+    assert found["search"]["pictures"] == found["labelled"]["pictures"]
+    assert found["search"]["before"] > found["search"]["after"]
     assert found["decision"]["event"] == "approve"
     assert found["decision"]["waits_for"] is None
     assert [vote["decision"] for vote in found["decision"]["votes"]] == ["allow"] * len(
