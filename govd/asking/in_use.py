@@ -27,6 +27,17 @@ ENDING = 60.0
 """Seconds that an external job has beside its own limit: to be begun, ended and looked at."""
 
 
+class Methods(dict[str, Method]):
+    """Methods by name. One that is asked for and not there is its plugin's fault, not a bug."""
+
+    def __missing__(self, name: str) -> Method:
+        raise PluginFault(
+            f"the method {name} is not in use",
+            where="govd_methods",
+            advice="`govd doctor` says why, where its plugin is disabled, broken or not there.",
+        )
+
+
 class Plugins:
     """`known` are those that were found, `methods` what they bring by name, `brought_by` which
     plugin brought a method.
@@ -127,8 +138,8 @@ class Plugins:
         """
         return self.asker.call(name, where, work)
 
-    def _methods(self) -> dict[str, Method]:
-        methods: dict[str, Method] = {}
+    def _methods(self) -> Methods:
+        methods = Methods()
         owner: dict[str, str] = {}
         for plugin, answer in self.asker.each("govd_methods"):
             if isinstance(answer, PluginFault):

@@ -8,6 +8,8 @@ import govd_bounds
 from govd.asking.asker import Asker
 from govd.asking.plugins import load
 from govd.errors import PluginFault
+from govd.requests import ForgetOptions
+from govd.service.service import Service
 
 BROKEN = {
     "import_fails": "raise RuntimeError('no such device')",
@@ -80,6 +82,12 @@ def test_one_that_raises_does_not_silence_the_others(written: Path) -> None:
 def test_a_disabled_plugin_is_not_imported(written: Path) -> None:
     _, found = load(frozenset({"gone"}), [point(written, "gone", "raise SystemExit")])
     assert found == []
+
+
+def test_a_method_whose_plugin_is_disabled_is_told_as_such(service: Service) -> None:
+    service.core.plugins.methods.clear()
+    with pytest.raises(PluginFault, match=r"is not in use.*govd doctor"):
+        service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
 
 
 @pytest.mark.parametrize(("predicted", "decision"), [(0.2, "wait"), (0.05, "allow")])
