@@ -229,12 +229,14 @@ def _off(originals: Floats, expected: Floats, there: Floats) -> Floats:
     """
     length = np.linalg.norm(originals.astype(np.float64), axis=1, keepdims=True)
     unit = expected.astype(np.float64)
-    kept = np.abs(unit * length - there).max(axis=1)
-    made = np.abs(unit - there).max(axis=1)
-    off: Floats = np.where(
-        np.abs(length[:, 0] - 1) > UNIT, kept, np.minimum(kept, made)
+    from_scaled = np.abs(unit * length - there).max(axis=1)
+    from_unit = np.abs(unit - there).max(axis=1)
+    distances: Floats = np.where(
+        np.abs(length[:, 0] - 1) > UNIT,
+        from_scaled,
+        np.minimum(from_scaled, from_unit),
     )
-    return off
+    return distances
 
 
 def _of_counts(store: StoreRecord, stamp: StoreStamp, counts: Counts) -> list[str]:

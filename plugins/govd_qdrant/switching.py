@@ -37,13 +37,12 @@ def check_there(client: Any, address: Address) -> None:
     name = address.collection
     if client.collection_exists(name) or alias_target(client, name):
         return
-    collections = [one.name for one in client.get_collections().collections]
+    described = client.get_collections().collections
+    collections = [c.name for c in described if "govd_" not in c.name]
     raise BadFile(
         "there is no such collection",
         where=address.url,
-        advice=instead(
-            name, [c for c in collections if "govd_" not in c], "Collections there"
-        ),
+        advice=instead(name, collections, "Collections there"),
     )
 
 
