@@ -58,14 +58,14 @@ def floors(results: Sequence[Result]) -> str:
 
 
 def holds(results: Sequence[Result], name: str, floor: int) -> bool:
-    """Whether a floor leaves few enough named on a set."""
+    """Whether a floor was tried on a set, and leaves few enough named."""
     own = [
         r for r in results if (r.set, r.kind, r.row) == (name, "labels", FLOORS[floor])
     ]
     groups = [
         [r.figures for r in own if r.count == count] for count in {r.count for r in own}
     ]
-    return all(left(figures) <= allowed(figures) for figures in groups)
+    return bool(groups) and all(left(figures) <= allowed(figures) for figures in groups)
 
 
 def left(figures: Sequence) -> float:
