@@ -20,9 +20,10 @@ from govd.edit.tried import Tried
 from govd.errors import BadFile
 from govd.types import Figure, Json
 
-FORMAT: Final = "govd-prediction-5"
+FORMAT: Final = "govd-prediction-6"
 OTHERWISE: Final = {
     FORMAT: (),
+    "govd-prediction-5": ("elsewhere",),
     "govd-prediction-4": ("elsewhere",),
     "govd-prediction-3": ("elsewhere", "named"),
     "govd-prediction-2": ("elsewhere", "named", "worst_cell"),
@@ -76,7 +77,7 @@ class Calibration:
         version measured.
         """
         row = self.facts.get("elsewhere")
-        return Tried.of(row) if row else None
+        return Tried.of(row) if row and self.is_current else None
 
     @property
     def is_enough(self) -> bool:

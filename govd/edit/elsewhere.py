@@ -2,8 +2,9 @@
 
 The pool has few pictures of a label there, fewer still that no fit saw, and the others flatter the
 fit. So a label's share is taken as drawn of a Beta distribution, that of random cells on pictures
-that nothing was fitted on (`Tried`), to which all the pool's own pictures of the label are added;
-what it then shows on other pictures is beta-binomial.
+that nothing was fitted on (`Tried`), to which all the pool's own pictures of the label are added,
+as many of them lost as would be, had the fit not seen them; what it then shows on other pictures is
+beta-binomial.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def expected(
         tried: what random cells lost.
         pictures: of each label on which it is measured; None: half as many as were counted.
     """
-    count = np.array([figure.pictures for figure in counted])
-    lost = np.rint([figure.share * figure.pictures for figure in counted])
+    count, lost = _counts(counted)
+    lost = _had_none_been_seen(count, lost, tried.beyond)
     judged, enough = judged_of(count)
     if pictures is not None:
         judged = np.full_like(count, pictures)
@@ -116,19 +117,42 @@ def _posterior(count: Floats, lost: Floats, tried: Tried) -> tuple[Floats, Float
     )
 
 
-def tried_of(measured: Sequence[Figure]) -> Tried | None:
+def _had_none_been_seen(count: Floats, lost: Floats, beyond: float) -> Floats:
+    """How many pictures `(m,)` of each label would have been lost, had the fit seen none of them."""
+    share = (lost + UNSEEN) / (count + 2.0 * UNSEEN)
+    odds = share / (1.0 - share) * np.exp(beyond)
+    return np.clip(lost + count * (odds / (1.0 + odds) - share), 0.0, count)
+
+
+def tried_of(tries: Sequence[Tries]) -> Tried | None:
     """What random cells lost; None where an interval cannot be told from so few."""
-    if len(measured) < ENOUGH:
-        return None
-    return _beta(measured)
+    return _beta(tries) if len(tries) >= ENOUGH else None
 
 
-def _beta(measured: Sequence[Figure]) -> Tried:
-    count = np.array([figure.pictures for figure in measured])
-    lost = np.rint([figure.share * figure.pictures for figure in measured])
+def _beta(tries: Sequence[Tries]) -> Tried:
+    count, lost = _counts([cell.measured for cell in tries])
     share, weight = moments(count, lost, UNSEEN)
     # where they differ by no more than chance, as much is known as they have pictures
-    return Tried(share, min(weight, float(count.sum())))
+    weight = min(weight, float(count.sum()))
+    seen = [
+        figure
+        for cell in tries
+        for figure in cell.counted
+        if figure.label == cell.measured.label
+    ]
+    beyond = _log_odds(count, lost) - _log_odds(*_counts(seen))
+    return Tried(share, weight, beyond if seen else 0.0)
+
+
+def _log_odds(count: Floats, lost: Floats) -> float:
+    """Of having been lost, of all pictures together."""
+    return float(np.log((lost.sum() + UNSEEN) / ((count - lost).sum() + UNSEEN)))
+
+
+def _counts(figures: Sequence[Figure]) -> tuple[Floats, Floats]:
+    """The pictures of each label `(m,)`, and how many of them were lost."""
+    count = np.array([figure.pictures for figure in figures], dtype=np.float64)
+    return count, np.rint([figure.share * figure.pictures for figure in figures])
 
 
 def errors_of(tries: Sequence[Tries]) -> list[float]:
@@ -138,7 +162,7 @@ def errors_of(tries: Sequence[Tries]) -> list[float]:
     if len(tries) < ENOUGH:
         return []
     return [
-        _error(cell, _beta([x.measured for x in (*tries[:place], *tries[place + 1 :])]))
+        _error(cell, _beta([*tries[:place], *tries[place + 1 :]]))
         for place, cell in enumerate(tries)
     ]
 

@@ -145,7 +145,7 @@ def calibrated(
 def _facts(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Json]:
     """What else an artifact says: how many were measured, in what time, and what they cost."""
     loads = [outcome.load for outcome in outcomes if outcome.load is not None]
-    elsewhere = tried_of([cell.measured for cell in _cells(outcomes)])
+    elsewhere = tried_of(_cells(outcomes))
     return {
         "requests": len(outcomes),
         "seconds": round(seconds, 1),

@@ -15,18 +15,20 @@ from govd.types import Json
 @dataclass(frozen=True)
 class Tried:
     """The mean `share` that a label lost in other domains, and as how many pictures of a label's
-    own that counts (`weight`).
+    own that counts (`weight`). `beyond`: by how much the log odds of having lost it were higher on
+    those pictures than on the ones that fits may have seen.
     """
 
     share: float
     weight: float
+    beyond: float = 0.0
 
     @staticmethod
     def of(row: Sequence[float]) -> Tried:
         """Read a row as it is kept."""
-        share, weight = row
-        return Tried(float(share), float(weight))
+        share, weight, beyond = row
+        return Tried(float(share), float(weight), float(beyond))
 
     def as_row(self) -> list[Json]:
         """As it is kept."""
-        return [round(self.share, 6), round(self.weight, 6)]
+        return [round(x, 6) for x in (self.share, self.weight, self.beyond)]

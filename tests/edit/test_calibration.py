@@ -264,6 +264,7 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
     ("older", "kept"),
     [
         (FORMAT.encode(), {"all", "worst_label", "worst_cell", "named", "elsewhere"}),
+        (b"govd-prediction-5", {"all", "worst_label", "worst_cell", "named"}),
         (b"govd-prediction-4", {"all", "worst_label", "worst_cell", "named"}),
         (b"govd-prediction-3", {"all", "worst_label", "worst_cell"}),
         (b"govd-prediction-2", {"all", "worst_label"}),
