@@ -113,6 +113,17 @@ def show(
         put(api.model(name), as_json, show_record)
 
 
+@app.command("labels")
+def labels(
+    name: ModelArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """The label set: how often the pool shows each label, and which forgets name it."""
+    from govd.cli.show_models import show_labels
+
+    with opened(home) as api:
+        put(api.labels(name), as_json, show_labels)
+
+
 @app.command("update")
 def update(
     name: ModelArgument,

@@ -95,6 +95,24 @@ def show_models(models: Sequence[Mapping[str, Json]]) -> None:
     )
 
 
+def show_labels(labels: Sequence[Mapping[str, Json]]) -> None:
+    """A label set, a line for each label."""
+    if not labels:
+        console().print("[dim]It has no label set.[/]")
+        return
+    rows = [
+        (
+            escape(label["label"]),
+            "–" if label["pictures"] is None else label["pictures"],
+            escape(said(label["aliases"])),
+            escape(said(label["forgets"])),
+        )
+        for label in labels
+    ]
+    columns = ("label", "in the pool", "also", "forgotten by")
+    console().print(table(*columns, rows=rows))
+
+
 def show_model(model: Mapping[str, Json]) -> None:
     """A model that was registered, changed or taken out of service, in short."""
     out = console()

@@ -20,6 +20,7 @@ from govd.models.words import spellings
 from govd.records.lifecycle import OPEN, STANDING, UNSERVED
 from govd.records.limits import bounded
 from govd.records.model import RegisteredModel
+from govd.registering.label_set import label_rows
 from govd.types import Json, Record
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -44,6 +45,16 @@ class Models:
     def show(self, name: str) -> Record:
         """One model with the revision that it serves; of a retired one, that it served last."""
         return self._shown(self.core.desk.known_model(name))
+
+    @bounded
+    def labels(self, name: str) -> list[Record]:
+        """The label set of a model (`label_rows`)."""
+        record = self.core.desk.known_model(name)
+        return label_rows(
+            self.core.models.basis(record),
+            record.get("labels_merged", []),
+            self.core.desk.views.wanted(name),
+        )
 
     def spellings(self, name: str) -> dict[str, str]:
         """Labels of a model by other spellings of them, as folders may be called."""

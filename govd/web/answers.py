@@ -106,6 +106,15 @@ class Model(Answer):
     revision: int | None
 
 
+class LabelOfModel(Answer):
+    """A label of a model; `pictures` of the pool get it, null where there is no pool."""
+
+    label: str
+    aliases: list[str]
+    pictures: int | None
+    forgets: list[str]
+
+
 class Revision(Answer):
     """An edit of one model, with its evaluation."""
 

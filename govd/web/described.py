@@ -46,6 +46,7 @@ ANSWERS: Final[dict[str, Model]] = {
     "GET /v1/models": a.Page[a.Model],
     "POST /v1/models": a.Model,
     "GET /v1/models/{name}": a.Model,
+    "GET /v1/models/{name}/labels": a.Page[a.LabelOfModel],
     "PATCH /v1/models/{name}": a.Model,
     "DELETE /v1/models/{name}": a.Model,
     "GET /v1/models/{model}/revisions": a.Page[a.Revision],

@@ -55,6 +55,11 @@ class Models(Asked):
         """One model with the revision that it serves."""
         raise NotImplementedError
 
+    @question("models/{name}/labels", "models.labels", kind="list", cursor="label")
+    def labels(self, name: str) -> list[Record]:
+        """The label set of a model: how often the pool shows each label, and what is forgotten."""
+        raise NotImplementedError
+
     @action(
         "models",
         "add_model",
