@@ -118,7 +118,7 @@ def _posterior(count: Floats, lost: Floats, tried: Tried) -> tuple[Floats, Float
 
 
 def _had_none_been_seen(count: Floats, lost: Floats, beyond: float) -> Floats:
-    """How many pictures `(m,)` of each label would have been lost, had the fit seen none of them."""
+    """How many pictures `(m,)` of each label would be lost, had the fit seen none of them."""
     share = (lost + UNSEEN) / (count + 2.0 * UNSEEN)
     odds = share / (1.0 - share) * np.exp(beyond)
     return np.clip(lost + count * (odds / (1.0 + odds) - share), 0.0, count)
