@@ -135,7 +135,14 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
     if effect is None:
         yield NOT_MEASURED
     elif not effect["pictures"]:
-        yield f"nobody knows: of {escape(effect['on'])} none looks like it to the model"
+        by_texts = (
+            "; it goes by its texts alone"
+            if effect["what"] == "concepts" and preview.get("examples") == []
+            else ""
+        )
+        yield (
+            f"nobody knows: of {escape(effect['on'])} none looks like it to the model{by_texts}"
+        )
     else:
         verb = "keep their answer" if effect["what"] == "domains" else "are named so"
         ends = (
@@ -268,16 +275,24 @@ def decision_lines(preview: Mapping[str, Json]) -> Iterator[str]:
     elif decision["event"] == "deny":
         yield f"[red]it is denied[/]: {escape(decision['reason'])}"
     else:
-        yield (
-            f"[yellow]yes, for {escape(said(decision['waits_for']))}[/]:"
-            f" {escape(decision['reason'])}"
-        )
+        yield from _waiting_for(decision)
     for vote in decision["votes"]:
-        if (
-            vote["decision"] != "allow"
-            and f"{vote['policy']}: {vote['reason']}" != decision["reason"]
-        ):
+        text = f"{vote['policy']}: {vote['reason']}"
+        if vote["decision"] != "allow" and text not in decision["reason"]:
             yield f"and {escape(vote['policy'])} says {vote['decision']}: {escape(vote['reason'])}"
+
+
+def _waiting_for(decision: Mapping[str, Json]) -> Iterator[str]:
+    """Whom it waits for; where several votes say why, each on a line of its own."""
+    whom = f"[yellow]yes, for {escape(said(decision['waits_for']))}[/]"
+    texts = [f"{vote['policy']}: {vote['reason']}" for vote in decision["votes"]]
+    reasons = [text for text in texts if text in decision["reason"]]
+    if "; ".join(reasons) != decision["reason"] or len(reasons) < 2:
+        yield f"{whom}: {escape(decision['reason'])}"
+        return
+    yield f"{whom}:"
+    for text in reasons:
+        yield f"  {escape(text)}"
 
 
 def _others(rows: Sequence[Mapping[str, Json]]) -> object:
