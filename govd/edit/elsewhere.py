@@ -121,7 +121,8 @@ def _had_none_been_seen(count: Floats, lost: Floats, beyond: float) -> Floats:
     """How many pictures `(m,)` of each label would be lost, had the fit seen none of them."""
     share = (lost + UNSEEN) / (count + 2.0 * UNSEEN)
     odds = share / (1.0 - share) * np.exp(beyond)
-    return np.clip(lost + count * (odds / (1.0 + odds) - share), 0.0, count)
+    unseen: Floats = lost + count * (odds / (1.0 + odds) - share)
+    return np.minimum(np.maximum(unseen, 0.0), count)
 
 
 def tried_of(tries: Sequence[Tries]) -> Tried | None:
