@@ -10,12 +10,14 @@ leaves and what it costs are facts of the contribution.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
+from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from govd.edit import exact, strength
+from govd.edit.cache import Cache
 from govd.edit.compose import Problem
 from govd.edit.constants import ALONE, CELL_FLOOR, LEVELS, SURER
 from govd.edit.duals import retained_mean
@@ -37,6 +39,9 @@ from govd.methods.likely import likelihood
 from govd.methods.pictured import pictured
 from govd.methods.trial import Concept, Trial
 from govd.types import Floats, Json
+
+KEPT: Final = 8
+"""Forgets whose steps are kept with a basis."""
 
 
 class Fitted(Dual):
@@ -96,6 +101,26 @@ class Fitted(Dual):
     def _levelled(
         self, problem: Problem
     ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """Steps are tried at full strength, so that what is chosen is the same for each: it is kept
+        with the basis for the others, which a preview asks for next.
+        """
+        material = problem.material
+        examples = material.examples
+        key = (
+            self.floor,
+            replace(problem.spec, strength=1.0),
+            *(texts.tobytes() for texts in material.phrases),
+            b"" if examples is None else examples.tobytes(),
+        )
+        kept: Cache[Any, Any] = vars(problem.basis).setdefault("fits", Cache(KEPT))
+        tensors, facts = kept.get(key) or kept.put(key, self._fitted(problem))
+        strong = np.array([problem.spec.strength])
+        return {**tensors, "strength": strong}, deepcopy(facts)
+
+    def _fitted(
+        self, problem: Problem
+    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
+        """Pool rows and a step for each target, of any strength."""
         basis = problem.basis
         scope = problem.spec.scope
         pool = PoolFit.of(basis)
@@ -118,7 +143,6 @@ class Fitted(Dual):
         if problem.material.examples is not None:
             tensors["examples"] = np.ascontiguousarray(problem.material.examples.T)
         tensors["guess"] = np.stack([concept.guess for concept in concepts], axis=1)
-        tensors["strength"] = np.array([problem.spec.strength])
         terms = [concept.facts(problem) for concept in concepts]
         phrases = [phrase for concept in scope.concepts for phrase in concept.phrases]
         removals = removals_alone(basis, tensors, phrases, "soft")

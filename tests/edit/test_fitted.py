@@ -414,3 +414,18 @@ def test_a_forget_fitted_alone_is_the_group_of_itself(
         for margin, fitted in enumerate(chosen.columns):
             composed = fits.columns(margin - ALONE)
             assert np.abs(composed - fitted).max() < 1e-6 * np.abs(fitted).max()
+
+
+def test_what_is_kept_for_other_strengths_is_what_each_computes(world: World) -> None:
+    """Of the same basis, in whatever order, and of no other forget."""
+    basis = world.basis(max_edit_norm=1e9)
+    first, second = world.names[:2]
+    asked = [(first, 2.0), (second, 2.0), (first, 0.5), (first, 1.0), (second, 1.0)]
+    for name, strength in asked:
+        kept = world.contribution(basis, name, method="fitted", strength=strength)
+        fresh = world.contribution(
+            world.basis(max_edit_norm=1e9), name, method="fitted", strength=strength
+        )
+        assert kept.digest == fresh.digest
+        assert kept.facts == fresh.facts
+        kept.facts["terms"][0]["about"] = "spoilt"
