@@ -19,6 +19,7 @@ AT_FIRST: Final = frozenset(
         ("audit", "why"),
         ("model", "add"),
         ("model", "show"),
+        ("model", "labels"),
         ("model", "update"),
         ("model", "rebase"),
         ("model", "remove"),

@@ -105,6 +105,7 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
     ),
     "model list": ("govd model list", "govd model list --json"),
     "model show": ("govd model show mini", "govd model show mini --json"),
+    "model labels": ("govd model labels mini", "govd model labels mini --json"),
     "model update": (
         "govd model update shop --labels labels.txt",
         "govd model update shop --pool new-vectors.npy --publish-to /srv/model",

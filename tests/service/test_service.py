@@ -297,13 +297,12 @@ def test_over_a_bound_it_is_filed_and_waits_with_the_figure(
 ) -> None:
     home = tmp_path / "strict"
     home.mkdir()
-    # even no change at all is over it
-    (home / "govd.toml").write_text("max_predicted_disagreement = -1.0\n")
+    (home / "govd.toml").write_text("max_scope_share = 0.0\n")
     with open_service(home) as service:
         service.add_model("m", "colours", given, "ann")
         request = forget(service, all_concepts=True, domains=("dark",), approve=False)
         assert request["state"] == "waiting"
-        assert "over the bound of -1.000" in request["state_reason"]
+        assert "over the bound of 0.000" in request["state_reason"]
 
 
 def test_a_person_must_approve_where_the_home_says_so(
