@@ -9,6 +9,7 @@ leaves and what it costs are facts of the contribution.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence, Sized
 from copy import deepcopy
 from dataclasses import replace
@@ -37,7 +38,7 @@ from govd.methods.dual import (
 )
 from govd.methods.likely import likelihood
 from govd.methods.pictured import pictured
-from govd.methods.trial import Concept, Trial
+from govd.methods.trial import Concept, Trial, about
 from govd.types import Floats, Json
 
 KEPT: Final = 8
@@ -102,25 +103,38 @@ class Fitted(Dual):
         self, problem: Problem
     ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
         """Steps are tried at full strength, so that what is chosen is the same for each: it is kept
-        with the basis for the others, which a preview asks for next.
+        with the basis for the others, which a preview asks for next, without a name: that of a
+        private forget may be destroyed.
         """
+        scope = problem.spec.scope
         material = problem.material
         examples = material.examples
-        key = (
-            self.floor,
-            replace(problem.spec, strength=1.0),
-            *(texts.tobytes() for texts in material.phrases),
-            b"" if examples is None else examples.tobytes(),
+        asked = hashlib.sha256(
+            repr((self.floor, replace(problem.spec, strength=1.0))).encode()
         )
-        kept: Cache[Any, Any] = vars(problem.basis).setdefault("fits", Cache(KEPT))
-        tensors, facts = kept.get(key) or kept.put(key, self._fitted(problem))
-        strong = np.array([problem.spec.strength])
-        return {**tensors, "strength": strong}, deepcopy(facts)
+        for rows in (*material.phrases, *(() if examples is None else (examples,))):
+            asked.update(rows.tobytes())
+        key = asked.hexdigest()
+        kept: Cache[str, Any] = vars(problem.basis).setdefault("fits", Cache(KEPT))
+        tensors, terms = kept.get(key) or kept.put(key, self._fitted(problem))
+        facts = {
+            "targets": [
+                phrase for concept in scope.concepts for phrase in concept.phrases
+            ],
+            "terms": [
+                {"about": about(problem, at), **deepcopy(term)}
+                for at, term in enumerate(terms)
+            ],
+            "minus_mean": True,
+        }
+        return {**tensors, "strength": np.array([problem.spec.strength])}, facts
 
     def _fitted(
         self, problem: Problem
-    ) -> tuple[Mapping[str, Floats], Mapping[str, Json]]:
-        """Pool rows and a step for each target, of any strength."""
+    ) -> tuple[Mapping[str, Floats], Sequence[Mapping[str, Json]]]:
+        """Pool rows and a step for each target, of any strength; what there is to say of each
+        concept, without its name.
+        """
         basis = problem.basis
         scope = problem.spec.scope
         pool = PoolFit.of(basis)
@@ -161,7 +175,7 @@ class Fitted(Dual):
         tensors["w"] = np.array([step.w for step in choices])
         if powers:
             tensors |= _weighted(powers, choices, places_of(problem))
-        return tensors, {"targets": phrases, "terms": terms, "minus_mean": True}
+        return tensors, terms
 
     def _first_step(self, concept: Concept) -> int:
         """The place in `WEIGHTED_STEPS` that a concept everywhere is tried with first."""

@@ -31,6 +31,13 @@ DIGITS = 6
 """Decimals of the figures that are kept with a contribution."""
 
 
+def about(problem: Problem, at: int) -> str:
+    """What a forget's concept is called, with the domains that it goes in."""
+    scope = problem.spec.scope
+    name = scope.concepts[at].name
+    return f"{name} in {', '.join(scope.domains)}" if scope.domains else name
+
+
 @dataclass(frozen=True)
 class Concept:
     """One concept of a request: its pictures and those of the same concept in other domains
@@ -80,15 +87,8 @@ class Concept:
         return (0.0 if self.is_doubtful else self.likely) + len(self.examples)
 
     def facts(self, problem: Problem) -> dict[str, Json]:
-        """What there is to say of it before anything is chosen."""
-        name = problem.spec.scope.concepts[self.at].name
-        where = (
-            f"{name} in {', '.join(problem.spec.scope.domains)}"
-            if problem.spec.scope.domains
-            else name
-        )
+        """What there is to say of it before anything is chosen, without its name."""
         facts: dict[str, Json] = {
-            "about": where,
             "detector": "fitted on the pool",
             "images": len(self.rows) + len(self.examples),
         }
