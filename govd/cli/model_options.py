@@ -132,7 +132,7 @@ def given_options(
         if names is not None:
             options |= {f"{key}s": list(names.names), f"{key}_lines": list(names.lines)}
     options |= {
-        "templates": lines(templates, "templates"),
+        "templates": lines(templates, "list of templates"),
         "domains": split(domains) or [],
         "use": use,
     }

@@ -254,13 +254,18 @@ def templates(given: Sequence[str] | None, default: Path | None) -> list[str]:
     """Prompts with one place for the label each.
 
     Raises:
-        Usage: none or several places.
+        Usage: none or several places, or no template where a list was given.
     """
     listed = (
         [spelled(template) for template in given]
         if given is not None
         else lines(default) or list(TEMPLATES)
     )
+    if not listed:
+        raise Usage(
+            "the list of templates is empty",
+            advice="Write one a line, with {} where the label goes, or leave --templates out.",
+        )
     for template in listed:
         if template.count("{}") != 1:
             raise Usage(

@@ -326,6 +326,7 @@ def test_models_are_checked_before_anything_is_kept(
         ("n", "nowhere", given, Unsupported, "no backend recognises"),
         ("n", "colours", replace(given, labels=("red",)), Usage, "labels"),
         ("n", "colours", replace(given, templates=("no hole",)), Usage, "exactly once"),
+        ("n", "colours", replace(given, templates=()), Usage, "templates is empty"),
         ("n", "colours", replace(given, labels=("red", "blue")), Usage, "no labels"),
         ("n", "colours", replace(given, pool=str(tmp_path)), GovdError, "no pictures"),
         ("n", "colours", replace(given, use="other"), Usage, "uses"),
