@@ -27,7 +27,7 @@ from govd.cli import (
     streams,
     tokens,
 )
-from govd.cli.command import model_first
+from govd.cli.command import home_behind, model_first
 from govd.cli.examples import epilog
 from govd.errors import REPORT, GovdError
 
@@ -163,15 +163,17 @@ def main() -> None:
     one.
     """
     streams.prepare()
-    commands = {
+    groups = {group.name or "" for group in app.registered_groups}
+    commands = groups | {
         c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands
-    } | {g.name for g in app.registered_groups}
-    words = [w for w in sys.argv[1:] if not w.startswith("-")]
+    }
+    arguments = home_behind(sys.argv[1:], groups)
+    words = [w for w in arguments if not w.startswith("-")]
     if words and words[0] not in commands:
         _plugin_commands()  # only then: loading plugins costs time
     try:
         try:
-            app(args=model_first(sys.argv[1:]))
+            app(args=model_first(arguments))
         except SystemExit:
             if streams.reader_is_gone():
                 raise SystemExit(streams.READER_GONE) from None

@@ -1,10 +1,13 @@
-"""Commands whose first position is a model: the same may be said as `--model NAME`."""
+"""Options at other places than those where a command takes them: `--model NAME` for a model that is
+its first position, and `--home DIR` before the command.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
+HOME: Final = "--home"
 OPTION: Final = "--model"
 AT_FIRST: Final = frozenset(
     {
@@ -47,3 +50,22 @@ def model_first(arguments: Sequence[str]) -> list[str]:
         if word.startswith(f"{OPTION}="):
             return [*path, word.partition("=")[2], *rest[:place], *rest[place + 1 :]]
     return words
+
+
+def home_behind(arguments: Sequence[str], groups: Collection[str]) -> list[str]:
+    """The arguments with a `--home DIR` that stands before the command moved behind it.
+
+    Args:
+        arguments: `govd --home DIR model show mini`, without `govd`.
+        groups: commands that have commands of their own.
+    """
+    words = list(arguments)
+    if not words or words[0].partition("=")[0] != HOME:
+        return words
+    size = 1 if "=" in words[0] else 2
+    option = words[:size]
+    rest = words[size:]
+    if not rest:
+        return words
+    depth = 2 if rest[0] in groups else 1
+    return [*rest[:depth], *option, *rest[depth:]]

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from govd.cli.command import AT_FIRST, model_first
+from govd.cli.command import AT_FIRST, home_behind, model_first
 from govd.cli.examples import EXAMPLES, epilog
 from tests.cli.test_tree import ALL
 
@@ -46,6 +46,28 @@ def test_no_example_is_of_a_command_that_is_not_there() -> None:
 )
 def test_a_model_may_be_said_as_an_option(typed: str, meant: str) -> None:
     assert model_first(typed.split()) == meant.split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--home DIR status", "status --home DIR"),
+        ("--home=DIR forget dog --reason r", "forget --home=DIR dog --reason r"),
+        ("--home DIR model show mini", "model show --home DIR mini"),
+        ("--home DIR forget -- --home", "forget --home DIR -- --home"),
+        ("status --home DIR", "status --home DIR"),
+        ("--home DIR", "--home DIR"),
+        ("--version", "--version"),
+        ("", ""),
+    ],
+)
+def test_a_home_may_be_said_before_the_command(typed: str, meant: str) -> None:
+    assert home_behind(typed.split(), {"model"}) == meant.split()
+
+
+def test_every_command_takes_a_home() -> None:
+    for path, command in ALL.items():
+        assert any("--home" in p.opts for p in command.params), path
 
 
 def test_every_command_that_begins_with_a_model_is_known() -> None:
