@@ -31,6 +31,10 @@ MENDED_SECONDS: Final = 60.0
 """Seconds between two rebuilds of views in use, at least: where something keeps changing them, that
 is reported.
 """
+SHORTEST: Final = 4
+"""Characters of an id that stand for it, at least: a revision's number is no id that somebody has
+mistyped.
+"""
 EVERY: Final = 2**31
 """A limit that no ledger reaches."""
 
@@ -163,7 +167,8 @@ class Desk:
         return self.model(name)
 
     def request(self, request_id: str) -> Request:
-        """A request's record, by its id or an unambiguous beginning of it.
+        """A request's record, by its id or an unambiguous beginning of it, of `SHORTEST` characters
+        or more.
 
         Raises:
             NotFound: there is none.
@@ -173,10 +178,15 @@ class Desk:
         if request is not None:
             return request
         near = self.views.records.starting("request", request_id) if request_id else []
-        only = self.views.request(near[0]) if len(near) == 1 else None
+        is_short = len(request_id) < SHORTEST
+        only = self.views.request(near[0]) if len(near) == 1 and not is_short else None
         if only is not None:
             return only
-        problem = "is not unambiguous" if near else "does not exist"
+        problem = "is the beginning of several ids" if near else "does not exist"
+        if near and is_short:
+            problem = (
+                f"is too short: at least {SHORTEST} characters of an id are needed"
+            )
         raise NotFound(
             f"the request {request_id!r} {problem}",
             advice="`govd request list` shows what there is.",

@@ -68,6 +68,17 @@ def test_letters_are_found_in_whatever_form_they_are_typed(service: Service) -> 
         assert ids(service, reason=typed[2]) == [open_request]
 
 
+def test_a_beginning_of_an_id_stands_for_it_from_four_characters_on(
+    service: Service, filed: dict[str, str]
+) -> None:
+    red = filed["red"]
+    assert service.requests.show(red[:6]).id == red
+    with pytest.raises(NotFound, match="too short: at least 4 characters"):
+        service.requests.show(red[:3])
+    with pytest.raises(NotFound, match="does not exist"):
+        service.requests.show("x")
+
+
 def test_by_reason_ticket_and_time(service: Service, filed: dict[str, str]) -> None:
     assert ids(service, reason="RIGHTS") == [filed["red"]]
     assert ids(service, ticket="help-1") == [filed["red"]]
