@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from govd.types import Progress
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 """For which a command waits where another one works on the home, or a daemon is on its way up."""
 TELLING_SECONDS = 1.0
 """After which it says so."""
