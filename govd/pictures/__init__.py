@@ -4,10 +4,11 @@ same file means the same pixels everywhere.
 
 What a picture is: the first frame, turned as its EXIF orientation says, as 8-bit RGB. Transparency
 is dropped and the colours stored under it remain, palettes are looked up and CMYK is converted
-without a colour profile, all as Pillow's `convert("RGB")` and therefore transformers' image
-processors do. 16-bit grey keeps its upper eight bits (Pillow itself would clip it to white). Whole
-numbers of 32 bits and floating-point values are refused: nothing in the file says what their white
-is.
+without a colour profile, all as Pillow's `convert("RGB")` does, and with it transformers'
+`load_image` and open_clip. A processor of transformers that is handed a picture with transparency
+itself lays it over white in newer versions: such pictures it sees otherwise. 16-bit grey keeps its
+upper eight bits (Pillow itself would clip it to white). Whole numbers of 32 bits and floating-point
+values are refused: nothing in the file says what their white is.
 
 What is checked before anything is decoded: a regular file, one of `limits.FORMATS`, at most
 `limits.PIXELS` pixels, not narrower than 1 : `limits.NARROWEST`, and of a JPEG at most

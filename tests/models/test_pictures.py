@@ -114,7 +114,7 @@ def test_whole_numbers_without_a_known_white_are_refused() -> None:
             decoded(saved(Image.fromarray(rows.reshape(4, 4)), "TIFF"), "scan.tiff")
 
 
-def test_modes_are_converted_as_transformers_does(tmp_path: Path) -> None:
+def test_modes_are_converted_as_pillow_does(tmp_path: Path) -> None:
     """`convert("RGB")`: CMYK without a profile, transparency dropped, not laid over white or
     black.
     """
