@@ -51,10 +51,15 @@ class Serving:
 
         Raises:
             NotFound: no such model or revision. Conflict: the revision was made for a checkpoint
-            that is not there any more.
+            that is not there any more. Usage: a revision and the base are asked for.
         """
         core = self.core
         record = self.core.desk.model(model)
+        if base and revision:
+            raise Usage(
+                f"both revision {revision} and the unedited model are asked for",
+                advice="Ask for one of them.",
+            )
         if base or revision == 0:
             return Served(
                 0, unedited(record.dim, record.side), core.models.opened(model)

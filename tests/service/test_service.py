@@ -349,6 +349,8 @@ def test_a_revision_answers_alone(service: Service, pictures: Path) -> None:
     base, _ = service.embeddings("m", images=[Path(image)], base=True)
     assert number == 1
     assert abs(service.serving("m").edit.apply(base) - rows).max() < 1e-6
+    with pytest.raises(Usage, match="both revision 1 and the unedited model"):
+        service.classify("m", [(image, Path(image))], revision=1, base=True)
 
 
 def test_unreadable_pictures_are_told_one_by_one(
