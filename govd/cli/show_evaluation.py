@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from govd.cli.show_attacks import print_attacks
 from govd.cli.show_deltas import print_external
 from govd.cli.tables import console, escape, said, share, table
+from govd.models.folders import told
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -27,6 +28,8 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
         return
     title = f"{escape(found['model'])}, revision {found['revision'] or 'base'}"
     out.print(table("", title, rows=list(_shares(m))))
+    if m.get("left_out"):
+        out.print(f"[yellow]left out: {escape(told(m['left_out']))}[/]")
     _print_lost_cells(m)
     _print_redirects(m)
     _print_retrieval(m.get("retrieval") or {})

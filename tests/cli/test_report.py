@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,21 @@ def test_the_unedited_model_has_a_report(service: Service) -> None:
     assert "Nothing is forgotten here" in shown.words
     assert shown.plots == []
     assert shown.images == [], "before and now are the same"
+
+
+def test_what_figures_leave_out_is_told_beside_them(
+    govd: Shell, pictures: Path, tmp_path: Path
+) -> None:
+    labelled = tmp_path / "labelled"
+    shutil.copytree(pictures, labelled)
+    shutil.copy(pictures / "bright" / "red" / "0.png", labelled / "loose.png")
+    report = tmp_path / "r.html"
+    printed = govd(
+        "evaluate", "m", "--images", str(labelled), "--report", str(report)
+    ).stdout
+    assert "left out: 1 in no class folder" in printed
+    assert "left out: 1 in no class folder" in Page(report.read_text()).words
+    assert "left out" not in govd("evaluate", "m").stdout
 
 
 def test_a_model_of_vectors_has_a_report_without_pictures(
