@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COSTS: Final = {
     "all": "all other answers",
+    "shown": "of pictures that show a label",
     "worst_label": "the worst label",
     "worst_cell": "the worst label in one domain",
     "elsewhere": "the same in other domains",
@@ -202,7 +203,7 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
     wide = max(len(words) for words in COSTS.values())
     for name, words in COSTS.items():
         if name in costs:
-            yield f"{words:<{wide}}  {interval(costs[name])}{whose(costs[name])}"
+            yield f"{words:<{wide}}  {interval(costs[name])}{_of(name, costs[name])}"
     total = preview["predicted"].get("total_disagreement")
     if total is not None and total != costs.get("all", {}).get("share"):
         yield (
@@ -255,6 +256,13 @@ def at_most(figure: Mapping[str, Json]) -> str:
     )
 
 
+def _of(name: str, figure: Mapping[str, Json]) -> str:
+    """Of how many pictures, and whose they are; weighted ones of how many they are worth."""
+    if name == "shown":
+        return f", worth {count(figure['pictures'], 'picture')}"
+    return whose(figure)
+
+
 def whose(figure: Mapping[str, Json]) -> str:
     scope = " in ".join(
         escape(figure[name]) for name in ("label", "domain") if figure.get(name)
@@ -297,6 +305,9 @@ def _waiting_for(decision: Mapping[str, Json]) -> Iterator[str]:
 
 def _others(rows: Sequence[Mapping[str, Json]]) -> object:
     table_rows: list[tuple[str, ...]] = []
+    changing = (
+        "shown" if any("shown" in row.get("costs", {}) for row in rows) else "all"
+    )
     for row in rows:
         mark = "[bold]asked[/]" if row["asked"] else ""
         name = (escape(said(row["target"])), f"{row['strength']:g}")
@@ -306,14 +317,14 @@ def _others(rows: Sequence[Mapping[str, Json]]) -> object:
         cost = row["costs"]
         change = "–" if row["after"] is None else f"{row['before']} → {row['after']}"
         figures = (
-            at_most(cost[k]) if k in cost else "–" for k in ("all", "worst_label")
+            at_most(cost[k]) if k in cost else "–" for k in (changing, "worst_label")
         )
         table_rows.append((*name, change, *figures, mark))
     return table(
         "target",
         "strength",
         "before → after",
-        "others change",
+        "others change" if changing == "all" else "others change, of labels",
         "worst label",
         "",
         rows=table_rows,

@@ -250,21 +250,31 @@ class Predicting:
                 name: nameless(cost) for name, cost in costs_by_name.items()
             }
         by_it = costs_by_name.get("all", Figure(0.0, 0))
-        predicted = Predicted(
+        with_all = {"all": Figure(total, by_it.pictures)}
+        if "shown_disagreement" in beside.figures:
+            share, pictures = (
+                beside.figures["shown_disagreement"],
+                beside.figures["shown"],
+            )
+            with_all["shown"] = Figure(float(share), int(pictures))
+        if calibration is not None:
+            whole = _has_whole(beside.everything)
+            with_all = {
+                name: calibration.around(name, figure, whole=whole)
+                for name, figure in with_all.items()
+            }
+        of_labels = with_all.get("shown")
+        return Predicted(
             disagreement=by_it.share,
             total_disagreement=total,
             measured=True,
+            disagreement_high=0.0
+            if beside.covered_by and by_it.high is not None
+            else by_it.high,
+            total_disagreement_high=with_all["all"].high,
+            total_shown_disagreement=None if of_labels is None else of_labels.share,
+            total_shown_disagreement_high=None if of_labels is None else of_labels.high,
             costs=costs_by_name,
-        )
-        if by_it.high is None or calibration is None:
-            return predicted
-        by_all = calibration.around(
-            "all", Figure(total, by_it.pictures), whole=_has_whole(beside.everything)
-        )
-        return replace(
-            predicted,
-            disagreement_high=0.0 if beside.covered_by else by_it.high,
-            total_disagreement_high=by_all.high,
         )
 
     @staticmethod

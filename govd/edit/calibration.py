@@ -20,9 +20,10 @@ from govd.edit.tried import Tried
 from govd.errors import BadFile
 from govd.types import Figure, Json
 
-FORMAT: Final = "govd-prediction-6"
+FORMAT: Final = "govd-prediction-7"
 OTHERWISE: Final = {
     FORMAT: (),
+    "govd-prediction-6": (),
     "govd-prediction-5": ("elsewhere",),
     "govd-prediction-4": ("elsewhere",),
     "govd-prediction-3": ("elsewhere", "named"),
@@ -34,7 +35,7 @@ use.
 """
 COVERED: Final = 0.9
 """Share of figures that an interval is to cover; what it misses is shared between its ends."""
-ALIKE: Final = ("all",)
+ALIKE: Final = ("all", "shown")
 """Figures whose errors on a part of a pool are alike, since the same pictures are counted whatever
 is forgotten: in which direction they go is that part's luck, so that an interval is as long in
 both.
@@ -45,7 +46,7 @@ NAMED: Final[Mapping[str, str]] = {
     "domains": "named, domains",
 }
 """What is left of a forget, by its paradigm: what holds of concepts says nothing of the others."""
-WHOLE: Final = "all, domains"
+WHOLE: Final[Mapping[str, str]] = {"all": "all, domains", "shown": "shown, domains"}
 """What whole domains cost: errors are larger where an edit asks for a domain first, and they are
 few. Beside those of all other requests they can only make an interval longer.
 """
@@ -77,7 +78,7 @@ class Calibration:
         version measured.
         """
         row = self.facts.get("elsewhere")
-        return Tried.of(row) if row and self.is_current else None
+        return Tried.of(row) if row else None
 
     @property
     def is_enough(self) -> bool:
@@ -96,7 +97,7 @@ class Calibration:
         if name in ALIKE:
             farthest = max(-ends[0], ends[1])
             if whole:
-                farthest = max(farthest, _farthest(self.errors.get(WHOLE, ())))
+                farthest = max(farthest, _farthest(self.errors.get(WHOLE[name], ())))
             ends = (-farthest, farthest)
         unit = unit_of(figure, self.pictures)
         low, high = (figure.share + end * unit for end in ends)
@@ -136,10 +137,15 @@ class Calibration:
                 for name, listed in document["errors"].items()
                 if name not in OTHERWISE[document["format"]]
             }
+            facts = {
+                name: fact
+                for name, fact in document["facts"].items()
+                if name not in OTHERWISE[document["format"]]
+            }
             return Calibration(
                 errors,
                 float(document["pictures"]),
-                document["facts"],
+                facts,
                 document["format"] == FORMAT,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as fault:

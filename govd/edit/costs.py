@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit.prediction import Mask, Watch
-from govd.types import Figure
+from govd.edit.shown import counting
+from govd.types import Figure, Floats
 
 LEAST: Final = 10
 """Pictures of a label (or cell) from which on it can be the worst one; where none has so many, all
@@ -20,8 +21,10 @@ of them can.
 Cell = tuple[Sequence[int], Sequence[int]]
 """Labels, and the domains in which they are forgotten."""
 Costs = dict[str, Figure]
-"""By name: `all`, `worst_label`, `worst_cell`, `elsewhere`; one that no picture shows is absent."""
-COSTS: Final = ("all", "worst_label", "worst_cell", "elsewhere")
+"""By name: `all`, `shown` (the same, each picture counted as far as it shows one of the labels),
+`worst_label`, `worst_cell`, `elsewhere`; one that no picture shows is absent.
+"""
+COSTS: Final = ("all", "shown", "worst_label", "worst_cell", "elsewhere")
 
 
 def costs(
@@ -45,6 +48,8 @@ def costs(
         return {}
     changed = before != after
     figures = {"all": Figure(float(changed[retained].mean()), int(retained.sum()))}
+    if watch.shows is not None:
+        figures["shown"] = weighted(changed[retained], watch.shows[retained])
     label = _worst(watch.top[retained], changed[retained])
     figures["worst_label"] = replace(label[1], label=watch.names[label[0]])
     in_cells = cells_of(watch, retained)
@@ -58,6 +63,15 @@ def costs(
             enough, key=lambda figure: (figure.share, figure.pictures)
         )
     return figures
+
+
+def weighted(changed: Mask, shows: Floats) -> Figure:
+    """The share of pictures `(n,)` that `changed`, each counted as far as `shows` `(n,)` says, of
+    as many pictures as these are worth.
+    """
+    total = float(shows.sum())
+    share = float(shows[changed].sum()) / total if total else 0.0
+    return Figure(share, counting(shows))
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,14 @@ class Sight:
         domain = np.array([*places, -1])[data.domain_of]
         rows = np.arange(len(data.vectors))
         watch = Watch(
-            data.vectors, rows, tuple(names), texts, true, domain, tuple(domain_names)
+            data.vectors,
+            rows,
+            tuple(names),
+            texts,
+            true,
+            domain,
+            tuple(domain_names),
+            np.ones(len(rows)),
         )
         before = (data.vectors @ texts.T).argmax(1)
         return Sight(basis, f"{len(rows)} labelled images", watch, before, data)

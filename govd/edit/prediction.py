@@ -18,6 +18,7 @@ import numpy as np
 from govd.edit.basis import Basis
 from govd.edit.cache import Cache
 from govd.edit.factors import Edit
+from govd.edit.shown import shown
 from govd.types import Contribution, Floats, Json
 
 Mask = Any
@@ -48,7 +49,8 @@ class Watch:
 
     `images` `(n, d)` unit rows, `at` their positions in the thinned pool, `anchors` `(m, d)` what
     answers are chosen from, with `names`; `top` `(n,)` the unedited answers, `domain` `(n,)`
-    pseudo-domains (−1 where there are none) into `domains`.
+    pseudo-domains (−1 where there are none) into `domains`; `shows` `(n,)` how much each shows one
+    of the labels, None where that is not known.
     """
 
     images: Floats
@@ -58,6 +60,7 @@ class Watch:
     top: Any
     domain: Any
     domains: tuple[str, ...]
+    shows: Floats | None = None
     _answered: Cache[str, Any] = field(
         default_factory=lambda: Cache(ANSWERED), compare=False, repr=False
     )
@@ -95,6 +98,7 @@ class Watch:
                 basis.base_answers[at],
                 domain,
                 basis.domains,
+                shown(basis, images[at]),
             )
         return watches[held_out]
 
@@ -108,7 +112,16 @@ class Watch:
         names, anchors = basis.anchors
         top = (images @ anchors.T).argmax(1)
         nowhere = np.full(len(images), -1)
-        return Watch(images, np.arange(len(images)), names, anchors, top, nowhere, ())
+        return Watch(
+            images,
+            np.arange(len(images)),
+            names,
+            anchors,
+            top,
+            nowhere,
+            (),
+            shown(basis, images),
+        )
 
     def only(self, mask: Mask) -> Watch:
         """Some of these pictures."""
@@ -120,6 +133,7 @@ class Watch:
             self.top[mask],
             self.domain[mask],
             self.domains,
+            None if self.shows is None else self.shows[mask],
         )
 
     @cached_property

@@ -252,7 +252,7 @@ def _outcome(
     measured = figures(
         unseen, other, contributions, beside, before, after, expected=False
     )
-    own_names = {"all": WHOLE} if request.is_whole else {}
+    own_names = WHOLE if request.is_whole else {}
     errors = {
         own_names.get(name, name): (
             (measured[name].share - predicted[name].share) / unit_of(predicted[name])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit.basis import Basis
+from govd.edit.costs import weighted
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
 from govd.edit.metrics import GUESSES, ROWS, scores, share
@@ -35,7 +36,8 @@ def data_free(
 
     `retain_agreement` is of pictures in no scope whose answer was a kept label: the share for which
     it still is the best kept one. On labelled pictures (`on_images`) it is of all in no scope, by
-    their best kept label before and after.
+    their best kept label before and after. `shown_disagreement`: of pictures as far as they show a
+    label (`shown`), which are worth as many as `shown`; absent where that is not known.
 
     Args:
         basis: has the texts, and perhaps a pool.
@@ -64,12 +66,17 @@ def data_free(
     on = f"{len(images)} texts"
     if watch is not None:
         on = f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings"
+    of_labels = {}
+    if watch is not None and watch.shows is not None and stays.any():
+        cost = weighted((answers != top)[stays], watch.shows[stays])
+        of_labels = {"shown_disagreement": cost.share, "shown": cost.pictures}
     return {
         "on": on,
         "rank": edit.rank,
         "edit_norm": norm(edit),
         "retain_agreement": share((restricted == top)[listed]),
         "predicted_disagreement": share((answers != top)[stays]),
+        **of_labels,
         "largest_spill": float(spill.max(initial=0.0)),
         "spills_to": _spills(retained_names, spill),
         "unlisted_agreement": _unlisted(basis, edit, images, touched),

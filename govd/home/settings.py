@@ -98,7 +98,10 @@ class Settings:
         _one_of("ask", "revert", "off"),
     )
     max_predicted_disagreement: float = setting(
-        0.05, "Requests that may change a larger share of other answers wait.", _share
+        0.05,
+        "Requests that may change a larger share of other answers wait; of pictures that show a"
+        " label, where that is known.",
+        _share,
     )
     max_total_disagreement: float = setting(
         0.2, "So do those with which all in force would change more than this.", _share

@@ -120,11 +120,16 @@ def predicted_seen(predicted: Predicted | None) -> dict[str, Json]:
         cost = predicted.disagreement
     if total_cost is None:
         total_cost = predicted.total_disagreement
+    total_shown = predicted.total_shown_disagreement_high
+    if total_shown is None:
+        total_shown = predicted.total_shown_disagreement
     costs = predicted.costs or {}
     effect = predicted.effect
     return {
         "cost": cost if measured else None,
         "total_cost": total_cost if measured else None,
+        "shown_cost": upper_end(costs.get("shown")),
+        "total_shown_cost": total_shown,
         "worst_label": upper_end(costs.get("worst_label")),
         "worst_cell": upper_end(costs.get("worst_cell")),
         "elsewhere": upper_end(costs.get("elsewhere")),

@@ -75,6 +75,11 @@ class PredictedInput:
 
     cost: float | None = seen("share of other answers that change by it", 0.018)
     total_cost: float | None = seen("the same of all in force together", 0.031)
+    shown_cost: float | None = seen(
+        "cost, of pictures as far as they show a label; null where that is not known",
+        0.012,
+    )
+    total_shown_cost: float | None = seen("the same of all in force together", 0.02)
     worst_label: float | None = seen("the same of the label that loses most", 0.12)
     worst_cell: float | None = seen("the same of the worst label × domain", 0.2)
     elsewhere: float | None = seen("the class in other domains that goes along", 0.01)

@@ -20,6 +20,7 @@ BOUNDS: Final = (
 """Settings that a prediction repeats beside the figures that they bound."""
 COSTS: Final = {
     "all": "own_cost",
+    "shown": "own_shown_cost",
     "worst_label": "own_worst_label",
     "worst_cell": "own_worst_cell",
     "elsewhere": "own_elsewhere",
@@ -94,10 +95,11 @@ class Predicted:
     """What a forget is predicted to do beside what is in force, without a labelled picture.
 
     `disagreement`: the share of other answers that changes by it; `total_disagreement`: the share
-    that differs from the unedited model's with all in force; `…_high`: their intervals' upper ends,
-    None where errors of predictions were not measured. `measured`: counted on pictures of a pool;
+    that differs from the unedited model's with all in force, `total_shown_disagreement` the same of
+    pictures as far as they show a label; `…_high`: their intervals' upper ends, None where errors
+    of predictions were not measured. `measured`: counted on pictures of a pool;
     else `by_theorem` says whether it is exact on the label set. `costs`: by name (`all`,
-    `worst_label`, `worst_cell`, `elsewhere`). `effect`: None in older ledgers, and where there is
+    `shown`, `worst_label`, `worst_cell`, `elsewhere`). `effect`: None in older ledgers, and where there is
     nothing to count on. `forgets` and `total_disagreement_before`: what is in force without it,
     `forgets_after` with it. `covers`: forgets that stand and would add nothing beside it ("": a
     private one). `scope_share`: of pictures that it is about, `total_scope_share` of all in
@@ -113,6 +115,8 @@ class Predicted:
     by_theorem: bool | None = None
     disagreement_high: float | None = None
     total_disagreement_high: float | None = None
+    total_shown_disagreement: float | None = None
+    total_shown_disagreement_high: float | None = None
     costs: Mapping[str, Figure] | None = None
     effect: Effect | None = None
     total_disagreement_before: float | None = None
@@ -209,6 +213,8 @@ PLAIN: Final = (
     "by_theorem",
     "disagreement_high",
     "total_disagreement_high",
+    "total_shown_disagreement",
+    "total_shown_disagreement_high",
     "total_disagreement_before",
     "forgets",
     "forgets_after",

@@ -9,8 +9,9 @@ from govd.hookspecs import hookimpl
 from govd.types import Json, Record, Vote
 
 MAX_PREDICTED_DISAGREEMENT = 0.05
-"""Share of what is kept that a request may have answered differently; one above it waits (the
-home's own setting goes first).
+"""Share of what is kept that a request may have answered differently, of pictures that show a label
+where that is known: of a pool that is mostly of other things each answer is a guess. One above it
+waits (the home's own setting goes first).
 """
 
 MAX_TOTAL_DISAGREEMENT = 0.2
@@ -32,8 +33,16 @@ domain that lose most; 1 bounds nothing.
 HIGH = {
     "disagreement": "disagreement_high",
     "total_disagreement": "total_disagreement_high",
+    "shown_disagreement": "shown_disagreement_high",
+    "total_shown_disagreement": "total_shown_disagreement_high",
 }
 """Figures, and the upper ends of their intervals."""
+
+SHOWN = {
+    "disagreement": "shown_disagreement",
+    "total_disagreement": "total_shown_disagreement",
+}
+"""Figures of all pictures, and the same of those that show a label."""
 
 FIGURES = (
     *HIGH,
@@ -99,9 +108,10 @@ def govd_vote(
     if exact:
         words = f"{UNMEASURED}; {EXACT}"
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
-    words, value = _upper(inputs, "disagreement", "predicted disagreement is")
+    words, value = _upper(inputs, "disagreement", "predicted disagreement")
     shown, limit = apart(value, inputs["max_predicted_disagreement"])
-    sure = "" if HIGH["disagreement"] in inputs else f", {NO_INTERVAL}"
+    ends = {HIGH["disagreement"], HIGH["shown_disagreement"]}
+    sure = f", {NO_INTERVAL}" if ends.isdisjoint(inputs) else ""
     return Vote(
         "allow", "bounds", f"{words} {shown}, within the bound of {limit}{sure}", inputs
     )
@@ -118,6 +128,11 @@ def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
         name: float(predicted.get(name, default)) for name, default in LIMITS.items()
     }
     costs = predicted.get("costs", {})
+    shown = {} if predicted.get("subsumed_by") else costs.get("shown", {})
+    ends = (("shown_disagreement", "share"), ("shown_disagreement_high", "high"))
+    inputs |= {
+        name: float(shown[end]) for name, end in ends if shown.get(end) is not None
+    }
     for cost, name in COSTS.items():
         if cost in costs:
             high = costs[cost].get("high")
@@ -126,7 +141,13 @@ def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
 
 
 def _upper(inputs: Mapping[str, float], name: str, words: str) -> tuple[str, float]:
-    """A figure's upper end where it has an interval, else the figure; and how to speak of it."""
+    """A figure's upper end where it has an interval, else the figure; and how to speak of it. Of
+    pictures that show a label, unless that is less sure.
+    """
+    of_labels = SHOWN[name]
+    if HIGH[of_labels] in inputs or (of_labels in inputs and HIGH[name] not in inputs):
+        name, words = of_labels, f"{words}, of pictures that show a label,"
+    words = f"{words} is"
     high = inputs.get(HIGH[name])
     return (
         (words, inputs.get(name, 0.0)) if high is None else (f"{words} at most", high)
@@ -136,12 +157,12 @@ def _upper(inputs: Mapping[str, float], name: str, words: str) -> tuple[str, flo
 def _costs(inputs: Mapping[str, float]) -> Iterator[Bound]:
     """What it costs, with the bounds on that, in the order in which they are told."""
     words, value = _upper(
-        inputs, "disagreement", "the predicted disagreement of what is kept is"
+        inputs, "disagreement", "the predicted disagreement of what is kept"
     )
     yield Bound(value, inputs["max_predicted_disagreement"], words)
     if value > 0:
         with_all = (
-            "with all that is in force, the predicted disagreement of what is kept is"
+            "with all that is in force, the predicted disagreement of what is kept"
         )
         words, value = _upper(inputs, "total_disagreement", with_all)
         yield Bound(value, inputs["max_total_disagreement"], words)
