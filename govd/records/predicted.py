@@ -97,16 +97,16 @@ class Predicted:
     `disagreement`: the share of other answers that changes by it; `total_disagreement`: the share
     that differs from the unedited model's with all in force, `total_shown_disagreement` the same of
     pictures as far as they show a label; `…_high`: their intervals' upper ends, None where errors
-    of predictions were not measured. `measured`: counted on pictures of a pool;
-    else `by_theorem` says whether it is exact on the label set. `costs`: by name (`all`,
-    `shown`, `worst_label`, `worst_cell`, `elsewhere`). `effect`: None in older ledgers, and where there is
-    nothing to count on. `forgets` and `total_disagreement_before`: what is in force without it,
-    `forgets_after` with it. `covers`: forgets that stand and would add nothing beside it ("": a
-    private one). `scope_share`: of pictures that it is about, `total_scope_share` of all in
-    force with it, `scope_share_added` of those that only it is about. `bounds`: the settings that
-    bound it (`BOUNDS`). `targets`: what its contribution says of each target. `doubted_names`:
-    names that may be mistakes. `subsumed_by`: what covers it, if something does: then it adds
-    nothing. `figures`: what else is said of the edit (`on`, `rank`, `edit_norm`, …).
+    of predictions were not measured. `measured`: counted on pictures of a pool; else `by_theorem`
+    says whether it is exact on the label set. `costs`: by name (`all`, `shown`, `worst_label`,
+    `worst_cell`, `elsewhere`). `effect`: None in older ledgers, and where there is nothing to count
+    on. `forgets` and `total_disagreement_before`: what is in force without it, `forgets_after` with
+    it. `covers`: forgets that stand and would add nothing beside it ("": a private one).
+    `scope_share`: of pictures that it is about, `total_scope_share` of all in force with it,
+    `scope_share_added` of those that only it is about. `bounds`: the settings that bound it
+    (`BOUNDS`). `targets`: what its contribution says of each target. `doubted_names`: names that
+    may be mistakes. `subsumed_by`: what covers it, if something does: then it adds nothing.
+    `figures`: what else is said of the edit (`on`, `rank`, `edit_norm`, …).
     """
 
     disagreement: float | None = None

@@ -197,7 +197,7 @@ def test_documented_predictions_stand_beside_what_was_measured_on_the_same_draws
 def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
     judged = [
         Judged("concepts", figure, 0.02 * i, 0.0, 0.02 * i + 0.03, 0.03 * i, 100)
-        for figure in ("all", TRUE)
+        for figure in ("all", TRUE["all"])
         for i in range(4)
     ]
     cells = [

@@ -80,6 +80,32 @@ def test_what_goes_by_a_figure_that_has_no_interval_says_so() -> None:
     assert vote(disagreement_high=0.02).reason.endswith("within the bound of 0.050")
 
 
+def test_pictures_that_show_a_label_are_what_counts_where_they_are_as_sure() -> None:
+    def cost(high: float | None) -> dict[str, Any]:
+        return {"shown": {"share": 0.02, "high": high, "pictures": 90}}
+
+    over = {"disagreement": 0.07, "disagreement_high": 0.09}
+    said = vote(**over, costs=cost(0.04))
+    assert said.decision == "allow"
+    assert "of pictures that show a label, is at most 0.040" in said.reason
+    assert vote(**over, costs=cost(0.051)).decision == "wait"
+    assert vote(**over, costs=cost(None)).decision == "wait", "its errors are not known"
+    assert vote(disagreement=0.07, costs=cost(None)).decision == "allow"
+    covered = vote(subsumed_by="another forget", costs=cost(0.06))
+    assert covered.decision == "allow"
+    of_all = {"total_disagreement": 0.3, "total_disagreement_high": 0.4}
+    high = {
+        "total_shown_disagreement": 0.1,
+        "total_shown_disagreement_high": 0.15,
+    }
+    assert vote(**of_all, costs=cost(0.04)).decision == "wait"
+    assert vote(**of_all, **high, costs=cost(0.04)).decision == "allow"
+    high["total_shown_disagreement_high"] = 0.25
+    said = vote(**of_all, **high, costs=cost(0.04))
+    assert said.decision == "wait"
+    assert "label, is at most 0.250, over the bound of 0.200" in said.reason
+
+
 def test_what_is_within_every_bound_or_adds_nothing_goes() -> None:
     assert vote().decision == vote(disagreement=0.05).decision == "allow"
     assert vote(disagreement=0.0, total_disagreement=0.9).decision == "allow"

@@ -263,16 +263,16 @@ def test_many_small_forgets_add_up(service: Service) -> None:
         (inputs,) = (
             vote["inputs"] for vote in record["votes"] if vote["policy"] == "bounds"
         )
-        assert 0 < inputs["disagreement_high"] <= 0.12, (
+        assert 0 < inputs["shown_disagreement_high"] <= 0.12, (
             "none is over the bound on a single request"
         )
         states.append(record["state"])
-        totals.append(inputs["total_disagreement_high"])
+        totals.append(inputs["total_shown_disagreement_high"])
         if record["state"] == "waiting":
             reason = record["state_reason"]
             assert reason.startswith(
-                "bounds: with all that is in force, the predicted disagreement of what is kept is"
-                " at most 0.13"
+                "bounds: with all that is in force, the predicted disagreement of what is kept, of"
+                " pictures that show a label, is at most 0.13"
             ), reason
             service.requests.decide(request, "approve", "seen", "bob")
             service.reconciler.run()

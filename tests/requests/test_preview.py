@@ -310,9 +310,8 @@ def test_another_method_may_be_previewed_for_the_only_forget(service: Service) -
 def test_errors_of_nothing_leave_what_chance_does(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    none = dict.fromkeys(
-        ("named", "all", "worst_label", "worst_cell", "elsewhere"), [0.0] * 99
-    )
+    figures = ("named", "all", "shown", "worst_label", "worst_cell", "elsewhere")
+    none = dict.fromkeys(figures, [0.0] * 99)
     calibration = Calibration(none, 1.0, {"elsewhere": Tried(0.5, 1000.0).as_row()})
     monkeypatch.setattr(Calibrating, "of", lambda *_: calibration)
     monkeypatch.setattr(Calibrating, "capacity", lambda *_: None)

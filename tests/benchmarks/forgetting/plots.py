@@ -195,7 +195,7 @@ def scatter(predictions: Mapping[str, Sequence[Judged]]) -> str:
     for name, listed in predictions.items():
         for figure, words in (
             ("all", "on pool pictures set apart, by pseudo-label"),
-            (TRUE, "on the judging pictures, by true label"),
+            (TRUE["all"], "on the judging pictures, by true label"),
         ):
             own = [one for one in listed if one.figure == figure]
             if not own:
