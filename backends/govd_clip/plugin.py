@@ -321,9 +321,10 @@ def keep_compiled() -> None:
     import platformdirs
 
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
-        jax.config.update(
-            "jax_compilation_cache_dir",
-            str(platformdirs.user_cache_path("govd") / "jax"),
-        )
+        try:
+            folder = platformdirs.user_cache_path("govd") / "jax"
+        except RuntimeError:  # an account without a home folder keeps nothing
+            return
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         # a daemon warms a dozen programs: those of a second each are worth keeping, too
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

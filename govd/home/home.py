@@ -49,12 +49,23 @@ def _check_database() -> None:
 
 
 def default_home() -> Path:
-    """`$GOVD_HOME`, else the user's data folder."""
+    """`$GOVD_HOME`, else the user's data folder.
+
+    Raises:
+        Usage: nothing says where that is: an account without an entry, as containers have, and no
+            `HOME`.
+    """
     if os.environ.get(ENVIRONMENT):
         return Path(os.environ[ENVIRONMENT])
     import platformdirs
 
-    return Path(platformdirs.user_data_path("govd"))
+    try:
+        return Path(platformdirs.user_data_path("govd"))
+    except RuntimeError:
+        raise Usage(
+            "this account has no home folder, and HOME is not set",
+            advice=f"Give --home DIR, or set {ENVIRONMENT}.",
+        ) from None
 
 
 class Home:

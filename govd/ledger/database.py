@@ -285,7 +285,8 @@ def fault_of(
         sqlite3.ProgrammingError,
     )
     if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, machine):
-        return BadFile(f"{what} is damaged ({cause})", where=where, advice=repair)
+        verb = "are" if what.endswith("s") else "is"
+        return BadFile(f"{what} {verb} damaged ({cause})", where=where, advice=repair)
     text = str(cause)  # and what the toolkit itself raises: too many at once, say
     return MachineFault(
         f"{what} cannot be written or read ({text})",

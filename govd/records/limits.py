@@ -110,7 +110,7 @@ def check_text(text: str, what: str, limit: Limit | None = None) -> None:
             where=what,
             advice=f"At most {limit.size_bytes} bytes.",
         )
-    for place, character in enumerate(text):
+    for place, character in enumerate(text, 1):
         fault = _fault(character, limit.lines)
         if fault:
             excerpt = shorn(text[:40])
