@@ -42,6 +42,9 @@ MACHINE = (
 )
 """Errors of the machine, wherever they come from: no bug of govd's."""
 
+NO_ACCOUNT = "Could not determine home directory"
+"""What pathlib says of a `~` whose account is unknown."""
+
 app = typer.Typer(
     name="govd",
     no_args_is_help=True,
@@ -185,19 +188,9 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except Exception as fault:  # noqa: BLE001 - the last net: whatever else it is, it is a bug and is told as one
-        if isinstance(fault, OSError) and fault.errno in (errno.EPIPE, *MACHINE):
-            # what is still to be written has nowhere to go
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            # whoever reads has seen enough: `govd audit log | head`
-            if fault.errno == errno.EPIPE:
-                raise SystemExit(streams.READER_GONE) from None
-            place = f"{fault.filename}: " if fault.filename else ""
-            raise SystemExit(
-                _said(
-                    f"{place}{fault.strerror}. Free space or correct the machine, then try again.",
-                    4,
-                )
-            ) from None
+        code = _no_bug(fault)
+        if code is not None:
+            raise SystemExit(code) from None
         import traceback
 
         traceback.print_exc()
@@ -207,6 +200,33 @@ def main() -> None:
                 70,
             )
         ) from None
+
+
+def _no_bug(fault: Exception) -> int | None:
+    """The exit code of a fault that is the machine's or of what was typed, which is told; None of
+    any other.
+    """
+    if isinstance(fault, RuntimeError) and str(fault).startswith(NO_ACCOUNT):
+        return _said(
+            "a path begins with ~ and the name of no account. Write it out.", 2
+        )
+    if not isinstance(fault, OSError):
+        return None
+    if fault.errno == errno.ENAMETOOLONG:
+        start = str(fault.filename)[:60]
+        return _said(f"{fault.strerror}: {start}… Give a shorter path.", 2)
+    if fault.errno not in (errno.EPIPE, *MACHINE):
+        return None
+    # what is still to be written has nowhere to go
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # whoever reads has seen enough: `govd audit log | head`
+    if fault.errno == errno.EPIPE:
+        return streams.READER_GONE
+    place = f"{fault.filename}: " if fault.filename else ""
+    return _said(
+        f"{place}{fault.strerror}. Free space or correct the machine, then try again.",
+        4,
+    )
 
 
 def _said(text: str, code: int) -> int:

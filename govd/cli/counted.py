@@ -56,3 +56,8 @@ def found_by_word(search: Mapping[str, Json]) -> str:
         f"its word finds {count(search['pictures'], 'labelled picture')} among all others with AUC"
         f" {search['before']:.2f} → {search['after']:.2f} (0.5: no better than any)"
     )
+
+
+def worth(figure: Mapping[str, Json]) -> str:
+    """Of how many equal pictures weighted ones are worth."""
+    return f", worth {count(figure['pictures'], 'picture')}"

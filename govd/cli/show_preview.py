@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.capacity import capacity_line
-from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
+from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart, worth
 from govd.cli.show_criteria import foreseen_lines
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
@@ -203,7 +203,8 @@ def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
     wide = max(len(words) for words in COSTS.values())
     for name, words in COSTS.items():
         if name in costs:
-            yield f"{words:<{wide}}  {interval(costs[name])}{_of(name, costs[name])}"
+            ending = worth if name == "shown" else whose
+            yield f"{words:<{wide}}  {interval(costs[name])}{ending(costs[name])}"
     total = preview["predicted"].get("total_disagreement")
     if total is not None and total != costs.get("all", {}).get("share"):
         yield (
@@ -254,13 +255,6 @@ def at_most(figure: Mapping[str, Json]) -> str:
     return share(figure["share"]) + (
         "" if figure.get("high") is None else f" (≤ {100 * figure['high']:.1f})"
     )
-
-
-def _of(name: str, figure: Mapping[str, Json]) -> str:
-    """Of how many pictures, and whose they are; weighted ones of how many they are worth."""
-    if name == "shown":
-        return f", worth {count(figure['pictures'], 'picture')}"
-    return whose(figure)
 
 
 def whose(figure: Mapping[str, Json]) -> str:

@@ -250,19 +250,7 @@ class Predicting:
                 name: nameless(cost) for name, cost in costs_by_name.items()
             }
         by_it = costs_by_name.get("all", Figure(0.0, 0))
-        with_all = {"all": Figure(total, by_it.pictures)}
-        if "shown_disagreement" in beside.figures:
-            share, pictures = (
-                beside.figures["shown_disagreement"],
-                beside.figures["shown"],
-            )
-            with_all["shown"] = Figure(float(share), int(pictures))
-        if calibration is not None:
-            whole = _has_whole(beside.everything)
-            with_all = {
-                name: calibration.around(name, figure, whole=whole)
-                for name, figure in with_all.items()
-            }
+        with_all = _with_all(beside, Figure(total, by_it.pictures), calibration)
         of_labels = with_all.get("shown")
         return Predicted(
             disagreement=by_it.share,
@@ -292,6 +280,24 @@ class Predicting:
             name: calibration.around(name, figure, whole=whole)
             for name, figure in own.items()
         }
+
+
+def _with_all(beside: Beside, of_all: Figure, calibration: Calibration | None) -> Costs:
+    """The share of other answers that differ from the unedited model's with all in force, with
+    intervals where errors of predictions were measured: of all pictures, and of those that show a
+    label, where that is known.
+    """
+    with_all = {"all": of_all}
+    share = beside.figures.get("shown_disagreement")
+    if share is not None:
+        with_all["shown"] = Figure(float(share), int(beside.figures["shown"]))
+    if calibration is None:
+        return with_all
+    whole = _has_whole(beside.everything)
+    return {
+        name: calibration.around(name, figure, whole=whole)
+        for name, figure in with_all.items()
+    }
 
 
 def _has_whole(contributions: Iterable[Contribution]) -> bool:

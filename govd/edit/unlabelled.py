@@ -13,7 +13,7 @@ from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
 from govd.edit.metrics import GUESSES, ROWS, scores, share
 from govd.edit.norms import norm
-from govd.edit.prediction import watch_for
+from govd.edit.prediction import Mask, Watch, watch_for
 from govd.types import Contribution, Floats, Json
 
 UNLISTED = 512
@@ -66,22 +66,28 @@ def data_free(
     on = f"{len(images)} texts"
     if watch is not None:
         on = f"{np.count_nonzero(stays)} {basis.pool_kind} embeddings"
-    of_labels = {}
-    if watch is not None and watch.shows is not None and stays.any():
-        cost = weighted((answers != top)[stays], watch.shows[stays])
-        of_labels = {"shown_disagreement": cost.share, "shown": cost.pictures}
     return {
         "on": on,
         "rank": edit.rank,
         "edit_norm": norm(edit),
         "retain_agreement": share((restricted == top)[listed]),
         "predicted_disagreement": share((answers != top)[stays]),
-        **of_labels,
+        **_of_labels(watch, answers != top, stays),
         "largest_spill": float(spill.max(initial=0.0)),
         "spills_to": _spills(retained_names, spill),
         "unlisted_agreement": _unlisted(basis, edit, images, touched),
         "targets": [term for c in contributions for term in c.facts.get("terms", [])],
     }
+
+
+def _of_labels(watch: Watch | None, changed: Mask, stays: Mask) -> dict[str, Json]:
+    """What changed of the pictures that stay, as far as they show a label; nothing where that is
+    not known.
+    """
+    if watch is None or watch.shows is None or not stays.any():
+        return {}
+    cost = weighted(changed[stays], watch.shows[stays])
+    return {"shown_disagreement": cost.share, "shown": cost.pictures}
 
 
 def _spills(names: Sequence[str], spill: Floats) -> list[dict[str, Json]]:

@@ -99,8 +99,7 @@ class Settings:
     )
     max_predicted_disagreement: float = setting(
         0.05,
-        "Requests that may change a larger share of other answers wait; of pictures that show a"
-        " label, where that is known.",
+        "Requests that may change more of the other answers (to pictures of labels) wait.",
         _share,
     )
     max_total_disagreement: float = setting(
@@ -108,8 +107,7 @@ class Settings:
     )
     max_scope_share: float = setting(
         0.2,
-        "How much is asked for: the share of pictures that one request, or all in force, may be"
-        " about.",
+        "How much is asked for: the share of pictures that one request, or all, may be about.",
         _share,
     )
     max_lost_elsewhere: float = setting(

@@ -128,10 +128,12 @@ def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
         name: float(predicted.get(name, default)) for name, default in LIMITS.items()
     }
     costs = predicted.get("costs", {})
-    shown = {} if predicted.get("subsumed_by") else costs.get("shown", {})
+    of_labels = {} if predicted.get("subsumed_by") else costs.get("shown", {})
     ends = (("shown_disagreement", "share"), ("shown_disagreement_high", "high"))
     inputs |= {
-        name: float(shown[end]) for name, end in ends if shown.get(end) is not None
+        name: float(of_labels[end])
+        for name, end in ends
+        if of_labels.get(end) is not None
     }
     for cost, name in COSTS.items():
         if cost in costs:
