@@ -141,10 +141,16 @@ def opened(
             where=str(path),
             advice=f"Columns of vectors: {', '.join(names) or 'none'}.",
         )
-    if not column and len(names) != 1:
+    if not column and not names:
+        columns = ", ".join(f"{name} ({type_})" for name, type_ in fields.items())
         raise BadFile(
-            f"{len(names) or 'no'} columns have vectors"
-            + (f": {', '.join(names)}" * bool(names)),
+            "no column has vectors",
+            where=str(path),
+            advice=f"Vectors are fixed-size lists of floats. Columns there: {columns or 'none'}.",
+        )
+    if not column and len(names) > 1:
+        raise BadFile(
+            f"{len(names)} columns have vectors: {', '.join(names)}",
             where=str(path),
             advice="Say which: …?column=NAME.",
         )

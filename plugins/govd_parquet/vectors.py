@@ -59,10 +59,16 @@ def column_of(schema: Any, wanted: str, where: str) -> str:
             where=where,
             advice=f"Vectors are lists of floats: {', '.join(names) or 'no column has them'}.",
         )
-    if not wanted and len(names) != 1:
+    if not wanted and not names:
+        columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
         raise BadFile(
-            f"{len(names) or 'no'} columns have vectors"
-            + (f": {', '.join(names)}" * bool(names)),
+            "no column has vectors",
+            where=where,
+            advice=f"Vectors are lists of floats. Columns there: {columns or 'none'}.",
+        )
+    if not wanted and len(names) > 1:
+        raise BadFile(
+            f"{len(names)} columns have vectors: {', '.join(names)}",
             where=where,
             advice="Say which: …?column=NAME.",
         )

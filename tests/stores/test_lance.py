@@ -274,6 +274,13 @@ def test_what_is_no_such_table_is_refused(
         govd_open_store(url=f"lance://{table.path}{query}")
 
 
+def test_a_table_without_vectors_says_which_columns_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "titles.lance"
+    lance.write_dataset(pa.table({"id": [1], "title": ["a"]}), path)
+    with pytest.raises(BadFile, match=r"Columns there: id \(int64\), title \(string\)"):
+        govd_open_store(url=f"lance://{path}")
+
+
 def test_other_addresses_are_left_to_others(tmp_path: Path) -> None:
     assert govd_open_store(url="file:///data/items.lance") is None
     with pytest.raises(BadFile, match="no such table"):

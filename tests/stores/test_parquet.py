@@ -355,6 +355,13 @@ def test_what_is_no_such_table_is_refused(
         opened(table.path, query)
 
 
+def test_a_table_without_vectors_says_which_columns_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "titles.parquet"
+    pq.write_table(pa.table({"id": [1], "title": ["a"]}), path)
+    with pytest.raises(BadFile, match=r"Columns there: id \(int64\), title \(string\)"):
+        opened(path)
+
+
 def test_a_link_in_a_folder_is_refused(tmp_path: Path) -> None:
     folder, away = tmp_path / "items", tmp_path / "away.parquet"
     folder.mkdir()
