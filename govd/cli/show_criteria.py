@@ -122,6 +122,7 @@ def compared(row: Mapping[str, Json]) -> str:
         verdict = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[
             row["held"]
         ]
-        outcome = f"{share(row['measured'])} of {count(row['pictures'], 'picture')}: {verdict}"
+        pictures = count(row["pictures"], "picture")
+        outcome = f"measured {share(row['measured'])} of {pictures}: {verdict}"
     words = WORDS.get(row["metric"], row["metric"])
-    return f"{words}: predicted {share(row['predicted'])}{ends}, measured {outcome}"
+    return f"{words}: predicted {share(row['predicted'])}{ends}, {outcome}"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from govd.cli.show_criteria import compared
 from tests.cli.conftest import Shell
 from tests.cli.test_filings import rows
 
@@ -142,3 +143,11 @@ def test_a_preview_says_whether_criteria_would_be_kept(govd: Shell) -> None:
     text = " ".join(govd("preview", "red", "--model", "m", *words).stdout.split())
     assert "criterion cost<=1: would be kept, predicted" in text
     assert "criterion level<=0.1: not predicted" in text
+
+
+def test_what_was_not_measured_is_said_once() -> None:
+    row = {"metric": "cost", "predicted": 0.02, "low": 0.0, "high": 0.04}
+    line = compared({**row, "measured": None, "pictures": None, "held": None})
+    assert line.endswith("predicted 2.0 % (0.0 to 4.0), not measured")
+    line = compared({**row, "measured": 0.03, "pictures": 50, "held": True})
+    assert line.endswith("measured 3.0 % of 50 pictures: held")
