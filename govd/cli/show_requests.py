@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -84,14 +85,18 @@ def show_filings(answers: Sequence[Mapping[str, Json]]) -> None:
         )
     out = console()
     out.print(table("line", "id", "what", "state", "why", rows=rows))
-    counts = {
-        kind: sum(answer["answer"] == kind for answer in answers)
-        for kind in ("filed", "already", "refused")
-    }
-    out.print(
-        f"{count(len(answers), 'row')}: "
-        + ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    out.print(f"{count(len(answers), 'row')}: {_tally(answers)}")
+
+
+def _tally(answers: Sequence[Mapping[str, Json]]) -> str:
+    """How many rows got which answer, and in which states those that were filed are."""
+    numbers = Counter(str(answer["answer"]) for answer in answers)
+    states = Counter(
+        str(answer["state"]) for answer in answers if answer["answer"] == "filed"
     )
+    became = ", ".join(f"{number} {name}" for name, number in states.items())
+    filed = f"{numbers['filed']} filed" + f" ({became})" * bool(became)
+    return f"{filed}, {numbers['already']} already, {numbers['refused']} refused"
 
 
 def show_request(request: Mapping[str, Json]) -> None:

@@ -151,9 +151,10 @@ def _concepts(core: Core, options: ForgetOptions) -> list[str]:
             advice=f"At most {limit} (max_concepts in govd.toml); file several.",
         )
     if options.all_concepts == bool(names):
+        what = "concepts and --all-concepts are both given" if names else "no concept"
         raise Usage(
-            "name concepts or give --all-concepts, not both",
-            advice="For a whole domain: --all-concepts --domain D.",
+            what,
+            advice="Name concepts; or, for a whole domain, --all-concepts --domain D.",
         )
     if options.all_concepts and not options.domains:
         raise Usage(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from govd.cli.show_requests import show_filings
 from tests.cli.conftest import Shell
 
 
@@ -53,6 +54,30 @@ def test_each_row_is_answered_and_a_bad_one_holds_up_no_other(
     )  # type: ignore[index]
     again = rows(govd, "--from", str(file), "--model", "m", code=1)
     assert [a["answer"] for a in again] == ["already", "already", "already", "refused"]
+
+
+def test_the_last_line_says_what_became_of_the_rows_that_were_filed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"id": "a", "concepts": ["red"], "domains": [], "reason": None}
+    filed = [("filed", "in_force"), ("filed", "failed"), ("filed", "in_force")]
+    outcomes = [*filed, ("refused", None)]
+    show_filings(
+        [
+            {**row, "line": line, "answer": answer, "state": state}
+            for line, (answer, state) in enumerate(outcomes, 1)
+        ]
+    )
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == ("4 rows: 3 filed (2 in_force, 1 failed), 0 already, 1 refused")
+
+
+def test_a_forget_of_nothing_and_of_too_much_are_told_apart(govd: Shell) -> None:
+    nothing = govd.refused("forget", "--model", "m").message
+    both = govd.refused("forget", "red", "--all-concepts", "--model", "m").message
+    assert "no concept" in nothing
+    assert "both" not in nothing
+    assert "both" in both
 
 
 def test_a_list_of_names_comes_from_standard_input(govd: Shell) -> None:
