@@ -160,6 +160,7 @@ def govd_open_model(reference: ModelReference) -> Model | None:
             else {}
         ),
         words=words,
+        texts_listed=not reference.text_encoder,
     )
     encoder = (
         OutsideEncoder(reference.text_encoder, vectors.dim)

@@ -15,6 +15,7 @@ WORDS: Final = {
     "named": "still named so",
     "cost": "answers changed, with all in force",
     "own_cost": "answers changed by it",
+    "own_shown_cost": "of pictures that show a label",
     "own_worst_label": "of the worst label",
     "own_worst_cell": "of the worst label in one domain",
     "own_elsewhere": "of the same in other domains",
@@ -119,10 +120,19 @@ def compared(row: Mapping[str, Json]) -> str:
     if row["measured"] is None:
         outcome = "not measured"
     else:
-        verdict = {True: "held", False: "[yellow]not held[/]", None: "no interval"}[
-            row["held"]
-        ]
         pictures = count(row["pictures"], "picture")
-        outcome = f"measured {share(row['measured'])} of {pictures}: {verdict}"
+        ending = verdict(row) or "no interval"
+        outcome = f"measured {share(row['measured'])} of {pictures}: {ending}"
     words = WORDS.get(row["metric"], row["metric"])
     return f"{words}: predicted {share(row['predicted'])}{ends}, {outcome}"
+
+
+def verdict(row: Mapping[str, Json]) -> str:
+    """Whether an interval held what was measured, and if not, on which side that lies; nothing
+    without an interval.
+    """
+    if row["held"] is None:
+        return ""
+    if row["held"]:
+        return "held"
+    return "[yellow]more than that[/]" if row["error"] > 0 else "less than that"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from govd.cli.show_criteria import WORDS, ends_of
+from govd.cli.show_criteria import WORDS, ends_of, verdict
 from govd.cli.tables import console, escape, said, share, table
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def show_predictions(report: Mapping[str, Json]) -> None:
 
 
 def _cells(row: Mapping[str, Json]) -> tuple[str, ...]:
-    verdict = {True: "held", False: "[yellow]not held[/]", None: "–"}[row["held"]]
     return (
         row["request"],
         f"{escape(row['model'])} {row['revision']}",
@@ -60,7 +59,7 @@ def _cells(row: Mapping[str, Json]) -> tuple[str, ...]:
         share(row["measured"]),
         said(row["pictures"]),
         "–" if row["error"] is None else _points(row["error"]),
-        verdict,
+        verdict(row) or "–",
     )
 
 

@@ -74,6 +74,7 @@ def model_facts(facts: ModelFacts) -> dict[str, Json]:
         "dim": facts.dim,
         "logit_scale": facts.logit_scale,
         **({} if facts.precision == SINGLE else {"precision": facts.precision}),
+        **({"texts_listed": True} if facts.texts_listed else {}),
     }
 
 

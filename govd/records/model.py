@@ -46,6 +46,11 @@ class RegisteredModel(StoredRecord):
         return str(self._json.get("precision") or SINGLE)
 
     @property
+    def texts_listed(self) -> bool:
+        """Only texts that its file holds can be encoded: it was registered without an encoder."""
+        return bool(self._json.get("texts_listed"))
+
+    @property
     def dim(self) -> int:
         """Width of the model's joint space."""
         return int(self._json["dim"])

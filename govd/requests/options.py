@@ -82,8 +82,8 @@ def understood(
         core: of the home.
 
     Raises:
-        NotFound: unknown model or domain. Usage: something that cannot be meant. UnreadableImage:
-        an example is no picture.
+        NotFound: unknown model or domain. Usage: something that cannot be meant. Unsupported: the
+        model knows no such text. UnreadableImage: an example is no picture.
     """
     registered = core.desk.model(model)
     if options.examples and not options.concepts and not options.all_concepts:
@@ -104,6 +104,7 @@ def understood(
     _check_space(registered, options, method)
     _check_amounts(core, options, method)
     aliases = tuple(sorted(map(spelled, options.aliases)))
+    _check_known(core, registered, [*names, *aliases])
     concepts = tuple(sorted(Concept(name, aliases) for name in names))
     scope = Scope(concepts, tuple(sorted(domains)))
     target: Any = target_for(core, registered, method, options.target)
@@ -117,6 +118,24 @@ def understood(
         examples=tuple(sorted(pictures)),
     )
     return spec, pictures
+
+
+def _check_known(
+    core: Core, registered: RegisteredModel, phrases: Sequence[str]
+) -> None:
+    """Refuse phrases that a model which lists its texts does not list. Others take whatever there
+    is, and an encoder that cannot be asked now may be asked later.
+
+    Raises:
+        Unsupported: one has no vector.
+    """
+    if registered.texts_listed:
+        basis = core.models.basis(registered)
+        texts = {*basis.labels, *basis.vocabulary}
+        strangers = [phrase for phrase in phrases if phrase not in texts]
+        if strangers:
+            opened = core.models.opened(registered.name)
+            opened.encoder.averaged(strangers, basis.templates, keep=False)
 
 
 def _nameless(core: Core, model: str, examples: Sequence[bytes]) -> Usage:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from govd.errors import Conflict, NotFound, Unsupported, Usage, instead
 from govd.home.home import write_private
@@ -138,9 +139,11 @@ class Registry:
                 advice=f"`govd store remove {settings.name}` first.",
             )
         for other in self.core.desk.views.stores.values():
-            if other.url == settings.url and other.state is not StoreState.REMOVED:
+            if other.state is StoreState.REMOVED:
+                continue
+            if other.url == settings.url or _is_same_file(other.url, settings.url):
                 raise Conflict(
-                    f"the store {other.name} has this address",
+                    f"the store {other.name} is there already",
                     where=settings.url,
                     advice=f"`govd store remove {other.name}` first, or use that one.",
                 )
@@ -279,3 +282,17 @@ class Registry:
             return (self.folder(name) / "secret").read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return ""
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    """Whether two addresses are of one file, by links or by other settings: whichever is patched,
+    the other has changed. Folders may hold several.
+    """
+    first, second = _file(one), _file(other)
+    return first is not None and second is not None and first.samefile(second)
+
+
+def _file(url: str) -> Path | None:
+    parts = urlsplit(url)
+    path = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    return path if path is not None and path.is_file() else None

@@ -61,7 +61,8 @@ class ModelFacts:
     `dim` is the width of the space that is edited; 0: there is none, and what a forget adds are
     deltas of weights by their names (`TensorDeltas`). `logit_scale` is what a cosine is multiplied
     by before a softmax: 1.0 where the model has none. `image_size` is in pixels: 0 where it takes
-    no pictures.
+    no pictures. `texts_listed`: only texts that its file holds can be encoded, so that a forget of
+    another one is refused before it is filed.
     """
 
     reference: str
@@ -78,6 +79,7 @@ class ModelFacts:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     card: Mapping[str, str] = field(default_factory=dict)
     precision: Precision = SINGLE
+    texts_listed: bool = False
 
 
 @dataclass(frozen=True)

@@ -151,3 +151,16 @@ def test_what_was_not_measured_is_said_once() -> None:
     assert line.endswith("predicted 2.0 % (0.0 to 4.0), not measured")
     line = compared({**row, "measured": 0.03, "pictures": 50, "held": True})
     assert line.endswith("measured 3.0 % of 50 pictures: held")
+
+
+def test_on_which_side_of_its_interval_something_was_measured_is_said() -> None:
+    row = {"metric": "own_shown_cost", "predicted": 0.04, "low": 0.02, "high": 0.06}
+    sides = []
+    for measured in (0.01, 0.03, 0.07):
+        held = 0.02 <= measured <= 0.06
+        error = measured - 0.04
+        judged = {"measured": measured, "pictures": 90, "error": error, "held": held}
+        line = compared({**row, **judged})
+        assert line.startswith("of pictures that show a label: predicted 4.0 %")
+        sides.append(line.rpartition(": ")[2])
+    assert sides == ["less than that", "held", "[yellow]more than that[/]"]

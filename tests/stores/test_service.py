@@ -91,6 +91,21 @@ def test_vectors_of_another_width_are_refused(service: Service, tmp_path: Path) 
     assert not (tmp_path / "w.npy.govd.json").exists()
 
 
+def test_one_file_is_one_store_whatever_it_is_called(
+    service: Service, path: Path, tmp_path: Path
+) -> None:
+    service.stores.add(settings(path), "ann")
+    linked = tmp_path / "linked.npy"
+    linked.symlink_to(path)
+    again = replace(settings(linked), name="other")
+    with pytest.raises(Conflict, match="the store shop is there already"):
+        service.stores.add(again, "ann")
+    with pytest.raises(Conflict, match="the store shop is there already"):
+        service.stores.add(replace(again, url=path.as_uri() + "?column=vectors"), "ann")
+    service.stores.remove("shop", "moved", "ann")
+    assert service.stores.add(again, "ann")["name"] == "other"
+
+
 def test_passwords_stay_out_of_the_ledger(service: Service) -> None:
     at = StoreSettings("shop", "postgresql://ann:secret@host/db", "m")
     with pytest.raises(Usage, match="password"):

@@ -208,6 +208,16 @@ def test_what_cannot_be_done_with_vectors_is_said(
 ) -> None:
     with pytest.raises(Unsupported, match="no vector for the text 'cow'"):
         service.requests.preview("v", ForgetOptions(concepts=("cow",)))
+    entries = service.core.desk.ledger.size()
+    for options in (
+        ForgetOptions(concepts=("cow",)),
+        ForgetOptions(concepts=("dog",), aliases=("cow",)),
+    ):
+        with pytest.raises(Unsupported, match="no vector for the text 'cow'"):
+            service.requests.forget("v", options, "ann")
+    assert service.core.desk.ledger.size() == entries, (
+        "what cannot be meant makes no entry"
+    )
     (answer,) = [service.classify("v", [("a.npy", world.three)])[0]]
     assert answer["label"]
     np.save(tmp_path / "wide.npy", np.ones((2, DIM + 1)))
