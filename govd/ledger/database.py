@@ -285,7 +285,7 @@ def fault_of(
         sqlite3.ProgrammingError,
     )
     if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, machine):
-        verb = "are" if what.endswith("s") else "is"
+        verb = "are" if what == "the views" else "is"
         return BadFile(f"{what} {verb} damaged ({cause})", where=where, advice=repair)
     text = str(cause)  # and what the toolkit itself raises: too many at once, say
     return MachineFault(
