@@ -183,7 +183,12 @@ BAD: dict[str, tuple[dict[str, Any], type[GovdError], str]] = {
         "bright, dark",
     ),
     "empty concept": ({"concepts": ("  ",)}, Usage, "empty concept"),
-    "nothing named": ({}, Usage, "name concepts"),
+    "nothing named": ({}, Usage, "no concept. Name concepts"),
+    "everything and a concept": (
+        {"concepts": ("red",), "all_concepts": True},
+        Usage,
+        "are both given",
+    ),
     "everything": ({"all_concepts": True}, Usage, "whole model"),
     "every domain": (
         {"all_concepts": True, "domains": ("bright", "dark")},
