@@ -256,9 +256,7 @@ class Predicting:
             disagreement=by_it.share,
             total_disagreement=total,
             measured=True,
-            disagreement_high=0.0
-            if beside.covered_by and by_it.high is not None
-            else by_it.high,
+            disagreement_high=by_it.high,
             total_disagreement_high=with_all["all"].high,
             total_shown_disagreement=None if of_labels is None else of_labels.share,
             total_shown_disagreement_high=None if of_labels is None else of_labels.high,
@@ -270,9 +268,14 @@ class Predicting:
         watch: Watch, beside: Beside, calibration: Calibration | None
     ) -> Costs:
         """What a contribution costs beside those in force, with intervals, where errors of
-        predictions were measured.
+        predictions were measured; exactly nothing while one of them covers it.
         """
         own = _own_costs(watch, beside, calibration)
+        if beside.covered_by:
+            return {
+                name: Figure(0.0, figure.pictures, low=0.0, high=0.0)
+                for name, figure in own.items()
+            }
         if calibration is None:
             return own
         whole = _has_whole([beside.own])

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from govd.errors import Conflict, NotFound, Unsupported, Usage, instead
 from govd.home.home import write_private
 from govd.ledger.entry import Draft
 from govd.models.core import Core
+from govd.models.paths import same
 from govd.records.model import RegisteredModel
 from govd.records.revision import Revision
 from govd.records.store import StoreRecord, StoreState
@@ -288,11 +288,8 @@ def _is_same_file(one: str, other: str) -> bool:
     """Whether two addresses are of one file, by links or by other settings: whichever is patched,
     the other has changed. Folders may hold several.
     """
-    first, second = _file(one), _file(other)
-    return first is not None and second is not None and first.samefile(second)
-
-
-def _file(url: str) -> Path | None:
-    parts = urlsplit(url)
-    path = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
-    return path if path is not None and path.is_file() else None
+    parts = urlsplit(one), urlsplit(other)
+    if any(part.scheme != "file" for part in parts):
+        return False
+    first, second = (Path(unquote(part.path)) for part in parts)
+    return same(first, second) and not first.is_dir()

@@ -128,7 +128,7 @@ def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
         name: float(predicted.get(name, default)) for name, default in LIMITS.items()
     }
     costs = predicted.get("costs", {})
-    of_labels = {} if predicted.get("subsumed_by") else costs.get("shown", {})
+    of_labels = costs.get("shown", {})
     ends = (("shown_disagreement", "share"), ("shown_disagreement_high", "high"))
     inputs |= {
         name: float(of_labels[end])

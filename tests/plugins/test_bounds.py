@@ -91,8 +91,6 @@ def test_pictures_that_show_a_label_are_what_counts_where_they_are_as_sure() -> 
     assert vote(**over, costs=cost(0.051)).decision == "wait"
     assert vote(**over, costs=cost(None)).decision == "wait", "its errors are not known"
     assert vote(disagreement=0.07, costs=cost(None)).decision == "allow"
-    covered = vote(subsumed_by="another forget", costs=cost(0.06))
-    assert covered.decision == "allow"
     of_all = {"total_disagreement": 0.3, "total_disagreement_high": 0.4}
     high = {
         "total_shown_disagreement": 0.1,

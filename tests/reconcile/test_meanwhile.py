@@ -103,6 +103,8 @@ def test_spelling_makes_no_second_concept(service: Service) -> None:
     again = forget(service, "Red", approve=False)
     assert again["state"] == "subsumed"
     assert again["predicted"]["disagreement"] == 0.0
+    for cost in again["predicted"]["costs"].values():
+        assert cost["share"] == cost["low"] == cost["high"] == 0.0
     assert again["predicted"]["subsumed_by"]
     assert published(service)["edit_digest"] == before
     both = file(service, "blue", "BLUE")
