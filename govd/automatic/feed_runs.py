@@ -19,7 +19,7 @@ from govd.ledger.entry import Draft
 from govd.models.core import Core
 from govd.records.feed import DONE, HELD, FeedRecord, FeedRun
 from govd.records.fold_feeds import run_key
-from govd.records.limits import shorn
+from govd.records.limits import legible
 from govd.requests import Requests
 from govd.requests.row_options import Filing
 from govd.requests.together import Outcome, Together
@@ -281,7 +281,7 @@ def _spelled(filing: Filing | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if filing is None:
         return (), ()
     domains = filing.options.get("domains", ())
-    return tuple(map(shorn, filing.concepts)), tuple(map(shorn, domains))
+    return tuple(map(legible, filing.concepts)), tuple(map(legible, domains))
 
 
 def _document_fields(reading: Reading, number: int) -> dict[str, Json]:

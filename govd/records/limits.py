@@ -144,6 +144,16 @@ def shorn(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def legible(text: str) -> str:
+    r"""A text as it was written, fit for any file, table or terminal: what no text has (control
+    characters, line ends, what turns the direction of writing) is written out, as `\x1b`.
+    """
+    return "".join(
+        c.encode("unicode_escape").decode() if _fault(c, lines=False) else c
+        for c in shorn(text)
+    )
+
+
 def check_texts(named: Mapping[str, object]) -> None:
     """Check options by their names: texts and lists of texts; numbers that a database can keep;
     what is neither is left alone.

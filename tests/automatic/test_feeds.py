@@ -283,6 +283,28 @@ def test_what_looks_like_a_formula_is_none_in_the_result(nightly: Nightly) -> No
     assert result(path)[1][1].startswith("'=")
 
 
+@pytest.mark.parametrize("name", ["names.csv", "names.ndjson"])
+def test_a_result_has_no_character_that_a_terminal_obeys(
+    nightly: Nightly, name: str
+) -> None:
+    nightly.add()
+    body = "re\x1b[2Jd\x9b31m\u202e"
+    if name.endswith("csv"):
+        path = nightly.write(f"concept,domain\n{body},line\x07\n", name)
+    else:
+        path = nightly.write(json.dumps({"concept": body, "domain": "line\x07"}), name)
+    nightly.look()
+    suffix = ".csv" if name.endswith("csv") else ".ndjson"
+    written = Path(f"{path}.result{suffix}").read_text()
+    spelled = [r"re\x1b[2Jd\x9b31m\u202e", r"line\x07"]
+    if suffix == ".ndjson":
+        row = json.loads(written)
+        assert [*row["concepts"], *row["domains"]] == spelled
+    else:
+        assert result(path)[1][1:3] == spelled
+    assert all(c.isprintable() or c == "\n" for c in written)
+
+
 # -- once is enough
 
 
