@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from string import Template
+from typing import Final
 
 from govd.asking.in_use import Plugins
 from govd.errors import PluginFault, Usage, instead
 from govd.policies import parameters
 from govd.types import ReadyPolicy
+
+PERCENT: Final = "_percent"
+"""Behind the name of a share in the text of a ready policy: the same for people, as `2 %`."""
 
 
 def ready_policies(plugins: Plugins) -> dict[str, ReadyPolicy]:
@@ -43,4 +47,6 @@ def filled(ready: ReadyPolicy, values: Mapping[str, str]) -> str:
                 advice=f"Say --set {name}=….",
             )
         values_written[name] = parameters.written(ready.name, parameter, value)
+        if parameter.kind == "share":
+            values_written[f"{name}{PERCENT}"] = f"{100 * float(value):g} %"
     return Template(ready.text).substitute(values_written)

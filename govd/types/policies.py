@@ -13,7 +13,8 @@ class Parameter:
     """What can be set of a ready policy. `default`: None where it must be given; `choices`: the
     words that it may be, each with what is written for it. `kind`:
 
-    - `share`: from 0 to 1, a CEL double; `number`: as it is written;
+    - `share`: from 0 to 1, a CEL double, and as `$NAME_percent` for people; `number`: as it is
+      written;
     - `text`: stands in quotes of the text's own;
     - `list`: `a,b`, a CEL list of strings; `names`: one of names as `request.names` has them;
     - `pattern`: a regular expression (RE2), a CEL string with its quotes;

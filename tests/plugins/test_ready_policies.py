@@ -21,6 +21,15 @@ def test_each_says_what_it_is_for_and_reads_with_its_defaults(
     assert document.description
 
 
+@pytest.mark.parametrize("name", ["two-people", "auto-approve"])
+def test_people_read_a_share_in_per_cent(name: str) -> None:
+    document = read(text_of(name, cost="0.005"), name)
+    for text in (document.message, document.description):
+        assert "0.5 %" in text
+        assert "0.005" not in text
+    assert "0.005" in document.when
+
+
 def test_each_is_in_the_readme_with_its_defaults_and_needs() -> None:
     readme = Path("plugins/README.md").read_text(encoding="utf-8")
     for ready in READY.values():
