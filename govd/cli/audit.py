@@ -125,7 +125,9 @@ def trail(
 
 @app.command("as-of")
 def as_of(
-    time: Annotated[str, typer.Argument(help="2027-01-31 or 2027-01-31T12:00:00Z")],
+    time: Annotated[
+        str, typer.Argument(help="2027-01-31, 2027-01-31T12:00:00Z or now")
+    ],
     model: OfModelOption = None,
     proof: Annotated[
         bool,

@@ -53,7 +53,7 @@ def moment(text: str | None, name: str, *, end: bool = False) -> str | None:
     except (ValueError, OverflowError):
         raise Usage(
             f"{name} is {text!r}",
-            advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z.",
+            advice="Write a time as 2027-01-31 or 2027-01-31T12:00:00Z, or now.",
         ) from None
     return f"{instant.isoformat(timespec='microseconds')[:-6]}Z"
 
