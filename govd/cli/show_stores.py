@@ -97,7 +97,7 @@ def show_store(store: Mapping[str, Json]) -> None:
         _last(store["last"])
     verified = store.get("verified")
     if verified and verified["at"] > (store["last"] or {"at": ""})["at"]:
-        verdict = "as the stamp says" if verified["well"] else "not so"
+        verdict = "as the stamp says" if verified["well"] else "not as the stamp says"
         out.print(f"  last verified {minute(verified['at'])}: {verdict}")
     _faults(store)
 
@@ -214,12 +214,14 @@ def show_verdict(store: Mapping[str, Json]) -> None:
     """Whether a store is what its stamp says."""
     verdict = store["verdict"]
     rows = count(verdict["counts"]["rows"], "row")
-    summary = (
-        f"{escape(store['name'])}: {rows}, vectors of {revision(store['revision'])}"
-    )
-    console().print(
-        f"{summary}: {'as the stamp says' if verdict['well'] else '[red]not so[/]'}"
-    )
+    of_revision = f"vectors of {revision(store['revision'])}"
+    if verdict["well"]:
+        sentence = f"{of_revision}: as the stamp says"
+    elif verdict.get("compared", True):
+        sentence = f"[red]not as {of_revision} should be[/]"
+    else:
+        sentence = f"[red]not known to be {of_revision}[/]"
+    console().print(f"{escape(store['name'])}: {rows}, {sentence}")
     for fault in verdict["faults"]:
         console().print(f"  [red]{escape(fault)}[/]", soft_wrap=True)
 

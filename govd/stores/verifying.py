@@ -29,6 +29,9 @@ TOLERANCE: Final[Mapping[str, float]] = {
 }
 """By how much a number of a vector may differ from the edit of its original, by their type."""
 
+EXCERPT: Final = 80
+"""Characters that are told of what somebody else wrote into a stamp."""
+
 
 @dataclass
 class Counts:
@@ -61,11 +64,14 @@ class Verifying:
         self.measuring = measuring
 
     def verify(self, store: StoreRecord) -> dict[str, Json]:
-        """What was counted, `faults`, and whether it is `well`."""
+        """What was counted, `faults`, whether it is `well`, and whether vectors were `compared` at
+        all: with a stamp that is not the ledger's there is nothing to compare them with.
+        """
         with opened(self.core, store.url, self.registry.secret(store.name)) as at:
             stamp = at.stamp()
-            counts = Counts()
-            faults = list(_of_stamp(store, stamp))
+            counts = Counts(rows=at.facts().rows)
+            faults = _of_stamp(store, stamp)
+            compared = stamp is not None and not faults
             stale = 0
             before = self._remembered(store)
             reading = Reading(before.every, most=WORD) if before else None
@@ -85,6 +91,7 @@ class Verifying:
             "counts": counts.as_json(),
             "faults": faults,
             "well": not faults,
+            "compared": compared,
         }
 
     def _remembered(self, store: StoreRecord) -> Remembered | None:
@@ -177,13 +184,35 @@ class _Originals:
 
 
 def _of_stamp(store: StoreRecord, stamp: StoreStamp | None) -> list[str]:
+    """What is wrong with a stamp, and what to do; empty where it is the ledger's."""
+    expected = StoreStamp.from_json(store.stamp)
     if stamp is None:
-        return ["it has no stamp any more"]
-    if not stamp.is_of(StoreStamp.from_json(store.stamp)):
-        return [
-            f"its stamp says revision {stamp.revision}, the ledger revision {store.revision}"
-        ]
-    return []
+        fault = "it has no stamp any more"
+    elif stamp.is_of(expected):
+        return []
+    else:
+        fault = f"its stamp {_other(stamp, expected)}"
+    return [
+        f"{fault}: somebody else changed the store, and none of its vectors was compared. Put back"
+        f" what was there, or `govd store remove {store.name}` and `govd store add` it as it is now"
+    ]
+
+
+def _other(stamp: StoreStamp, expected: StoreStamp) -> str:
+    """In what a stamp differs from the ledger's, in words; the first thing that matters."""
+    if stamp.origin != expected.origin:
+        return f"is of another ledger ({stamp.origin[:EXCERPT]})"
+    if stamp.model != expected.model:
+        return f"is of the model {stamp.model[:EXCERPT]}, not {expected.model}"
+    if stamp.model_digest != expected.model_digest:
+        return f"is of another checkpoint of {stamp.model}"
+    if stamp.side != expected.side:
+        return f"is of the side {stamp.side}, not {expected.side}"
+    if stamp.revision != expected.revision:
+        return (
+            f"says revision {stamp.revision}, the ledger revision {expected.revision}"
+        )
+    return f"says another edit than that of revision {expected.revision}"
 
 
 def _late(store: StoreRecord, batch: Batch, counts: Counts) -> set[int]:

@@ -73,6 +73,7 @@ class Watching:
                 "counts": Counts().as_json(),
                 "faults": [UNREAD + fault.message[:1000]],
                 "well": False,
+                "compared": False,
             }
             draft = Draft("store.verify", store.name, self.actor, store.model, verdict)
             with self.core.desk.lock:

@@ -52,7 +52,7 @@ class StoreEstimated(Store):
 class StoreVerified(Store):
     """A store that was looked at."""
 
-    verdict: dict[str, Any] = Field(description="counts, faults, well")
+    verdict: dict[str, Any] = Field(description="counts, faults, well, compared")
 
 
 class StoreHits(Answer):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from govd.cli.show_stores import show_verdict
 from govd.errors import Unsupported
 from govd.service.service import Service
 from govd.stores.plans import PatchOptions
@@ -45,6 +47,49 @@ def test_verify_finds_vectors_that_were_changed(
     verdict = service.stores.verify("shop", "ann")["verdict"]
     assert verdict["counts"]["wrong"] == 7
     assert any("not what revision 1 makes" in fault for fault in verdict["faults"])
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"origin": "govd/other"}, "is of another ledger (govd/other)"),
+        ({"model": "n"}, "is of the model n, not m"),
+        ({"model_digest": "0"}, "is of another checkpoint of m"),
+        ({"side": "text"}, "is of the side text, not image"),
+        (
+            {"revision": 7, "edit_digest": "0"},
+            "says revision 7, the ledger revision 1",
+        ),
+        ({"edit_digest": "0"}, "says another edit than that of revision 1"),
+        (None, "it has no stamp any more"),
+    ],
+)
+def test_a_store_that_somebody_else_stamped_is_not_compared_and_counted_all_the_same(
+    service: Service,
+    path: Path,
+    rows: Any,
+    change: dict[str, Any] | None,
+    fault: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    stamp = Path(f"{path}.govd.json")
+    before = json.loads(stamp.read_text())
+    stamp.unlink() if change is None else stamp.write_text(
+        json.dumps({**before, **change})
+    )
+    store = service.stores.verify("shop", "ann")
+    verdict = store["verdict"]
+    assert (verdict["well"], verdict["compared"]) == (False, False)
+    assert verdict["counts"]["rows"] == len(rows)
+    (told,) = verdict["faults"]
+    assert fault in told
+    assert "govd store remove shop" in told
+    show_verdict(store)
+    printed = capsys.readouterr().out
+    assert f"{len(rows)} rows, not known to be vectors of revision 1" in printed
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
