@@ -4,6 +4,7 @@ ends and what HTTP answers.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final
@@ -16,6 +17,20 @@ AMONG: Final = 5
 SUGGESTED: Final = 3
 ALIKE: Final = 0.6
 """How alike names are spelled that are suggested, as `difflib` measures it."""
+MACHINE: Final = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
+"""Errors of the machine, wherever they come from: no bug of govd's."""
+NO_ACCOUNT: Final = "Could not determine home directory"
+"""What pathlib says of a `~` whose account is unknown."""
+SHOWN: Final = 60
+"""Characters of a path that is too long, as it is told."""
 
 
 def instead(
@@ -269,3 +284,25 @@ class Bug(GovdError):
     exit_code = 70
     status = 500
     title = "A bug in govd"
+
+
+def no_bug(fault: BaseException) -> GovdError | None:
+    """What an exception of the standard library says of what was typed, or of the machine; None of
+    any other, which is a bug.
+    """
+    if isinstance(fault, RuntimeError) and str(fault).startswith(NO_ACCOUNT):
+        return Usage(
+            "a path begins with ~ and the name of no account", advice="Write it out."
+        )
+    if not isinstance(fault, OSError):
+        return None
+    if fault.errno == errno.ENAMETOOLONG:
+        start = f"{str(fault.filename)[:SHOWN]}…"
+        return Usage(f"{fault.strerror}: {start}", advice="Give a shorter path.")
+    if fault.errno not in MACHINE:
+        return None
+    return MachineFault(
+        str(fault.strerror),
+        where=str(fault.filename or ""),
+        advice="Free space or correct the machine, then try again.",
+    )

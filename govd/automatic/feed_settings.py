@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from govd.automatic.clock import seconds_of
@@ -13,6 +12,7 @@ from govd.automatic.missing import KEEP, REVERT
 from govd.errors import (
     Usage,
 )
+from govd.models.paths import located
 from govd.types import Json, RowForm
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -80,8 +80,8 @@ def _check(settings: FeedSettings) -> None:
 
 def _address(url: str) -> str:
     """An address as it is kept: that of a folder for a path, `webhook:` for `webhook`."""
-    if url.startswith("/"):
-        return Path(url).as_uri()
+    if url.startswith(("/", "~")):
+        return located(url).as_uri()
     return WEBHOOK if url == WEBHOOK.rstrip(":") else url
 
 

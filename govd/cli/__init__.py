@@ -29,21 +29,7 @@ from govd.cli import (
 )
 from govd.cli.command import home_behind, model_first
 from govd.cli.examples import epilog
-from govd.errors import REPORT, GovdError
-
-MACHINE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-)
-"""Errors of the machine, wherever they come from: no bug of govd's."""
-
-NO_ACCOUNT = "Could not determine home directory"
-"""What pathlib says of a `~` whose account is unknown."""
+from govd.errors import MACHINE, REPORT, GovdError, no_bug
 
 app = typer.Typer(
     name="govd",
@@ -206,27 +192,14 @@ def _no_bug(fault: Exception) -> int | None:
     """The exit code of a fault that is the machine's or of what was typed, which is told; None of
     any other.
     """
-    if isinstance(fault, RuntimeError) and str(fault).startswith(NO_ACCOUNT):
-        return _said(
-            "a path begins with ~ and the name of no account. Write it out.", 2
-        )
-    if not isinstance(fault, OSError):
-        return None
-    if fault.errno == errno.ENAMETOOLONG:
-        start = str(fault.filename)[:60]
-        return _said(f"{fault.strerror}: {start}… Give a shorter path.", 2)
-    if fault.errno not in (errno.EPIPE, *MACHINE):
-        return None
-    # what is still to be written has nowhere to go
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    # whoever reads has seen enough: `govd audit log | head`
-    if fault.errno == errno.EPIPE:
-        return streams.READER_GONE
-    place = f"{fault.filename}: " if fault.filename else ""
-    return _said(
-        f"{place}{fault.strerror}. Free space or correct the machine, then try again.",
-        4,
-    )
+    plain = no_bug(fault)
+    if isinstance(fault, OSError) and fault.errno in (errno.EPIPE, *MACHINE):
+        # what is still to be written has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever reads has seen enough: `govd audit log | head`
+        if fault.errno == errno.EPIPE:
+            return streams.READER_GONE
+    return None if plain is None else _said(plain.message, plain.exit_code)
 
 
 def _said(text: str, code: int) -> int:

@@ -12,6 +12,7 @@ from govd.cli.access import opened
 from govd.cli.options import FormatOption, HomeOption, JsonOption, ReasonOption
 from govd.cli.output import check_format, put, put_rows
 from govd.cli.secrets import secret_in
+from govd.models.paths import located
 
 if TYPE_CHECKING:
     from govd.service.api import Api
@@ -102,7 +103,7 @@ def _address(url: str) -> str:
     """A path as the address of its folder."""
     if "://" in url or url.rstrip(":") == "webhook":
         return url
-    return Path(url).expanduser().absolute().as_uri()
+    return located(url).as_uri()
 
 
 @app.command("list")

@@ -14,6 +14,8 @@ from govd.cli.options import HomeOption, JsonOption, ReasonOption
 from govd.cli.output import put
 from govd.cli.secrets import secret_in
 from govd.errors import Usage
+from govd.keeping.addresses import KINDS
+from govd.models.paths import address_of
 
 if TYPE_CHECKING:
     from govd.service.api import Api
@@ -32,8 +34,8 @@ UrlArgument = Annotated[
     typer.Argument(
         metavar="URL",
         help=(
-            "Where it is: a path or file:///… (.npy, .parquet?column=NAME), or whatever a plugin"
-            " opens (`govd doctor` lists plugins). On the daemon's machine."
+            f"Where it is, on the daemon's machine: {KINDS}; or whatever else a plugin opens"
+            " (`govd doctor` lists plugins)."
         ),
     ),
 ]
@@ -103,18 +105,8 @@ def add(
         raise Usage("whose vectors are they?", advice="Say --model NAME.")
     secret = "" if secret_file is None else secret_in(secret_file)
     with opened(home) as api:
-        store = api.add_store(name, address(url), model, stamp_as, follow, secret)
+        store = api.add_store(name, address_of(url), model, stamp_as, follow, secret)
     put(store, as_json, show_store)
-
-
-def address(url: str) -> str:
-    """A path, also one with `?column=…`, as the address of its file."""
-    if "://" in url:
-        return url
-    path, mark, query = (
-        url.partition("?") if not Path(url).expanduser().exists() else (url, "", "")
-    )
-    return Path(path).expanduser().absolute().as_uri() + mark + query
 
 
 @app.command("list")

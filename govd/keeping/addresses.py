@@ -1,13 +1,22 @@
-"""Addresses of stores on this machine, and the library that a kind of store needs."""
+"""Addresses of stores, and the library that a kind of store needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from govd.errors import Unsupported, Usage, instead
+
+KINDS: Final = (
+    "FILE.npy; FILE.parquet, FILE.arrow, FILE.feather or a folder of them (?column=NAME);"
+    " FILE.faiss, FILE.index; lance:///FOLDER.lance, lancedb:///FOLDER?table=NAME;"
+    " postgresql://USER@HOST/DB?table=NAME; qdrant://HOST/NAME, qdrants://HOST/NAME,"
+    " qdrant+file:///FOLDER?collection=NAME; chroma+file:///FOLDER?collection=NAME"
+)
+"""Addresses that the plugins which come with govd open."""
 
 
 def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:

@@ -22,6 +22,7 @@ from govd.models.folders import UNREADABLE
 from govd.models.given import Given
 from govd.models.ingredients import Texts, ingredients_of, pool_of, read_texts
 from govd.models.meaning import nearest_in_meaning
+from govd.models.paths import located
 from govd.models.pool import Pool
 from govd.models.spaceless import model_facts, publishing, spaceless
 from govd.models.words import Words, spellings
@@ -98,9 +99,9 @@ def _opened(
     core: Core, reference: str, given: Given, registered: Record | None
 ) -> tuple[Model, str]:
     """The model, which has the digest that was `registered`, and its reference from anywhere."""
-    path = Path(reference).expanduser()
+    path = located(reference)
     if path.exists():  # whoever opens it again may be somewhere else
-        reference = str(path.absolute())
+        reference = str(path)
     files = {} if registered is None else registered.get("files") or {}
     model = core.plugins.open_model(
         ModelReference(

@@ -22,6 +22,7 @@ from govd.errors import (
 from govd.ledger.entry import Draft
 from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
+from govd.models.paths import located
 from govd.models.served import Served
 from govd.reconcile.signed import sign_checkpoint, sign_folder
 from govd.reconcile.writing import EDIT_FILE, check_written, is_map, write_edit
@@ -64,7 +65,7 @@ class Exports:
             its public base an edited model names what it forgot. `disclose` to a `recipient` who is
             named allows it, and the card then says it.
         """
-        folder = Path(folder)
+        folder = located(str(folder))
         now = sided(self.core, model, self.serving.now(model, revision), side)
         private = self._allowed(model, now, disclose and bool(recipient.strip()))
         payload: dict[str, Json] = {

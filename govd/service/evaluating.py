@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from govd.edit import EvaluationData, TensorEdit, metrics, unlabelled
@@ -16,6 +15,7 @@ from govd.errors import Denied, Unsupported, Usage
 from govd.models.core import Core, Opened
 from govd.models.evaluation_set import read_images
 from govd.models.meaning import nearest_in_meaning
+from govd.models.paths import located
 from govd.models.served import Served
 from govd.reconcile.attacking import OtherWords, checked
 from govd.reconcile.measuring import Measuring, by_cell, plain
@@ -168,7 +168,7 @@ class Evaluating:
         encoder = served.opened.encoder
         spellings = self.models.spellings(model)
         return read_images(
-            Path(images),
+            located(images),
             encoder,
             basis.domains,
             self.core.progress,
@@ -185,7 +185,9 @@ class Evaluating:
         data: EvaluationData,
     ) -> Json:
         name = images or self.core.desk.model(model).get("images")
-        folder = Path(name) if name and Path(name).is_dir() else None
+        folder = located(str(name)) if name else None
+        if folder is not None and not folder.is_dir():
+            folder = None
         return plain(self.reports.figures(model, served, filed, data, folder))
 
     def _check_private(self, revision: Record) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from govd.asking.abroad import Abroad, StoreAbroad
 from govd.errors import Unsupported
+from govd.keeping.addresses import KINDS
 from govd.models.core import Core
 from govd.types import (
     Batch,
@@ -146,10 +147,7 @@ def opened(core: Core, url: str, secret: str = "") -> Iterator[GuardedStore]:
     if store is None:
         raise Unsupported(
             f"no plugin opens {url!r}",
-            advice=(
-                "Check the address (`govd store add --help` lists kinds), and whether its extra is"
-                " installed."
-            ),
+            advice=f"There are {KINDS}. What else a plugin opens, its own manual says.",
         )
     travelling = Abroad.of(core.plugins.asker, plugin)
     abroad = None

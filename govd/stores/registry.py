@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -12,7 +12,7 @@ from govd.errors import Conflict, NotFound, Unsupported, Usage, instead
 from govd.home.home import write_private
 from govd.ledger.entry import Draft
 from govd.models.core import Core
-from govd.models.paths import same
+from govd.models.paths import address_of, same
 from govd.records.model import RegisteredModel
 from govd.records.revision import Revision
 from govd.records.store import StoreRecord, StoreState
@@ -94,6 +94,7 @@ class Registry:
             stamped otherwise, or not at all and nobody says what they are. Unsupported: no plugin
             opens such an address.
         """
+        settings = replace(settings, url=address_of(settings.url))
         self._check(settings)
         model = self.core.desk.model(settings.model)
         with opened(self.core, settings.url, settings.secret) as store:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from govd.errors import REPORT, Bug, GovdError, Usage
+from govd.errors import REPORT, Bug, GovdError, Usage, no_bug
 from govd.records.limits import shorn
 from govd.types import Json
 from govd.web.rendering import Document
@@ -111,9 +111,25 @@ def bug(request: Request, error: Exception) -> Response:
     return problem(fault.status, fault.as_problem())
 
 
+def plain(request: Request, error: Exception) -> Response:
+    """Wrong usage, or a fault of the machine, that the standard library tells; where the machine's
+    is stands in the log, as with a bug.
+
+    Raises:
+        OSError, RuntimeError: it is neither; `bug` tells it.
+    """
+    fault = no_bug(error)
+    if fault is None:
+        raise error
+    log.warning("%s %s: %s", request.method, request.url.path, fault.message)
+    return known(request, type(fault)(fault.what, advice=fault.advice))
+
+
 def install(app: FastAPI) -> None:
     """Every error leaves as problem details."""
     app.add_exception_handler(GovdError, known)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
+    for kind in (OSError, RuntimeError):
+        app.add_exception_handler(kind, plain)
     app.add_exception_handler(Exception, bug)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -415,3 +416,33 @@ def test_no_room_for_what_is_written_leaves_everything_as_it_was(
         assert "it cannot be written" in store["faults"][0]
         assert np.array_equal(np.load(path), rows)
         assert patched(again)["revision"] == 1
+
+
+def test_a_path_is_the_address_of_its_file_wherever_it_is_read_again(
+    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    service.stores.add(replace(settings(path), url=path.name), "ann")
+    monkeypatch.chdir("/")
+    assert service.stores.show("shop")["url"] == path.as_uri()
+    assert service.stores.verify("shop", "ann")["verdict"]["well"]
+
+
+def test_an_address_that_nobody_opens_is_told_all_kinds(service: Service) -> None:
+    """Those of the table of stores."""
+    with pytest.raises(Unsupported) as refused:
+        service.stores.add(StoreSettings("shop", "nosuch://x", "m"), "ann")
+    readme = Path("plugins/README.md").read_text()
+    table = readme.partition("## Stores")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in table.splitlines() if "| `govd_" in line]
+    spelled = [text for row in rows for text in re.findall(r"`([^`]*)`", row)]
+    paths = [text.partition("?")[0] for text in spelled]
+    kinds = {
+        Path(path).suffix or path
+        if path.startswith(("file:", "."))
+        else path.partition("://")[0]
+        for path in paths
+        if path.startswith(".") or "://" in path
+    }
+    assert {".npy", ".index", "lancedb", "qdrant+file"} <= kinds
+    assert [kind for kind in kinds if kind not in refused.value.advice] == []
