@@ -8,16 +8,16 @@ Proven by `tests/service/test_given_pictures.py`, of private forgets by
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from govd.asking.foreign_models import contributed
+from govd.contributions.texts import distinct_texts
 from govd.edit import Material, Problem, exact
 from govd.edit.contribution import sealed
-from govd.edit.duals import SAME
 from govd.edit.files import tensors_to_bytes
 from govd.errors import Unsupported
 from govd.models.core import Core, Opened
@@ -151,13 +151,9 @@ class Computing:
         basis = opened.basis
         encoder = opened.encoder
         concepts = spec.scope.concepts
-        phrases = [phrase for concept in concepts for phrase in concept.phrases]
-        texts = [
-            np.stack([phrase_embedding(opened, phrase) for phrase in concept.phrases])
-            for concept in concepts
-        ]
-        _check_distinct(phrases, [row for rows in texts for row in rows])
+        names, texts = distinct_texts(opened, concepts)
         if spec.scope.domains:
+            phrases = [name for own_names in names for name in own_names]
             words = phrases or list(basis.labels or basis.vocabulary[:PROMPTED])
             prompted = [
                 prompt(domain, word) for domain in spec.scope.domains for word in words
@@ -171,6 +167,7 @@ class Computing:
         prototypes = self._prototypes(opened, spec, keep) if spec.prototypes else None
         material = Material(
             phrases=texts,
+            names=names,
             prompts=rows,
             prototypes=None,
             prototype_of=[],
@@ -259,40 +256,3 @@ class Computing:
             spread = other_names[:: max(1, len(other_names) // BESIDE)][:BESIDE]
             prompts += [(-1, prompt("", name)) for name in spread]
         return prompts
-
-
-def phrase_embedding(opened: Opened, phrase: str) -> Floats:
-    """A phrase's text embedding `(d,)`; where an anchor has the same (by its name, or since the
-    model reads both alike) it is that one's, to the last bit: then both are one target.
-    """
-    basis: Any = opened.basis
-    anchors = [
-        (basis.labels, basis.tensors["labels"]),
-        (basis.vocabulary, basis.tensors["vocabulary"]),
-    ]
-    for names, rows in anchors:
-        if phrase in names:
-            row: Floats = rows[names.index(phrase)]
-            return row
-    averaged: Floats = opened.encoder.averaged([phrase], basis.templates, keep=False)[0]
-    for names, rows in anchors:
-        if names:
-            nearest: Floats = rows[int(np.argmax(rows @ averaged))]
-            if float(np.abs(nearest - averaged).max()) < SAME:
-                return nearest
-    return averaged
-
-
-def _check_distinct(names: Sequence[str], embeddings: Sequence[Floats]) -> None:
-    """Refuse phrases of one request that the model reads alike: their duals do not exist.
-
-    Raises:
-        Unsupported: two are the same.
-    """
-    for i, embedding in enumerate(embeddings):
-        for j in range(i):
-            if float(np.abs(embedding - embeddings[j]).max()) < SAME:
-                raise Unsupported(
-                    f"{names[j]!r} and {names[i]!r} are the same to this model",
-                    advice="Name one of them.",
-                )

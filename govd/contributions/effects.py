@@ -15,8 +15,8 @@ import numpy as np
 
 from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
-from govd.contributions.computing import phrase_embedding
 from govd.contributions.extent import Extents
+from govd.contributions.texts import phrase_embedding
 from govd.edit import Edit, exact
 from govd.edit.attacks.intervals import share_interval
 from govd.edit.calibration import NAMED

@@ -15,11 +15,11 @@ import numpy as np
 from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
 from govd.contributions.composing import Composing, discreet
-from govd.contributions.computing import phrase_embedding
 from govd.contributions.effects import Effects
 from govd.contributions.extent import Extents
 from govd.contributions.naming import Names
 from govd.contributions.stored import Stored
+from govd.contributions.texts import phrase_embedding
 from govd.edit import AnyEdit
 from govd.edit.calibration import Calibration
 from govd.edit.costs import Costs, costs

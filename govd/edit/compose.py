@@ -46,10 +46,10 @@ class Material:
     """The embeddings of one forget, unit rows in float64.
 
     `phrases` has a matrix `(p, d)` for each concept: its name and aliases, averaged over the
-    templates. `prompts` are single prompts `(n, d)`, with the domain where the scope names one.
-    `prototypes` are embeddings of synthesised pictures `(n, d)`, `prototype_of` the concept of each
-    (−1: something else that is kept). `examples` are embeddings of pictures `(n, d)` that somebody
-    gave of the concept.
+    templates; `names` says what they are called, where that is not all of them. `prompts` are
+    single prompts `(n, d)`, with the domain where the scope names one. `prototypes` are embeddings
+    of synthesised pictures `(n, d)`, `prototype_of` the concept of each (−1: something else that is
+    kept). `examples` are embeddings of pictures `(n, d)` that somebody gave of the concept.
     """
 
     phrases: Sequence[Floats]
@@ -57,6 +57,7 @@ class Material:
     prototypes: Floats | None = None
     prototype_of: Sequence[int] = ()
     examples: Floats | None = None
+    names: Sequence[Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class Problem:
     def domains(self) -> list[int]:
         """Positions of the scope's domains in the basis."""
         return [self.basis.domains.index(d) for d in self.spec.scope.domains]
+
+    @property
+    def targets(self) -> list[str]:
+        """What the rows of the material's phrases are called, one concept after another."""
+        names = self.material.names
+        if names is None:
+            names = [concept.phrases for concept in self.spec.scope.concepts]
+        return [name for phrases in names for name in phrases]
 
 
 class Method(Protocol):

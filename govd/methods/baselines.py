@@ -139,11 +139,7 @@ class Ccup:
             if problem.spec.scope.domains
             else np.concatenate(problem.material.phrases)
         )
-        names = (
-            [p for c in problem.spec.scope.concepts for p in c.phrases]
-            if not problem.spec.scope.domains
-            else []
-        )
+        names = problem.targets if not problem.spec.scope.domains else []
         return {
             "texts": np.ascontiguousarray(rows.T),
             "strength": np.full(len(rows), problem.spec.strength),

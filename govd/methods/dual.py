@@ -59,9 +59,7 @@ def tensors_of(
     removing = any(t.removes for t in terms)
     phrases: list[str] = []
     if removing:
-        phrases = [
-            p for concept in problem.spec.scope.concepts for p in concept.phrases
-        ]
+        phrases = problem.targets
     texts = np.zeros((0, basis.dim))
     if phrases:
         texts = np.concatenate(problem.material.phrases)
@@ -151,9 +149,9 @@ def places_of(problem: Problem) -> list[tuple[int, ...]]:
     """The targets of each concept: positions of its phrases among all phrases."""
     places = []
     start = 0
-    for concept in problem.spec.scope.concepts:
-        places.append(tuple(range(start, start + len(concept.phrases))))
-        start += len(concept.phrases)
+    for rows in problem.material.phrases:
+        places.append(tuple(range(start, start + len(rows))))
+        start += len(rows)
     return places
 
 

@@ -106,7 +106,6 @@ class Fitted(Dual):
         with the basis for the others, which a preview asks for next, without a name: that of a
         private forget may be destroyed.
         """
-        scope = problem.spec.scope
         material = problem.material
         examples = material.examples
         asked = hashlib.sha256(
@@ -118,9 +117,7 @@ class Fitted(Dual):
         kept: Cache[str, Any] = vars(problem.basis).setdefault("fits", Cache(KEPT))
         tensors, terms = kept.get(key) or kept.put(key, self._fitted(problem))
         facts = {
-            "targets": [
-                phrase for concept in scope.concepts for phrase in concept.phrases
-            ],
+            "targets": problem.targets,
             "terms": [
                 {"about": about(problem, at), **deepcopy(term)}
                 for at, term in enumerate(terms)
@@ -158,8 +155,7 @@ class Fitted(Dual):
             tensors["examples"] = np.ascontiguousarray(problem.material.examples.T)
         tensors["guess"] = np.stack([concept.guess for concept in concepts], axis=1)
         terms = [concept.facts(problem) for concept in concepts]
-        phrases = [phrase for concept in scope.concepts for phrase in concept.phrases]
-        removals = removals_alone(basis, tensors, phrases, "soft")
+        removals = removals_alone(basis, tensors, problem.targets, "soft")
         choices = []
         powers = []
         for concept, place, facts in zip(

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from govd.contributions.computing import phrase_embedding
+from govd.contributions.texts import phrase_embedding
 from govd.edit import Basis
 from govd.edit.duals import SAME
 from govd.edit.extent import scope_mask

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from govd.contributions.defaults import method_for, target_for
+from govd.contributions.texts import as_listed
 from govd.edit import exact
 from govd.errors import NotFound, Unsupported, Usage, instead
 from govd.ledger.times import moment, now
@@ -88,11 +89,12 @@ def understood(
     registered = core.desk.model(model)
     if options.examples and not options.concepts and not options.all_concepts:
         raise _nameless(core, model, options.examples)
-    names = _concepts(core, options)
+    concepts = _concepts(core, registered, options)
+    names = [concept.name for concept in concepts]
     domains = _domains(registered, options)
     labels = core.models.basis(registered).labels
     if domains and labels and set(labels) <= set(names):
-        names = []  # every label there is: everything
+        names, concepts = [], []  # every label there is: everything
     if domains and set(domains) == set(registered.domains):
         if not names:
             raise Usage(
@@ -103,10 +105,8 @@ def understood(
     method = _method(core, registered, options)
     _check_space(registered, options, method)
     _check_amounts(core, options, method)
-    aliases = tuple(sorted(map(spelled, options.aliases)))
-    _check_known(core, registered, [*names, *aliases])
-    concepts = tuple(sorted(Concept(name, aliases) for name in names))
-    scope = Scope(concepts, tuple(sorted(domains)))
+    _check_known(core, registered, [p for c in concepts for p in c.phrases])
+    scope = Scope(tuple(sorted(concepts)), tuple(sorted(domains)))
     target: Any = target_for(core, registered, method, options.target)
     pictures = _examples(core, model, options, method)
     spec = ForgetSpec(
@@ -154,8 +154,26 @@ def _nameless(core: Core, model: str, examples: Sequence[bytes]) -> Usage:
     return Usage("the pictures need a name to be filed under", advice=advice)
 
 
-def _concepts(core: Core, options: ForgetOptions) -> list[str]:
-    """The names of the concepts; none where everything in some domains is meant."""
+def _concepts(
+    core: Core, registered: RegisteredModel, options: ForgetOptions
+) -> list[Concept]:
+    """The concepts, by names that the model lists where it reads those alike; none where everything
+    in some domains is meant.
+    """
+    typed = _names(core, options)
+    names = as_listed(core, registered, typed)
+    if len(set(names)) < len(names):
+        alike = [word for word, name in zip(typed, names, strict=True) if word != name]
+        raise Usage(
+            f"a concept is named twice: {', '.join(alike)}",
+            advice=f"{registered.name} reads it as another of the names: leave it out.",
+        )
+    aliases = as_listed(core, registered, list(map(spelled, options.aliases)))
+    return [Concept(name, tuple(sorted({*aliases} - {name}))) for name in names]
+
+
+def _names(core: Core, options: ForgetOptions) -> list[str]:
+    """The names of the concepts as they were typed, with aliases that can go with them."""
     for concept in options.concepts:
         check_phrase(spelled(concept), "concept")
     for alias in options.aliases:

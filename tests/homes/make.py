@@ -215,7 +215,7 @@ def states(story: Story) -> None:
     story.govd("audit", "bundle", str(story.bundles / "early.zip"))
     story.govd("audit", "rotate-key", "--reason", "yearly")
     # the model reads both alike: failed
-    story.forget("red", "--alias", "Red", code=None)
+    story.forget("lime", "of lime", code=None)
     failed = json.loads(story.govd("request", "list", "--state", "failed", "--json"))
     assert failed
     story.forget("grey", code=1)  # a policy denies

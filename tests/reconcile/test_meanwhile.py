@@ -97,20 +97,16 @@ def test_what_is_filed_is_of_the_model_as_it_is_by_then(
     assert service.requests.show(red)["target"] == "level"
 
 
-def test_spelling_makes_no_second_concept(service: Service) -> None:
+def test_what_is_covered_costs_nothing(service: Service) -> None:
     forget(service, "red")
     before = published(service)["edit_digest"]
-    again = forget(service, "Red", approve=False)
+    again = forget(service, "red", domains=("dark",), approve=False)
     assert again["state"] == "subsumed"
     assert again["predicted"]["disagreement"] == 0.0
     for cost in again["predicted"]["costs"].values():
         assert cost["share"] == cost["low"] == cost["high"] == 0.0
     assert again["predicted"]["subsumed_by"]
     assert published(service)["edit_digest"] == before
-    both = file(service, "blue", "BLUE")
-    service.reconciler.run()
-    assert state(service, both)[0] == "failed"
-    assert "the same to this model" in state(service, both)[1]
 
 
 def test_every_domain_by_name_is_everywhere(service: Service) -> None:

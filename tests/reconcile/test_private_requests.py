@@ -119,8 +119,8 @@ def test_the_ledger_does_not_say_what_a_private_forget_is_about(
     service: Service,
 ) -> None:
     private = forget(service, "red", private=True)
-    wide = forget(service, "Red")
-    assert state(service, str(wide["id"]))[0] == "subsumed"
+    cell = forget(service, "red", domains=("dark",))
+    assert state(service, str(cell["id"]))[0] == "subsumed"
     for entry in service.core.desk.ledger.entries():
         if entry["kind"] in ("request.subsume", "revision.compose"):
             assert private["id"] not in json.dumps(
@@ -172,7 +172,7 @@ def test_no_entry_links_a_private_forget_to_a_public_one(
     private = str(forget(service, "red", private=first)["id"])
     if first:
         service.requests.shred(private, "fulfilled", "dpo")
-    other = forget(service, "Red", private=not first)
+    other = forget(service, "red", domains=("dark",), private=not first)
     hidden, open_ = (
         (private, str(other["id"])) if first else (str(other["id"]), private)
     )

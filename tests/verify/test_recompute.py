@@ -76,23 +76,24 @@ def artifact(service: Service, request: dict[str, Any]) -> str:
     return str(known["artifact"])
 
 
-def test_another_spelling_is_covered_and_its_ledger_holds(
+def test_a_cell_is_covered_and_its_ledger_holds(
     service: Service, tmp_path: Path
 ) -> None:
-    red, twin = forget(service, "red"), forget(service, "Red")
-    assert twin["state"] == "subsumed"
+    red = forget(service, "red")
+    cell = forget(service, "red", domains=("dark",))
+    assert cell["state"] == "subsumed"
     forget(service, "blue")
     assert [f["same_bytes"] for f in again(service)["recomputed"]] == [True, True]
     service.bundles.bundle(tmp_path / "one.zip", revision=("m", 2))
     files = unzipped((tmp_path / "one.zip").read_bytes())
-    assert f"artifacts/{artifact(service, twin)}" in files, (
+    assert f"artifacts/{artifact(service, cell)}" in files, (
         "what is covered is shown as well"
     )
     found = judged(service, files, tmp_path)
     assert found["holds"], found["faults"]
     assert not any("was not checked" in line for line in found["not_proven"])
     revert(service, red)
-    assert service.requests.show(twin["id"])["state"] == "in_force"
+    assert service.requests.show(cell["id"])["state"] == "in_force"
     again(service)
 
 
@@ -110,7 +111,7 @@ def test_a_spelling_of_an_alias_and_wider_forgets(service: Service) -> None:
     forget(service, "navy", domains=("dark",))
     forget(service, "red", aliases=("ruby",))
     forget(service, "Ruby")
-    forget(service, "RED", strength=0.5)
+    forget(service, "red", strength=0.5)
     forget(service, domains=("dark",), all_concepts=True)
     forget(service, "blue", domains=("bright",))
     assert all(f["same_bytes"] for f in again(service)["recomputed"])
@@ -186,7 +187,7 @@ def test_what_nothing_covers_is_a_fault(
 def test_two_that_cover_each_other_cannot_both_be_covered(
     service: Service, tmp_path: Path
 ) -> None:
-    red, twin = forget(service, "red"), forget(service, "Red")
+    red, twin = forget(service, "red"), forget(service, "of red")
     forget(service, "blue")
 
     def both(rows: Rows) -> None:
@@ -203,7 +204,7 @@ def test_a_covered_request_whose_tensors_are_not_here_is_not_checked(
     service: Service, tmp_path: Path
 ) -> None:
     forget(service, "red")
-    twin = forget(service, "Red")
+    twin = forget(service, "of red")
     forget(service, "blue")
     files = whole(service, tmp_path)
     found = judged(
@@ -234,7 +235,7 @@ def test_each_revision_is_of_the_contributions_that_were_in_force_then(
     hidden = forget(service, "red", private=True)
     service.requests.shred(hidden["id"], "fulfilled", "dpo")
     forget(service, "blue")
-    forget(service, "Blue")
+    forget(service, "blue", domains=("dark",))
     service.update_model("m", Given(pool=str(pool)), "ann", "colours-2")
     service.reconciler.run()
     assert service.requests.show(hidden["id"])["state"] == "waiting"
@@ -282,7 +283,7 @@ def test_what_is_covered_by_something_private_is_told_from_what_is_in_the_edit(
     from govd.cli.show_audit import show_as_of
 
     monkeypatch.setenv("COLUMNS", "200")
-    red, twin = forget(service, "red"), forget(service, "Red")
+    red, twin = forget(service, "red"), forget(service, "of red")
     forget(service, "blue")
     found = dict(service.audit.as_of("now"))
     (model,) = found["models"]
