@@ -69,16 +69,21 @@ class Fits:
             sorted({column for forget in self.everything for column in forget.columns})
         )
 
-    def columns(self, extra: int) -> Floats:
-        """Detectors `(d, p)`, one for each target, all `extra` steps down the list. They must not
-        be changed.
+    @cached_property
+    def is_scaled(self) -> bool:
+        """Whether any forget has another strength than 1."""
+        return any(forget.strength != 1.0 for forget in self.everything)
+
+    def columns(self, extra: int, scaled: bool = False) -> Floats:
+        """Detectors `(d, p)`, one for each target, all `extra` steps down the list, at strength 1,
+        or `scaled`, each at its own. They must not be changed.
         """
         groups = [
             self._steps(domains, extra)
             for domains in sorted({forget.domains for forget in self.everything})
         ]
         margins = tuple(self._margins(extra))
-        key = (margins, *(tuple(step.items()) for _, step, _ in groups))
+        key = (scaled, margins, *(tuple(step.items()) for _, step, _ in groups))
         # at the end of the lists one step is as the one before
         if key not in self._known:
             self._known.clear()
@@ -88,7 +93,8 @@ class Fits:
                 solved = group.columns(self.aims, step)
                 for column, fitted in solved.items():
                     aim = None if domains else self.aims[:, column]
-                    total[:, column] += _strong(fitted, aim, strength[column])
+                    own_strength = strength[column] if scaled else 1.0
+                    total[:, column] += _strong(fitted, aim, own_strength)
             self._known[key] = total
         return self._known[key]
 

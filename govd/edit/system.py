@@ -79,23 +79,28 @@ class Dual:
     ) -> tuple[Array, Array, Mapping[str, Json]]:
         """One system for all. Columns that are fitted on the pool are judged together on pictures
         that no fit sees: while too many of those are named, every such column goes one step down
-        its list; the fact `step` says how many (up, below 0).
+        its list; the fact `step` says how many (up, below 0). They are judged at strength 1: a
+        weaker forget would go down its list for nothing, and cost more than a stronger one.
         """
         left, right = system.fixed(algebra)
-        if system.fits is None:
+        fits = system.fits
+        if fits is None:
             return left, right, {}
-        columns = list(system.fits.levelled)
+        columns = list(fits.levelled)
         right = algebra.concat([right, system.removals[:, columns]])
         judges = system.judges(np.asarray(algebra.host(right)))
+
+        def judged(extra: int, last: bool, scaled: bool) -> tuple[Array, int, int]:
+            fitted = fits.columns(extra, scaled)[:, columns]
+            both = algebra.concat([left, algebra.array(fitted)])
+            return both, *judges.named(np.asarray(algebra.host(both)), last)
+
         for extra in range(system.first_step, len(STEPS)):
-            both = algebra.concat(
-                [left, algebra.array(system.fits.columns(extra)[:, columns])]
-            )
-            count, total = judges.named(
-                np.asarray(algebra.host(both)), last=extra == len(STEPS) - 1
-            )
+            both, count, total = judged(extra, extra == len(STEPS) - 1, False)
             if enough(count, total):
                 break
+        if fits.is_scaled:
+            both, count, total = judged(extra, True, True)
         return both, right, {"step": extra, "held_out": total, "held_out_named": count}
 
 

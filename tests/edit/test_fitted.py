@@ -284,6 +284,30 @@ def test_named_falls_with_strength(world: World, hard: Basis, place: int) -> Non
     )
 
 
+def test_what_is_weaker_costs_less_with_all_that_is_in_force(
+    world: World, hard: Basis, made: list[Contribution]
+) -> None:
+    """A weaker forget leaves more named, and is not made up for by steps that cost more."""
+    vectors, words = world.data.vectors, hard.tensors["vocabulary"]
+    own = np.isin(world.data.class_of, range(12))
+    named, moved = [], []
+    for strength in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0):
+        weaker = [
+            world.contribution(hard, name, method="fitted", strength=strength)
+            for name in world.names[:12]
+        ]
+        edit = compose(hard, weaker, METHODS)
+        assert edit.facts["step"] == compose(hard, made, METHODS).facts["step"]
+        after = edit.apply(vectors)
+        named.append(((after @ hard.tensors["labels"].T).argmax(1)[own] < 12).sum())
+        moved.append(np.abs(((after - vectors) @ words.T)[~own]).mean())
+        judged = System.of(hard, weaker, Host()).judges(np.asarray(edit.B))
+        count, _ = judged.named(np.asarray(edit.L), last=True)
+        assert edit.facts["held_out_named"] == count, "of the edit as it is"
+    assert all(after <= before + 1 for before, after in pairwise(named)), named
+    assert moved == sorted(moved)
+
+
 def test_a_cell_goes_and_the_class_elsewhere_stays(world: World, hard: Basis) -> None:
     before, inside, elsewhere = [], [], []
     for place in range(6):

@@ -192,6 +192,10 @@ FLOORS = {
     ALONE + 1: "fitted, floor (0, 1)",
 }
 """The rows by the first step that is tried; the product's own is the default."""
+STRENGTHS = {
+    f"fitted, strength {strength:g}": strength for strength in (0.25, 0.5, 0.75, 1.5, 2)
+}
+"""Rows by the strength of every forget; the default's is 1."""
 ROWS: dict[str, Row] = {
     "base": unedited,
     DELETED: unedited,
@@ -206,6 +210,10 @@ ROWS: dict[str, Row] = {
     "oblique": product("oblique", METHODS["oblique"]),
     "bilateral": product("bilateral", METHODS["bilateral"]),
     **{name: product(name, Fitted(floor)) for floor, name in sorted(FLOORS.items())},
+    **{
+        name: product(name, METHODS["fitted"], strength=strength)
+        for name, strength in STRENGTHS.items()
+    },
     "fitted, level": product("fitted, level", METHODS["fitted"], "level"),
     CONDITIONAL: product(CONDITIONAL, METHODS["fitted"], conditional=True),
 }
