@@ -6,6 +6,7 @@ Proven by `tests/reconcile/test_deliveries.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +18,14 @@ from govd.models.publish_places import check_place
 from govd.models.served import Served
 from govd.reconcile.delivery import Delivery
 from govd.reconcile.measuring import Measuring
+from govd.reconcile.model_card import CARD
 from govd.reconcile.writing import write_checkpoint
 from govd.records.actors import GOVD
 from govd.records.drafts import revision_draft
 from govd.records.model import RegisteredModel
 from govd.records.revision import Revision
 from govd.types import Json
+from govd.verify.carried import LINEAR
 
 REASON_CHARACTERS: Final = 1000
 """Of what is said of a fault in the ledger."""
@@ -162,8 +165,9 @@ class Deliveries:
             "edit_digest": published.edit_digest if published else None,
             "model_digest": opened.model.facts.digest,
         }
-        if published and "conditional" in published.facts:
-            mark["carries"] = "linear"  # weights cannot ask a picture anything
+        is_conditional = published is not None and "conditional" in published.facts
+        if is_conditional:
+            mark["conditional"] = True
         stands = self.delivery.stands(folder, mark)
         if stands is not None and (published is None or published.files == stands):
             # else it was cut off before its entry, or somebody changed the files and what is said
@@ -176,11 +180,19 @@ class Deliveries:
             mark,
             lambda part: write_checkpoint(core, served, model, part),
             lambda: check_place(folder, core.home.folder, models),
+            lambda files: _carried(files) if is_conditional else {},
         )
         if published and published.files != files:
             payload = {"files": files, "model_digest": opened.model.facts.digest}
             core.desk.append([revision_draft(published, "deliver", GOVD, payload)])
         return True
+
+
+def _carried(files: Mapping[str, str]) -> dict[str, Json]:
+    """What files have of a conditional edit: weights, which have a card, cannot ask a picture
+    anything; the edit alone does.
+    """
+    return {"carries": LINEAR} if CARD in files else {}
 
 
 def _reason(error: GovdError) -> str:

@@ -83,12 +83,16 @@ class Delivery:
         what: Mapping[str, Json],
         write: Write,
         check: Callable[[], None],
+        said_of: Callable[[Mapping[str, str]], Mapping[str, Json]] = lambda files: {},
     ) -> dict[str, str]:
         """Write a checkpoint and point `current` at it; its files with their SHA-256. `check`
         raises where the folder cannot be this model's alone.
 
         Args:
             what: the model and the number of the revision, for the file that says where it is from.
+            write: makes the files.
+            check: see above.
+            said_of: what that file says of those that were written, beside their digests.
 
         Raises:
             MachineFault: it cannot be written, or something that govd did not write is in the way;
@@ -107,7 +111,8 @@ class Delivery:
                     (folder.path / part).mkdir()
                     files = dict(write(folder.path / part))
                     self._check_written(folder.path / part, files)
-                    mark = {**what, "origin": folder.origin, "files": files}
+                    origin = {"origin": folder.origin, "files": files}
+                    mark = {**what, **said_of(files), **origin}
                     (folder.path / part / MARK).write_text(
                         json.dumps(mark, indent=2, sort_keys=True) + "\n",
                         encoding="utf-8",

@@ -23,7 +23,8 @@ from govd.models.core import Core, Opened
 from govd.models.evaluation_set import evaluation_from
 from govd.reconcile.attacking import OtherWords, attacked
 from govd.records.revision import Revision
-from govd.types import Contribution, Json, Record
+from govd.types import Contribution, Json
+from govd.verify.carried import AT_ONCE, LATER
 
 EDITS: Final = 64
 """Edits that are kept in memory: what is served, and what somebody looks at."""
@@ -136,8 +137,8 @@ class Measuring:
                 figures |= metrics.on_images(basis, edit, contributions, data)
         public_figures = discreet(plain(figures), filed)
         if edit.conditions:
-            linear = self._of_checkpoint(basis, edit.linear, contributions, data)
-            public_figures["checkpoint"] = discreet(plain(linear), filed)
+            linear = self.of_checkpoint(basis, edit.linear, contributions, data)
+            public_figures[AT_ONCE] = discreet(plain(linear), filed)
         return public_figures, by
 
     def external(
@@ -164,14 +165,22 @@ class Measuring:
         )
         return discreet(plain({"extent": edit.extent(), **(figures or {})}), filed), by
 
-    def _of_checkpoint(
-        self,
+    @staticmethod
+    def of_checkpoint(
         basis: Basis,
         linear: Edit,
         contributions: Sequence[Contribution],
         data: EvaluationData | None,
-    ) -> Record:
-        """The same figures of the linear edit, which weights get where the edit is conditional."""
+    ) -> dict[str, Json]:
+        """What publishing waits for, of the linear edit: weights get it where the edit is
+        conditional.
+
+        Args:
+            basis: has the texts.
+            linear: the edit without conditions.
+            contributions: of the forgets in it.
+            data: labelled pictures; None: there are none.
+        """
         figures = {"data_free": unlabelled.data_free(basis, linear, contributions)}
         if data is None:
             return figures
@@ -214,7 +223,16 @@ class Measuring:
             "neighbour_agreement": attacks.neighbour_agreement(edit, thinned.vectors),
             "base_diff": attacks.base_diff(opened.basis, edit.linear),
         }
-        return discreet(plain(figures), filed)
+        public_figures = discreet(plain(figures), filed)
+        if edit.conditions:
+            linear = {
+                "leaks": attacks.leaks(edit.linear, contributions, thinned),
+                "neighbour_agreement": attacks.neighbour_agreement(
+                    edit.linear, thinned.vectors
+                ),
+            }
+            public_figures[LATER] = discreet(plain(linear), filed)
+        return public_figures
 
 
 def by_cell(

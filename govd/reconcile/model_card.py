@@ -40,13 +40,19 @@ KEPT: Final = (
 WEIGHTS: Final = "weights"
 """The side of an edit of tensors."""
 NOT_TOLD: Final = "*kept private*"
+OF_LINEAR: Final = (
+    "Of the **linear** edit, which this checkpoint carries. The revision's conditional edit, by"
+    " which govd itself answers and edits stored vectors, has other figures (`govd revision show`)."
+)
 
 
 @dataclass(frozen=True)
 class CardSubject:
     """What a card is about. `predicate`: what the signed statement says (`govd.verify.claim`);
     `texts`: what private requests say, of those that the reader may know, by id; `format`: that the
-    checkpoint is written in; `abstains_below`: the cosine below which an answer had better be none.
+    checkpoint is written in; `conditional`: the revision's edit is, so that the checkpoint carries
+    the linear one, of which `metrics` are; `abstains_below`: the cosine below which an answer had
+    better be none.
     """
 
     model: str
@@ -79,7 +85,7 @@ def card(subject: CardSubject) -> str:
         *_forgotten(subject),
         "## Metrics",
         "",
-        *_metrics(subject.metrics),
+        *_metrics(subject),
         *_abstention(subject),
         "## Limits",
         "",
@@ -193,7 +199,11 @@ def _concepts(request: Mapping[str, Any], text: Mapping[str, Json]) -> str:
     return ", ".join(map(plain, names)) or "everything"
 
 
-def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
+def _metrics(subject: CardSubject) -> Iterator[str]:
+    metrics = subject.metrics
+    if subject.conditional:
+        yield OF_LINEAR
+        yield ""
     if words := external_figures(metrics):
         yield plain(words)
         yield ""

@@ -22,6 +22,7 @@ from govd.models.served import Served
 from govd.reconcile.model_card import CARD, CardSubject, card
 from govd.types import SINGLE, Json
 from govd.verify import claim
+from govd.verify.carried import LINEAR, of_linear
 from govd.verify.claim import Claim
 from govd.verify.honest import is_number, json_dict, json_list
 from govd.verify.signed_folder import STATEMENT_FILE
@@ -67,15 +68,36 @@ def sign_checkpoint(
     """
     present = dict(files)
     if CARD not in files:
-        subject = _subject(
-            core, served, _claim(core, served, model), format, texts or {}
-        )
+        subject_claim = _claim(core, served, model, weights=True)
+        subject = _subject(core, served, subject_claim, format, texts or {})
         present |= _put(folder, CARD, card(subject).encode())
-    return sign_folder(core, served, model, folder, present)
+    return sign_folder(core, served, model, folder, present, weights=True)
+
+
+def carries_linear(
+    core: Core, served: Served, model: str, weights: bool = True
+) -> bool:
+    """Whether what is given away has the linear edit of a revision whose own is conditional.
+
+    Args:
+        core: of the home.
+        served: the model with the edit.
+        model: its name.
+        weights: it is given away as weights, which can ask a picture nothing; else as an edit.
+    """
+    if not served.number:
+        return False
+    asks = "conditional" in core.desk.revision(model, served.number).facts
+    return asks and (weights or not served.edit.conditions)
 
 
 def sign_folder(
-    core: Core, served: Served, model: str, folder: Path, files: Mapping[str, str]
+    core: Core,
+    served: Served,
+    model: str,
+    folder: Path,
+    files: Mapping[str, str],
+    weights: bool = False,
 ) -> dict[str, str]:
     """Add statement and signature to a folder with a checkpoint or an edit; all files with their
     SHA-256.
@@ -86,6 +108,7 @@ def sign_folder(
         model: its name.
         folder: with these files and nothing else.
         files: with their SHA-256.
+        weights: whether they are of a checkpoint.
 
     Raises:
         PluginFault: the backend wrote files of these names. BadFile: the key that signs is lost.
@@ -98,7 +121,7 @@ def sign_folder(
             advice="Write them under other names. Nothing was published or exported.",
         )
     signed = dict(files)
-    revision_claim = _claim(core, served, model)
+    revision_claim = _claim(core, served, model, weights)
     with core.desk.lock:  # no key is changed between the statement and the signature
         signer = ModelKeys(core).signer()
         log = core.desk.ledger.signer
@@ -123,9 +146,9 @@ def _keys(core: Core, key: ModelKey) -> dict[str, Any]:
     return {"log_key": str(core.desk.ledger.signer.key), "model_key": key.pem}
 
 
-def _claim(core: Core, served: Served, model: str) -> Claim:
+def _claim(core: Core, served: Served, model: str, weights: bool) -> Claim:
     """What the entries say of a revision, without what is for auditors alone: people, whole tables
-    of figures, where the base lay on this machine.
+    of figures, where the base lay on this machine. Its figures are of the edit that is given away.
     """
     desk = core.desk
     number = served.number
@@ -148,13 +171,16 @@ def _claim(core: Core, served: Served, model: str) -> Claim:
             "reference": facts.reference,
             "hf_revision": facts.hf_revision,
         }
-    if served.edit.conditions:
-        predicate["carries"] = "linear"
+    metrics = predicate["metrics"]
+    if carries_linear(core, served, model, weights):
+        predicate |= {"carries": LINEAR, "figures_of": LINEAR}
+        predicate["rank"] = served.edit.linear.rank
+        metrics = of_linear(metrics)
     if served.edit.side != desk.model(model).side:
         predicate["side"] = str(
             served.edit.side
         )  # the revision's digest is another side's
-    predicate["metrics"] = _figures(predicate["metrics"])
+    predicate["metrics"] = _figures(metrics)
     predicate["requests"] = [
         {name: value for name, value in request.items() if name not in LEFT_OUT}
         for request in predicate["requests"]
@@ -190,16 +216,17 @@ def _subject(
 ) -> CardSubject:
     number = served.number
     metrics = core.desk.revision(about.model, number).metrics if number else {}
+    is_linear = carries_linear(core, served, about.model)
     return CardSubject(
         model=about.model,
         number=number,
         side=str(served.edit.side),
         facts=served.opened.model.facts,
         predicate=about.predicate,
-        metrics=metrics,
+        metrics=of_linear(metrics) if is_linear else metrics,
         format=format,
         texts=texts,
-        conditional=bool(served.edit.conditions),
+        conditional=is_linear,
         abstains_below=_abstains_below(core, served, about.model),
     )
 

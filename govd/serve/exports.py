@@ -24,12 +24,13 @@ from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
 from govd.models.paths import located
 from govd.models.served import Served
-from govd.reconcile.signed import sign_checkpoint, sign_folder
+from govd.reconcile.signed import carries_linear, sign_checkpoint, sign_folder
 from govd.reconcile.writing import EDIT_FILE, check_written, is_map, write_edit
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
 from govd.serve.sides import sided
 from govd.types import Json, Record
+from govd.verify.carried import LINEAR
 
 FORMATS: Final = ("hf", "open_clip")
 """In which plugins that come with govd write checkpoints."""
@@ -87,8 +88,7 @@ class Exports:
         payload["files"] = dict(files)
         payload["edit_digest"], payload["side"] = now.edit.digest, now.edit.side
         payload["disclosed"] = private
-        if format != "edit":
-            payload |= _carried(now)
+        payload |= _carried(self.core, now, model, format != "edit")
         entry = _entry("write", model, now.number, actor, payload)
         self.core.desk.append([entry])
         return {"model": model, **payload}
@@ -229,13 +229,13 @@ def _entry(event: str, model: str, number: int, actor: str, payload: Json) -> Dr
     )
 
 
-def _carried(now: Served) -> dict[str, Json]:
-    """What a checkpoint has of an edit, where it is not all of it in its weights."""
-    if now.edit.linear.rank and is_map(now):
+def _carried(core: Core, now: Served, model: str, weights: bool) -> dict[str, Json]:
+    """What is given away of a revision's edit, where it is not all of it, or not in `weights`."""
+    if weights and now.edit.linear.rank and is_map(now):
         # beside weights that know everything: the card says how
         return {"carries": "map"}
-    if now.edit.conditions:
-        return {"carries": "linear"}  # weights cannot ask a picture anything
+    if carries_linear(core, now, model, weights):
+        return {"carries": LINEAR}
     return {}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from govd.grades import claim_of
+from govd.verify.carried import LINEAR, of_linear
 from govd.verify.claim import Claim
 from govd.verify.safe_text import safe
 
@@ -19,6 +20,14 @@ CLAIMED: Final = (
 )
 EXTERNAL: Final = "external"
 """The method of forgets whose deltas external jobs computed."""
+OF_LINEAR: Final = (
+    "These are figures of the linear edit, which weights and queries get; the revision itself has a"
+    " conditional edit, of answers and vectors, with figures of its own."
+)
+NOT_OF_LINEAR: Final = (
+    "These are figures of the revision's conditional edit, of answers and vectors, and not of what"
+    " was given away, which carries the linear one: its own figures were not told with it."
+)
 SHOWN: Final = 20
 """Forgets that a claim names."""
 LEVEL: Final = 0.5
@@ -49,9 +58,12 @@ def honest(claim: Claim | None) -> str:
         _targets(predicate, metrics),
     ]
     parts += approved(requests)
-    linear = metrics.get("checkpoint")
-    if isinstance(linear, dict):
+    linear = of_linear(metrics)
+    if linear:
         parts.append(_of_checkpoint(linear))
+    elif predicate.get("carries") == LINEAR:
+        is_its_own = predicate.get("figures_of") == LINEAR
+        parts.append(OF_LINEAR if is_its_own else NOT_OF_LINEAR)
     outcome = attacks(metrics)
     if outcome:
         parts.append(
@@ -152,9 +164,10 @@ def _of_checkpoint(linear: Mapping[str, Any]) -> str:
             f"{text}, which was not measured on labelled images of what is forgotten."
         )
     forgotten = _change(linear, "forget_acc")
-    return (
-        f"{text}: named right {forgotten}, what stays {_change(linear, 'retain_acc')}."
-    )
+    outcome = attacks(linear)
+    by_examples = f", and with examples it is still found {outcome}" if outcome else ""
+    retained = _change(linear, "retain_acc")
+    return f"{text}: named right {forgotten}, what stays {retained}{by_examples}."
 
 
 def _change(figures: Mapping[str, Any], name: str) -> str:

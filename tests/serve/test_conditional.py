@@ -1,16 +1,21 @@
 """A model whose forgets of domains ask each vector for its domain, through the service."""
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from govd import load_edit
-from govd.errors import Usage
+from govd.errors import NoWeights, Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
 from govd.service.service import Service
+from govd.verify.claim import Claim
+from govd.verify.honest import honest, share
+from govd.verify.signed_folder import verify_folder
 from tests.service.test_service import cell, forget, published, revert
 
 
@@ -61,6 +66,90 @@ def test_a_checkpoint_carries_the_linear_edit_and_says_so(
     assert (
         "a checkpoint carries the linear one" in asking.verification.verify()["claim"]
     )
+
+
+def statement(folder: Path) -> dict[str, Any]:
+    """What the signed statement in a folder says."""
+    envelope = json.loads((folder / "statement.dsse.json").read_text())
+    predicate: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))[
+        "predicate"
+    ]
+    return predicate
+
+
+def test_what_is_signed_has_figures_of_the_edit_that_is_given_away(
+    asking: Service, tmp_path: Path
+) -> None:
+    asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
+    forget(asking, "blue", domains=("dark",))
+    asking.reconciler.run()
+    asking.reconciler.measure()
+    metrics = published(asking)["metrics"]
+    linear = metrics["checkpoint"]
+    assert linear["retain_agreement"] != metrics["retain_agreement"]
+    asking.export("m", tmp_path / "edit", "ann", format="edit")
+    said = asking.export("m", tmp_path / "queries", "ann", format="edit", side="text")
+    assert said["carries"] == "linear"
+    for folder, figures in (
+        (tmp_path / "out" / "current", linear),
+        (tmp_path / "queries", linear),
+        (tmp_path / "edit", metrics),
+    ):
+        predicate = statement(folder)
+        assert predicate["metrics"]["retain_agreement"] == figures["retain_agreement"]
+        is_linear = figures is linear
+        assert predicate.get("carries") == ("linear" if is_linear else None), folder
+        claim = verify_folder(folder, asking.checkpoints.key())["claim"]
+        assert ("These are figures of the linear edit" in claim) == is_linear
+        was_measured = folder.parent == tmp_path  # what is published comes first
+        assert ("with examples it is still found" in claim) == was_measured
+    card = (tmp_path / "out" / "current" / "README.md").read_text()
+    agreement = f"| | {share(linear['retain_agreement'])} | |"
+    assert f"(`retain_agreement`) {agreement}" in card
+    assert "Of the **linear** edit, which this checkpoint carries." in card
+
+
+def test_a_card_of_figures_that_are_another_edits_is_written_again(
+    asking: Service, tmp_path: Path
+) -> None:
+    asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
+    forget(asking, "blue", domains=("dark",))
+    mark = tmp_path / "out" / "current" / "revision.json"
+    older = json.loads(mark.read_text())
+    del older["conditional"]
+    mark.write_text(json.dumps(older))
+    asking.reconciler.run()
+    assert json.loads(mark.read_text())["conditional"] is True
+
+
+def test_an_edit_alone_is_published_with_what_it_asks(
+    asking: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_weights(edit: object, folder: Path) -> dict[str, str]:
+        raise NoWeights("there are none")
+
+    asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
+    model = asking.core.models.opened("m").model.inner  # type: ignore[attr-defined]
+    monkeypatch.setattr(model, "write_checkpoint", no_weights)
+    forget(asking, "blue", domains=("dark",))
+    current = tmp_path / "out" / "current"
+    assert load_edit(current / "edit.safetensors").conditions
+    assert "carries" not in json.loads((current / "revision.json").read_text())
+    assert "carries" not in statement(current)
+
+
+def test_an_older_statement_is_not_taken_for_figures_of_what_it_carries() -> None:
+    request = {"id": "a", "concepts": [{"name": "red"}], "domains": [], "target": None}
+    older = {
+        "edit_digest": "00",
+        "carries": "linear",
+        "metrics": {"forget_acc": 0.0},
+        "requests": [request],
+    }
+    claim = Claim("m", 1, older, requests=["a"])
+    assert "conditional edit, of answers and vectors, and not of what" in honest(claim)
+    claim.predicate["figures_of"] = "linear"
+    assert "These are figures of the linear edit" in honest(claim)
 
 
 def test_a_concept_is_taken_from_pictures_that_it_names(asking: Service) -> None:

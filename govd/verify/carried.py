@@ -1,0 +1,28 @@
+"""Figures of a checkpoint whose revision has a conditional edit: weights cannot ask a picture
+anything, so they carry the linear edit, and that has figures of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+LINEAR: Final = "linear"
+"""What `carries` and `figures_of` say of such a checkpoint."""
+AT_ONCE: Final = "checkpoint"
+"""Figures of the linear edit that publishing waits for, among a revision's."""
+LATER: Final = "checkpoint_measured"
+"""Those of it that follow."""
+
+
+def of_linear(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of the linear edit among those of a revision; none where the revision's own edit
+    is linear, or its linear one was not measured.
+    """
+    parts = (metrics.get(name) for name in (AT_ONCE, LATER))
+    return {
+        name: value
+        for part in parts
+        if isinstance(part, Mapping)
+        for name, value in part.items()
+    }
