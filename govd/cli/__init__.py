@@ -23,6 +23,7 @@ from govd.cli import (
     ranking,
     requests,
     revisions,
+    stopping,
     stores,
     streams,
     tokens,
@@ -152,6 +153,7 @@ def main() -> None:
     one.
     """
     streams.prepare()
+    stopping.prepare()
     groups = {group.name or "" for group in app.registered_groups}
     commands = groups | {
         c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands
@@ -163,16 +165,18 @@ def main() -> None:
     try:
         try:
             app(args=model_first(arguments))
-        except SystemExit:
+        except SystemExit as ended:
             if streams.reader_is_gone():
                 raise SystemExit(streams.READER_GONE) from None
+            if stopping.is_stopped(ended.code):
+                _said(stopping.TOLD, 0)
             raise
         finally:
             sys.stdout.flush()  # here, where it can be told that it failed
     except GovdError as error:
         raise SystemExit(_said(error.message, error.exit_code)) from None
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(_said(stopping.TOLD, stopping.INTERRUPTED)) from None
     except Exception as fault:  # noqa: BLE001 - the last net: whatever else it is, it is a bug and is told as one
         code = _no_bug(fault)
         if code is not None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from govd.errors import Conflict, GovdError
 from govd.records.actors import OWNER, local_account
 from govd.records.states import check_state
+from govd.records.store import StoreState
 from govd.requests import ForgetOptions
 from govd.requests.synthesised import pictures_of
 from govd.service.api import Action, Api, Question
@@ -87,6 +88,17 @@ class Local(Api):
                 file=sys.stderr,
             )
 
+    def _go_on_patching(self) -> None:
+        """Do patches of stores that were cut off: who asks something of a store needs it whole."""
+        stores = self.service.core.desk.refresh().stores.values()
+        cut_off = [s.name for s in stores if s.state is StoreState.PATCHING]
+        if cut_off:
+            print(
+                f"govd: going on with what was cut off: the patch of {', '.join(cut_off)}",
+                file=sys.stderr,
+            )
+            self.service.stores.step()
+
     def ask(self, question: Question, arguments: Mapping[str, Any]) -> Any:
         """The answer of the room to a declared question."""
         service = self.resumed if question.resumes else self.service
@@ -94,7 +106,11 @@ class Local(Api):
 
     def act(self, action: Action, arguments: Mapping[str, Any]) -> Any:
         """Let the room do a declared action; what was cut off goes on when the action says so."""
-        service = self.resumed if action.reconciles == "before" else self.service
+        service = self.service
+        if action.reconciles in ("before", "with patches"):
+            service = self.resumed
+        if action.reconciles == "with patches" and not arguments.get("dry_run"):
+            self._go_on_patching()
         answer = action.done(service, arguments, self.actor)
         if action.reconciles == "at once":
             return self._done(answer)

@@ -200,9 +200,11 @@ def patch(
     how |= {"follow": follow, "instead_of_queries": instead_of_queries}
     with opened(home) as api:
         number = 0 if base else revision
-        plan = api.patch_store(name, number, dry_run=True, **how)
+        plan: Record = {}
+        if dry_run or not _is_cut_off(api, name):
+            plan = api.patch_store(name, number, dry_run=True, **how)
         if not dry_run:
-            if not as_json:
+            if plan and not as_json:
                 show_estimate(plan, file=sys.stderr)
             store = api.patch_store(name, number, **how)
             store = _ended(api, store) if wait else store
@@ -212,6 +214,11 @@ def patch(
     put(store, as_json, show_store)
     if store["state"] == "failed" or store["faults"]:
         raise typer.Exit(1)
+
+
+def _is_cut_off(api: Api, name: str) -> bool:
+    """Whether a patch goes on first that an earlier command on this home left undone."""
+    return not api.remote and api.store(name)["state"] == "patching"
 
 
 def _ended(api: Api, store: Record) -> Record:

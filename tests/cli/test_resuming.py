@@ -8,19 +8,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from govd.asking import plugins
 from govd.cli import app
 from govd.cli.local import Local
-from govd.errors import NotFound
+from govd.errors import Conflict, NotFound
 from govd.hookspecs import hookimpl
 from govd.models.given import Given
 from govd.requests import ForgetOptions
 from govd.service.service import open_service
 from govd.service.unfinished import unfinished
+from govd.stores.plans import PatchOptions
 from govd.types import Decision, Gate
+from tests import conftest
 from tests.e2e.test_crash import STEPS, Work, home, registered_once, work
+from tests.stores.conftest import NPY
 
 __all__ = ["home", "registered_once", "work"]
 
@@ -74,6 +79,52 @@ def test_a_revert_goes_on_as_well(work: Work, home: Path, step: str) -> None:
     with Local(home) as api:
         assert [r["state"] for r in api.requests()] == ["reverted", "done"]
     is_done(home)
+
+
+ON_A_STORE: dict[str, Callable[[Local], object]] = {
+    "patch": lambda api: api.patch_store("shop"),
+    "verify": lambda api: api.verify_store("shop"),
+    "purge": lambda api: api.purge_store("shop", "the lease ended"),
+    "remove": lambda api: api.remove_store("shop"),
+}
+
+
+@pytest.mark.parametrize("act", ON_A_STORE)
+def test_what_is_asked_of_a_store_goes_on_with_its_patch_first(
+    home: Path, tmp_path: Path, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "found_entry_points", lambda: [*conftest.POINTS, NPY])
+    path = tmp_path / "v.npy"
+    with Local(home) as api:
+        np.save(path, np.eye(api.model("m")["dim"], dtype=np.float32))
+        api.add_store("shop", str(path), "m", "base")
+        api.forget("red", model="m", wait=True)
+    with open_service(home) as service:
+        service.stores.patch("shop", PatchOptions(), "ann")
+    with Local(home) as api:
+        with pytest.raises(Conflict, match="is being patched"):
+            api.patch_store("shop", dry_run=True)
+        ON_A_STORE[act](api)
+    after = kinds(home)
+    assert after.count("store.switch") == 1 + (act == "patch")
+    assert after.index("store.switch") < len(after) - 1
+
+
+def test_the_same_command_goes_on_with_a_patch(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "found_entry_points", lambda: [*conftest.POINTS, NPY])
+    path = tmp_path / "v.npy"
+    with Local(home) as api:
+        np.save(path, np.eye(api.model("m")["dim"], dtype=np.float32))
+        api.add_store("shop", str(path), "m", "base")
+        api.forget("red", model="m", wait=True)
+    with open_service(home) as service:
+        service.stores.patch("shop", PatchOptions(), "ann")
+    done = CliRunner().invoke(app, ["store", "patch", "shop", "--home", str(home)])
+    assert done.exit_code == 0, done.stderr
+    assert "going on with what was cut off: the patch of shop" in done.stderr
+    assert "vectors of revision 1" in done.stdout
 
 
 QUESTIONS: list[Callable[[Local], object]] = [

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 A = TypeVar("A", bound=Asked)
-Reconciles = Literal["no", "before", "after", "at the end", "at once"]
+Reconciles = Literal["no", "before", "with patches", "after", "at the end", "at once"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Action(Declared):
     once at what is to be done.
 
     `reconciles`: on a home without a daemon, when what is to be done is done: `before` or `after`
-    the action as far as something was cut off, `at the end` of the command, or `at once`, and the
+    the action as far as something was cut off, before it `with patches` of stores, which may take
+    long, `at the end` of the command, or `at once`, and the
     answer is the request as it is then.
     """
 

@@ -86,7 +86,7 @@ class Stores(Asked):
         limits={"revision": {"ge": 0}},
         heavy=True,
         wakes=True,
-        reconciles="before",
+        reconciles="with patches",
     )
     def patch_store(
         self,
@@ -112,18 +112,20 @@ class Stores(Asked):
         "stores.verify",
         role="operator",
         heavy=True,
-        reconciles="before",
+        reconciles="with patches",
     )
     def verify_store(self, name: str) -> Record:
         """Whether a store is what its stamp says; `verdict` has `faults` and `well`."""
         raise NotImplementedError
 
-    @action("stores/{name}/purge", "stores.purge", heavy=True, reconciles="before")
+    @action(
+        "stores/{name}/purge", "stores.purge", heavy=True, reconciles="with patches"
+    )
     def purge_store(self, name: str, reason: str) -> Record:
         """Take away every vector of a store that is not searched, originals included."""
         raise NotImplementedError
 
-    @action("stores/{name}/remove", "stores.remove", reconciles="before")
+    @action("stores/{name}/remove", "stores.remove", reconciles="with patches")
     def remove_store(self, name: str, reason: str = "") -> Record:
         """Look after a store no more; its vectors and stamp stay as they are."""
         raise NotImplementedError

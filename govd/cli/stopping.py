@@ -1,0 +1,36 @@
+"""A command that somebody stops: by Ctrl-C, by `kill`, by closing its terminal. What it had open is
+closed, what it had for itself in a temporary folder is taken away, and what follows is told.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Final
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+"""Beside SIGINT, which Python raises by itself."""
+INTERRUPTED: Final = 128 + signal.SIGINT
+TOLD: Final = (
+    "stopped, and nothing is half done. What was filed goes on with the next command on this home,"
+    " with `govd reconcile`, or in its daemon; anything else is to be asked again."
+)
+
+
+def prepare() -> None:
+    """Let signals that would end the process at once end it as Ctrl-C does; a second one ends it at
+    once. What somebody ignores (`nohup`) stays ignored.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
+
+
+def is_stopped(code: object) -> bool:
+    """Whether this is the exit code of a command that was stopped."""
+    return code in (INTERRUPTED, *(128 + number for number in SIGNALS))
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(128 + number)

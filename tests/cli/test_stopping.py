@@ -1,0 +1,64 @@
+"""A command that is stopped takes away what it had for itself, and says what follows."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from govd.cli.stopping import TOLD
+
+COMMAND = """
+import sys, tempfile, time
+import govd.cli
+
+@govd.cli.app.command()
+def waits(folder: str) -> None:
+    with tempfile.TemporaryDirectory(dir=folder):
+        print("at work", flush=True)
+        time.sleep(float(sys.argv[3]))
+
+sys.argv = ["govd", "waits", *sys.argv[1:]]
+govd.cli.main.__globals__["model_first"] = lambda words: words[:2]
+govd.cli.main()
+"""
+
+
+def begun(folder: Path, seconds: float, ignored: bool = False) -> subprocess.Popen[str]:
+    def heeds() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(folder), str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heeds,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_as_ctrl_c_does(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = begun(tmp_path, 60)
+    assert list(tmp_path.iterdir())
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert told == f"govd: {TOLD}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    process = begun(tmp_path, 1, ignored=True)
+    process.send_signal(signal.SIGHUP)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, "")
