@@ -9,12 +9,18 @@ from govd.cli.show_attacks import print_attacks
 from govd.cli.show_deltas import print_external
 from govd.cli.tables import console, escape, said, share, table
 from govd.models.folders import told
+from govd.verify.carried import of_linear
 
 if TYPE_CHECKING:
     from govd.types import Json
 
 WORST = 5
 """Cells and redirects that are listed."""
+OF_CONDITIONAL = (
+    "its edit asks pictures, for answers and stored vectors; a checkpoint, whose weights cannot,"
+    " carries the linear one"
+)
+THE_REST = "What follows is of the conditional edit."
 
 
 def print_evaluation(found: Mapping[str, Json]) -> None:
@@ -27,7 +33,14 @@ def print_evaluation(found: Mapping[str, Json]) -> None:
         print_external(found)
         return
     title = f"{escape(found['model'])}, revision {found['revision'] or 'base'}"
-    out.print(table("", title, rows=list(_shares(m))))
+    if linear := of_linear(m):
+        out.print(f"[bold]{title}[/]: {OF_CONDITIONAL}")
+        out.print(table("", "the conditional edit", rows=list(_shares(m))))
+        rows = list(_shares(linear))
+        out.print(table("", "a checkpoint, by the linear edit", rows=rows))
+        out.print(f"[dim]{THE_REST}[/]")
+    else:
+        out.print(table("", title, rows=list(_shares(m))))
     if m.get("left_out"):
         out.print(f"[yellow]left out: {escape(told(m['left_out']))}[/]")
     _print_lost_cells(m)
@@ -52,7 +65,8 @@ def _shares(m: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         "same answer among retained labels",
         f"{share(m.get('retain_agreement'))}{_interval(m, 'retain_agreement')}",
     )
-    yield "same nearest image", share(m.get("neighbour_agreement"))
+    if "neighbour_agreement" in m:
+        yield "same nearest image", share(m["neighbour_agreement"])
     if forgotten:
         mistake = share(m.get("base_false_positives"))
         yield "what was to go, by its own name", _changed(m, "forget_acc")

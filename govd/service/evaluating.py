@@ -11,6 +11,7 @@ from typing import Final
 from govd.edit import EvaluationData, TensorEdit, metrics, unlabelled
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
+from govd.edit.outcomes import Outcomes
 from govd.errors import Denied, Unsupported, Usage
 from govd.models.core import Core, Opened
 from govd.models.evaluation_set import read_images
@@ -25,6 +26,7 @@ from govd.registering.registry import Models
 from govd.serve.serving import Serving
 from govd.service.reporting import Reports
 from govd.types import Contribution, Json, Record
+from govd.verify.carried import AT_ONCE, CONDITIONAL, LINEAR
 
 CLAIM: Final = (
     "The edit suppresses the concepts in the shared space and at the model's output. It does not"
@@ -151,6 +153,19 @@ class Evaluating:
         by_cell(served.opened, edit, contributions, data, figures)
         figures["skipped"] = data.skipped
         figures["confusion"] = confusion(basis, edit, data)
+        figures["figures_of"] = CONDITIONAL if edit.conditions else LINEAR
+        if edit.conditions:
+            linear = self.measuring.of_checkpoint(
+                basis, edit.linear, contributions, data
+            )
+            outcomes = Outcomes.of(basis, edit.linear, contributions, data)
+            names = ("forget_named", "forget_named_before")
+            shares = outcomes.shares()
+            figures[AT_ONCE] = {
+                **linear,
+                **{name: shares.get(name) for name in names},
+                "intervals": outcomes.intervals(),
+            }
         return figures
 
     def _data(

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 LINEAR: Final = "linear"
 """What `carries` and `figures_of` say of such a checkpoint."""
+CONDITIONAL: Final = "conditional"
+"""What an evaluation's `figures_of` says where they are of an edit that asks pictures."""
 AT_ONCE: Final = "checkpoint"
 """Figures of the linear edit that publishing waits for, among a revision's."""
 LATER: Final = "checkpoint_measured"

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from govd import load_edit
+from govd.cli.report.evaluation import page
+from govd.cli.show_evaluation import print_evaluation
 from govd.errors import NoWeights, Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
@@ -209,3 +211,27 @@ def test_there_is_none_of_texts(service: Service) -> None:
             Given(conditional=True, side="text", domains=("dark", "bright")),
             "ann",
         )
+
+
+def test_an_evaluation_says_of_which_edit_its_figures_are(
+    asking: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asking.evaluate("m", None)["metrics"]["figures_of"] == "linear"
+    forget(asking, "blue", domains=("dark",))
+    answer = asking.evaluate("m", None, report=True)
+    metrics = answer["metrics"]
+    linear = metrics["checkpoint"]
+    assert metrics["figures_of"] == "conditional"
+    stored = published(asking)["metrics"]["checkpoint"]
+    assert linear["retain_agreement"] == stored["retain_agreement"]
+    agreement = share(linear["retain_agreement"])
+    assert agreement != share(metrics["retain_agreement"])
+    text = " ".join(page(answer).split())
+    assert f"<b>{agreement}</b>of a checkpoint's other answers" in text
+    print_evaluation({**answer, "report": None})
+    printed = " ".join(capsys.readouterr().out.split())
+    before, _, after = printed.partition("a checkpoint, by the linear edit")
+    assert "the conditional edit" in before
+    assert agreement in after.partition("What follows")[0]
+    low, high = linear["intervals"]["retain_agreement"]
+    assert low <= linear["retain_agreement"] <= high

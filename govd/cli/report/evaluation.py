@@ -20,6 +20,7 @@ from govd.cli.report.parts import (
 )
 from govd.cli.report.plots import Dot, Line, Plot, upper
 from govd.types import Json, Record
+from govd.verify.carried import of_linear
 
 MAPPED = 400
 """Classes up to which the whole map is shown; beyond it only those with a cell that changed or was
@@ -44,6 +45,7 @@ def page(answer: Mapping[str, Json]) -> str:
         "evaluation",
         answer=answer,
         m=metrics,
+        linear=of_linear(metrics),
         report=report,
         model=report["model"],
         heat=heat(_mapped(cells)),
