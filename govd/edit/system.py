@@ -58,10 +58,12 @@ class Dual:
             reason = "the labels see most of what given pictures show"
         if basis.hard and not softly:
             try:
-                left, right, facts = self._held(
+                full, left, right, facts = self._held(
                     system.with_duals(basis, True, algebra), algebra
                 )
                 norm = algebra.norm(left, right)
+                if left is not full:
+                    norm = max(norm, algebra.norm(full, right))
                 if norm <= basis.max_edit_norm:
                     return left, right, {"anchors": "hard", **facts}
                 reason = f"the norm would be {norm:.3g}, over max_edit_norm {basis.max_edit_norm:g}"
@@ -69,23 +71,25 @@ class Dual:
                 if basis.labels and "no anchor" in error.what:
                     raise
                 reason = error.what
-        left, right, facts = self._held(
+        _, left, right, facts = self._held(
             system.with_duals(basis, False, algebra), algebra
         )
         return left, right, {"anchors": "soft", "soft_because": reason, **facts}
 
     def _held(
         self, system: System, algebra: Algebra
-    ) -> tuple[Array, Array, Mapping[str, Json]]:
-        """One system for all. Columns that are fitted on the pool are judged together on pictures
-        that no fit sees: while too many of those are named, every such column goes one step down
-        its list; the fact `step` says how many (up, below 0). They are judged at strength 1: a
-        weaker forget would go down its list for nothing, and cost more than a stronger one.
+    ) -> tuple[Array, Array, Array, Mapping[str, Json]]:
+        """One system for all: detectors at strength 1 and at their own, removals, facts. Columns
+        that are fitted on the pool are judged together on pictures that no fit sees: while too many
+        of those are named, every such column goes one step down its list; the fact `step` says how
+        many (up, below 0). They are judged at strength 1: a weaker forget would go down its list
+        for nothing, and cost more than a stronger one. Whether labels are hard is decided at the
+        larger norm, for the same reason.
         """
         left, right = system.fixed(algebra)
         fits = system.fits
         if fits is None:
-            return left, right, {}
+            return left, left, right, {}
         columns = list(fits.levelled)
         right = algebra.concat([right, system.removals[:, columns]])
         judges = system.judges(np.asarray(algebra.host(right)))
@@ -96,12 +100,14 @@ class Dual:
             return both, *judges.named(np.asarray(algebra.host(both)), last)
 
         for extra in range(system.first_step, len(STEPS)):
-            both, count, total = judged(extra, extra == len(STEPS) - 1, False)
+            full, count, total = judged(extra, extra == len(STEPS) - 1, False)
             if enough(count, total):
                 break
+        scaled = full
         if fits.is_scaled:
-            both, count, total = judged(extra, True, True)
-        return both, right, {"step": extra, "held_out": total, "held_out_named": count}
+            scaled, count, total = judged(extra, True, True)
+        facts = {"step": extra, "held_out": total, "held_out_named": count}
+        return full, scaled, right, facts
 
 
 @dataclass(frozen=True)

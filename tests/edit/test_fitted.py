@@ -308,6 +308,22 @@ def test_what_is_weaker_costs_less_with_all_that_is_in_force(
     assert moved == sorted(moved)
 
 
+def test_strength_does_not_decide_whether_labels_are_hard(
+    world: World, hard: Basis, made: list[Contribution]
+) -> None:
+    """The norm of a weaker edit is smaller; its labels are not kept another way for that."""
+    full = compose(hard, made, METHODS)
+    norm = Host().norm(full.L, full.B)
+    basis = world.basis(max_edit_norm=0.9 * norm)
+    weaker = [
+        world.contribution(basis, name, method="fitted", strength=0.5)
+        for name in world.names[:12]
+    ]
+    edit = compose(basis, weaker, METHODS)
+    assert edit.facts["anchors"] == "soft"
+    assert Host().norm(edit.L, edit.B) < 0.9 * norm
+
+
 def test_a_cell_goes_and_the_class_elsewhere_stays(world: World, hard: Basis) -> None:
     before, inside, elsewhere = [], [], []
     for place in range(6):
