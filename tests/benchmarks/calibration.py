@@ -4,9 +4,9 @@ strengths, one by one, on drawings that no figure is told of.
 Requests one at a time (every concept; every cell of at least three drawings), five concepts at
 once, whole domains. The rule: of the settings that leave at most `LEFT` of the accuracy on what is
 forgotten, mean over the groups of concepts and cells, the one with the highest mean agreement; for
-whole domains, `constants.ELSEWHERE` is policy (the share of other answers that must stay), not
-chosen here. `--held-out` prints the same figures on the evaluation drawings: for README, not for
-choosing.
+whole domains, `constants.ELSEWHERE` (the share of other answers that must stay) is older than these
+drawings, as README says, and not chosen here. `--held-out` prints the same figures on the
+evaluation drawings: for README, not for choosing.
 """
 
 from __future__ import annotations

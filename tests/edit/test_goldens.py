@@ -1,5 +1,5 @@
 """The methods do what the printed tables say: edits byte for byte, and what they leave and cost on
-pictures of a model nobody tuned on.
+pictures of a model that hardly anything was tuned on.
 """
 
 import json

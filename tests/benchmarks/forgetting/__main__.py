@@ -5,9 +5,10 @@ Real vectors are read from `--vectors DIR` or `$GOVD_VECTORS` (layout:
 `tests/benchmarks/forgetting/sets.py`); without, what is left are `mini`, the small models of
 `tests/data`, and `lvis`, whose pictures are simulated (and its texts too, where `tests.geometry`
 finds no published ones). Figures are means over draws, ± half of the 95 % interval of that mean.
-Nothing is chosen on `mini`'s evaluation drawings. With `--cache FOLDER` a run that was cut off goes
-on where it was; figures of the product's methods are computed anew when its code changes. With
-`--document` the tables of `tests/benchmarks/README.md` are printed in the place of these.
+What constants were chosen on, `tests/benchmarks/README.md` says. With `--cache FOLDER` a run that
+was cut off goes on where it was; figures of the product's methods are computed anew when its code
+changes. With `--document` the tables of `tests/benchmarks/README.md` are printed in the place of
+these.
 """
 
 from __future__ import annotations
