@@ -64,7 +64,7 @@ def show_preview(preview: Mapping[str, Json]) -> None:
         out.print(f"  {line}")
     if preview.get("capacity"):
         out.print(
-            "  by how many forgets, random ones of this model:"
+            "  all other answers that change, by how many forgets, random ones of this model:"
             f" {capacity_line(preview['capacity'])}"
         )
     for line in foreseen_lines(preview.get("criteria") or ()):

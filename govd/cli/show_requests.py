@@ -336,6 +336,9 @@ def _changes(predicted: Mapping[str, Json]) -> str:
         if "total_disagreement" in predicted
         else added
     )
-    return f"{added} of the other answers change by it" + (
-        f", {total} with all that is in force" if total != added else ""
-    )
+    changes = f"{added} of the other answers change by it"
+    if of_labels := (predicted.get("costs") or {}).get("shown"):
+        changes += (
+            f" ({share(of_labels['share'])} of those to pictures that show a label)"
+        )
+    return changes + (f", {total} with all that is in force" if total != added else "")

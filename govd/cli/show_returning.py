@@ -36,7 +36,7 @@ def show_revert_preview(preview: Mapping[str, Json]) -> None:
         out.print(line)
     if preview.get("capacity"):
         out.print(
-            "  by how many forgets, random ones of this model:"
+            "  all other answers that change, by how many forgets, random ones of this model:"
             f" {capacity_line(preview['capacity'])}"
         )
     out.print("[bold]Does it wait?[/]")

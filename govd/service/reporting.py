@@ -15,7 +15,6 @@ from govd.contributions import Contributions
 from govd.edit import Edit, EvaluationData
 from govd.edit.compose import recognised
 from govd.edit.curves import about, differs, point, steps
-from govd.edit.outcomes import LEVEL, RESAMPLED
 from govd.edit.prediction import watch_for
 from govd.edit.tensors import factors_of
 from govd.errors import GovdError, MachineFault
@@ -23,6 +22,7 @@ from govd.models.core import Core
 from govd.models.served import Served
 from govd.requests.near import near_words
 from govd.serve.serving import Serving
+from govd.service.foretold import foretold, interval
 from govd.service.report_pictures import Pictures
 from govd.types import PRIVATE, Concept, Contribution, ForgetSpec, Json, Record, Scope
 
@@ -136,7 +136,7 @@ class Reports:
                         "filed_at",
                     )
                 }
-                row["predicted"] = _predicted(request["predicted"] or {})
+                row["predicted"] = foretold(request["predicted"] or {})
             if place in order:
                 rest = [c for c in contributions if c.digest != contribution.digest]
                 count, total = differs(
@@ -144,7 +144,7 @@ class Reports:
                 )
                 row["measured"] = {
                     "share": count / total if total else 0.0,
-                    "interval": _interval(count, total),
+                    "interval": interval(count, total),
                     "pictures": total,
                 }
             rows.append(row)
@@ -315,34 +315,3 @@ def _short(model: Record) -> dict[str, Json]:
             "side",
         )
     }
-
-
-def _predicted(predicted: Record) -> dict[str, Json] | None:
-    """How many other answers a forget was predicted to change when it was filed, with its interval
-    where there is one.
-    """
-    if predicted.get("disagreement") is None:
-        return None
-    figure = (predicted.get("costs") or {}).get("all") or {}
-    low = figure.get("low")
-    high = figure.get("high")
-    return {
-        "share": predicted["disagreement"],
-        "interval": None if low is None or high is None else [low, high],
-    }
-
-
-def _interval(count: int, total: int) -> list[float]:
-    """The bootstrap interval of a share; where no picture, or each, is counted, its open end is the
-    exact binomial bound.
-    """
-    if not total:
-        return [0.0, 1.0]
-    bound = 1 - ((1 - LEVEL) / 2) ** (1 / total)
-    if count in (0, total):
-        return [0.0, bound] if not count else [1 - bound, 1.0]
-    drawn = (
-        np.random.default_rng(SEED).binomial(total, count / total, RESAMPLED) / total
-    )
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return [float(low), float(high)]

@@ -304,3 +304,26 @@ def test_verdicts_of_cells_and_pictures() -> None:
         "lost",
         "won",
     ]
+
+
+def test_what_bounds_look_at_is_held_against_what_was_measured(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.requests.forget("m", ForgetOptions(concepts=("red",)), "ann")
+    service.reconciler.run()
+    answer = service.evaluate("m", None, report=True)
+    (forget,) = answer["report"]["forgets"]
+    filed = service.requests.show(forget["id"])["predicted"]
+    assert forget["predicted"]["of"] == "shown"
+    assert forget["predicted"]["share"] == filed["costs"]["shown"]["share"]
+    assert forget["predicted"]["all"]["share"] == filed["costs"]["all"]["share"]
+    forget["measured"] |= {"share": 0.003, "interval": [0.0, 0.2]}
+    forget["predicted"] |= {"share": 0.002, "interval": [0.0, 0.004]}
+    forget["predicted"]["all"] = {"share": 0.12, "interval": [0.1, 0.14]}
+    words = Page(page(answer)).words
+    assert "Of 1 forget predicted with an interval, 1 came out within it" in words
+    assert "0.20 % (0.00 % to 0.40 %) 12.0 % (10.0 % to 14.0 %) 0.30 %" in words
+    forget["predicted"]["interval"] = [0.1, 0.2]
+    assert "interval, 0 came out within it" in Page(page(answer)).words
+    forget["predicted"] |= {"of": "all"}
+    assert "of all pictures" not in Page(page(answer)).words

@@ -215,7 +215,7 @@ def _scatter(forgets: Sequence[Record]) -> Plot | None:
 
 def _covered(forgets: Sequence[Record]) -> dict[str, int] | None:
     """Of how many forgets the measured cost lies within what was predicted, where that was an
-    interval.
+    interval; of how many it was predicted `shown`, on pictures that show a label.
     """
     both = [
         f
@@ -227,7 +227,6 @@ def _covered(forgets: Sequence[Record]) -> dict[str, int] | None:
     count = 0
     for f in both:
         low, high = f["predicted"]["interval"]
-        count += (
-            f["measured"]["interval"][0] <= high and f["measured"]["interval"][1] >= low
-        )
-    return {"inside": count, "of": len(both)}
+        count += low <= f["measured"]["share"] <= high
+    of_labels = sum(f["predicted"]["of"] == "shown" for f in both)
+    return {"inside": count, "of": len(both), "shown": of_labels}
