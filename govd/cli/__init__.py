@@ -169,14 +169,14 @@ def main() -> None:
             if streams.reader_is_gone():
                 raise SystemExit(streams.READER_GONE) from None
             if stopping.is_stopped(ended.code):
-                _said(stopping.TOLD, 0)
+                stopping.leave(_said(stopping.TOLD, int(str(ended.code))))
             raise
         finally:
             sys.stdout.flush()  # here, where it can be told that it failed
     except GovdError as error:
         raise SystemExit(_said(error.message, error.exit_code)) from None
     except KeyboardInterrupt:
-        raise SystemExit(_said(stopping.TOLD, stopping.INTERRUPTED)) from None
+        stopping.leave(_said(stopping.TOLD, stopping.INTERRUPTED))
     except Exception as fault:  # noqa: BLE001 - the last net: whatever else it is, it is a bug and is told as one
         code = _no_bug(fault)
         if code is not None:

@@ -4,9 +4,12 @@ closed, what it had for itself in a temporary folder is taken away, and what fol
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sys
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 """Beside SIGINT, which Python raises by itself."""
@@ -29,6 +32,16 @@ def prepare() -> None:
 def is_stopped(code: object) -> bool:
     """Whether this is the exit code of a command that was stopped."""
     return code in (INTERRUPTED, *(128 + number for number in SIGNALS))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once with an exit code, when all it had open is closed: threads that still
+    compute for nobody would be ended within their libraries, which abort it then.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
