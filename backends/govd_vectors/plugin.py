@@ -160,6 +160,7 @@ def govd_open_model(reference: ModelReference) -> Model | None:
             else {}
         ),
         words=words,
+        card={"image:carries": "edit", "text:carries": "edit"},
         texts_listed=not reference.text_encoder,
     )
     encoder = (

@@ -8,23 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.capacity import capacity_line
-from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart, worth
+from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
+from govd.cli.show_costs import NOT_MEASURED, at_most, cost_lines
 from govd.cli.show_criteria import foreseen_lines
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
 if TYPE_CHECKING:
     from govd.types import Json
 
-COSTS: Final = {
-    "all": "all other answers",
-    "shown": "of pictures that show a label",
-    "worst_label": "the worst label",
-    "worst_cell": "the worst label in one domain",
-    "elsewhere": "the same in other domains",
-}
-NOT_MEASURED: Final = (
-    "not measured: no pool of pictures (govd model update NAME --pool FILE)"
-)
 TRIED: Final = (
     "from cheap to certain, each by itself as a linear edit, counted on pool pictures that it was"
     " not fitted on; the last one is taken"
@@ -58,7 +49,7 @@ def show_preview(preview: Mapping[str, Json]) -> None:
             out.print(tried(term["tried"]))
             out.print(f"  [dim]{TRIED}[/]")
     out.print("[bold]What does it cost?[/]")
-    for line in _costs(preview):
+    for line in cost_lines(preview):
         out.print(f"  {line}")
     for line in in_force(preview["predicted"]):
         out.print(f"  {line}")
@@ -91,8 +82,9 @@ def show_preview(preview: Mapping[str, Json]) -> None:
 
 def predicted_lines(predicted: Mapping[str, Json]) -> Iterator[str]:
     """The figures of a preview as a request's entry keeps them: for whoever approves it."""
-    yield from _effect({"effect": predicted.get("effect"), "predicted": {}})
-    yield from _costs({"costs": predicted.get("costs"), "predicted": predicted})
+    linear = {"checkpoint": predicted.get("checkpoint")}
+    yield from _effect({"effect": predicted.get("effect"), "predicted": linear})
+    yield from cost_lines({"costs": predicted.get("costs"), "predicted": predicted})
     yield from in_force(predicted)
 
 
@@ -156,6 +148,7 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
             f" {verb}{by_prompt(effect)}"
         )
         yield of_pool(effect)
+    yield from _left_in_weights(preview["predicted"].get("checkpoint") or {})
     if labelled:
         verb = "keep their answer" if labelled["what"] == "domains" else "are named so"
         change = f"before {labelled['before']} → after {labelled['after']}"
@@ -181,6 +174,19 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
             yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
 
 
+def _left_in_weights(linear: Mapping[str, Json]) -> Iterator[str]:
+    """What a checkpoint leaves named, where the model's own edit asks pictures; nothing of older
+    entries.
+    """
+    effect = linear.get("effect")
+    if effect and effect["pictures"]:
+        verb = "keep their answer" if effect["what"] == "domains" else "are named so"
+        yield (
+            f"in a checkpoint, by the linear edit: before {effect['before']} → after"
+            f" {effect['after']} {verb}{by_prompt(effect)}"
+        )
+
+
 def by_prompt(effect: Mapping[str, Json]) -> str:
     """By which prompt most are still named."""
     rows = effect["by_prompt"]
@@ -192,77 +198,6 @@ def by_prompt(effect: Mapping[str, Json]) -> str:
         f" by the worst prompt, {escape(repr(effect['prompt']))}"
         if effect["prompt"]
         else ", by all prompts together (each alone: less)"
-    )
-
-
-def _costs(preview: Mapping[str, Json]) -> Iterator[str]:
-    costs = preview.get("costs")
-    if not costs:
-        yield _without_pool(preview["predicted"])
-        return
-    wide = max(len(words) for words in COSTS.values())
-    for name, words in COSTS.items():
-        if name in costs:
-            ending = worth if name == "shown" else whose
-            yield f"{words:<{wide}}  {interval(costs[name])}{ending(costs[name])}"
-    total = preview["predicted"].get("total_disagreement")
-    if total is not None and total != costs.get("all", {}).get("share"):
-        yield (
-            f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ"
-            " from the unedited model's"
-        )
-    conditional = preview.get("asking")
-    if conditional and conditional["total_disagreement"] < (total or 0.0):
-        yield (
-            f"{'if pictures were asked first':<{wide}} "
-            f" {share(conditional['total_disagreement'])} with all: govd model update"
-            f" {escape(preview['model'])} --conditional (not in a checkpoint)"
-        )
-    linear = preview["predicted"].get("checkpoint")
-    if linear:
-        changed = share(linear["predicted_disagreement"])
-        yield (
-            f"{'with all, by linear edit':<{wide}}  {changed}: that is what a checkpoint gets,"
-            " since weights cannot ask a picture"
-        )
-    if all(figure.get("low") is None for figure in costs.values()):
-        yield (
-            "[dim]shares of answers that change; their intervals were not measured: govd model"
-            f" update {escape(preview['model'])} tries again, where the pool is large enough[/]"
-        )
-    else:
-        yield "[dim]shares of answers that change; in brackets, where nine in ten end up[/]"
-
-
-def _without_pool(predicted: Mapping[str, Json]) -> str:
-    if predicted.get("by_theorem"):
-        return (
-            "the order of the labels that stay does not change (exact on the label set); nothing"
-            " else is measured: there is no pool"
-        )
-    return NOT_MEASURED
-
-
-def interval(figure: Mapping[str, Json]) -> str:
-    """A share with its interval's ends, where there are some."""
-    if figure.get("low") is None:
-        return share(figure["share"])
-    return f"{share(figure['share'])} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
-
-
-def at_most(figure: Mapping[str, Json]) -> str:
-    """A share with the upper end of its interval, where there is one."""
-    return share(figure["share"]) + (
-        "" if figure.get("high") is None else f" (≤ {100 * figure['high']:.1f})"
-    )
-
-
-def whose(figure: Mapping[str, Json]) -> str:
-    scope = " in ".join(
-        escape(figure[name]) for name in ("label", "domain") if figure.get(name)
-    )
-    return f" of {count(figure['pictures'], 'picture')}" + (
-        f": {scope}" if scope else ""
     )
 
 

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 
 from govd.cli.capacity import capacity_line
 from govd.cli.counted import of_labelled, of_pool
-from govd.cli.show_preview import (
-    COSTS,
-    NOT_MEASURED,
-    by_prompt,
-    decision_lines,
-    whose,
-)
+from govd.cli.show_costs import COSTS, NOT_MEASURED, whose
+from govd.cli.show_preview import by_prompt, decision_lines
 from govd.cli.tables import console, count, escape, scope, share
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from govd.edit import AnyEdit, Basis
+from govd.edit import AnyEdit, Basis, Edit
 from govd.types import Contribution, Json
 
 
@@ -26,6 +26,16 @@ class Beside:
     adding_before: int = 0
     adding: int = 0
     covers: tuple[str, ...] = ()
+
+    @property
+    def linear(self) -> Beside | None:
+        """The same by linear edits, which weights get; None where the edits are linear."""
+        before, after = self.before, self.after
+        if not isinstance(before, Edit) or not isinstance(after, Edit):
+            return None
+        if not (before.conditions or after.conditions):
+            return None
+        return replace(self, before=before.linear, after=after.linear)
 
     @property
     def everything(self) -> list[Contribution]:

@@ -34,6 +34,7 @@ before is not composed again.
 """
 OF_CHECKPOINT: Final = (
     "predicted_disagreement",
+    "shown_disagreement",
     "retain_agreement",
     "unlisted_agreement",
     "edit_norm",
@@ -195,7 +196,9 @@ def _said_of(
     figures = data_free(basis, edit, scopes)
     if edit.conditions:
         linear = data_free(basis, edit.linear, scopes)
-        figures["checkpoint"] = {name: linear[name] for name in OF_CHECKPOINT}
+        figures["checkpoint"] = {
+            name: linear[name] for name in OF_CHECKPOINT if name in linear
+        }
     return figures
 
 

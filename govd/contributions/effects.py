@@ -54,6 +54,7 @@ class Effects:
         beside: Beside,
         watch: Watch | None,
         prompted: Sequence[Prompted] | None = None,
+        sure: bool = True,
     ) -> Effect | None:
         """Pictures of what was typed that are named so: before, and after by the worst prompt. None
         where there is nothing to count on.
@@ -65,6 +66,7 @@ class Effects:
             model: its name.
             opened: the model.
             spec: what is to be forgotten.
+            sure: with its interval, which is that of the model's own edits.
         """
         in_scope = None if watch is None else scope_mask(beside.basis, beside.own)
         if watch is None or in_scope is None:
@@ -82,7 +84,7 @@ class Effects:
             edits = factors_of(beside.before), factors_of(beside.after)
             counted = effect(watch.images[in_scope], texts, anchors, *edits)
         on_pool = Effect.from_json({"on": pool, "what": paradigm, **counted})
-        return self._with_interval(model, on_pool)
+        return self._with_interval(model, on_pool) if sure else on_pool
 
     def on_labelled(
         self,

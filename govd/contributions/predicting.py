@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
 from govd.contributions.composing import Composing, discreet
+from govd.contributions.costing import (
+    carries_weights,
+    costs_of_checkpoint,
+    counted,
+    named_by_all,
+)
 from govd.contributions.effects import Effects
 from govd.contributions.extent import Extents
 from govd.contributions.naming import Names
@@ -22,13 +26,9 @@ from govd.contributions.stored import Stored
 from govd.contributions.texts import phrase_embedding
 from govd.edit import AnyEdit
 from govd.edit.calibration import Calibration
-from govd.edit.costs import Costs, costs
-from govd.edit.elsewhere import expected_elsewhere
-from govd.edit.extent import in_scope
-from govd.edit.own_labels import cells_in
+from govd.edit.costs import Costs
 from govd.edit.prediction import Watch, watch_for
-from govd.edit.tensors import factors_of, summed
-from govd.edit.worst import expected_worst
+from govd.edit.tensors import summed
 from govd.models.core import Core, Opened
 from govd.records.predicted import BOUNDS, Effect, Predicted
 from govd.records.request import Request, spec_of
@@ -79,11 +79,6 @@ class Predicting:
         contributions = [c for c in beside.others if c.digest != contribution.digest]
         total_share = self.extents.share(model, basis, beside.everything)
         doubted = self._doubted(request, opened, beside)
-        figures = {
-            name: figure
-            for name, figure in beside.figures.items()
-            if name not in ("targets", "costs")
-        }
         return replace(
             disagreement,
             effect=self._effect(request, opened, beside),
@@ -101,8 +96,22 @@ class Predicting:
             ),
             forgets=beside.adding_before,
             forgets_after=beside.adding,
-            figures=figures,
+            figures=self._figures(request, opened, beside),
         )
+
+    def _figures(
+        self, request: Request, opened: Opened, beside: Beside
+    ) -> dict[str, Json]:
+        """What else is said of the edit, and of the linear one that a checkpoint gets instead."""
+        figures = {
+            name: figure
+            for name, figure in beside.figures.items()
+            if name not in ("targets", "costs")
+        }
+        if beside.linear is not None:
+            in_weights = self._of_checkpoint(request, opened, beside.linear)
+            figures["checkpoint"] = {**figures.get("checkpoint", {}), **in_weights}
+        return figures
 
     def _by_extent(self, request: Request, beside: Beside) -> Predicted:
         """What can be said of a forget on a model without a space: how much it changes. Its cost is
@@ -147,17 +156,33 @@ class Predicting:
         return self._names.unseen(request, basis, beside.own, embedded, watch)
 
     def _effect(
-        self, request: Request, opened: Opened, beside: Beside
+        self, request: Request, opened: Opened, beside: Beside, sure: bool = True
     ) -> Effect | None:
         """Whether it works, by the prompts that the basis has; nothing is encoded for it but the
-        request's own phrases.
+        request's own phrases. `sure`: with its interval.
         """
         spec = spec_of(self.core.private.revealed(request))
         watch = watch_for(opened.basis, beside.everything)
         prompted = None if "label_prompts" in opened.basis.tensors else ()
         return self.effects.on_pool(
-            request.model, opened, spec, beside, watch, prompted
+            request.model, opened, spec, beside, watch, prompted, sure
         )
+
+    def _of_checkpoint(
+        self, request: Request, opened: Opened, linear: Beside
+    ) -> dict[str, Json]:
+        """What it costs and leaves named in a checkpoint, which gets the linear edit, and whether
+        one is published.
+        """
+        watch = watch_for(opened.basis, linear.everything)
+        effect = self._effect(request, opened, linear, sure=False)
+        folder = self.core.desk.model(request.model).publish_to
+        facts = opened.model.facts
+        return {
+            **costs_of_checkpoint(watch, linear),
+            "effect": None if effect is None else effect.as_json(),
+            "published": bool(folder) and carries_weights(facts, opened.basis.side),
+        }
 
     def beside(
         self,
@@ -243,12 +268,7 @@ class Predicting:
                 by_theorem=is_hard and beside.own.spec.scope.paradigm == "concepts",
             )
         costs_by_name = self.own_costs(watch, beside, calibration)
-        # what loses most tells what is near
-        is_telling = "costs" in discreet({"costs": costs_by_name}, beside.everything)
-        if not is_telling:
-            costs_by_name = {
-                name: nameless(cost) for name, cost in costs_by_name.items()
-            }
+        costs_by_name = named_by_all(costs_by_name, beside)
         by_it = costs_by_name.get("all", Figure(0.0, 0))
         with_all = _with_all(beside, Figure(total, by_it.pictures), calibration)
         of_labels = with_all.get("shown")
@@ -270,7 +290,7 @@ class Predicting:
         """What a contribution costs beside those in force, with intervals, where errors of
         predictions were measured; exactly nothing while one of them covers it.
         """
-        own = _own_costs(watch, beside, calibration)
+        own = counted(watch, beside, calibration)
         if beside.covered_by:
             return {
                 name: Figure(0.0, figure.pictures, low=0.0, high=0.0)
@@ -317,28 +337,3 @@ def _anchors(edit: AnyEdit) -> dict[str, Json]:
         "anchors": facts.get("anchors", ""),
         "soft_because": facts.get("soft_because", ""),
     }
-
-
-def nameless(figure: Figure) -> Figure:
-    """A cost without its label and its domain."""
-    return replace(figure, label="", domain="")
-
-
-def _own_costs(watch: Watch, beside: Beside, calibration: Calibration | None) -> Costs:
-    """What a contribution costs beside those in force, on pictures that none of them is about.
-
-    `calibration`: knows what random cells lost elsewhere.
-    """
-    scope = in_scope(beside.basis, beside.everything)
-    mask = np.zeros(len(watch.at), bool) if scope is None else scope[watch.at]
-    cells = cells_in(beside.basis, [beside.own])
-    before, after = factors_of(beside.before), factors_of(beside.after)
-    counted = costs(watch, watch.answers(before), watch.answers(after), mask, cells)
-    if not counted:
-        return {}
-    of_cells = calibration.tried_elsewhere if calibration else None
-    return (
-        counted
-        | expected_worst(beside.basis, before, after, scope)
-        | expected_elsewhere(beside.basis, before, after, scope, cells, of_cells)
-    )

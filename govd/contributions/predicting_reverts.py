@@ -13,7 +13,8 @@ import numpy as np
 
 from govd.contributions.beside import Beside
 from govd.contributions.composing import Composing, discreet
-from govd.contributions.predicting import Predicting, nameless
+from govd.contributions.costing import nameless
+from govd.contributions.predicting import Predicting
 from govd.contributions.stored import Stored
 from govd.edit import AnyEdit
 from govd.edit.costs import Costs, costs

@@ -56,7 +56,8 @@ class ModelFacts:
     calls it), `load` (how to load one), `image` and `text` (where an edit of that side lies),
     `rounding`; `FORMAT:NAME` is of one format alone. `image:carries` is `map` where no weight can
     carry an edit of that side, and a checkpoint has it as a file beside weights that know
-    everything: it is exported so, and what is published is the edit alone.
+    everything: it is exported so, and what is published is the edit alone. It is `edit` where
+    there are no weights at all; so `text:carries`.
 
     `dim` is the width of the space that is edited; 0: there is none, and what a forget adds are
     deltas of weights by their names (`TensorDeltas`). `logit_scale` is what a cosine is multiplied

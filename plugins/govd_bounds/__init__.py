@@ -65,6 +65,37 @@ LIMITS = {
 }
 """The bounds by their names in `govd.toml`."""
 
+CHECKPOINT = "checkpoint_"
+"""What figures of a checkpoint begin with in a vote."""
+
+IN_CHECKPOINT = (
+    "in the checkpoint that is published to a folder, which gets the linear edit"
+)
+
+OF_CHECKPOINT = (
+    (
+        "disagreement",
+        "max_predicted_disagreement",
+        "the predicted disagreement of what is kept is",
+    ),
+    (
+        "total_disagreement",
+        "max_total_disagreement",
+        "the predicted disagreement of what is kept, with all that is in force, is",
+    ),
+    (
+        "lost_elsewhere",
+        "max_lost_elsewhere",
+        "the share of its pictures in other domains that lose their name is",
+    ),
+    (
+        "worst_cell",
+        "max_worst_cell",
+        "the share of the worst label's answers in one domain that change is",
+    ),
+)
+"""Its costs, the bounds on them, and what each is in words."""
+
 EXACT = "but the order of the labels that stay does not change, which is exact"
 UNMEASURED = "what it costs was not measured: there is no pool"
 NO_INTERVAL = "though how far that may be off was not measured"
@@ -96,7 +127,8 @@ def govd_vote(
         )
     inputs = _inputs(predicted)
     exact = bool(predicted.get("by_theorem"))
-    for bound in (*(() if exact else _costs(inputs)), *_extents(inputs)):
+    costs = () if exact else (*_costs(inputs), *_of_checkpoint(inputs))
+    for bound in (*costs, *_extents(inputs)):
         if bound.value > bound.limit:
             shown, limit = apart(bound.value, bound.limit)
             return Vote(
@@ -139,7 +171,27 @@ def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:
         if cost in costs:
             high = costs[cost].get("high")
             inputs[name] = float(costs[cost]["share"] if high is None else high)
-    return inputs
+    return inputs | _inputs_of_checkpoint(predicted.get("checkpoint") or {})
+
+
+def _inputs_of_checkpoint(linear: Mapping[str, Json]) -> dict[str, float]:
+    """What it costs in a checkpoint, where the model's own edit asks pictures and the linear one,
+    which weights get, is published beside it; of pictures that show a label where that is known.
+    """
+    if not linear.get("published"):
+        return {}
+    costs = linear.get("costs") or {}
+    cost = costs.get("shown", costs.get("all"))
+    total = linear.get("shown_disagreement", linear.get("predicted_disagreement"))
+    figures = {"disagreement": None if cost is None else cost["share"]}
+    figures["total_disagreement"] = total
+    for cost_name, name in COSTS.items():
+        figures[name] = costs[cost_name]["share"] if cost_name in costs else None
+    return {
+        f"{CHECKPOINT}{name}": float(figure)
+        for name, figure in figures.items()
+        if figure is not None
+    }
 
 
 def _upper(inputs: Mapping[str, float], name: str, words: str) -> tuple[str, float]:
@@ -172,6 +224,18 @@ def _costs(inputs: Mapping[str, float]) -> Iterator[Bound]:
     yield Bound(inputs.get("lost_elsewhere", 0.0), inputs["max_lost_elsewhere"], words)
     words = "the share of the worst label's answers in one domain that may change is"
     yield Bound(inputs.get("worst_cell", 0.0), inputs["max_worst_cell"], words)
+
+
+def _of_checkpoint(inputs: Mapping[str, float]) -> Iterator[Bound]:
+    """What it costs in a checkpoint that is published. Nobody measured how far that may be off:
+    intervals are of the model's own edits.
+    """
+    is_free = not inputs.get(f"{CHECKPOINT}disagreement", 0.0)
+    for name, limit, words in OF_CHECKPOINT:
+        value = inputs.get(f"{CHECKPOINT}{name}", 0.0)
+        if name == "total_disagreement" and is_free:
+            continue
+        yield Bound(value, inputs[limit], f"{IN_CHECKPOINT}, {words}")
 
 
 def _extents(inputs: Mapping[str, float]) -> Iterator[Bound]:

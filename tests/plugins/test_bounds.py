@@ -236,3 +236,40 @@ def test_what_is_in_scope_is_what_a_loop_finds(service: Service) -> None:
                 (not concepts or name in concepts)
                 and (not domains or domain in domains)
             )
+
+
+def of_checkpoint(**linear: Any) -> dict[str, Any]:
+    return {"checkpoint": {"published": True, "predicted_disagreement": 0.3, **linear}}
+
+
+@pytest.mark.parametrize(
+    ("linear", "words"),
+    [
+        (
+            {"costs": {"all": {"share": 0.2}, "shown": {"share": 0.08}}},
+            "which gets the linear edit, the predicted disagreement of what is kept is 0.080",
+        ),
+        (
+            {"costs": {"all": {"share": 0.01}}},
+            "with all that is in force, is 0.300, over the bound of 0.200",
+        ),
+        (
+            {"costs": {"elsewhere": {"share": 0.6}}},
+            "in other domains that lose their name is 0.600, over the bound of 0.500",
+        ),
+    ],
+)
+def test_a_published_checkpoint_is_bounded_by_what_its_linear_edit_does(
+    linear: dict[str, Any], words: str
+) -> None:
+    waiting = vote(**of_checkpoint(**linear))
+    assert waiting.decision == "wait"
+    assert words in waiting.reason
+    assert any(name.startswith("checkpoint_") for name in waiting.inputs)
+    unpublished = of_checkpoint(**linear, published=False)
+    assert vote(**unpublished).decision == "allow"
+
+
+def test_a_forget_that_costs_a_checkpoint_nothing_waits_for_no_total() -> None:
+    free = {"all": {"share": 0.0}}
+    assert vote(**of_checkpoint(costs=free)).decision == "allow"

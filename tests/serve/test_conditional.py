@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from govd import load_edit
 from govd.cli.report.evaluation import page
 from govd.cli.show_evaluation import print_evaluation
+from govd.cli.show_preview import show_preview
+from govd.edit.prediction import watch_for
 from govd.errors import NoWeights, Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
@@ -235,3 +238,52 @@ def test_an_evaluation_says_of_which_edit_its_figures_are(
     assert agreement in after.partition("What follows")[0]
     low, high = linear["intervals"]["retain_agreement"]
     assert low <= linear["retain_agreement"] <= high
+
+
+def test_a_checkpoint_is_not_published_unasked_beyond_the_bounds(
+    asking: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ForgetOptions(concepts=("blue",), domains=("dark",))
+    found = asking.requests.preview("m", options)
+    linear = found["predicted"]["checkpoint"]
+    assert linear["published"] is False
+    own = found["costs"]["shown"]
+    between = (own["high"] + linear["costs"]["shown"]["share"]) / 2
+    assert own["high"] < between, "the linear edit costs more"
+    settings = replace(
+        asking.core.home.settings, max_predicted_disagreement=float(between)
+    )
+    monkeypatch.setattr(asking.core.home, "settings", settings)
+    assert asking.requests.preview("m", options)["decision"]["event"] == "approve"
+    asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
+    request = forget(asking, "blue", domains=("dark",), approve=False)
+    assert request["state"] == "waiting"
+    assert "in the checkpoint that is published to a folder" in request["state_reason"]
+    assert not (tmp_path / "out" / "1").exists()
+
+
+def test_a_preview_tells_what_a_checkpoint_leaves_named(
+    asking: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ForgetOptions(concepts=("blue",), domains=("dark",))
+    found = asking.requests.preview("m", options)
+    effect = found["predicted"]["checkpoint"]["effect"]
+    assert effect["before"] == found["effect"]["before"]
+    assert (effect["after_low"], effect["after_high"]) == (None, None)
+    forget(asking, "blue", domains=("dark",))
+    edit = asking.serving("m").edit
+    basis = asking.core.models.opened("m").basis
+    watch = watch_for(basis, [])
+    assert watch is not None
+    dark = watch.domain == basis.domains.index("dark")
+    blue = basis.labels.index("blue")
+    (together,) = [row for row in effect["by_prompt"] if not row["prompt"]]
+    is_named = watch.answers(edit.linear)[dark & (watch.top == blue)] == blue
+    assert together["after"] == int(is_named.sum())
+    show_preview(found)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"by the linear edit: before {effect['before']} → after {effect['after']} are"
+        in printed
+    )
+    assert "by it alone, there all other answers" in printed
