@@ -196,6 +196,12 @@ STRENGTHS = {
     f"fitted, strength {strength:g}": strength for strength in (0.25, 0.5, 0.75, 1.5, 2)
 }
 """Rows by the strength of every forget; the default's is 1."""
+WEAKER = {
+    f"{method}, strength {strength:g}": strength
+    for method in ("oblique", "fitted")
+    for strength in (0.25, 0.5, 0.75)
+}
+"""The same where domains are named: what is left inside, against what the class loses elsewhere."""
 ROWS: dict[str, Row] = {
     "base": unedited,
     DELETED: unedited,
@@ -223,6 +229,10 @@ LOCAL: dict[str, Row] = {
     "oblique": product("oblique", METHODS["oblique"]),
     "bilateral": product("bilateral", METHODS["bilateral"]),
     DEFAULT: product(DEFAULT, METHODS["fitted"]),
+    **{
+        name: product(name, METHODS[name.partition(",")[0]], strength=strength)
+        for name, strength in WEAKER.items()
+    },
     CONDITIONAL: product(CONDITIONAL, METHODS["fitted"], conditional=True),
 }
 """The rows where domains are named."""
