@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from tests.benchmarks.forgetting.floors import floors
 from tests.benchmarks.forgetting.results import Result
 from tests.benchmarks.forgetting.rows import CONDITIONAL, DEFAULT
+from tests.benchmarks.forgetting.strengths import strengths
 from tests.benchmarks.forgetting.tables import cell, over_sets
 
 PROJECTIONS = ("nullspace", "ccup, as W x", "SVD projection", "LEACE", "SPLINCE")
@@ -82,6 +83,7 @@ def document(results: Sequence[Result], beside: Sequence[Result]) -> str:
             beside, BESIDE, LABELS, named=False
         ),
         "predicted": table(known, (DEFAULT,), PREDICTED, interval=True),
+        **strengths(results),
     }
     return "\n\n".join(
         [*(f"{title}\n\n{text}" for title, text in parts.items()), floors(results)]
