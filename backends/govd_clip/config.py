@@ -150,13 +150,36 @@ def tower(config: Any) -> Tower:
         TypeError, ValueError, AttributeError: it does not say it.
     """
     return Tower(
-        width=int(config.hidden_size),
-        inner=int(config.intermediate_size),
-        layers=int(config.num_hidden_layers),
-        heads=int(config.num_attention_heads),
+        width=whole(config, "hidden_size"),
+        inner=whole(config, "intermediate_size"),
+        layers=whole(config, "num_hidden_layers"),
+        heads=whole(config, "num_attention_heads"),
         act=str(config.hidden_act),
         eps=float(config.layer_norm_eps),
     )
+
+
+def whole(config: Any, name: str) -> int:
+    """A whole number that a config of transformers says.
+
+    Raises:
+        ValueError: it says something else. AttributeError: it does not say it.
+    """
+    return counted(getattr(config, name), name)
+
+
+def counted(value: Any, name: str) -> int:
+    """A whole number that is called `name` in a config.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        written = "null" if value is None else repr(value)
+        raise ValueError(f"{name} is {written}, which is no whole number")
+    return value
 
 
 def square(size: Any) -> int:
@@ -240,9 +263,12 @@ def _check_towers(config: Config, path: Path) -> None:
                 where=str(path),
                 advice=f"Known are {activations}.",
             )
-        if (
-            min(tower.width, tower.inner, tower.layers, tower.heads) < 1
-            or tower.width % tower.heads
-        ):
+        if min(tower.width, tower.inner, tower.layers, tower.heads) < 1:
+            reason = (
+                f"{side}.hidden_size is {tower.width}, intermediate_size {tower.inner},"
+                f" num_hidden_layers {tower.layers}, num_attention_heads {tower.heads}"
+            )
+            raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")
+        if tower.width % tower.heads:
             reason = f"{side}.hidden_size {tower.width} does not divide among {tower.heads} heads"
             raise BadCheckpoint(reason, where=str(path), advice="Correct the config.")

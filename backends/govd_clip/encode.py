@@ -128,7 +128,7 @@ class Encoder:
         """What a function makes of a batch; `begun` is called while it is at work.
 
         Raises:
-            BadCheckpoint: numbers grow too large for the precision.
+            BadCheckpoint: numbers grow too large for the precision, or all of a vector vanish.
         """
         weights = self._weights
         rows = function(weights.structure, weights.leaves, batch)
@@ -144,6 +144,12 @@ class Encoder:
                 f"its embeddings are not finite in {self.precision}",
                 where=str(self.folder),
                 advice=advice,
+            )
+        if not vectors.any(axis=1).all():
+            raise BadCheckpoint(
+                f"its embeddings are zero in {self.precision}",
+                where=str(self.folder),
+                advice="Its weights are zero, or nearly: take another copy of the checkpoint.",
             )
         return vectors
 

@@ -46,6 +46,8 @@ DEFAULTS = (
     "embeddings",
     "prototypes",
 )
+LARGEST_LOGIT_SCALE = 88.7
+"""Its exponential is about the largest number of single precision."""
 SUFFIXES = ("", ".txt", ".json", ".npz", ".npy", ".safetensors")
 
 
@@ -239,15 +241,19 @@ def _opened(
     config = read_config(folder)
     slots = headers.slots(folder)
     weights.check(config, slots, folder)
-    with np.errstate(over="ignore"):
-        stored = slots["logit_scale"].read("logit_scale").astype(np.float64)
-        scale = float(np.exp(stored.reshape(-1)[0]))
-    if not np.isfinite(scale):
+    stored = float(slots["logit_scale"].read("logit_scale").reshape(-1)[0])
+    if not stored <= LARGEST_LOGIT_SCALE:
+        infinite = not np.isfinite(stored)
         raise BadCheckpoint(
-            "logit_scale is not finite",
+            "logit_scale is not finite"
+            if infinite
+            else f"logit_scale is {stored:g}, whose exponential single precision cannot hold",
             where=str(slots["logit_scale"].path),
-            advice=headers.AGAIN,
+            advice=headers.AGAIN
+            if infinite
+            else "It is the scale's logarithm: where the scale itself was stored, store that.",
         )
+    scale = float(np.exp(stored))
     files = {
         path.name: checkpoint.sha256(path)
         for path in checkpoint.checkpoint_files(folder)

@@ -10,10 +10,12 @@ from govd_clip.config import (
     Config,
     check,
     check_plain,
+    counted,
     fitting,
     refused,
     square,
     tower,
+    whole,
 )
 from govd_clip.first_import import import_transformers
 from govd_clip.layouts import CONFIG, family_of
@@ -58,11 +60,11 @@ def _read_clip_config(folder: Path) -> Config:
         config = Config(
             text=tower(text),
             vision=tower(vision),
-            dim=int(full.projection_dim),
-            vocab=int(text.vocab_size),
-            context=int(text.max_position_embeddings),
+            dim=whole(full, "projection_dim"),
+            vocab=whole(text, "vocab_size"),
+            context=whole(text, "max_position_embeddings"),
             eos=_one(text.eos_token_id),
-            channels=int(vision.num_channels),
+            channels=whole(vision, "num_channels"),
             image=square(vision.image_size),
             patch=square(vision.patch_size),
         )
@@ -75,4 +77,4 @@ def _one(token: Any) -> int:
         if len(token) != 1:
             raise ValueError(f"eos_token_id {token} is not one token")
         token = token[0]
-    return int(token)
+    return counted(token, "eos_token_id")

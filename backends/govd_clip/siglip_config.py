@@ -16,6 +16,7 @@ from govd_clip.config import (
     refused,
     square,
     tower,
+    whole,
 )
 from govd_clip.layouts import CONFIG
 from govd_clip.regular import read_json
@@ -55,11 +56,11 @@ def read_siglip_config(folder: Path) -> Config:
         config = Config(
             text=tower(text),
             vision=tower(vision),
-            dim=int(text.projection_size),
-            vocab=int(text.vocab_size),
-            context=int(text.max_position_embeddings),
+            dim=whole(text, "projection_size"),
+            vocab=whole(text, "vocab_size"),
+            context=whole(text, "max_position_embeddings"),
             eos=0,
-            channels=int(vision.num_channels),
+            channels=whole(vision, "num_channels"),
             image=square(vision.image_size),
             patch=square(vision.patch_size),
             family="siglip",

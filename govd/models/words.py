@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from govd.edit.duals import SAME
-from govd.errors import GovdError, Usage
+from govd.errors import BadCheckpoint, GovdError, Usage
 from govd.models import phrases
 from govd.models.embeddings import Encoder
 from govd.models.phrases import Repeat
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MORE: Final = "and something else"
 """What is put behind a text to see whether the model still reads that far."""
+
+PROBES: Final = ("dog", "tree")
+"""Texts that every model tells apart, and none cuts."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,19 @@ def _check_uncut(encoder: Encoder, templates: Sequence[str], repeat: Repeat) -> 
     """Refuse two names that are read alike since the tokenizer cuts one of them.
 
     Raises:
-        Usage: it does.
+        Usage: it does. BadCheckpoint: it makes the same of every text.
     """
     names = (repeat.kept, repeat.name)
     if phrases.folded(repeat.name) == phrases.folded(repeat.kept):
         return
     if not any(is_cut(encoder, name, templates) for name in names):
         return
+    if twins(encoder.texts(PROBES)):
+        raise BadCheckpoint(
+            f"it makes the same vector of every text, as of {names[0]!r} and {names[1]!r}",
+            where=encoder.model.facts.reference,
+            advice="Its weights are damaged, or not all of them were loaded: take another copy.",
+        )
     kept_place, place = map(_where, names, repeat.places)
     raise Usage(
         f"{kept_place} and {place} are the same to this model: its tokenizer cuts both",

@@ -15,7 +15,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from govd.errors import BadCheckpoint
-from govd.types import ModelReference
+from govd.models.embeddings import Encoder
+from govd.models.words import read_apart
+from govd.types import ModelReference, silent
 from govd_clip.plugin import govd_open_model
 from tests.clip.breaking import WEIGHTS, only_bin, say
 
@@ -317,6 +319,13 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
         tensors(lambda held: held.update(logit_scale=np.asarray(np.nan, np.float32))),
         "logit_scale is not finite",
     ),
+    "scale for its logarithm": (
+        tensors(lambda held: held.update(logit_scale=np.asarray(100, np.float32))),
+        "logit_scale is 100, whose exponential .* store that",
+    ),
+    "no width": (say(projection_dim=None), "projection_dim is null, which is no whole"),
+    "no end": (say(text__eos_token_id=None), "eos_token_id is null, which is no whole"),
+    "no layers": (say(text__num_hidden_layers=0), "num_hidden_layers 0"),
     "activation": (say(text__hidden_act="relu"), "hidden_act is 'relu'"),
     "heads": (say(vision__num_attention_heads=7), "heads"),
     "not square": (say(vision__image_size=[16, 24]), "not square"),
@@ -345,6 +354,10 @@ AT_OPENING: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
 }
 AT_USE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "zero": (
+        tensors(lambda held: held["visual_projection.weight"].fill(0)),
+        "its embeddings are zero in float32",
+    ),
     "not finite": (
         tensors(poison),
         "visual_projection.weight has values that are not finite",
@@ -392,3 +405,18 @@ def test_refused_at_first_use(fault: str, folder: Path) -> None:
             model.encode_images([np.zeros((9, 9, 3), np.uint8)]),
         )
     assert raised.value.advice
+
+
+def test_a_model_that_reads_every_text_alike_is_damaged(folder: Path) -> None:
+    """Not its tokenizer, which cuts nothing."""
+
+    def emptied(held: dict[str, Any]) -> None:
+        for name in held:
+            if name.startswith(("text_model.encoder", "text_model.embeddings")):
+                held[name] = np.zeros_like(held[name])
+
+    tensors(emptied)(folder)
+    model = govd_open_model(ModelReference(str(folder)))
+    assert model is not None
+    with pytest.raises(BadCheckpoint, match="the same vector of every text"):
+        read_apart(Encoder(model), ["dog", "cat"], [1, 2], ["{}"], None, silent)
