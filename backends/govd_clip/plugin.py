@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from govd.types import (
 if TYPE_CHECKING:
     from govd.edit import Basis, Edit, Method
     from govd_clip.encode import Encoder
+    from govd_clip.headers import Slot
     from govd_clip.trial import Trial
 
 MARK = "\ufeff"
@@ -228,11 +230,34 @@ def _check_there(folder: Path) -> None:
         )
 
 
+def _scale(slot: Slot) -> float:
+    """By what a checkpoint multiplies cosines: it stores the logarithm.
+
+    Raises:
+        BadCheckpoint: that is no number, or one whose exponential single precision cannot hold.
+    """
+    import numpy as np
+
+    stored = float(slot.read("logit_scale").reshape(-1)[0])
+    if not math.isfinite(stored):
+        raise BadCheckpoint(
+            "logit_scale is not finite",
+            where=str(slot.path),
+            advice="Download the checkpoint again.",
+        )
+    if stored > LARGEST_LOGIT_SCALE:
+        raise BadCheckpoint(
+            f"logit_scale is {stored:g}, whose exponential single precision cannot hold",
+            where=str(slot.path),
+            advice="It is the scale's logarithm: where the scale itself was stored, store that.",
+        )
+    return float(np.exp(stored))
+
+
 def _opened(
     folder: Path, commit: str | None, reference: ModelReference, trial: Trial
 ) -> ClipModel:
     import jax
-    import numpy as np
 
     from govd_clip import card, checkpoint, headers, weights
     from govd_clip.encode import Encoder
@@ -241,19 +266,7 @@ def _opened(
     config = read_config(folder)
     slots = headers.slots(folder)
     weights.check(config, slots, folder)
-    stored = float(slots["logit_scale"].read("logit_scale").reshape(-1)[0])
-    if not stored <= LARGEST_LOGIT_SCALE:
-        infinite = not np.isfinite(stored)
-        raise BadCheckpoint(
-            "logit_scale is not finite"
-            if infinite
-            else f"logit_scale is {stored:g}, whose exponential single precision cannot hold",
-            where=str(slots["logit_scale"].path),
-            advice=headers.AGAIN
-            if infinite
-            else "It is the scale's logarithm: where the scale itself was stored, store that.",
-        )
-    scale = float(np.exp(stored))
+    scale = _scale(slots["logit_scale"])
     files = {
         path.name: checkpoint.sha256(path)
         for path in checkpoint.checkpoint_files(folder)
