@@ -40,13 +40,8 @@ def cost_lines(preview: Mapping[str, Json]) -> Iterator[str]:
             f"{'with all that is in force':<{wide}}  {share(total)} of the other answers differ"
             " from the unedited model's"
         )
-    conditional = preview.get("asking")
-    if conditional and conditional["total_disagreement"] < (total or 0.0):
-        yield (
-            f"{'if pictures were asked first':<{wide}} "
-            f" {share(conditional['total_disagreement'])} with all: govd model update"
-            f" {escape(preview['model'])} --conditional (not in a checkpoint)"
-        )
+    if would := _if_asked(preview):
+        yield f"{'if pictures were asked first':<{wide}}  {would}"
     linear = preview["predicted"].get("checkpoint")
     if linear:
         changed = share(linear["predicted_disagreement"])
@@ -62,6 +57,33 @@ def cost_lines(preview: Mapping[str, Json]) -> Iterator[str]:
         )
     else:
         yield "[dim]shares of answers that change; in brackets, where nine in ten end up[/]"
+
+
+def _if_asked(preview: Mapping[str, Json]) -> str:
+    """What would be if the model's edits asked pictures first; empty where that is no better, or
+    not known.
+    """
+    conditional = preview.get("asking")
+    if not conditional:
+        return ""
+    total = preview["predicted"].get("total_disagreement") or 0.0
+    after = (preview.get("effect") or {}).get("after")
+    effect = conditional.get("effect")
+    has_pictures = bool(effect and effect["pictures"])
+    is_surer = has_pictures and after is not None and effect["after"] < after
+    if conditional["total_disagreement"] >= total and not is_surer:
+        return ""
+    verb = "keep their answer" if has_pictures and effect["what"] == "domains" else ""
+    change = (
+        f", before {effect['before']} → after {effect['after']}"
+        f" {verb or 'are named so'}"
+        if has_pictures
+        else ""
+    )
+    return (
+        f"{share(conditional['total_disagreement'])} with all{change}: govd model update"
+        f" {escape(preview['model'])} --conditional (not in a checkpoint)"
+    )
 
 
 def _own_in_weights(linear: Mapping[str, Json], wide: int) -> Iterator[str]:

@@ -149,10 +149,56 @@ def compose(
             ),
         )
     linear = _linear(basis, ordered, methods, algebra)
+    if not basis.conditional or not _can_ask(ordered, methods):
+        return linear
+    return _asked(basis, ordered, linear, methods, algebra)
+
+
+def asking(
+    basis: Basis,
+    contributions: Sequence[Contribution],
+    linear: Edit,
+    methods: Mapping[str, Method],
+) -> Edit | None:
+    """What a linear edit would be on the same model if it asked each picture first. None where it
+    asks already, edits texts, or nothing that is forgotten can be asked for.
+
+    Args:
+        basis: that the contributions were computed for.
+        contributions: everything that is in force.
+        linear: their edit.
+        methods: by name.
+
+    Raises:
+        OverCapacity: no room is left for what is forgotten in a domain.
+    """
+    ordered = sorted(contributions, key=lambda c: c.digest)
+    if basis.conditional or basis.side != "image" or not _can_ask(ordered, methods):
+        return None
+    return _asked(basis, ordered, linear, methods, Host())
+
+
+def _can_ask(
+    contributions: Sequence[Contribution], methods: Mapping[str, Method]
+) -> bool:
+    """Whether pictures can be asked for any of what is forgotten."""
+    always = [
+        c for c in contributions if not c.spec.scope.domains and not asks_answer(c)
+    ]
+    families = {methods[c.spec.method].family for c in contributions}
+    return families == {"dual"} and len(always) < len(contributions)
+
+
+def _asked(
+    basis: Basis,
+    ordered: Sequence[Contribution],
+    linear: Edit,
+    methods: Mapping[str, Method],
+    algebra: Algebra,
+) -> Edit:
+    """The edit that asks each picture first, beside the linear one."""
     everywhere = [c for c in ordered if not c.spec.scope.domains]
     always = [c for c in everywhere if not asks_answer(c)]
-    if not basis.conditional or families != ["dual"] or len(always) == len(ordered):
-        return linear
 
     def of(some: Sequence[Contribution]) -> Edit:
         return (

@@ -112,30 +112,6 @@ def conditional(
     return Edit(always.L, always.B, basis.side, facts, tuple(conditions), plain)
 
 
-def asking(
-    basis: Basis, contributions: Sequence[Contribution], linear: Edit
-) -> Edit | None:
-    """What a linear edit would be on the same model if it asked each picture for its answer. None
-    where it asks already, edits texts, or where not all that is forgotten is known by its answer
-    alone.
-
-    Args:
-        basis: that the contributions were computed for.
-        contributions: everything that is in force.
-        linear: their edit.
-    """
-    if basis.conditional or basis.side != "image" or not contributions:
-        return None
-    if not all(asks_answer(c) and "lifted" in c.tensors for c in contributions):
-        return None
-    if any(c.spec.scope.domains for c in contributions):
-        return None
-    nothing = np.zeros((basis.dim, 0))
-    edits = Linear(linear, linear, Edit(nothing, nothing))
-    condition = _on_answers(basis, contributions, edits)
-    return Edit(nothing, nothing, "image", {}, (condition,), (linear.L, linear.B))
-
-
 def _of_answer(basis: Basis, contributions: Sequence[Contribution]) -> OfAnswer | None:
     """Whether anything that these contributions forget names a picture; None where they forget
     everything that could.

@@ -13,10 +13,9 @@ from typing import Final
 from govd.contributions import Contributions
 from govd.contributions.beside import Beside
 from govd.edit import Edit
-from govd.edit.compose import recognised
-from govd.edit.conditional import asking
+from govd.edit.compose import asking, recognised
 from govd.edit.extent import taken_for
-from govd.edit.prediction import Prompted, watch_for
+from govd.edit.prediction import Prompted, Watch, watch_for
 from govd.edit.unlabelled import data_free
 from govd.errors import Conflict, MachineFault, OverCapacity, Unsupported
 from govd.ledger.times import now
@@ -106,10 +105,44 @@ class Previewing:
             "decision": self.decision("filed", computed, predicted),
             "others": self._others(question, prompted),
             "near": near_words(opened, spec, contribution, watch, examples),
-            "asking": _asking(beside),
+            "asking": self._asking(question, beside, watch, prompted),
             "capacity": self._capacity(model, beside, predicted),
             "subsumed_by": predicted.subsumed_by,
             "predicted": predicted.as_json(),
+        }
+
+    def _asking(
+        self,
+        question: Question,
+        beside: Beside,
+        watch: Watch | None,
+        prompted: Sequence[Prompted],
+    ) -> dict[str, Json] | None:
+        """What would be if the model asked each picture first (`--conditional`): the share of other
+        answers that would change, with all in force, and what would still be named. None where it
+        asks, cannot, or would forget no other way.
+        """
+        linear = beside.after
+        basis = beside.basis
+        if not isinstance(linear, Edit) or not basis.has_pool:
+            return None
+        try:
+            methods = self.core.plugins.methods
+            edit = asking(basis, beside.everything, linear, methods)
+        except (OverCapacity, Unsupported):
+            return None
+        if edit is None:
+            return None
+        scopes = [recognised(basis, c) for c in beside.everything]
+        figures = data_free(basis, edit, scopes)
+        if_asked = replace(beside, after=edit)
+        request, opened = question.request, question.opened
+        effect = self.effects.on_pool(
+            request.model, opened, question.spec, if_asked, watch, prompted, sure=False
+        )
+        return {
+            "total_disagreement": figures["predicted_disagreement"],
+            "effect": _shown_effect(effect),
         }
 
     def _labelled(self, question: Question, beside: Beside) -> dict[str, Json]:
@@ -297,18 +330,3 @@ def _told(same: Request | None) -> dict[str, Json] | None:
         "state": same.state.value,
         "private": is_private,
     }
-
-
-def _asking(beside: Beside) -> dict[str, Json] | None:
-    """The share of other answers that would change, with all in force, if the model asked each
-    picture first (`--conditional`); None where it does, cannot, or would forget no other way.
-    """
-    linear = beside.after
-    if not isinstance(linear, Edit):
-        return None
-    edit = asking(beside.basis, beside.everything, linear)
-    if edit is None or not beside.basis.has_pool:
-        return None
-    scopes = [recognised(beside.basis, c) for c in beside.everything]
-    figures = data_free(beside.basis, edit, scopes)
-    return {"total_disagreement": figures["predicted_disagreement"]}

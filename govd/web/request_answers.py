@@ -105,7 +105,7 @@ class Preview(Answer):
     others: list[dict[str, Any]]
     near: list[dict[str, Any]]
     asking: dict[str, Any] | None = Field(
-        description="What it would cost with all in force if the model were --conditional."
+        description="What it would cost with all in force, and leave, were the model --conditional."
     )
     capacity: dict[str, Any] | None = Field(
         description="What random forgets cost on this model, where it is, and where this leads."

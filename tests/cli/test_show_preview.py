@@ -44,3 +44,36 @@ def test_a_label_that_no_picture_shows_goes_by_its_texts(
     assert "it goes by its texts alone" in " ".join(capsys.readouterr().out.split())
     show_preview({**preview, "examples": ["owl.png"]})
     assert "texts alone" not in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_asking_pictures_first_would_leave_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    effect = {"pictures": 50, "before": 47, "after": 20, "by_prompt": [], "prompt": ""}
+    effect |= {"on": "99 pool embeddings", "what": "domains"}
+    costs = {"all": {"share": 0.17, "pictures": 90, "low": None, "high": None}}
+    asking = {"total_disagreement": 0.02, "effect": {**effect, "after": 4}}
+    preview = {
+        "concepts": [],
+        "domains": ["line"],
+        "model": "m",
+        "method": "fitted",
+        "strength": 1.0,
+        "effect": effect,
+        "costs": costs,
+        "asking": asking,
+        "predicted": {"total_disagreement": 0.17},
+    }
+    show_preview(preview)
+    assert (
+        "if pictures were asked first 2.0 % with all, before 47 → after 4 keep their answer"
+        in " ".join(capsys.readouterr().out.split())
+    )
+    surer = {**asking, "total_disagreement": 0.17}
+    show_preview({**preview, "asking": surer})
+    assert "if pictures were asked first 17.0 %" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    no_better = {"total_disagreement": 0.17, "effect": effect}
+    show_preview({**preview, "asking": no_better})
+    assert "asked first" not in capsys.readouterr().out

@@ -95,14 +95,27 @@ def test_status_answers_where_what_was_measured_is_damaged(
 def test_what_asking_pictures_would_cost_is_what_it_then_costs(
     service: Service,
 ) -> None:
-    would = preview(service, "red")["asking"]["total_disagreement"]
-    assert preview(service, "red", domains=("dark",))["asking"] is None
     assert preview(service, "red", target="level")["asking"] is None
+    service.requests.forget("m", ForgetOptions(concepts=("green",)), "ann")
+    service.reconciler.run()
+    scopes = (("red",), ()), (("red",), ("dark",)), ((), ("dark",))
+    previews = [
+        preview(service, *concepts, domains=domains) for concepts, domains in scopes
+    ]
     service.update_model("m", Given(conditional=True), "ann")
-    now = preview(service, "red")
-    assert now["asking"] is None, "it asks"
-    assert now["predicted"]["total_disagreement"] == would
-    assert now["predicted"]["checkpoint"]["predicted_disagreement"] >= would
+    service.reconciler.run()
+    for (concepts, domains), before in zip(scopes, previews, strict=True):
+        now = preview(service, *concepts, domains=domains)
+        would = before["asking"]
+        assert now["asking"] is None, "it asks"
+        total = would["total_disagreement"]
+        assert now["predicted"]["total_disagreement"] == total
+        checkpoint = now["predicted"]["checkpoint"]
+        assert checkpoint["predicted_disagreement"] >= total
+        for name in ("pictures", "after"):
+            assert would["effect"][name] == now["effect"][name], (concepts, domains)
+        assert checkpoint["effect"]["after"] == before["effect"]["after"]
+        assert total <= before["predicted"]["total_disagreement"]
 
 
 def test_the_effect_is_what_serving_then_says(service: Service) -> None:
