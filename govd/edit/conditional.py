@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -246,7 +246,20 @@ class Cells:
         together = [*self.everywhere, *contributions]
         if self.basis.hard and not any(c.facts.get("softly") for c in together):
             left, right = self._levelled(together, contributions, True)
-            if self.algebra.norm(left, right) <= self.basis.max_edit_norm:
+            norm = self.algebra.norm(left, right)
+            # as of the linear edit: how strong a forget is does not decide it
+            if any(c.spec.strength < 1.0 for c in contributions):
+                full = [
+                    replace(c, spec=replace(c.spec, strength=1.0))
+                    for c in contributions
+                ]
+                norm = max(
+                    norm,
+                    self.algebra.norm(
+                        *self._levelled([*self.everywhere, *full], full, True)
+                    ),
+                )
+            if norm <= self.basis.max_edit_norm:
                 return left, right
         return self._levelled(together, contributions, False)
 

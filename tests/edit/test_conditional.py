@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis, Edit, compose, load_edit
+from govd.edit.algebra import Host
 from govd.edit.condition import Condition, OfAnswer, OfDomain, Question
 from govd.edit.conditional import condition_of, reflection
 from govd.edit.files import tensors_from_bytes, tensors_to_bytes
@@ -53,6 +54,30 @@ def test_a_cell_goes_and_every_picture_of_other_domains_stays_as_it_is(
     )
     cell = (world.data.class_of == 3) & (world.data.domain_of == SKETCH)
     assert inside[cell].mean() > 0.8
+
+
+def test_how_strong_a_cell_is_does_not_decide_whether_labels_are_hard(
+    world: World, asking: Basis
+) -> None:
+    """Inside its condition a weaker edit is the same one, shorter."""
+
+    def inside(basis: Basis, strength: float) -> tuple[np.ndarray, np.ndarray]:
+        contribution = world.contribution(
+            basis,
+            world.names[2],
+            method="fitted",
+            domains=("sketch",),
+            strength=strength,
+        )
+        (condition,) = compose(basis, [contribution], METHODS).conditions
+        return condition.L, condition.B
+
+    norm = Host().norm(*inside(asking, 1.0))
+    basis = world.basis(max_edit_norm=0.9 * norm, conditional=True)
+    full, half = inside(basis, 1.0), inside(basis, 0.5)
+    assert not np.array_equal(full[1], inside(asking, 1.0)[1]), "labels are soft"
+    assert np.array_equal(half[1], full[1])
+    np.testing.assert_allclose(half[0], 0.5 * full[0], atol=1e-12)
 
 
 def test_conditions_are_read_from_the_unedited_vector(
