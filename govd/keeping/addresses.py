@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from govd.errors import Unsupported, Usage, instead
+from govd.errors import BadFile, Unsupported, Usage, instead
 
 KINDS: Final = (
     "FILE.npy; FILE.parquet, FILE.arrow, FILE.feather or a folder of them (?column=NAME);"
@@ -39,6 +39,18 @@ def local(url: str, *options: str) -> tuple[Path, dict[str, str]]:
         advice = instead(unknown[0], options, "It takes")
         raise Usage(f"{url}: unknown {', '.join(unknown)}", advice=advice)
     return _file_itself(Path(unquote(parts.path))), query
+
+
+def missing(path: Path) -> BadFile:
+    """What is said where an address names no file that can be read: whether anything is there."""
+    if path.exists():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        return BadFile(f"this is {kind}", where=str(path), advice="Name a file.")
+    return BadFile(
+        "there is no such file",
+        where=str(path),
+        advice="Check the path: it is one of the daemon's machine, from the root.",
+    )
 
 
 def _file_itself(path: Path) -> Path:

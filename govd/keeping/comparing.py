@@ -16,6 +16,9 @@ NEAR: Final = 1e-4
 """Two vectors whose numbers differ by less are taken for one: last bits change where a store brings
 vectors to unit length.
 """
+SHORT: Final = 1e-15
+LONG: Final = 1e15
+"""Lengths of which single precision holds the square, with room on either side."""
 
 
 def nearest(
@@ -24,10 +27,7 @@ def nearest(
     """The best of batches for each of the queries `(n, d)`, and the vectors `(d,)` of all hits."""
     best: list[list[tuple[float, str, Floats]]] = [[] for _ in queries]
     for batch in batches:
-        part = np.asarray(batch.vectors, np.float32)
-        length = np.linalg.norm(part, axis=1)
-        cosines = queries @ (part / np.where(length > 0, length, 1)[:, None]).T
-        cosines = np.nan_to_num(cosines, nan=-1)
+        cosines = np.nan_to_num(queries @ _unit(batch.vectors).T, nan=-1)
         for place, scores in enumerate(cosines):
             top = np.argsort(-scores, kind="stable")[:limit]
             rows = [
@@ -37,6 +37,22 @@ def nearest(
             best[place] = sorted(best[place] + rows, key=_score)[:limit]
     vectors = {key: vector.copy() for rows in best for _, key, vector in rows}
     return [[Hit(key, score) for score, key, _ in rows] for rows in best], vectors
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Rows `(n, d)` of length 1, float32, also those whose square single precision cannot hold; a
+    row of zeros stays, one that is not finite is NaN.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows = np.asarray(vectors, np.float32)
+        length = np.linalg.norm(rows, axis=1)
+        unit: Floats = rows / np.where(length > 0, length, 1)[:, None]
+        extreme = (length < SHORT) | (length > LONG)
+        if extreme.any():
+            precise = np.asarray(vectors[extreme], np.float64)
+            long = np.linalg.norm(precise, axis=1)[:, None]
+            unit[extreme] = precise / np.where(long > 0, long, 1)
+    return unit
 
 
 def _score(row: tuple[float, str, Floats]) -> float:

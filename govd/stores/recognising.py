@@ -107,8 +107,9 @@ def _look(
 
 
 def unit(vectors: Floats) -> Floats:
-    """Rows `(n, d)` of length 1, float64; a row of zeros stays."""
+    """Rows `(n, d)` of length 1, float64; a row of zeros stays, one that is not finite is NaN."""
     x = np.asarray(vectors, np.float64)
     length = np.linalg.norm(x, axis=1, keepdims=True)
-    scaled: Floats = x / np.where(length > 0, length, 1)
+    with np.errstate(invalid="ignore"):
+        scaled: Floats = x / np.where(length > 0, length, 1)
     return scaled

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from govd.errors import BadFile
 from govd.hookspecs import hookimpl
-from govd.keeping.addresses import local, needing
+from govd.keeping.addresses import local, missing, needing
 
 if TYPE_CHECKING:
     from govd.types import Store
@@ -39,7 +38,7 @@ def govd_open_store(url: str) -> Store | None:
         return None
     path, query = local(url, "originals")
     if not path.is_file():
-        raise BadFile("there is no such file", where=str(path))
+        raise missing(path)
     with needing(url, "faiss", "faiss"):
         from govd_faiss.store import FaissStore
     beside = Path(unquote(parts.path)).parent

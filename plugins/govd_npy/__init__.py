@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from govd.errors import BadFile
 from govd.hookspecs import hookimpl
-from govd.keeping.addresses import local
+from govd.keeping.addresses import local, missing
 from govd.types import Store
 from govd_npy.store import NpyStore
 
@@ -32,5 +31,5 @@ def govd_open_store(url: str) -> Store | None:
         return None
     path, _ = local(url)
     if not path.is_file():
-        raise BadFile("there is no such file", where=str(path))
+        raise missing(path)
     return NpyStore(path)

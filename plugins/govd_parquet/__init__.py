@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from govd.errors import BadFile
 from govd.hookspecs import hookimpl
-from govd.keeping.addresses import local, needing
+from govd.keeping.addresses import local, missing, needing
 
 if TYPE_CHECKING:
     from govd.types import Store
@@ -40,7 +39,7 @@ def govd_open_store(url: str) -> Store | None:
         return None
     path, query = local(url, "column", "key")
     if not path.exists():
-        raise BadFile("there is no such file", where=str(path))
+        raise missing(path)
     with needing(url, "parquet", "pyarrow"):
         from govd_parquet.store import ParquetStore
     return ParquetStore(path, query.get("column", ""), query.get("key", ""))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,22 @@ def test_what_is_no_vectors_is_refused(tmp_path: Path, array: Any, what: str) ->
     np.save(tmp_path / "v.npy", array)
     with pytest.raises(BadFile, match=what):
         govd_open_store(url=(tmp_path / "v.npy").as_uri())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.mkdir(), "this is a folder"),
+        (os.mkfifo, "this is no regular file"),
+        (lambda path: None, "there is no such file"),
+    ],
+    ids=["folder", "pipe", "nothing"],
+)
+def test_what_is_no_file_is_told_for_what_it_is(
+    tmp_path: Path, make: Callable[[Path], object], message: str
+) -> None:
+    path = tmp_path / "v.npy"
+    make(path)
+    with pytest.raises(BadFile, match=message) as refused:
+        govd_open_store(url=path.as_uri())
+    assert refused.value.advice

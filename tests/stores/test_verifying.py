@@ -12,6 +12,7 @@ import pytest
 from govd.cli.show_stores import show_verdict
 from govd.errors import Unsupported
 from govd.service.service import Service
+from govd.stores.finding import Query
 from govd.stores.plans import PatchOptions
 from govd.stores.remembering import Reading, Remembered, Since, since
 from govd.types import Batch
@@ -157,3 +158,30 @@ def test_digests_of_rows_stay_few_and_tell_a_change_of_any_row(rows: Any) -> Non
         turned[place] = turned[place][::-1]
         other.add(Batch(keys, turned))
         assert list(since(before, other).faults(True))
+
+
+def test_rows_of_any_length_are_found_by_their_direction(
+    service: Service, path: Path, rows: Any
+) -> None:
+    """No index keeps anything there: what a search says is what the rows are."""
+    lengths = np.ones((len(rows), 1), np.float32)
+    lengths[:3, 0] = (1e-30, 1e30, 1e-40)
+    np.save(path, rows * lengths)
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    store = patched(service)
+    assert store["faults"] == [f"3 of {len(rows)} rows were left as they were"]
+    verdict = service.stores.verify("shop", "ann")["verdict"]
+    assert verdict["faults"] == ["3 rows are zero or not finite"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_that_are_not_finite_are_searched_without_a_word(
+    service: Service, path: Path, rows: Any
+) -> None:
+    damaged = rows.copy()
+    damaged[0, 0], damaged[1, 0] = np.inf, np.nan
+    np.save(path, damaged)
+    service.stores.add(settings(path), "ann")
+    hits = service.stores.find("shop", Query("red", limit=len(rows)))["hits"]
+    assert {hit["key"] for hit in hits[-2:]} == {"0", "1"}
