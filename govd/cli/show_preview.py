@@ -11,6 +11,7 @@ from govd.cli.capacity import capacity_line
 from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
 from govd.cli.show_costs import NOT_MEASURED, at_most, cost_lines
 from govd.cli.show_criteria import foreseen_lines
+from govd.cli.show_targets import target_lines
 from govd.cli.tables import console, count, escape, said, scope, share, table, tried
 
 if TYPE_CHECKING:
@@ -169,9 +170,7 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         names = ", ".join(escape(repr(name)) for name in twins)
         verb = "it goes" if len(twins) == 1 else "they go"
         yield f"[yellow]{names}: the same to this model as what is asked for: {verb}, too[/]"
-    for term in preview["predicted"].get("targets", ()):
-        if term.get("warning"):
-            yield f"[yellow]{escape(term['about'])}: {escape(term['warning'])}[/]"
+    yield from target_lines(preview["predicted"])
 
 
 def _left_in_weights(linear: Mapping[str, Json]) -> Iterator[str]:

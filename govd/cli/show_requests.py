@@ -10,6 +10,7 @@ from govd.cli.show_criteria import criteria_lines, prediction_lines
 from govd.cli.show_deltas import extent_line
 from govd.cli.show_preview import in_force, predicted_lines
 from govd.cli.show_returning import returning_lines
+from govd.cli.show_targets import target_lines
 from govd.cli.tables import (
     console,
     count,
@@ -317,11 +318,8 @@ def _predicted(request: Mapping[str, Json]) -> None:
     if request["state"] in UNDECIDED and predicted.get("measured") is not None:
         for line in predicted_lines(predicted):
             out.print(f"    {line}")
-    for target in predicted.get("targets", ()):
-        if target.get("warning"):
-            out.print(
-                f"  [yellow]{escape(target['about'])}: {escape(target['warning'])}[/]"
-            )
+    for line in target_lines(predicted):
+        out.print(f"  {line}")
 
 
 def _changes(predicted: Mapping[str, Json]) -> str:
