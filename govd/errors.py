@@ -42,7 +42,8 @@ def instead(
     none: str = "",
 ) -> str:
     """Advice where somebody named what is not there: names that are spelled alike or have a word in
-    common, those that are `near` in meaning, as far as a model can tell; then all there are.
+    common, those that are `near` in meaning, as far as a model can tell; then all there are, or of
+    many that none is like it, where that is so, and how to list them.
 
     Args:
         name: as it was typed.
@@ -59,6 +60,8 @@ def instead(
         sentences.append(f"Did you mean {' or '.join(alike)}?")
     if near:
         sentences.append(f"Nearest in meaning: {', '.join(near[:SUGGESTED])}.")
+    if len(names) > LISTED and not sentences:
+        sentences.append(f"None of {len(names)} is spelled like it.")
     if names and len(names) <= LISTED:
         sentences.append(f"{head}: {', '.join(names)}.")
     elif not names:

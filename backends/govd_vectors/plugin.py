@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     pass
 
 
+LISTING = "They are its text_names, or names; `govd model labels NAME` lists those that are labels."
+"""How the texts of a file are listed."""
+
+
 class VectorModel:
     """Texts that a file holds, and texts that a configured encoder gives; pictures come as vectors
     alone.
@@ -46,9 +50,9 @@ class VectorModel:
         encoder.
 
         Raises:
-            Unsupported: a text is not in the file, and no encoder is configured; the nearest names
-            are in the message. MachineFault, PluginFault: the encoder cannot be asked, or answers
-            something else.
+            Unsupported: a text is not in the file, and no encoder is configured; names that are
+            spelled like it are in the message, or how to list them. MachineFault, PluginFault: the
+            encoder cannot be asked, or answers something else.
         """
         prompts = self._vectors.prompts
         missing = list(dict.fromkeys(text for text in texts if text not in prompts))
@@ -67,7 +71,7 @@ class VectorModel:
         rest = ""
         if len(missing) > 1:
             rest = f", and {len(missing) - 1} more"
-        hint = f"{instead(missing[0], self._vectors.names, 'Its texts')} "
+        hint = f"{instead(missing[0], self._vectors.names, 'Its texts', LISTING)} "
         if self._vectors.is_in_a_domain(missing[0]):
             covered, names = self._vectors.in_domains, len(self._vectors.names)
             hint = f"domain_vectors covers the first {covered} of {names} texts. "

@@ -27,8 +27,10 @@ def test_what_is_alike_is_asked_about_and_what_there_is_is_listed(
 
 def test_of_many_names_it_is_said_how_to_list_them() -> None:
     assert instead("xyz", MANY, how="`govd x list` shows them.") == (
-        "`govd x list` shows them."
+        "None of 100 is spelled like it. `govd x list` shows them."
     )
+    assert "None of" not in instead("name 7", MANY, how="`govd x list` shows them.")
+    assert "None of" not in instead("xyz", MANY, near=["name 7"])
     assert instead("xyz", MANY).endswith("name 4 and 95 more.")
     assert instead("xyz", [], "Stores") == "Stores: none."
     assert instead("xyz", [], how="no", none="Add one.") == "Add one."

@@ -239,3 +239,20 @@ def test_what_is_not_in_the_file_is_refused_with_the_nearest_names(
     with pytest.raises(UnreadableImage, match="cannot be encoded"):
         model.encode_images([tmp_path / "a.png"])
     assert govd_open_model(ModelReference(str(tmp_path))) is None
+
+
+def test_of_many_texts_none_like_one_is_said_with_how_to_list_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "many.npz"
+    names = [f"thing {i}" for i in range(60)]
+    np.savez(path, names=names, vectors=np.eye(60, 64, dtype=np.float32))
+    model = govd_open_model(ModelReference(str(path)))
+    assert model is not None
+    with pytest.raises(Unsupported) as refused:
+        model.encode_texts(["quokka"])
+    advice = refused.value.advice
+    assert advice.startswith("None of 60 is spelled like it. They are its text_names")
+    assert "thing" not in advice
+    with pytest.raises(Unsupported, match="Did you mean thing 1"):
+        model.encode_texts(["thing1"])
