@@ -27,27 +27,13 @@ from govd.edit import exact
 from govd.edit.algebra import Algebra
 from govd.edit.basis import Basis
 from govd.edit.condition import Condition, OfAnswer, OfDomain, Question
+from govd.edit.constants import ASKED_MARGIN, DEPENDENT_ANCHOR, REFLECTED
 from govd.edit.duals import duals, retained_mean, targets_of
 from govd.edit.factors import Edit
 from govd.edit.judging import Answers
 from govd.edit.pool import PoolFit
 from govd.errors import OverCapacity
 from govd.types import Contribution, Floats
-
-HALF = 0.5
-"""Share of the centred anchors' dimensions that a whole domain is reflected in: with a half, no
-score is left to follow the content.
-"""
-DEEPEST = 1e-6
-"""Tolerance of the projector's system: directions that depend on others are left out by asking for
-fewer.
-"""
-
-MARGIN = 0.5
-"""How far, in units of `PoolFit.unit`, what is forgotten may be behind a picture's best other label
-for the picture to lose it all the same: names that nobody listed, and prompts that nobody tried,
-are then forgotten as by the linear edit. Chosen on the aliases of `wide-256`.
-"""
 
 Parts = Callable[[Sequence[Contribution]], tuple[Floats, Floats]]
 """Factors `(L, B)`, `(d, r)` each, that level these contributions' concepts wherever they are
@@ -121,7 +107,7 @@ def _of_answer(basis: Basis, contributions: Sequence[Contribution]) -> OfAnswer 
     forgotten = answers.mask([i for columns in columns_of for i in columns])
     if forgotten.all():
         return None
-    margin = MARGIN * PoolFit.of(basis).unit if basis.has_pool else 0.0
+    margin = ASKED_MARGIN * PoolFit.of(basis).unit if basis.has_pool else 0.0
     return OfAnswer(np.stack(answers.texts), forgotten, margin)
 
 
@@ -205,12 +191,13 @@ def reflection(basis: Basis, domain: int, strength: float) -> tuple[Floats, Floa
     signs = np.stack(
         [_signs(basis, domain, name, min(basis.dim, len(names))) for name in names]
     )
-    rank = max(1, int(HALF * (min(basis.dim, len(names)) - 1)))
+    rank = max(1, int(REFLECTED * (min(basis.dim, len(names)) - 1)))
     while True:
         mixed = exact.matmul(centred.T, signs[:, :rank])
         inner = exact.matmul(mixed.T, mixed)
         try:
-            lifted = exact.Factor((inner + inner.T) / 2, DEEPEST).solve(mixed.T).T
+            factor = exact.Factor((inner + inner.T) / 2, DEPENDENT_ANCHOR)
+            lifted = factor.solve(mixed.T).T
         except OverCapacity:
             rank = rank * 3 // 4
             if rank:

@@ -10,31 +10,25 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
-from govd.edit.selectors import POOL_RIDGE, even, ridge, second_moment, select_domains
+from govd.edit.constants import (
+    DEPENDENT_LABEL,
+    FREE_DIMENSIONS,
+    HARD_RIDGE,
+    LABEL_WEIGHT,
+    POOL_LEAST,
+    POOL_RIDGE,
+    TEXT_RIDGE,
+)
+from govd.edit.selectors import even, ridge, second_moment, select_domains
 from govd.errors import OverCapacity, Usage
 from govd.types import Floats, Json, Side, Use
 
-LABEL_WEIGHT = 10.0
-"""Weight of the label set beside the general vocabulary where labels are soft."""
-RIDGE: dict[Use, float] = {"labels": 1e-1, "open": 1e-1, "search": 1.0}
-"""Weight of the geometry itself (texts nobody thought of, image neighbours) where anchors are soft,
-as a multiple of trace/d. Chosen on real vectors, Caltech-101 and Oxford Pets: 0.1 instead of 0.01
-keeps half of the neighbours that were lost, and costs the labels little.
-"""
-HARD_RIDGE = 1.0
-"""The same where labels are hard and cannot suffer: then only neighbours and unlisted words are at
-stake. Chosen on the same vectors.
-"""
-POOL_LEAST = 16
-"""Pool images below which nothing about the pool is estimated."""
 PROMPTS = 8
 """Single prompts by whose worst a forget is judged, at most; they are taken evenly from the
 templates.
 """
 PROMPT_ROWS = 8192
 """Embeddings of labels in single prompts that a basis holds at most."""
-ROOM = 8
-"""Dimensions that hard labels must leave free."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,9 @@ def build(of: Ingredients) -> Basis:
     listed = second_moment(labels, dim)
     weight = LABEL_WEIGHT if of.use == "labels" else 1.0
     metric = general + weight * listed
-    tensors["metric_inverse"] = exact.inverse(metric + ridge(metric, RIDGE[of.use]))
+    tensors["metric_inverse"] = exact.inverse(
+        metric + ridge(metric, TEXT_RIDGE[of.use])
+    )
     facts: dict[str, Json] = {"hard": False}
     if of.use == "labels":
         moment = general if len(vocabulary) else listed
@@ -163,12 +159,13 @@ def _add_domains(
 
 def _hard(tensors: dict[str, Any], metric: Floats, labels: Floats, dim: int) -> str:
     """Add what keeps the label set exactly, or say why it cannot be kept."""
-    if len(labels) > dim - ROOM:
+    if len(labels) > dim - FREE_DIMENSIONS:
         return f"{len(labels)} labels leave no room in {dim} dimensions"
     free = exact.inverse(metric + ridge(metric, HARD_RIDGE))
     lifted = exact.matmul(free, labels.T)
     try:
-        duals = exact.Factor(even(exact.matmul(labels, lifted)), 1e-9).solve(lifted.T).T
+        factor = exact.Factor(even(exact.matmul(labels, lifted)), DEPENDENT_LABEL)
+        duals = factor.solve(lifted.T).T
     except OverCapacity as error:
         return f"label {error.details['column']} depends on those before it"
     tensors |= {"free_inverse": free, "duals": np.ascontiguousarray(duals)}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit.basis import Basis
+from govd.edit.constants import LEAN
 from govd.edit.pool import (
     WEIGHT,
     PoolFit,
@@ -16,9 +17,6 @@ from govd.edit.pool import (
 )
 from govd.edit.steps import Step, steps_of
 from govd.types import Contribution, Floats
-
-LEAN = 3
-"""Pictures that a guess from the text counts as."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from govd.edit.algebra import Algebra, Factored, Host
+from govd.edit.constants import SAME_CLASSES
 from govd.edit.levelled import Levelled, class_rows
 from govd.edit.pool import (
     WEIGHT,
@@ -41,11 +42,6 @@ from govd.edit.pool import (
 )
 from govd.edit.steps import Step
 from govd.types import Floats
-
-SAME_CLASSES = 0.8
-"""Share of `C_R` that is of the same classes in other domains, where a forget names domains. Chosen
-on `mini`'s calibration drawings.
-"""
 
 
 @dataclass(frozen=True)

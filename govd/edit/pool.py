@@ -17,6 +17,13 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import ROWS, Basis
+from govd.edit.constants import (
+    FIT_RIDGE,
+    GROWTH,
+    POOL_FOLDS,
+    SURE_QUANTILE,
+    UNIT_SHARE,
+)
 from govd.types import Floats
 
 GRID = 14
@@ -25,20 +32,6 @@ below the ridge.
 """
 WEIGHT = 14
 """Bits of a class's weight. With both, 2,048 classes fit into 53 bits."""
-GROWTH = 3
-"""What the weight of a picture is multiplied by each time that it is still too near; whole, so
-that its powers are exact on any machine.
-"""
-SHARE = 0.75
-"""`PoolFit.unit` as a share of what it is the lesser of."""
-SURE = 0.9
-"""The quantile of pictures that are called sure of their label."""
-FOLDS = 5
-"""The last fold is *held out*: no fit and no choice of a forget sees it, so what an edit does to it
-is what it does to new pictures.
-"""
-RIDGE = 0.03
-"""Ridge of a fit, as a multiple of trace/d of the pool's moment, times (1 + w)."""
 
 
 def on_grid(rows: Floats) -> Floats:
@@ -92,7 +85,7 @@ class PoolFit:
             cached = PoolFit(
                 basis,
                 images,
-                ((spread * np.uint64(FOLDS)) >> np.uint64(32)).astype(np.int64),
+                ((spread * np.uint64(POOL_FOLDS)) >> np.uint64(32)).astype(np.int64),
             )
             vars(basis)["pool_fit"] = cached
         fit: PoolFit = cached
@@ -101,7 +94,7 @@ class PoolFit:
     @cached_property
     def held(self) -> Any:
         """Mask `(n,)` of the pictures that no fit sees."""
-        return self.fold == FOLDS - 1
+        return self.fold == POOL_FOLDS - 1
 
     @cached_property
     def grid(self) -> Floats:
@@ -146,9 +139,11 @@ class PoolFit:
             "labels" if self.basis.labels else "vocabulary", ()
         )
         if best.shape[1] < 2:
-            return SHARE * apart
+            return UNIT_SHARE * apart
         ahead = np.sort(best[:, 0] - best[:, 1])
-        return SHARE * min(apart, float(ahead[int(SURE * (len(ahead) - 1))]))
+        return UNIT_SHARE * min(
+            apart, float(ahead[int(SURE_QUANTILE * (len(ahead) - 1))])
+        )
 
     def seen(self, half: int | None = None) -> Any:
         """Mask `(n,)` of the pictures that fits see: all that are not held out, or a half (0 or 1)
@@ -177,5 +172,5 @@ class PoolFit:
 
 def ridge(dim: int, w: float) -> Floats:
     """`λ τ I`, `τ = (1 + w)/d`: pictures are unit vectors, so a moment's trace is 1."""
-    matrix: Floats = np.eye(dim) * (RIDGE * (1.0 + w) / dim)
+    matrix: Floats = np.eye(dim) * (FIT_RIDGE * (1.0 + w) / dim)
     return matrix

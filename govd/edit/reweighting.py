@@ -19,21 +19,17 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact
-from govd.edit.constants import LEVELS, REWEIGHTED
+from govd.edit.constants import GROWTH, LEVELS, MOST_GROWTHS, REWEIGHTED
 from govd.edit.judging import Answers, leads
 from govd.edit.levelled import Levelled, class_rows
 from govd.edit.pool import (
     GRID,
-    GROWTH,
     WEIGHT,
     PoolFit,
     repeated_moment,
     ridge,
 )
 from govd.types import Floats
-
-MOST = 7
-"""The highest power of `GROWTH` that a picture's weight is multiplied by."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def reweighted(
                     removals,
                     -margin * pool.unit,
                 )
-            near &= powers < MOST
+            near &= powers < MOST_GROWTHS
             if not near.any():
                 break
             powers = powers + near

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from govd.edit import exact
+from govd.edit.constants import POOL_RIDGE, SELECTOR_FEWEST, SELECTOR_ROUNDS
 from govd.types import Floats
-
-POOL_RIDGE = 0.1
-ROUNDS = 3
 
 
 def select_domains(
@@ -20,8 +18,8 @@ def select_domains(
 
     Without a pool the means are those of the prompts, in the metric of the texts. With one they are
     pool means: pictures are first told apart by their prompts, each prompt's scores centred over
-    the pool, then by the selectors themselves, `ROUNDS` times. A single domain is told from
-    `other`, the prompts without a domain.
+    the pool, then by the selectors themselves, `SELECTOR_ROUNDS` times. A single domain is told
+    from `other`, the prompts without a domain.
 
     Args:
         texts: `(S, n, d)`: labels in a prompt of each domain.
@@ -37,8 +35,8 @@ def select_domains(
     scores = scores - exact.mean(scores)
     assigned = scores.argmax(1)
     selectors = dual_rows(classes, exact.matmul(metric_inverse, classes.T))
-    for _ in range(ROUNDS):
-        if min(np.bincount(assigned, minlength=len(classes))) < 3:
+    for _ in range(SELECTOR_ROUNDS):
+        if min(np.bincount(assigned, minlength=len(classes))) < SELECTOR_FEWEST:
             break
         means = np.stack([exact.mean(pool[assigned == s]) for s in range(len(classes))])
         within = exact.gram(pool - means[assigned]) / len(pool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 from typing import NamedTuple
 
-from govd.edit.constants import LEVELS, REWEIGHTED
+from govd.edit.constants import CELL_WEIGHTS, LEVELS, PAIRS, REWEIGHTED
 
 
 class Step(NamedTuple):
@@ -18,26 +18,9 @@ class Step(NamedTuple):
     margin: int = -1
 
 
-STEPS = (
-    Step(0.0, 10.0),
-    Step(0.0, 3.0),
-    Step(0.0, 1.0),
-    Step(0.25, 1.0),
-    Step(0.25, 0.3),
-    Step(0.5, 0.3),
-    Step(0.75, 0.3),
-    Step(1.0, 0.0),
-)
-CELL_STEPS = (
-    Step(0.0, 10.0),
-    Step(0.0, 3.0),
-    Step(0.0, 1.0),
-    Step(0.0, 0.3),
-    Step(0.0, 0.1),
-)
-"""The same where a forget names domains: β is none, since it reaches into all of them."""
-
-
+STEPS = tuple(Step(beta, w) for beta, w in PAIRS)
+CELL_STEPS = tuple(Step(0.0, w) for w in CELL_WEIGHTS)
+"""The same where a forget names domains."""
 WEIGHTED_STEPS = (
     *(Step(0.0, REWEIGHTED, place) for place in range(len(LEVELS))),
     *STEPS[1:],

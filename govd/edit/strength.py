@@ -16,9 +16,11 @@ from govd.edit.constants import (
     CHANCE,
     ELSEWHERE,
     FAINT,
+    FIRST_STRENGTH,
+    GRIDDED,
     GUESSED,
     HALVINGS,
-    MOST,
+    MOST_STRENGTH,
     SAFETY,
     SMALLEST,
     TIE,
@@ -189,9 +191,9 @@ def scattered(
 
 
 def _largest(measure: Callable[[float], float], floor: float) -> float:
-    """The largest α in [0, MOST] up to which `measure(α) ≥ floor`, taken as falling."""
+    """The largest α in [0, MOST_STRENGTH] up to which `measure(α) ≥ floor`, taken as falling."""
     low = 0.0
-    high = MOST
+    high = MOST_STRENGTH
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if measure(middle) >= floor else (low, middle)
@@ -199,16 +201,16 @@ def _largest(measure: Callable[[float], float], floor: float) -> float:
 
 
 def smallest(measure: Callable[[float], float], goal: float) -> tuple[float, float]:
-    """The smallest α in [0, MOST] with `measure(α) ≤ goal`, taken as falling; where none is, the α
-    of a fine grid that comes nearest.
+    """The smallest α in [0, MOST_STRENGTH] with `measure(α) ≤ goal`, taken as falling; where none
+    is, the α of a fine grid that comes nearest.
     """
     if measure(0.0) <= goal:
         return 0.0, measure(0.0)
-    high = 0.0625
+    high = FIRST_STRENGTH
     while measure(high) > goal:
         high *= 2
-        if high > MOST:
-            grid = [MOST * i / 128 for i in range(129)]
+        if high > MOST_STRENGTH:
+            grid = [MOST_STRENGTH * i / GRIDDED for i in range(GRIDDED + 1)]
             best = min(grid, key=measure)
             return best, measure(best)
     low = 0.0

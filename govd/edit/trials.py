@@ -21,6 +21,7 @@ from govd.edit.calibration import (
 )
 from govd.edit.capacity import Load
 from govd.edit.compose import Method, compose
+from govd.edit.constants import POOL_LEAST, POOL_RIDGE
 from govd.edit.costs import Costs, costs
 from govd.edit.elsewhere import (
     NAME,
@@ -32,11 +33,10 @@ from govd.edit.elsewhere import (
 )
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
-from govd.edit.ingredients import POOL_LEAST
 from govd.edit.own_labels import cells_in, own_anchors
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import Drawn, draws, shared_out
-from govd.edit.selectors import POOL_RIDGE, ridge, select_domains
+from govd.edit.selectors import ridge, select_domains
 from govd.edit.tried import Tried
 from govd.edit.worst import expected_worst
 from govd.errors import OverCapacity, Unsupported

@@ -16,23 +16,17 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.basis import Basis
+from govd.edit.constants import (
+    ALIKE_RIDGE,
+    ALIKE_ROUNDS,
+    ENOUGH_GIVEN,
+    FEWEST_PICTURES,
+    HALFWAY,
+)
 from govd.edit.pool import PoolFit
 from govd.edit.selectors import dual_rows, ridge
 from govd.errors import Unsupported
-from govd.methods.bilateral import FEWEST
 from govd.types import Floats
-
-RIDGE = 1.0
-"""The ridge beside the pool's covariance as a multiple of its trace/d; larger, while the pool is
-searched, by as much as fewer than `ENOUGH` pictures are given. Chosen on Caltech-101 and Oxford
-Pets, two seeds.
-"""
-HALFWAY = 0.5
-"""A picture that a discriminant (1 at the given ones, 0 at the rest) calls more like the given."""
-ROUNDS = 2
-"""How often the pool is searched, first with the given pictures alone."""
-ENOUGH = 4
-"""Pictures that are enough to find their like; fewer find few."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +52,14 @@ def alike_everywhere(pool: PoolFit, given: Floats) -> Alike:
     images = pool.images[pool.seen()]
     centre = exact.mean(images)
     covariance = pool.moment() - centre[:, None] * centre[None, :]
-    few = max(1.0, ENOUGH / len(given))
-    search = exact.Factor(covariance + ridge(covariance, RIDGE * few))
+    few = max(1.0, ENOUGH_GIVEN / len(given))
+    search = exact.Factor(covariance + ridge(covariance, ALIKE_RIDGE * few))
     factor = search
     if few > 1.0:
-        factor = exact.Factor(covariance + ridge(covariance, RIDGE))
+        factor = exact.Factor(covariance + ridge(covariance, ALIKE_RIDGE))
     mean, rest = exact.mean(given), centre
     like = np.zeros(len(images), bool)
-    for _ in range(ROUNDS):
+    for _ in range(ALIKE_ROUNDS):
         detector = _discriminant(search, [mean, rest])
         like = exact.matmul(images, detector[:, None])[:, 0] > HALFWAY
         mean = exact.mean(np.concatenate([given, images[like]]))
@@ -104,10 +98,10 @@ def alike_in(
     like = _like(within, images - means[domain_of], given - means[of_given])
     mean = exact.mean(np.concatenate([given, images[like & domain_mask]]))
     points = [mean, _mean(images, domain_mask, like)]
-    factor = exact.Factor(covariance + ridge(covariance, RIDGE))
+    factor = exact.Factor(covariance + ridge(covariance, ALIKE_RIDGE))
     alone = _discriminant(factor, points)
     points.append(_mean(images, ~domain_mask, like))
-    if np.count_nonzero(like & ~domain_mask) >= FEWEST:
+    if np.count_nonzero(like & ~domain_mask) >= FEWEST_PICTURES:
         points.append(exact.mean(images[like & ~domain_mask]))
     joined = int(np.count_nonzero(like & domain_mask))
     return Alike(mean - points[1], _discriminant(factor, points), joined, alone)
@@ -135,11 +129,11 @@ def _like(within: Floats, centred: Floats, given: Floats) -> Any:
     """Which of the pictures `(n, d)` are like the given ones `(m, d)`, both less their domain's
     mean.
     """
-    few = max(1.0, ENOUGH / len(given))
-    search = exact.Factor(within + ridge(within, RIDGE * few))
+    few = max(1.0, ENOUGH_GIVEN / len(given))
+    search = exact.Factor(within + ridge(within, ALIKE_RIDGE * few))
     mean = exact.mean(given)
     like = np.zeros(len(centred), bool)
-    for _ in range(ROUNDS):
+    for _ in range(ALIKE_ROUNDS):
         detector = _discriminant(search, [mean])
         like = exact.matmul(centred, detector[:, None])[:, 0] > HALFWAY
         mean = exact.mean(np.concatenate([given, centred[like]]))

@@ -12,6 +12,7 @@ from govd.edit import exact
 from govd.edit.algebra import Algebra, Array
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
+from govd.edit.constants import CCUP_FORGET, CCUP_RETAIN, DEPENDENT_TEXT
 from govd.edit.duals import retained_mean
 from govd.errors import OverCapacity, Unsupported
 from govd.types import Contribution, Floats, Json
@@ -96,7 +97,7 @@ def _independent(directions: Floats) -> list[int]:
                 q = np.stack(basis, axis=1)
                 rest = rest - exact.matmul(q, exact.matmul(q.T, rest[:, None]))[:, 0]
         size = float(np.sqrt(exact.squares(rest[None])[0]))
-        if size > 1e-5 and len(columns) < directions.shape[0]:
+        if size > DEPENDENT_TEXT and len(columns) < directions.shape[0]:
             columns.append(j)
             basis.append(rest / size)
     return columns
@@ -115,7 +116,10 @@ class Ccup:
     max_strength = 1.0
 
     def __init__(
-        self, forget: float = 10.0, retain: float = 1.0, transposed: bool = True
+        self,
+        forget: float = CCUP_FORGET,
+        retain: float = CCUP_RETAIN,
+        transposed: bool = True,
     ) -> None:
         self.forget = forget
         self.retain = retain

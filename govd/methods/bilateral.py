@@ -13,9 +13,16 @@ import numpy as np
 from govd.edit import exact, strength
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
+from govd.edit.constants import (
+    CONFIDENT,
+    CROSSED_FOLDS,
+    FEWEST_PICTURES,
+    PROTOTYPE_RIDGE,
+    UNSEEN_CELL,
+)
 from govd.edit.duals import retained_mean
 from govd.edit.pool import PoolFit
-from govd.edit.selectors import dual_rows
+from govd.edit.selectors import dual_rows, ridge
 from govd.edit.system import Dual
 from govd.errors import Unsupported
 from govd.methods.dual import (
@@ -27,23 +34,6 @@ from govd.methods.dual import (
     tensors_of,
 )
 from govd.types import Floats, Json
-
-FEWEST = 3
-"""Images that a mean is taken of at least; a concept or cell with fewer falls back to a detector
-from texts.
-"""
-CONFIDENT = 5
-"""Images of a concept that are kept at least, the surest first, where a word of the general
-vocabulary fits them better.
-"""
-FOLDS = 5
-"""Strengths are solved on images that the detector was not made of: each fifth with a detector of
-the others.
-"""
-SEEN = 0.05
-"""Where no image shows a cell, its images are taken to be seen as well as all but this share of the
-domain's are.
-"""
 
 
 class Bilateral(Dual):
@@ -125,7 +115,7 @@ def _term(problem: Problem, concept: int, domain: int | None) -> Term:
         )
     place = places_of(problem)[concept]
     count = int(np.count_nonzero(in_cell))
-    if count < FEWEST:
+    if count < FEWEST_PICTURES:
         return _few(problem, concept, domain, count)
     name = problem.spec.scope.concepts[concept].name
     facts: dict[str, Json] = {
@@ -188,14 +178,10 @@ def _found(problem: Problem, concept: int) -> tuple[Floats, Any, Floats]:
         images = material.prototypes
         centred = images - exact.mean(images)
         covariance = exact.gram(centred) / len(images)
-        d = basis.dim
-        wide = np.eye(d) * (
-            float(exact.row_sum(np.diagonal(covariance)[None].copy())[0]) / d
-        )
         return (
             images,
             np.array(material.prototype_of) == concept,
-            exact.inverse(covariance + wide),
+            exact.inverse(covariance + ridge(covariance, PROTOTYPE_RIDGE)),
         )
     images, _ = basis.thinned_pool()
     phrases = {p for c in problem.spec.scope.concepts for p in c.phrases}
@@ -242,7 +228,7 @@ def _discriminant(
     other domains), smallest in the images' metric; and those means.
     """
     points = [exact.mean(images[chosen]), exact.mean(images[~chosen & ~elsewhere])]
-    if np.count_nonzero(elsewhere) >= FEWEST:
+    if np.count_nonzero(elsewhere) >= FEWEST_PICTURES:
         points.append(exact.mean(images[elsewhere]))
     stacked = np.stack(points)
     rows = dual_rows(stacked, exact.matmul(inverse, stacked.T))
@@ -255,9 +241,9 @@ def _crossed(images: Floats, chosen: Any, elsewhere: Any, inverse: Floats) -> Fl
     """
     hit = np.zeros(len(images))
     turn = np.zeros(len(images), np.int64)
-    turn[chosen] = np.arange(np.count_nonzero(chosen)) % FOLDS
-    turn[~chosen] = np.arange(np.count_nonzero(~chosen)) % FOLDS
-    folds = min(FOLDS, int(np.count_nonzero(chosen)))
+    turn[chosen] = np.arange(np.count_nonzero(chosen)) % CROSSED_FOLDS
+    turn[~chosen] = np.arange(np.count_nonzero(~chosen)) % CROSSED_FOLDS
+    folds = min(CROSSED_FOLDS, int(np.count_nonzero(chosen)))
     for fold in range(folds):
         fold_mask = turn % folds == fold
         detector, _ = (
@@ -325,7 +311,7 @@ def _unseen_cell(problem: Problem, concept: int, domain: int) -> Term:
     )
     if not len(hits):
         return term
-    hit = np.full(np.count_nonzero(concept_mask), hits[int(SEEN * len(hits))])
+    hit = np.full(np.count_nonzero(concept_mask), hits[int(UNSEEN_CELL * len(hits))])
     rest = _others(problem)
     facts = {k: v for k, v in term.facts.items() if k != "alpha"} | {
         "strength_from": f"{len(hit)} images in other domains"

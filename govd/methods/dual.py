@@ -15,15 +15,11 @@ from govd.edit import exact, strength
 from govd.edit.algebra import Host
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
+from govd.edit.constants import SINKS
 from govd.edit.duals import Targets, duals, retained_mean
 from govd.edit.system import Dual
 from govd.errors import OverCapacity, Unsupported
 from govd.types import Floats, Json
-
-SINKS = 8
-"""Anchors that the images of a forgotten domain are pulled to: more spread the answers, fewer leave
-less of what was right.
-"""
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,19 @@ import numpy as np
 from govd.edit import exact, strength
 from govd.edit.cache import Cache
 from govd.edit.compose import Problem
-from govd.edit.constants import ALONE, CELL_FLOOR, LEVELS, SURER
+from govd.edit.constants import (
+    ALONE,
+    CELL_FLOOR,
+    FEWEST_PICTURES,
+    LEVELS,
+    SURER,
+)
 from govd.edit.duals import retained_mean
 from govd.edit.judging import enough
 from govd.edit.pool import PoolFit
 from govd.edit.steps import Step
 from govd.edit.system import Dual
-from govd.methods.bilateral import FEWEST, Bilateral
+from govd.methods.bilateral import Bilateral
 from govd.methods.dual import (
     Oblique,
     Term,
@@ -261,7 +267,7 @@ def _facts_of_level(
         "images": round(count, 1),
         "strength_from": f"{source}, and {examples} given" if examples else source,
     }
-    if count < FEWEST:
+    if count < FEWEST_PICTURES:
         facts["warning"] = (
             f"about {count:.0f} images show it: its text will score about what an average label"
             " scores; how well it then finds pictures is not known"

@@ -24,24 +24,16 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
+from govd.edit.constants import (
+    FEWEST_PICTURES,
+    LEAST_OTHERS,
+    LIKELIHOOD_ROUNDS,
+    SAME_WORD,
+    TEMPERATURE,
+)
 from govd.edit.pool import PoolFit
-from govd.methods.bilateral import FEWEST
 from govd.types import Floats
 
-TEMPERATURE = 100.0
-"""The logit scale that CLIPs are trained to."""
-SAME_WORD = 0.2
-"""A word of the vocabulary may be the concept by another name, and is no rival, from this share of
-the way from the usual cosine of words with the concept to 1. Set with what judges all sets of the
-portfolio in view; 0.6 makes little of a difference on Caltech-101 and Oxford Pets (mean distance of
-AUCs from 0.5 there 0.058 for 0.055, and 0.040 for 0.045).
-"""
-ROUNDS = 2
-"""How often `μ` is found. Nothing tried made much of a difference on those two: one to four rounds,
-a ridge of 0.1 to 1, half of the discriminant.
-"""
-OTHERS = 0.3
-"""Pictures that a `μ` of all others is of at least; where there are fewer, it is drawn to `x̄`."""
 CLIP = 80.0
 """The largest log-odds."""
 STEPS = 20
@@ -52,7 +44,7 @@ digest.
 
 def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
     """How likely each (thinned) pool picture `(n,)` shows a concept, between 0 and 1: by the texts
-    alone where likeness would leave fewer than `FEWEST` pictures.
+    alone where likeness would leave fewer than `FEWEST_PICTURES` pictures.
 
     Args:
         problem: what is to be forgotten, with its material.
@@ -61,9 +53,9 @@ def likelihood(problem: Problem, pool: PoolFit, concept: int) -> Floats:
     """
     odds = _by_texts(problem, pool, concept)
     by_texts = likely = _likely(odds)
-    for _ in range(ROUNDS):
+    for _ in range(LIKELIHOOD_ROUNDS):
         likely = _likely(odds + _by_likeness(pool, likely))
-    return likely if likely.sum() >= FEWEST else by_texts
+    return likely if likely.sum() >= FEWEST_PICTURES else by_texts
 
 
 def by_texts_alone(
@@ -129,7 +121,7 @@ def _by_likeness(pool: PoolFit, likely: Floats) -> Floats:
     """What the pictures' likeness adds to their log-odds `(n,)`."""
     mean = pool.basis.tensors["pool_mean"]
     total = float(likely.sum())
-    weight = np.maximum(total - likely, OTHERS)
+    weight = np.maximum(total - likely, LEAST_OTHERS)
     # total · (μ − x̄), from which a picture's own part is taken below
     summed = exact.matmul(pool.images.T, likely[:, None])[:, 0] - total * mean
     along = exact.matmul(pool.basis.tensors["pool_inverse"], summed[:, None])

@@ -10,9 +10,9 @@ twice; with their mean `m` and `x̄` of the rest
 is 1 at `m` and 0 at `x̄` (`C` the pool's covariance, τ its trace/d), and
 `x → x − s (lᵀx) r`, where `r` is `d = m − x̄` less what labels see of it: all of it where they are
 hard, so that none changes its score; softly where they are not, or where that would leave less than
-`OFF_LABELS` of it. `s = STRENGTH (dᵀd)/(rᵀd)`: with
-1 in the place of `STRENGTH`, along `d` such a picture is as the rest is. Target `shift` is that
-alone, `r = d` and `s = 1`, whatever the word may name: `m` comes to lie where `x̄` is.
+`OFF_LABELS` of it. `s = PICTURED_STRENGTH (dᵀd)/(rᵀd)`: with 1 in the place of that constant, along
+`d` such a picture is as the rest is. Target `shift` is that alone, `r = d` and `s = 1`, whatever
+the word may name: `m` comes to lie where `x̄` is.
 
 Who asks by a word that nobody listed finds them no more, as far as that word lies along `d`.
 """
@@ -28,28 +28,19 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.compose import Problem
+from govd.edit.constants import (
+    ENOUGH_GIVEN,
+    FOUND_BY_WORD,
+    OFF_LABELS,
+    PICTURED_RIDGE,
+    PICTURED_STRENGTH,
+)
 from govd.edit.pool import PoolFit
 from govd.edit.selectors import ridge
 from govd.errors import Unsupported
-from govd.methods.alike import ENOUGH, Alike, alike_everywhere, alike_in
+from govd.methods.alike import Alike, alike_everywhere, alike_in
 from govd.methods.dual import Term
 from govd.types import Floats, Json
-
-FOUND_BY_WORD = 0.95
-"""A word finds the given pictures if it ranks their median above this share of the pool, or names
-most of them. On Caltech-101 and Oxford Pets a label's own name does so for its pictures, nineteen
-of twenty other words do not.
-"""
-STRENGTH = 1.5
-"""How far beyond the rest such pictures are moved, and `SOFT` the ridge beside the labels' second
-moment as a multiple of its trace/d. Both chosen on Caltech-101 and Oxford Pets, two seeds.
-"""
-SOFT = 3.0
-OFF_LABELS = 0.5
-"""The share of `d` that hard labels must leave, as squared lengths. On Caltech-101 and Oxford Pets
-they leave 0.65 to 0.9, where they take up more of the space 0.04 to 0.16, and then nothing that is
-kept off them takes away what the pictures show.
-"""
 
 BY_PICTURES = "discriminant of the pictures given"
 """The detector of such a concept, as facts say it."""
@@ -69,7 +60,7 @@ class Pictured:
         """As columns `(d, 1)` of a contribution: the detector (in named domains also the one where
         a condition asks for the domain), and what it takes away in each mode, strength in it.
         """
-        strength = STRENGTH * problem.spec.strength
+        strength = PICTURED_STRENGTH * problem.spec.strength
         modes = ("hard", "soft") if problem.basis.hard else ("soft",)
         removals = {
             f"pictured_{mode}": _removal(problem.basis, self.alike.difference, mode)
@@ -172,8 +163,8 @@ def _facts(
     called = _called(problem, given)
     if called:
         warning += f". Most of them are called {called}: perhaps that is the word"
-    if count < ENOUGH:
-        warning += f". {count} can tell little: give {ENOUGH} or more (--example)"
+    if count < ENOUGH_GIVEN:
+        warning += f". {count} can tell little: give {ENOUGH_GIVEN} or more (--example)"
     domains = problem.spec.scope.domains
     name = problem.spec.scope.concepts[0].name
     return {
@@ -233,8 +224,10 @@ def _off_labels(labels: Floats, difference: Floats) -> Floats:
 
 
 def _softly(anchors: Floats, difference: Floats) -> Floats:
-    """`(M + SOFT τ I)⁻¹ d`, `M` the second moment of the anchors `(n, d)` and τ its trace/d."""
+    """`(M + PICTURED_RIDGE τ I)⁻¹ d`, `M` the second moment of the anchors `(n, d)`, τ its
+    trace/d.
+    """
     moment = exact.gram(anchors) / len(anchors)
-    factor = exact.Factor(moment + ridge(moment, SOFT))
+    factor = exact.Factor(moment + ridge(moment, PICTURED_RIDGE))
     solved: Floats = factor.solve(difference[:, None])[:, 0]
     return solved

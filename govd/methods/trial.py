@@ -13,7 +13,7 @@ import numpy as np
 
 from govd.edit import exact
 from govd.edit.compose import Problem
-from govd.edit.constants import DOUBTED
+from govd.edit.constants import DOUBTED, FEWEST_PICTURES
 from govd.edit.duals import retained_mean
 from govd.edit.judging import Answers, named
 from govd.edit.levelled import Levelled
@@ -21,7 +21,6 @@ from govd.edit.levelling import alone
 from govd.edit.pool import PoolFit
 from govd.edit.reweighting import Reweighted, reweighted
 from govd.edit.steps import Step, steps_of
-from govd.methods.bilateral import FEWEST
 from govd.methods.likely import by_texts_alone
 from govd.types import Floats, Json
 
@@ -93,7 +92,7 @@ class Concept:
             "images": len(self.rows) + len(self.examples),
         }
         count = len(self.rows)
-        if count < FEWEST:
+        if count < FEWEST_PICTURES:
             facts["warning"] = (
                 f"only {count} {'image gets' if count == 1 else 'images get'} this name: the"
                 " detector leans on texts"
@@ -286,7 +285,7 @@ def _cell_guess(
     if not inside.any() or inside.all():
         return guess
     away = exact.mean(pool.images[inside]) - exact.mean(pool.images)
-    if np.count_nonzero(shows) < FEWEST:
+    if np.count_nonzero(shows) < FEWEST_PICTURES:
         return guess + away
     place: Floats = exact.mean(pool.images[shows]) + away
     return place

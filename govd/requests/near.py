@@ -15,12 +15,13 @@ import numpy as np
 
 from govd.contributions.texts import phrase_embedding
 from govd.edit import Basis
+from govd.edit.constants import HALFWAY
 from govd.edit.duals import SAME
 from govd.edit.extent import scope_mask
 from govd.edit.own_labels import own_anchors
 from govd.edit.pool import PoolFit
 from govd.edit.prediction import Watch, involved
-from govd.methods.alike import HALFWAY, alike_everywhere, alike_in
+from govd.methods.alike import alike_everywhere, alike_in
 from govd.methods.pictured import BY_PICTURES
 from govd.models.core import Opened
 from govd.models.phrases import folded

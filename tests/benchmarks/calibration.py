@@ -14,15 +14,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from govd.edit import Method, levelling, pool
+from govd.edit import Method, constants
 from govd.edit.metrics import cells, scores
-from govd.methods import dual
 from govd.methods.fitted import Fitted
 from govd.types import Concept, Scope
 from tests.benchmarks.mini import FOLDS, METHODS, Mini, Part
@@ -30,13 +30,13 @@ from tests.benchmarks.mini import FOLDS, METHODS, Mini, Part
 LEFT = 0.1
 GRID = {
     "LEAN": (1, 3, 10),
-    "RIDGE": (0.01, 0.03, 0.1),
-    "ELSEWHERE": (0.5, 0.8, 0.9),
+    "FIT_RIDGE": (0.01, 0.03, 0.1),
+    "SAME_CLASSES": (0.5, 0.8, 0.9),
     "SINKS": (4, 8, 16),
     "ALONE": (2, 3, 4, 5),
 }
 AFFECTS = {
-    "ELSEWHERE": ("line and glyph", "colour"),
+    "SAME_CLASSES": ("line and glyph", "colour"),
     "SINKS": ("whole",),
     "ALONE": ("concepts",),
 }
@@ -192,18 +192,33 @@ def row(setting: str, name: str, found: Sequence[Outcome]) -> str:
 
 @contextmanager
 def constant(name: str, value: float) -> Iterator[None]:
-    """A constant of the methods at another value; `ALONE` is one of the default's own."""
+    """One of `govd.edit.constants` at another value, wherever it is read; `ALONE` is given to the
+    default alone.
+    """
     if name == "ALONE":
         with replaced(METHODS, "fitted", Fitted(int(value))):
             yield
         return
-    module = next(m for m in (levelling, pool, dual) if hasattr(m, name))
-    was = getattr(module, name)
-    setattr(module, name, value)
+    readers = [
+        module
+        for room, module in sys.modules.items()
+        if room.startswith(("govd.edit.", "govd.methods.")) and hasattr(module, name)
+    ]
+    was = getattr(constants, name)
     try:
+        for module in readers:
+            setattr(module, name, value)
         yield
     finally:
-        setattr(module, name, was)
+        for module in readers:
+            setattr(module, name, was)
+
+
+def renew(parts: Iterable[Part]) -> None:
+    """Take off the bases of parts what was computed with other constants and kept."""
+    for part in parts:
+        for kept in ("pool_fit", "fits"):
+            vars(part.basis).pop(kept, None)
 
 
 @contextmanager
@@ -240,6 +255,7 @@ def main() -> None:
     for name, value in (
         [(n, v) for n, values in GRID.items() for v in values] if given.grid else []
     ):
+        renew([mini.evaluation] if given.held_out else mini.calibration)
         with constant(name, value):
             found = groups(mini, given.held_out, AFFECTS.get(name, usual))
         for group, outcomes in found.items():

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Host, compose
-from govd.edit.constants import ALONE, LEVELS, MANY_JUDGES
+from govd.edit.constants import ALONE, FIT_RIDGE, GROWTH, LEAN, LEVELS, MANY_JUDGES
 from govd.edit.contribution import sealed
 from govd.edit.judging import Answers, enough
-from govd.edit.levelled import LEAN, Levelled
+from govd.edit.levelled import Levelled
 from govd.edit.metrics import on_images
-from govd.edit.pool import GROWTH, RIDGE, PoolFit, on_grid, weighted_moment
+from govd.edit.pool import PoolFit, on_grid, weighted_moment
 from govd.edit.reweighting import reweighted
 from govd.edit.steps import STEPS, WEIGHTED_STEPS, Step
 from govd.edit.strength import soft_auc
@@ -70,7 +70,9 @@ def brute_force(
     for at, (beta, w, margin) in zip(gone, steps, strict=True):
         aim = labels[at] - mean
         system = (
-            forgotten + w * everything + RIDGE * (1 + w) / basis.dim * np.eye(basis.dim)
+            forgotten
+            + w * everything
+            + FIT_RIDGE * (1 + w) / basis.dim * np.eye(basis.dim)
         )
         levelled = forgotten if margin >= 0 else forgotten + w * own
         columns.append(

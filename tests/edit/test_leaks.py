@@ -350,7 +350,7 @@ def test_level_by_likelihoods_is_the_smallest_strength_that_levels_drawn_to_one(
         shown = Edit(detector[:, None], at * removal).apply(data.vectors)
         return strength.soft_auc(shown @ text, likely)
 
-    assert 0 < alpha < constants.MOST
+    assert 0 < alpha < constants.MOST_STRENGTH
     assert told["auc"] == pytest.approx(level(alpha))
     solved = alpha + (alpha - 1.0) * (constants.AVERAGE / likely.sum()) ** 2
     assert level(solved) <= 0.5 < level(0.97 * solved)

@@ -7,18 +7,18 @@ import pytest
 
 from govd.edit import Basis, Ingredients, Material, Problem, build, exact
 from govd.edit.basis import BEST
+from govd.edit.constants import (
+    FEWEST_PICTURES,
+    LEAST_OTHERS,
+    LIKELIHOOD_ROUNDS,
+    SAME_WORD,
+    TEMPERATURE,
+)
 from govd.edit.pool import PoolFit
 from govd.errors import Unsupported
 from govd.methods import builtin
-from govd.methods.bilateral import FEWEST, _as_unseen
-from govd.methods.likely import (
-    OTHERS,
-    ROUNDS,
-    SAME_WORD,
-    TEMPERATURE,
-    by_texts_alone,
-    likelihood,
-)
+from govd.methods.bilateral import _as_unseen
+from govd.methods.likely import by_texts_alone, likelihood
 from govd.types import Concept, ForgetSpec, Scope
 
 LABELS, EACH, WIDTH, CONCEPT = 10, 24, 96, 3
@@ -76,12 +76,12 @@ def test_each_picture_is_judged_by_all_others(basis: Basis) -> None:
     centred = pool - pool.mean(0)
     odds = by_texts(basis, CONCEPT)
     likely = 1 / (1 + np.exp(-odds))
-    for _ in range(ROUNDS):
+    for _ in range(LIKELIHOOD_ROUNDS):
         added = np.zeros(len(pool))
         for i, x in enumerate(centred):
             weights = likely.copy()
             weights[i] = 0.0
-            mean = weights @ centred / max(weights.sum(), OTHERS)
+            mean = weights @ centred / max(weights.sum(), LEAST_OTHERS)
             added[i] = x @ inverse @ mean - mean @ inverse @ mean / 2
         likely = 1 / (1 + np.exp(-(odds + added)))
     ours = likelihood(problem(basis), PoolFit.of(basis), 0)
@@ -128,11 +128,11 @@ def test_a_small_pool_is_not_said_to_show_nothing() -> None:
     """
     basis = small_pool(np.repeat(np.arange(len(TEXTS)), 5))
     shares = np.exp(TEMPERATURE * basis.tensors["pool"] @ TEXTS.T)
-    told = (shares / shares.sum(1, keepdims=True)).sum(0) >= FEWEST
+    told = (shares / shares.sum(1, keepdims=True)).sum(0) >= FEWEST_PICTURES
     assert told.sum() > 15
     for concept in np.flatnonzero(told):
         likely = likelihood(problem(basis, concept), PoolFit.of(basis), 0)
-        assert likely.sum() >= FEWEST
+        assert likely.sum() >= FEWEST_PICTURES
 
 
 @pytest.mark.parametrize("alike", [0.0, 100.0])
@@ -145,7 +145,7 @@ def test_names_that_pictures_get_by_chance_are_doubted(alike: float) -> None:
     asked = problem(basis)
     spec = replace(asked.spec, method="fitted", target="unnamed")
     own = np.flatnonzero(scores.argmax(1) == CONCEPT)
-    assert len(own) >= FEWEST
+    assert len(own) >= FEWEST_PICTURES
     told = by_texts_alone(pool, own, asked.spec.scope.concepts[0].phrases, TEXTS[[3]])
     shares = nearest[own, -1] / nearest[own].sum(1)
     assert told == pytest.approx(shares.sum(), abs=1e-4)

@@ -8,10 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from govd.edit import Basis, Edit, compose, constants, metrics, strength, unlabelled
+from govd.edit.constants import HARD_RIDGE, LABEL_WEIGHT, POOL_RIDGE, TEXT_RIDGE
 from govd.edit.duals import retained_mean
-from govd.edit.ingredients import HARD_RIDGE, LABEL_WEIGHT, RIDGE
-from govd.edit.selectors import POOL_RIDGE
-from govd.methods import bilateral, builtin
+from govd.methods import builtin
 from tests.edit.conftest import World
 
 METHODS = builtin()
@@ -47,7 +46,7 @@ def dual(basis: Basis, text: np.ndarray) -> np.ndarray:
         listed = labels.T @ labels / len(labels) if len(labels) else 0.0
         weight = LABEL_WEIGHT if basis.use == "labels" else 1.0
         metric, kept = (
-            ridged(general + weight * listed, RIDGE[basis.use]),
+            ridged(general + weight * listed, TEXT_RIDGE[basis.use]),
             np.zeros((0, basis.dim)),
         )
     rows = np.concatenate([text[None], kept])
@@ -64,7 +63,7 @@ def discriminant(basis: Basis, chosen: np.ndarray, elsewhere: np.ndarray) -> np.
     centred = pool - pool.mean(0)
     covariance = ridged(centred.T @ centred / len(pool), POOL_RIDGE)
     points = [pool[chosen].mean(0), pool[~chosen & ~elsewhere].mean(0)]
-    if elsewhere.sum() >= bilateral.FEWEST:
+    if elsewhere.sum() >= constants.FEWEST_PICTURES:
         points.append(pool[elsewhere].mean(0))
     rows, d = np.stack(points), basis.dim
     system = np.block([[covariance, rows.T], [rows, np.zeros((len(rows), len(rows)))]])
@@ -93,11 +92,11 @@ def named(world: World, basis: Basis, name: int) -> np.ndarray:
         found.append((mine > best, mine > beyond, mine - best))
     wins, sure, margin = (np.array(c) for c in zip(*found, strict=True))
     chosen = wins & sure
-    if basis.labels and chosen.sum() < bilateral.CONFIDENT:
+    if basis.labels and chosen.sum() < constants.CONFIDENT:
         chosen |= (
             np.isin(
                 np.arange(len(wins)),
-                np.argsort(np.where(wins, -margin, np.inf))[: bilateral.CONFIDENT],
+                np.argsort(np.where(wins, -margin, np.inf))[: constants.CONFIDENT],
             )
             & wins
         )
@@ -220,7 +219,7 @@ def test_a_cell_without_images_is_solved_on_the_concept_elsewhere(
         dual(basis, world.texts[5]),
     )
     hits = np.sort(pool[domain == 1] @ basis.tensors["selectors"][1])
-    reach = max(hits[int(bilateral.SEEN * len(hits))], constants.FAINT)
+    reach = max(hits[int(constants.UNSEEN_CELL * len(hits))], constants.FAINT)
     lost = [
         (x @ world.texts[5] - np.delete(texts, 5, 0) @ x).min()
         / reach

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis, Ingredients, Material, Problem, build, compose, exact
+from govd.edit.constants import ALIKE_RIDGE, PICTURED_RIDGE, PICTURED_STRENGTH
 from govd.edit.contribution import sealed
 from govd.edit.pool import PoolFit
 from govd.edit.strength import auc
 from govd.errors import Unsupported
 from govd.methods import builtin
-from govd.methods.alike import RIDGE
-from govd.methods.pictured import SOFT, STRENGTH
 from govd.types import Concept, Contribution, ForgetSpec, Scope, Target, Use
 from tests.benchmarks.forgetting.sets import Split, Words
 from tests.benchmarks.naming.forgets import registered
@@ -111,7 +110,7 @@ def test_it_is_its_definition(split: Split, use: Use) -> None:
     images = pool[~PoolFit.of(basis).held]
     centre = images.mean(0)
     covariance = np.cov(images.T, bias=True)
-    covariance += np.eye(WIDTH) * RIDGE * np.trace(covariance) / WIDTH
+    covariance += np.eye(WIDTH) * ALIKE_RIDGE * np.trace(covariance) / WIDTH
     mean, rest = given.mean(0), centre
     for turn in range(3):
         points = np.stack([mean, rest])
@@ -125,14 +124,14 @@ def test_it_is_its_definition(split: Split, use: Use) -> None:
     assert np.abs(tensors["pictured"][:, 0] - detector).max() < 1e-2
     labels, anchors = basis.tensors["labels"], basis.anchors[1]
     moment = anchors.T @ anchors / len(anchors)
-    moment += np.eye(WIDTH) * SOFT * np.trace(moment) / WIDTH
+    moment += np.eye(WIDTH) * PICTURED_RIDGE * np.trace(moment) / WIDTH
     difference = mean - rest
     wanted = {"soft": np.linalg.solve(moment, difference)}
     if use == "labels":
         wanted["hard"] = difference - np.linalg.pinv(labels) @ (labels @ difference)
     assert ("pictured_hard" in tensors) == ("hard" in wanted)
     for mode, direction in wanted.items():
-        scaled = STRENGTH * direction * (difference @ difference)
+        scaled = PICTURED_STRENGTH * direction * (difference @ difference)
         scaled /= direction @ difference
         assert np.abs(tensors[f"pictured_{mode}"][:, 0] - scaled).max() < 1e-3
 

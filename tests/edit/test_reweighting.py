@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
-from govd.edit.constants import LEVELS
+from govd.edit.constants import LEVELS, MOST_GROWTHS
 from govd.edit.judging import Answers
 from govd.edit.levelled import Levelled
 from govd.edit.pool import PoolFit, repeated_moment, weighted_moment
-from govd.edit.reweighting import MOST, Reweighted, reweighted
+from govd.edit.reweighting import Reweighted, reweighted
 from tests.edit.conftest import World
 
 
@@ -52,7 +52,7 @@ def test_each_picture_is_a_margin_away_or_counts_as_much_as_one_may(
         scores = rows @ labels.T - (rows @ left) @ (removal.T @ labels.T)
         ahead = scores[:, place] - np.delete(scores, place, 1).max(1)
         away = ahead <= -margin * PoolFit.of(basis).unit + 1e-4  # the grid's rounding
-        assert (away | (result.powers[:, level] == MOST)).all()
+        assert (away | (result.powers[:, level] == MOST_GROWTHS)).all()
 
 
 @pytest.mark.parametrize("place", [0, 5, 11])
@@ -61,7 +61,7 @@ def test_weights_grow_with_the_margin_and_only_where_they_must(
 ) -> None:
     result, _, _ = fitted(world, basis, place)
     assert (np.diff(result.powers, axis=1) >= 0).all()
-    assert result.powers.max() <= MOST
+    assert result.powers.max() <= MOST_GROWTHS
     assert np.ptp(result.powers[:, 0]) > 0, "some needed less than others"
 
 
