@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from govd.web.context import Anyone, Here
 from govd.web.rendering import Document
@@ -62,6 +62,12 @@ async def readyz(context: Here) -> Response:
 async def openapi(request: Request, caller: Anyone) -> Response:
     """The API, described."""
     return Document(request.app.openapi())
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> RedirectResponse:
+    """What somebody meets who opens the daemon's address in a browser: the page."""
+    return RedirectResponse("/docs", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/docs", include_in_schema=False)

@@ -19,6 +19,7 @@ from govd.web.rendering import Document
 
 log = logging.getLogger("govd.web")
 PROBLEM = "application/problem+json"
+MAP: Final = "/docs shows every call, /openapi.json is the same for programs."
 MOST: Final = 20
 """Faults of one request that are told."""
 LONGEST: Final = 300
@@ -58,7 +59,10 @@ def http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # all of them: the framework names one route's
         headers["Allow"] = ", ".join(_methods(request))
-    return problem(error.status_code, {"title": str(error.detail)}, headers)
+    document: dict[str, Json] = {"title": str(error.detail)}
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        document |= {"detail": f"There is no such address. {MAP}", "advice": MAP}
+    return problem(error.status_code, document, headers)
 
 
 def _methods(request: Request) -> list[str]:

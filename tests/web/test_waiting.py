@@ -349,6 +349,13 @@ def test_the_description_takes_a_token(client: TestClient, served: FastAPI) -> N
     assert client.get("/redoc").status_code == 404
 
 
+def test_whoever_opens_the_address_alone_meets_the_page(client: TestClient) -> None:
+    answer = client.get("/", headers={"Authorization": ""})
+    assert (answer.status_code, answer.url.path) == (200, "/docs")
+    lost = client.get("/v1/nowhere").json()
+    assert "/docs shows every call" in lost["detail"]
+
+
 def test_the_page_is_open_and_takes_nothing_from_elsewhere(client: TestClient) -> None:
     answer = client.get("/docs", headers={"Authorization": ""})
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
