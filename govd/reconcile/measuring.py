@@ -134,7 +134,7 @@ class Measuring:
                 free = unlabelled.data_free(basis, edit, contributions)
             figures = {"data_free": free}
             if data is not None:
-                figures |= metrics.on_images(basis, edit, contributions, data)
+                figures |= on_labelled(basis, edit, contributions, data)
         public_figures = discreet(plain(figures), filed)
         if edit.conditions:
             linear = self.of_checkpoint(basis, edit.linear, contributions, data)
@@ -184,7 +184,7 @@ class Measuring:
         figures = {"data_free": unlabelled.data_free(basis, linear, contributions)}
         if data is None:
             return figures
-        return figures | metrics.on_images(basis, linear, contributions, data)
+        return figures | on_labelled(basis, linear, contributions, data)
 
     def slow(
         self,
@@ -235,6 +235,30 @@ class Measuring:
         return public_figures
 
 
+def on_labelled(
+    basis: Basis,
+    edit: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+) -> dict[str, Json]:
+    """Figures on labelled pictures, with an interval for each cell.
+
+    Args:
+        basis: has the labels.
+        edit: the one that is measured.
+        contributions: the forgets in it.
+        data: labelled pictures, unedited embeddings.
+    """
+    figures = dict(metrics.on_images(basis, edit, contributions, data))
+    outcomes = Outcomes.of(basis, edit, contributions, data)
+    intervals = cell_intervals(outcomes, data)
+    figures["cells"] = [
+        {**cell, "interval": intervals[cell["class"], cell["domain"]]}
+        for cell in figures["cells"]
+    ]
+    return figures
+
+
 def by_cell(
     opened: Opened,
     edit: Edit,
@@ -242,8 +266,8 @@ def by_cell(
     data: EvaluationData,
     figures: dict[str, Json],
 ) -> None:
-    """Add to figures on labelled pictures what only an evaluation tells: an interval for each cell,
-    what the pictures of each forget are called instead, and how often answers abstain.
+    """Add to figures on labelled pictures what only an evaluation tells: what the pictures of each
+    forget are called instead, and how often answers abstain.
 
     Args:
         opened: the model.
@@ -253,11 +277,6 @@ def by_cell(
     """
     figures["abstain"] = abstaining(opened.basis, edit, contributions, data)
     outcomes = Outcomes.of(opened.basis, edit, contributions, data)
-    intervals = cell_intervals(outcomes, data)
-    figures["cells"] = [
-        {**cell, "interval": intervals[cell["class"], cell["domain"]]}
-        for cell in figures["cells"]
-    ]
     for concept, contribution in zip(
         figures.get("concepts", []), contributions, strict=False
     ):

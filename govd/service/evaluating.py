@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from govd.edit import EvaluationData, TensorEdit, metrics, unlabelled
+from govd.edit import EvaluationData, TensorEdit, unlabelled
 from govd.edit.compose import recognised
 from govd.edit.confusion import confusion
 from govd.edit.outcomes import Outcomes
@@ -19,7 +19,7 @@ from govd.models.meaning import nearest_in_meaning
 from govd.models.paths import located
 from govd.models.served import Served
 from govd.reconcile.attacking import OtherWords, checked
-from govd.reconcile.measuring import Measuring, by_cell, plain
+from govd.reconcile.measuring import Measuring, by_cell, on_labelled, plain
 from govd.records.limits import bounded
 from govd.records.revision import Revision
 from govd.registering.registry import Models
@@ -147,7 +147,7 @@ class Evaluating:
         basis = served.opened.basis
         edit = served.factors
         contributions = [recognised(basis, contribution) for contribution in filed]
-        figures = dict(metrics.on_images(basis, edit, contributions, data))
+        figures = on_labelled(basis, edit, contributions, data)
         figures["data_free"] = unlabelled.data_free(basis, edit, contributions)
         figures |= self.measuring.slow(served.opened, edit, contributions, data, words)
         by_cell(served.opened, edit, contributions, data, figures)

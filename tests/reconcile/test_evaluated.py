@@ -3,6 +3,7 @@
 import pytest
 
 from govd.errors import PluginFault
+from govd.models.given import Given
 from govd.service.service import Service
 from tests.service.test_service import forget, published
 
@@ -39,6 +40,19 @@ def test_a_published_revision_is_measured_when_it_serves(service: Service) -> No
     metrics = published(service)["metrics"]
     assert metrics["intervals"] == service.evaluate("m", None)["metrics"]["intervals"]
     assert {"retrieval", "published_scores", "forget_named"} <= set(metrics)
+
+
+def test_cells_of_a_revision_have_the_intervals_of_its_evaluation(
+    service: Service,
+) -> None:
+    service.update_model("m", Given(conditional=True), "ann")
+    forget(service, "blue", domains=("dark",))
+    metrics = published(service)["metrics"]
+    measured = service.evaluate("m", None)["metrics"]
+    assert metrics["cells"] == measured["cells"]
+    assert metrics["checkpoint"]["cells"] == measured["checkpoint"]["cells"]
+    for cell in (*metrics["cells"], *metrics["checkpoint"]["cells"]):
+        assert cell["interval"][0] <= cell["after"] <= cell["interval"][1]
 
 
 def test_the_base_has_intervals_and_no_scores_of_forgetting(service: Service) -> None:
