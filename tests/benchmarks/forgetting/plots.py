@@ -189,13 +189,15 @@ def capacity(results: Sequence[Result]) -> str:
 
 def scatter(predictions: Mapping[str, Sequence[Judged]]) -> str:
     """Predicted against measured cost of random requests with intervals of both, by pseudo-label
-    and by true label.
+    and by true label: of all pictures, and as far as they show a label, which bounds look at.
     """
     panels = []
     for name, listed in predictions.items():
         for figure, words in (
             ("all", "on pool pictures set apart, by pseudo-label"),
             (TRUE["all"], "on the judging pictures, by true label"),
+            ("shown", "as far as they show a label, by pseudo-label"),
+            (TRUE["shown"], "as far as they show a label, by true label"),
         ):
             own = [one for one in listed if one.figure == figure]
             if not own:
