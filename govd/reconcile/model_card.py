@@ -23,6 +23,10 @@ from govd.verify.honest import (
 from govd.verify.safe_text import safe
 
 CARD: Final = "README.md"
+FACTS: Final = "govd.json"
+"""What of a card programs ask for, as JSON: no loader reads a file of this name, and the
+checkpoint's own settings stay the base's to the byte.
+"""
 SHOWN: Final = 200
 """Forgets that a card lists."""
 FIGURES: Final = (
@@ -101,6 +105,16 @@ def card(subject: CardSubject) -> str:
         *_checks(subject),
     ]
     return "\n".join(sections) + "\n"
+
+
+def facts_of(subject: CardSubject) -> dict[str, Json]:
+    """What of a card programs ask for; `abstain_below` where there is such a cosine."""
+    predicate = subject.predicate
+    names = ("model", "revision", "origin", "edit_digest", "carries")
+    record = {name: predicate[name] for name in names if name in predicate}
+    if subject.abstains_below is None:
+        return record
+    return {**record, "abstain_below": round(subject.abstains_below, 6)}
 
 
 def plain(text: str) -> str:
@@ -243,7 +257,8 @@ def _abstention(subject: CardSubject) -> Iterator[str]:
     yield (
         "A model that must choose a label calls forgotten pictures something else. An answer had"
         " better be none where the cosine of the best of its labels is below"
-        f" {subject.abstains_below:.3f} (`abstain_below` in the head of this file), as it is for"
+        f" {subject.abstains_below:.3f} (`abstain_below`, in the head of this file and in"
+        f" `{FACTS}`), as it is for"
         " one in twenty of the unlabelled pictures that it was calibrated on, or where that label"
         " is forgotten for the picture."
     )

@@ -6,6 +6,7 @@ Proven by `tests/reconcile/test_signed_checkpoints.py`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from govd.models.core import Core
 from govd.models.embeddings import file_digest
 from govd.models.model_key import ModelKeys
 from govd.models.served import Served
-from govd.reconcile.model_card import CARD, CardSubject, card
+from govd.reconcile.model_card import CARD, FACTS, CardSubject, card, facts_of
 from govd.types import SINGLE, Json
 from govd.verify import claim
 from govd.verify.carried import LINEAR, of_linear
@@ -71,6 +72,8 @@ def sign_checkpoint(
         subject_claim = _claim(core, served, model, weights=True)
         subject = _subject(core, served, subject_claim, format, texts or {})
         present |= _put(folder, CARD, card(subject).encode())
+        text = json.dumps(facts_of(subject), indent=2, sort_keys=True) + "\n"
+        present |= _put(folder, FACTS, text.encode())
     return sign_folder(core, served, model, folder, present, weights=True)
 
 

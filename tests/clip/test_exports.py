@@ -2,6 +2,7 @@
 and nothing at all where its base was replaced.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,7 @@ def test_it_loads_in_govd_with_its_types_shards_and_files(
     assert export(service, tmp_path / "b")["files"] == files, "twice the same bytes"
     assert set(files) - {p.name for p in base.iterdir()} == {
         "README.md",
+        "govd.json",
         "model.sig",
         "statement.dsse.json",
     }
@@ -77,6 +79,10 @@ def test_it_loads_in_torch_as_the_base_does(
     from transformers import CLIPModel
 
     export(home[0], tmp_path / "a")
+    assert json.loads((tmp_path / "a" / "govd.json").read_text())["model"] == "m"
+    assert (tmp_path / "a" / "config.json").read_bytes() == (
+        home[1] / "config.json"
+    ).read_bytes()
     before, after = (
         CLIPModel.from_pretrained(path, dtype="auto").state_dict()
         for path in (home[1], tmp_path / "a")

@@ -101,7 +101,7 @@ def test_a_delivery_whose_entry_was_lost_is_told(
     assert service.revision("a", 1)["files"] == {}
     monkeypatch.undo()
     service.reconciler.run()
-    signed = {"README.md", "model.sig", "statement.dsse.json"}
+    signed = {"README.md", "govd.json", "model.sig", "statement.dsse.json"}
     assert set(service.revision("a", 1)["files"]) == {"edit.safetensors", *signed}
 
 

@@ -24,6 +24,7 @@ from govd.verify.signed_folder import verify_folder
 SIGNED = {
     "README.md",
     "edit.safetensors",
+    "govd.json",
     "model.sig",
     "revision.json",
     "statement.dsse.json",
@@ -184,6 +185,10 @@ def test_the_card_says_what_was_forgotten_but_nothing_private(
     below = card.partition("\nabstain_below: ")[2].partition("\n")[0]
     assert 0.0 < float(below) < 1.0
     assert f"best of its labels is below {below} " in card
+    facts = json.loads((current / "govd.json").read_text())
+    assert f"{facts['abstain_below']:.3f}" == below
+    assert (facts["model"], facts["revision"]) == ("m", 1)
+    assert facts["edit_digest"] == service.revision("m", 1)["edit_digest"]
     hidden = ForgetOptions(concepts=("blue",), private=True, reason="Ms Example asked")
     service.requests.forget("m", hidden, "ann")
     service.reconciler.run()

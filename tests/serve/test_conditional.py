@@ -108,6 +108,8 @@ def test_what_is_signed_has_figures_of_the_edit_that_is_given_away(
         assert ("These are figures of the linear edit" in claim) == is_linear
         was_measured = folder.parent == tmp_path  # what is published comes first
         assert ("with examples it is still found" in claim) == was_measured
+    facts = json.loads((tmp_path / "out" / "current" / "govd.json").read_text())
+    assert facts["carries"] == "linear"
     card = (tmp_path / "out" / "current" / "README.md").read_text()
     agreement = f"| | {share(linear['retain_agreement'])} | |"
     assert f"(`retain_agreement`) {agreement}" in card
