@@ -163,7 +163,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write the edited model, or its edit, into a new folder."""
-    from govd.cli.tables import show_record
+    from govd.cli.show_revisions import show_export
 
     with opened(home) as api:
         exported = api.export(
@@ -175,7 +175,7 @@ def export(
             disclose=disclose,
             recipient=recipient,
         )
-    put(exported, as_json, show_record)
+    put(exported, as_json, show_export)
 
 
 def classify(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from govd.cli.tables import console, escape, minute, share, state, table
+from govd.cli.tables import console, escape, minute, share, show_record, state, table
+from govd.verify.carried import LINEAR
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -37,6 +38,17 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
             rows=rows,
         )
     )
+
+
+def show_export(exported: Mapping[str, Json]) -> None:
+    """What was written, and that it is not the revision's own edit, where it is not."""
+    show_record(exported)
+    if exported.get("carries") == LINEAR:
+        console().print(
+            "[yellow]This carries the linear edit, since it cannot ask a picture first as the"
+            " revision does: what it leaves named and costs is told apart by govd revision show"
+            f" {escape(exported['model'])} {exported['revision']}.[/]"
+        )
 
 
 def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:

@@ -13,6 +13,7 @@ from govd import load_edit
 from govd.cli.report.evaluation import page
 from govd.cli.show_evaluation import print_evaluation
 from govd.cli.show_preview import show_preview
+from govd.cli.show_revisions import show_export
 from govd.edit.prediction import watch_for
 from govd.errors import NoWeights, Usage
 from govd.models.given import Given
@@ -289,3 +290,15 @@ def test_a_preview_tells_what_a_checkpoint_leaves_named(
         in printed
     )
     assert "by it alone, there all other answers" in printed
+
+
+def test_an_export_says_that_it_is_not_the_revisions_own_edit(
+    asking: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget(asking, "blue", domains=("dark",))
+    for name, side, carries in (("own", None, False), ("queries", "text", True)):
+        written = asking.export("m", tmp_path / name, "ann", format="edit", side=side)
+        show_export(written)
+        printed = " ".join(capsys.readouterr().out.split())
+        assert ("This carries the linear edit" in printed) == carries
+        assert ("govd revision show m 1" in printed) == carries
