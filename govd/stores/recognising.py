@@ -16,10 +16,6 @@ HITS: Final = 50
 """Vectors that are looked at for each name."""
 SAME: Final = 0.99999
 """Cosine from which on two names are one."""
-DRIFT: Final = 0.02
-"""By how much the score that an index gives may differ from the cosine with the vector itself:
-float16 and 8-bit codes stay below.
-"""
 
 
 @dataclass(frozen=True)
@@ -84,21 +80,26 @@ def look(store: GuardedStore, basis: Basis, names: Sequence[Watched]) -> list[Lo
     if not names:
         return []
     queries = np.stack([name.text for name in names])
+    drift = store.facts().drift
     return [
-        _look(store, basis, name, hits)
+        _look(store, basis, name, hits, drift)
         for name, hits in zip(names, store.find(queries, HITS), strict=True)
     ]
 
 
 def _look(
-    store: GuardedStore, basis: Basis, name: Watched, hits: Sequence[Hit]
+    store: GuardedStore,
+    basis: Basis,
+    name: Watched,
+    hits: Sequence[Hit],
+    drift: float,
 ) -> Look:
     keys = tuple(hit.key for hit in hits)
     if not keys:
         return Look(name.contribution, (), (), 0)
     vectors = unit(store.fetch(keys))
     cosines = vectors @ name.text
-    off = np.abs(cosines - np.array([hit.score for hit in hits])) > DRIFT
+    off = np.abs(cosines - np.array([hit.score for hit in hits])) > drift
     mask = named(basis, vectors, name.text)
     recognised = tuple(
         key for key, is_named in zip(keys, mask, strict=True) if is_named

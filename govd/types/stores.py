@@ -94,7 +94,8 @@ class StoreFacts:
     searched through, empty where each vector is looked at. `lossy`: why exact originals cannot be
     had from it, empty where they can. `at_once`: whether a switch is one step for those who search;
     else they meet both kinds of vectors while it lasts. `marks`: whether each row says what it is
-    of (`govd_revision`).
+    of (`govd_revision`). `drift`: by how much the score that its index gives may differ from the
+    cosine with the vector itself; 2 where it is too coarse to say anything.
     """
 
     kind: str
@@ -107,6 +108,7 @@ class StoreFacts:
     lossy: str = ""
     at_once: bool = True
     marks: bool = False
+    drift: float = 0.02
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -37,6 +38,11 @@ from govd.types import (
 from govd_faiss.index import Index
 from govd_faiss.making import BLOCK, Came, finish, make
 from govd_faiss.state import IndexState
+
+FINE: Final = 0.02
+"""By how much scores of float16 and of 8-bit codes differ from cosines at most."""
+COARSE: Final = 2.0
+"""The same of product codes: they tell neighbours, and say nothing of a single vector."""
 
 
 class FaissStore:
@@ -69,6 +75,7 @@ class FaissStore:
             "" if index.kind.startswith("IndexFlat") else index.kind,
             lossy,
             marks=True,
+            drift=COARSE if index.kind.endswith("PQ") else FINE,
         )
 
     def stamp(self) -> StoreStamp | None:

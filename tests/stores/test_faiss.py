@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from govd.asking import plugins
 from govd.errors import BadFile, Conflict, Unsupported, Usage
+from govd.service.service import Service, open_service
+from govd.stores.registry import StoreSettings
 from govd.types import Store
 from govd_faiss import govd_open_store
+from tests.conftest import POINTS
 from tests.stores.contract import BASE, DIM, StoreContract, an_edit, to, unit_rows
+from tests.stores.shop import forget, patched
 
 faiss = pytest.importorskip("faiss")
 
@@ -205,3 +211,24 @@ def test_an_empty_index_is_patched_like_any(tmp_path: Path) -> None:
     kept.open().claim(BASE)
     assert to(kept, tmp_path, 1, an_edit(1)).stamp.rows == 0
     assert kept.open().find(unit_rows(2), 5) == [[], []]
+
+
+def test_product_codes_are_not_taken_for_vectors_of_before(
+    service: Service, tmp_path: Path, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their scores are coarse whatever they are of."""
+    point = EntryPoint("faiss", "govd_faiss", "govd")
+    monkeypatch.setattr(plugins, "found_entry_points", lambda: [*POINTS, point])
+    np.save(tmp_path / "v.npy", rows)
+    index = faiss.index_factory(rows.shape[1], "PQ2x4")
+    index.train(rows)
+    index.add(rows)
+    faiss.write_index(index, str(tmp_path / "items.faiss"))
+    url = (tmp_path / "items.faiss").as_uri() + "?originals=v.npy"
+    service.close()
+    with open_service(tmp_path / "home") as again:
+        again.stores.add(StoreSettings("shop", url, "m", "base"), "ann")
+        forget(again)
+        store = patched(again)
+        assert (store["state"], store["revision"], store["faults"]) == ("ready", 1, [])
+        assert again.stores.verify("shop", "ann")["verdict"]["well"]
