@@ -196,12 +196,15 @@ STRENGTHS = {
     f"fitted, strength {strength:g}": strength for strength in (0.25, 0.5, 0.75, 1.5, 2)
 }
 """Rows by the strength of every forget; the default's is 1."""
-WEAKER = {
+LOCAL_STRENGTHS = {
     f"{method}, strength {strength:g}": strength
-    for method in ("oblique", "fitted")
-    for strength in (0.25, 0.5, 0.75)
+    for method, strengths in (
+        ("oblique", (0.25, 0.5, 0.75)),
+        ("fitted", (0.25, 0.5, 0.75, 1.5, 2)),
+    )
+    for strength in strengths
 }
-"""The same where domains are named: what is left inside, against what the class loses elsewhere."""
+"""The same where domains are named: what is left inside, against what is lost elsewhere."""
 ROWS: dict[str, Row] = {
     "base": unedited,
     DELETED: unedited,
@@ -231,7 +234,7 @@ LOCAL: dict[str, Row] = {
     DEFAULT: product(DEFAULT, METHODS["fitted"]),
     **{
         name: product(name, METHODS[name.partition(",")[0]], strength=strength)
-        for name, strength in WEAKER.items()
+        for name, strength in LOCAL_STRENGTHS.items()
     },
     CONDITIONAL: product(CONDITIONAL, METHODS["fitted"], conditional=True),
 }

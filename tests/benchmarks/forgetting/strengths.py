@@ -7,28 +7,31 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tests.benchmarks.forgetting.results import Result
-from tests.benchmarks.forgetting.rows import DEFAULT, STRENGTHS, WEAKER
+from tests.benchmarks.forgetting.rows import DEFAULT, LOCAL_STRENGTHS, STRENGTHS
 from tests.benchmarks.forgetting.tables import cell
 
 EVERYWHERE: Final = ("named", "unchanged", "unlisted")
 INSIDE: Final = ("named", "elsewhere", "unchanged", "unlisted")
+WHOLE: Final = ("named_right", "unchanged", "unlisted")
 
 
 def strengths(results: Sequence[Result]) -> dict[str, str]:
-    """Tables by their titles, of labels everywhere and in one domain; none where no row has another
-    strength than 1.
+    """Tables by their titles, of labels everywhere, of labels in one domain and of everything in
+    one; none where no row has another strength than 1.
     """
-    everywhere = [r for r in results if r.kind == "labels"]
-    inside = [r for r in results if r.kind == "cells"]
-    both = {
-        "by strength: " + " / ".join(EVERYWHERE): _table(
-            everywhere, {**STRENGTHS, DEFAULT: 1.0}, EVERYWHERE
-        ),
-        "by strength, in one domain: " + " / ".join(INSIDE): _table(
-            inside, {**WEAKER, "oblique": 1.0, DEFAULT: 1.0}, INSIDE
-        ),
-    }
-    return {title: text for title, text in both.items() if text}
+    everywhere = {**STRENGTHS, DEFAULT: 1.0}
+    local = {**LOCAL_STRENGTHS, "oblique": 1.0, DEFAULT: 1.0}
+    tables = {}
+    for kind, words, rows, columns in (
+        ("labels", "", everywhere, EVERYWHERE),
+        ("cells", ", in one domain", local, INSIDE),
+        ("domains", ", everything in one domain", local, WHOLE),
+    ):
+        text = _table([r for r in results if r.kind == kind], rows, columns)
+        if text:
+            title = f"by strength{words}: {' / '.join(columns)}"
+            tables[title.replace("_", " ")] = text
+    return tables
 
 
 def _table(
