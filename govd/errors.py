@@ -309,3 +309,12 @@ def no_bug(fault: BaseException) -> GovdError | None:
         where=str(fault.filename or ""),
         advice="Free space or correct the machine, then try again.",
     )
+
+
+def reason_of(fault: BaseException) -> str:
+    """What a fault says, for people: the operating system's words without number and path, which is
+    told beside them.
+    """
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    return str(fault)

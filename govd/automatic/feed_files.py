@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from govd.errors import BadFile, Conflict, MachineFault
+from govd.errors import BadFile, Conflict, MachineFault, reason_of
 from govd.home.home import write_private
 from govd.types import Document, Json, RowForm
 
@@ -62,7 +62,7 @@ class FeedFiles:
             return ""
         except (OSError, UnicodeDecodeError) as fault:
             raise BadFile(
-                f"the feed's secret cannot be read ({fault})",
+                f"the feed's secret cannot be read ({reason_of(fault)})",
                 where=str(self.folder / SECRET),
                 advice="Add the feed again, with another secret.",
             ) from None

@@ -12,7 +12,7 @@ import typer
 from govd.cli.access import opened
 from govd.cli.options import HomeOption, JsonOption, ReasonOption
 from govd.cli.output import print_json, put
-from govd.errors import BadFile, Usage
+from govd.errors import BadFile, Usage, reason_of
 from govd.models.phrases import LINE_END, text_in
 
 
@@ -295,7 +295,7 @@ def _text(path: Path) -> str:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         return LINE_END.sub("\n", text_in(data))
     except (OSError, UnicodeDecodeError) as fault:
-        raise BadFile(f"cannot be read ({fault})", where=str(path)) from None
+        raise BadFile(f"cannot be read ({reason_of(fault)})", where=str(path)) from None
 
 
 def _note(path: Path) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from govd.errors import Conflict, GovdError, Usage
+from govd.errors import Conflict, GovdError, Usage, reason_of
 from govd.home.regular import read_regular
 from govd.requests.row_options import Filing
 from govd.requests.rows import form_of, rows_of
@@ -45,7 +45,7 @@ def _data(path: Path) -> bytes:
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
     except OSError as fault:
         raise Usage(
-            f"the rows cannot be read ({fault})",
+            f"the rows cannot be read ({reason_of(fault)})",
             where=str(path),
             advice="Give a text file in UTF-8.",
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from govd.errors import Usage
+from govd.errors import Usage, reason_of
 
 SECRET_BYTES: Final = 4096
 
@@ -21,7 +21,9 @@ def secret_in(path: Path) -> str:
     try:
         secret = read_regular(path, SECRET_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as fault:
-        raise Usage(f"the secret cannot be read ({fault})", where=str(path)) from None
+        raise Usage(
+            f"the secret cannot be read ({reason_of(fault)})", where=str(path)
+        ) from None
     if not secret or not secret.isprintable():
         raise Usage(
             "this is no secret", where=str(path), advice="Write it alone, on one line."

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from govd.errors import BadFile, MachineFault
+from govd.errors import BadFile, MachineFault, reason_of
 from govd.keeping.stamps import stamp_of
 from govd.types import Json, StoreStamp
 
@@ -84,7 +84,9 @@ def json_in(path: Path) -> Json:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as fault:
-        raise BadFile(f"it cannot be read ({fault})", where=str(path)) from None
+        raise BadFile(
+            f"it cannot be read ({reason_of(fault)})", where=str(path)
+        ) from None
 
 
 def stamp_in(path: Path) -> StoreStamp | None:

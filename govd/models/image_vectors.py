@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from govd.edit import EvaluationData
-from govd.errors import BadFile, UnreadableImage, Usage, instead
+from govd.errors import BadFile, UnreadableImage, Usage, instead, reason_of
 from govd.keeping.texts import texts_of
 from govd.models.embeddings import Encoder
 from govd.models.phrases import spelled
@@ -243,7 +243,7 @@ def _arrays(path: Path) -> dict[str, Any]:
                 advice="Save labels as texts, labels.astype(str), and vectors as float32.",
             ) from None
         raise BadFile(
-            f"no evaluation set ({fault})", where=str(path), advice=advice
+            f"no evaluation set ({reason_of(fault)})", where=str(path), advice=advice
         ) from fault
 
 

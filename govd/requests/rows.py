@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from govd.errors import Usage
+from govd.errors import Usage, reason_of
 from govd.models.name_lists import fault_of
 from govd.models.phrases import LINE_END, text_in
 from govd.requests.row_options import (
@@ -67,7 +67,7 @@ def rows_of(
         text = text_in(data)
     except UnicodeDecodeError as fault:
         raise Usage(
-            f"the rows cannot be read ({fault})",
+            f"the rows cannot be read ({reason_of(fault)})",
             where=where,
             advice="Give a text file in UTF-8.",
         ) from None
