@@ -12,7 +12,9 @@ import pytest
 from govd.cli.stopping import TOLD
 
 COMMAND = """
-import sys, tempfile, threading, time
+import signal, sys, tempfile, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.Handlers[sys.argv.pop()])
 import govd.cli
 
 @govd.cli.app.command()
@@ -29,16 +31,12 @@ govd.cli.main()
 
 
 def begun(folder: Path, seconds: float, ignored: bool = False) -> subprocess.Popen[str]:
-    def heeds() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
-
+    handler = signal.SIG_IGN if ignored else signal.SIG_DFL
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, str(folder), str(seconds)],
+        [sys.executable, "-c", COMMAND, str(folder), str(seconds), handler.name],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heeds,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "at work\n"
