@@ -68,7 +68,9 @@ def _of(judged: Mapping[str, Json], metric: str) -> str:
     if figure is None:
         return f"cannot be judged, {escape(str((judged.get('missing') or {}).get(metric)))}"
     pictures = (judged.get("pictures") or {}).get(metric)
-    return f"{figure:.4f} of {pictures} pictures" if pictures else f"{figure:.4f}"
+    text = f"{figure:.4f} of {pictures} pictures" if pictures else f"{figure:.4f}"
+    in_weights = metric in (judged.get("in_weights") or ())
+    return f"{text}, in the weights that are published" if in_weights else text
 
 
 def _written(criteria: Json) -> str:

@@ -7,10 +7,12 @@ Proven by `tests/reconcile/test_criteria.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from govd.contributions import Contributions
+from govd.contributions.costing import carries_weights
 from govd.contributions.effects import labels_prompted
 from govd.edit import AnyEdit, Basis
 from govd.edit.cache import Cache
@@ -50,6 +52,11 @@ class Trial:
     def adding(self) -> list[Contribution]:
         """The contributions that the edit is made of."""
         return [c for name, c in self.contributions.items() if name not in self.covered]
+
+    @cached_property
+    def linear(self) -> Trial:
+        """The same with the linear edit, which weights get."""
+        return replace(self, edit=factors_of(self.edit).linear, _states={})
 
     def seen_by(self, sight: Sight) -> State:
         """Its edit on some pictures."""
@@ -122,7 +129,9 @@ class CriteriaJudging:
         """What the criteria of each forget in force, or `only` of some, are judged by: by the
         request's id `set` (the digest of an evaluation set, None for the pool or texts), `on`,
         `figures` by metric (None: it cannot be measured) and for those why, as `missing`; and how
-        many `pictures` each figure is of.
+        many `pictures` each figure is of. Where weights are published that have the linear edit of
+        a conditional one, each figure is the larger of both, and `in_weights` names those that are
+        of the weights.
         """
         requests = trial.wanted if only is None else only
         return {
@@ -141,6 +150,8 @@ class CriteriaJudging:
             nothing = dict.fromkeys(metrics)
             return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
         measured = self._measured(trial, request, sight, metrics)
+        worse = self._worse_in_weights(trial, request, sight, measured)
+        measured |= worse
         shares: dict[str, float | None] = dict.fromkeys(metrics)
         pictures: dict[str, int] = {}
         missing: dict[str, str] = {}
@@ -151,6 +162,8 @@ class CriteriaJudging:
             if shares[metric] is None:
                 missing[metric] = self._why(sight, metric)
         judged |= {"pictures": pictures, "figures": shares}
+        if worse:
+            judged["in_weights"] = sorted(set(worse) & set(metrics))
         if missing:
             judged["missing"] = missing
         return judged
@@ -205,6 +218,10 @@ class CriteriaJudging:
         if trial.adding:
             _, facts = self.contributions.composing.figures(basis, trial.adding)
             disagreement = facts.get("predicted_disagreement", 0.0)
+            if self._has_weights(trial, name):
+                in_weights = facts.get("checkpoint", {})
+                linear = in_weights.get("predicted_disagreement", 0.0)
+                disagreement = max(disagreement, linear)
         shares = {"cost": disagreement}
         why = (
             f"{name} has neither an evaluation set nor a pool (`govd model update {name} --images"
@@ -228,6 +245,34 @@ class CriteriaJudging:
         if metric == "elsewhere":
             return f"among {sight.on} there is none of its labels elsewhere that is to stay"
         return f"none of {sight.on} shows it"
+
+    def _worse_in_weights(
+        self,
+        trial: Trial,
+        request: Request,
+        sight: Sight,
+        measured: Mapping[str, Figure],
+    ) -> dict[str, Figure]:
+        """Those figures that are larger in the weights that are published; none where there are no
+        others than of the edit itself.
+        """
+        if not self._has_weights(trial, request.model):
+            return {}
+        linear = self._measured(trial.linear, request, sight, list(measured))
+        return {
+            metric: figure
+            for metric, figure in linear.items()
+            if figure.share > measured[metric].share
+        }
+
+    def _has_weights(self, trial: Trial, model: str) -> bool:
+        """Whether what is published of a conditional edit is weights, which ask nothing."""
+        edit = factors_of(trial.edit)
+        facts = trial.opened.model.facts
+        folder = self.core.desk.model(model).publish_to
+        return bool(
+            folder and edit.conditions and carries_weights(facts, str(edit.side))
+        )
 
     def _measured(
         self, trial: Trial, request: Request, sight: Sight, metrics: Sequence[str]
@@ -258,7 +303,10 @@ class CriteriaJudging:
         contribution = trial.contributions[request.id]
         rest = [other for other in trial.wanted if other.id != request.id]
         without = self.trial_of(trial.opened, None, rest, trial.made_for)
-        answers = state.sight.answers(factors_of(without.edit))
+        other = factors_of(without.edit)
+        if not state.edit.conditions:  # of weights, or nothing asks
+            other = other.linear
+        answers = state.sight.answers(other)
         return changed(state, answers, contribution)
 
     def prompts(self, opened: Opened) -> dict[str, Floats]:

@@ -91,7 +91,8 @@ class CriteriaSet:
 @dataclass(frozen=True)
 class Breach:
     """A criterion of a request that a revision does not keep. `figure`: what was measured, None
-    where it could not be (`why`). `on`: what it was measured on; `pictures`: how many of it.
+    where it could not be (`why`). `on`: what it was measured on; `pictures`: how many of it;
+    `in_weights`: it is of the weights that are published, which ask no picture.
     """
 
     request: str
@@ -100,6 +101,7 @@ class Breach:
     on: str
     why: str
     pictures: int | None = None
+    in_weights: bool = False
 
     @property
     def outcome(self) -> str:
@@ -109,7 +111,8 @@ class Breach:
         share = f"{self.figure:.4f}"
         if self.pictures:
             share += f" of {self.pictures} picture{'' if self.pictures == 1 else 's'},"
-        return f"would not be kept: {share} on {self.on}"
+        place = ", in the weights that are published" if self.in_weights else ""
+        return f"would not be kept: {share} on {self.on}{place}"
 
     def reason_for(self, request_id: str) -> str:
         """Why a request waits that would break it."""
@@ -230,6 +233,7 @@ def breaches(
                 on=on,
                 why=why,
                 pictures=pictures,
+                in_weights=criterion.metric in (record.get("in_weights") or ()),
             )
         )
     return broken

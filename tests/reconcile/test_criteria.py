@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from govd.cli.show_criteria import criteria_lines
 from govd.errors import Conflict, Denied, KeyReused, Usage
 from govd.models.given import Given
 from govd.requests import ForgetOptions
@@ -76,6 +77,37 @@ def test_the_newcomer_waits_that_would_break_a_criterion_of_another(
     assert entry["payload"]["criterion"]["request"] == first
     assert entry["payload"]["criterion"]["metric"] == "named"
     assert entry["payload"]["criterion"]["figure"] > 0.01
+
+
+def test_weights_that_are_published_keep_the_criteria_as_well(
+    service: Service, tmp_path: Path
+) -> None:
+    """They have the linear edit of a conditional one, with figures of its own."""
+    service.update_model("m", Given(conditional=True), "ann")
+    first = file(service, "blue", domains=("dark",), criteria=("cost<=0", "named<=0.5"))
+    service.reconciler.run()
+    assert state(service, first)[0] == "in_force"
+    asks = judged(service, first)
+    assert "in_weights" not in asks, "no weights are published"
+    service.requests.revert(first, "anew", "ann")
+    service.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
+    loose = file(service, "blue", domains=("dark",), criteria=("cost<=1", "named<=1"))
+    service.reconciler.run()
+    linear = judged(service, loose)
+    assert linear["in_weights"] == ["cost", "named"]
+    for metric, figure in asks["figures"].items():
+        assert linear["figures"][metric] > figure
+    weights = service.core.desk.views.published("m")["metrics"]["checkpoint"]
+    assert linear["figures"]["cost"] == pytest.approx(1 - weights["retain_agreement"])
+    shown = "\n".join(criteria_lines(service.requests.show(loose)))
+    assert shown.count("in the weights that are published") == 2
+    service.requests.revert(loose, "too much", "ann")
+    service.reconciler.run()
+    strict = file(service, "blue", domains=("dark",), criteria=("named<=0.5",))
+    service.reconciler.run()
+    name, reason = state(service, strict)
+    assert name == "waiting"
+    assert reason.endswith("labelled images, in the weights that are published")
 
 
 def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(
