@@ -38,7 +38,17 @@ COVERED: Final = 0.9
 ALIKE: Final = ("all", "shown")
 """Figures whose errors on a part of a pool are alike, since the same pictures are counted whatever
 is forgotten: in which direction they go is that part's luck, so that an interval is as long in
-both.
+both, and as much longer as a new part strays further from a few than those did from each other
+(`BESIDE`).
+"""
+APART: Final = 3
+"""One part in so many of a pool is what predictions are compared with; the rest is what they are
+made on. Each part has its turn, as far as there is time: single pictures of one part shift all
+errors alike.
+"""
+BESIDE: Final = math.sqrt(1 + 1 / APART)
+"""How much further a new draw strays from the mean of `APART` others than from the true one, in
+standard deviations.
 """
 NAMED: Final[Mapping[str, str]] = {
     "concepts": "named",
@@ -98,7 +108,7 @@ class Calibration:
             farthest = max(-ends[0], ends[1])
             if whole:
                 farthest = max(farthest, _farthest(self.errors.get(WHOLE[name], ())))
-            ends = (-farthest, farthest)
+            ends = (-BESIDE * farthest, BESIDE * farthest)
         unit = unit_of(figure, self.pictures)
         low, high = (figure.share + end * unit for end in ends)
         least, most = figure.by_chance or (figure.share, figure.share)

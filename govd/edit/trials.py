@@ -12,6 +12,7 @@ import numpy as np
 from govd.edit import exact
 from govd.edit.basis import Basis
 from govd.edit.calibration import (
+    APART,
     COVERED,
     ENOUGH,
     NAMED,
@@ -50,11 +51,6 @@ from govd.types import (
     silent,
 )
 
-APART: Final = 3
-"""One part in so many of a pool is what predictions are compared with; the rest is what they are
-made on. Each part has its turn, as far as there is time: single pictures of one part shift all
-errors alike.
-"""
 SEED: Final = 7
 POOL: Final = 4096
 """Pool pictures that are taken, at most: fits on fewer are worse, so that intervals are rather too

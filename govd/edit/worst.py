@@ -29,7 +29,7 @@ FINEST: Final = 0.01
 """What is added to the standard deviation: no share is foretold more closely."""
 JUDGED: Final = 0.5
 """Other pictures that are counted, as a share of those here: as many as errors of predictions are
-measured on (`trials.APART`).
+measured on (`calibration.APART`).
 """
 UNSEEN: Final = 0.5
 """What is added to the pictures that changed, and to those that did not, before it is said how much

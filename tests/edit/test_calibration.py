@@ -9,11 +9,19 @@ import numpy as np
 import pytest
 
 from govd.edit import Basis
-from govd.edit.calibration import ENOUGH, FORMAT, NAMED, Calibration, spread
+from govd.edit.calibration import (
+    APART,
+    BESIDE,
+    ENOUGH,
+    FORMAT,
+    NAMED,
+    Calibration,
+    spread,
+)
 from govd.edit.compose import compose
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import draws
-from govd.edit.trials import APART, PATIENCE, calibrated, figures, of_rows, parted
+from govd.edit.trials import PATIENCE, calibrated, figures, of_rows, parted
 from govd.errors import BadFile
 from govd.methods import builtin
 from govd.types import Contribution, Figure, Scope
@@ -120,8 +128,15 @@ def test_errors_that_go_in_one_direction_are_no_sign_of_where_others_go() -> Non
     known = Calibration({"all": [1.0] * 20 + [3.0] * 20}, 1.0)
     figure = known.around("all", Figure(0.3, 100))
     unit = spread(0.3, 100)
-    assert figure.low == pytest.approx(0.3 - 3.0 * unit)
-    assert figure.high == pytest.approx(0.3 + 3.0 * unit)
+    assert figure.low == pytest.approx(0.3 - 3.0 * BESIDE * unit)
+    assert figure.high == pytest.approx(0.3 + 3.0 * BESIDE * unit)
+
+
+def test_a_part_more_strays_further_from_three_than_those_from_each_other() -> None:
+    """Luck of parts, drawn: the mean of three and one more, in deviations of one of them."""
+    luck = np.random.default_rng(0).normal(size=(100_000, APART + 1))
+    apart = luck[:, -1] - luck[:, :-1].mean(1)
+    assert float(apart.std()) == pytest.approx(BESIDE, abs=0.01)
 
 
 def test_whole_domains_have_the_longer_interval_of_both() -> None:
@@ -136,8 +151,8 @@ def test_whole_domains_have_the_longer_interval_of_both() -> None:
         ({"all": [1.0] * 40}, True, 1.0),
     ):
         figure = Calibration(errors, 1.0).around("all", Figure(0.3, 400), whole=whole)
-        assert figure.low == pytest.approx(0.3 - size * unit)
-        assert figure.high == pytest.approx(0.3 + size * unit)
+        assert figure.low == pytest.approx(0.3 - size * BESIDE * unit)
+        assert figure.high == pytest.approx(0.3 + size * BESIDE * unit)
     assert Calibration({}, 1.0).around("all", Figure(0.3, 400), whole=True).low is None
 
 
