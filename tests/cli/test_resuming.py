@@ -89,10 +89,9 @@ ON_A_STORE: dict[str, Callable[[Local], object]] = {
 }
 
 
-@pytest.mark.parametrize("act", ON_A_STORE)
-def test_what_is_asked_of_a_store_goes_on_with_its_patch_first(
-    home: Path, tmp_path: Path, act: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cut_off(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store `shop` whose patch was begun, and not done."""
     monkeypatch.setattr(plugins, "found_entry_points", lambda: [*conftest.POINTS, NPY])
     path = tmp_path / "v.npy"
     with Local(home) as api:
@@ -101,6 +100,12 @@ def test_what_is_asked_of_a_store_goes_on_with_its_patch_first(
         api.forget("red", model="m", wait=True)
     with open_service(home) as service:
         service.stores.patch("shop", PatchOptions(), "ann")
+
+
+@pytest.mark.parametrize("act", ON_A_STORE)
+def test_what_is_asked_of_a_store_goes_on_with_its_patch_first(
+    home: Path, cut_off: None, act: str
+) -> None:
     with Local(home) as api:
         with pytest.raises(Conflict, match="is being patched"):
             api.patch_store("shop", dry_run=True)
@@ -110,17 +115,7 @@ def test_what_is_asked_of_a_store_goes_on_with_its_patch_first(
     assert after.index("store.switch") < len(after) - 1
 
 
-def test_the_same_command_goes_on_with_a_patch(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugins, "found_entry_points", lambda: [*conftest.POINTS, NPY])
-    path = tmp_path / "v.npy"
-    with Local(home) as api:
-        np.save(path, np.eye(api.model("m")["dim"], dtype=np.float32))
-        api.add_store("shop", str(path), "m", "base")
-        api.forget("red", model="m", wait=True)
-    with open_service(home) as service:
-        service.stores.patch("shop", PatchOptions(), "ann")
+def test_the_same_command_goes_on_with_a_patch(home: Path, cut_off: None) -> None:
     done = CliRunner().invoke(app, ["store", "patch", "shop", "--home", str(home)])
     assert done.exit_code == 0, done.stderr
     assert "going on with what was cut off: the patch of shop" in done.stderr
