@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from govd.cli.capacity import capacity_line
 from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
+from govd.cli.show_beside import alike_lines, asked_lines
 from govd.cli.show_costs import NOT_MEASURED, at_most, cost_lines
 from govd.cli.show_criteria import foreseen_lines
 from govd.cli.show_targets import target_lines
@@ -68,17 +69,8 @@ def show_preview(preview: Mapping[str, Json]) -> None:
         out.print(_others(preview["others"]))
     if preview.get("near"):
         out.print(_near(preview["near"]))
-        alike = [
-            f"{escape(word['name'])} {word['involved']:.2f}"
-            for word in preview["near"]
-            if word["ask"]
-        ]
-        if alike:
-            pronoun = "it" if len(alike) == 1 else "them"
-            out.print(
-                f"  [yellow]{', '.join(alike)}: forget {pronoun} too?[/] (--alias NAME, or a"
-                " request of its own)"
-            )
+        for line in asked_lines(preview["near"], "--alias NAME, or "):
+            out.print(f"  {line}")
 
 
 def predicted_lines(predicted: Mapping[str, Json]) -> Iterator[str]:
@@ -165,11 +157,7 @@ def _effect(preview: Mapping[str, Json]) -> Iterator[str]:
         yield f"{of_labelled(stay)}, in other domains: they are to stay"
     for row in preview.get("told_apart") or ():
         yield told_apart(row)
-    twins = preview.get("read_alike")
-    if twins:
-        names = ", ".join(escape(repr(name)) for name in twins)
-        verb = "it goes" if len(twins) == 1 else "they go"
-        yield f"[yellow]{names}: the same to this model as what is asked for: {verb}, too[/]"
+    yield from alike_lines(preview.get("read_alike") or ())
     yield from target_lines(preview["predicted"])
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from govd.cli.show_beside import beside_lines
 from govd.cli.show_criteria import criteria_lines, prediction_lines
 from govd.cli.show_deltas import extent_line
 from govd.cli.show_preview import in_force, predicted_lines
@@ -320,6 +321,9 @@ def _predicted(request: Mapping[str, Json]) -> None:
             out.print(f"    {line}")
     for line in target_lines(predicted):
         out.print(f"  {line}")
+    if request["state"] in (*UNDECIDED, "in_force"):
+        for line in beside_lines(predicted):
+            out.print(f"  {line}")
 
 
 def _changes(predicted: Mapping[str, Json]) -> str:

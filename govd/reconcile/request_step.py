@@ -7,8 +7,11 @@ Why a request waits is decided in `_voted_on`, and said in its entry. Proven by
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from govd.contributions import Contributions
+from govd.contributions.naming import phrases_of
+from govd.contributions.near import asked_at_filing
 from govd.errors import (
     BadFile,
     GovdError,
@@ -18,14 +21,14 @@ from govd.errors import (
     UnreadableImage,
 )
 from govd.ledger.entry import Draft
-from govd.models.core import Core
+from govd.models.core import Core, Opened
 from govd.policies.voting import Voting, verdict
 from govd.reconcile.settling import Settling
 from govd.records.actors import GOVD, is_automatic
 from govd.records.drafts import request_draft
 from govd.records.policy import FROZEN
-from govd.records.request import Request
-from govd.types import Json, Vote
+from govd.records.request import Request, spec_of
+from govd.types import Contribution, Json, Vote
 
 log = logging.getLogger("govd")
 
@@ -91,8 +94,36 @@ class RequestStep:
         predicted = self.contributions.predicting.predicted(computed, contribution)
         return drafts, {
             "contribution": contribution.digest,
-            "predicted": predicted.as_json(),
+            "predicted": {
+                **predicted.as_json(),
+                **self._beside(request, contribution, opened),
+            },
         }
+
+    def _beside(
+        self, request: Request, contribution: Contribution, opened: Opened
+    ) -> dict[str, Json]:
+        """Other names that mean the same for the model, but those that are forgotten there already;
+        nothing of a private request, which they would tell.
+        """
+        if request.is_private:
+            return {}
+        spec = spec_of(request)
+        record = self.core.desk.model(request.model)
+        names = asked_at_filing(opened, spec, contribution, record)
+        words = [row for row in names.pop("near", ()) if not self._goes(row, request)]
+        return {**names, "near": words} if words else names
+
+    def _goes(self, row: Mapping[str, Json], request: Request) -> bool:
+        """Whether a word that is near goes by another forget, wherever this request's names do."""
+        return any(
+            row["name"] in phrases_of(forget)
+            and (
+                not forget.domains
+                or set(forget.domains) >= set(request.domains) > set()
+            )
+            for forget in self.core.desk.views.wanted(request.model)
+        )
 
     def _returned(self, revert: Request) -> dict[str, Json]:
         """What the decision on a revert says of what it brings back; nothing where that cannot be

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from govd.contributions.defaults import method_for, target_for
+from govd.contributions.near import likeliest
 from govd.contributions.texts import as_listed
 from govd.edit import exact
 from govd.errors import NotFound, Unsupported, Usage, instead
@@ -18,7 +19,6 @@ from govd.models.image_vectors import embedded, is_array, with_vectors
 from govd.models.phrases import check_phrase, spelled
 from govd.pictures import decoded
 from govd.records.model import RegisteredModel
-from govd.requests.near import likeliest
 from govd.types import TARGETS, Concept, ForgetSpec, Json, Record, Scope
 
 EXAMPLES: Final = 256

@@ -12,6 +12,7 @@ from typing import Final
 
 from govd.contributions import Contributions
 from govd.contributions.beside import Beside
+from govd.contributions.near import near_words, read_alike
 from govd.edit import Edit
 from govd.edit.compose import asking, recognised
 from govd.edit.extent import taken_for
@@ -25,7 +26,6 @@ from govd.records.lifecycle import RequestState
 from govd.records.predicted import Effect, Predicted
 from govd.records.request import Request
 from govd.requests.accepting import foreseen
-from govd.requests.near import near_words, read_alike
 from govd.requests.options import fields_of
 from govd.types import TARGETS, Contribution, ForgetSpec, Json, Record, Vote
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from govd.contributions import Contributions
+from govd.contributions.near import near_words
 from govd.edit import Edit, EvaluationData
 from govd.edit.compose import recognised
 from govd.edit.curves import about, differs, point, steps
@@ -20,7 +21,6 @@ from govd.edit.tensors import factors_of
 from govd.errors import GovdError, MachineFault
 from govd.models.core import Core
 from govd.models.served import Served
-from govd.requests.near import near_words
 from govd.serve.serving import Serving
 from govd.service.foretold import foretold, interval
 from govd.service.report_pictures import Pictures

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import govd as public
+from govd.cli.show_requests import show_request
 from govd.errors import BadFile, UnreadableImage, Unsupported, Usage
 from govd.home.home import Home
 from govd.models.given import Given
@@ -171,6 +172,43 @@ def test_labels_that_are_one_to_the_model_are_told_beforehand(
     assert alike("jug") == sorted(["ewer", LABELS[3]])
     assert alike("ewer") == sorted(["jug", LABELS[3]])
     assert alike(LABELS[2]) == []
+
+
+def test_what_means_the_same_is_told_to_whoever_files_without_a_preview(
+    service: Service, tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    puppy = _unit(world.texts[:1] + 0.1 * (world.texts[6:7] - world.texts[7:8]))[0]
+    np.savez(
+        tmp_path / "near.npz",
+        text_names=np.array([*LABELS, "ewer", "puppy", *OTHERS]),
+        text_vectors=np.stack(
+            [*world.texts[:6], world.texts[3], puppy, *world.texts[6:]]
+        ),
+        labels=np.array(len(LABELS) + 1),
+        image_vectors=world.pictures[:160],
+    )
+    service.add_model("near", str(tmp_path / "near.npz"), Given(), "ann")
+
+    def filed(*names: str, **more: Any) -> Any:
+        options = ForgetOptions(concepts=names, **more)
+        request = service.requests.forget("near", options, "ann")
+        service.reconciler.run()
+        return service.requests.show(request.id)
+
+    options = ForgetOptions(concepts=("dog",))
+    previewed = service.requests.preview("near", options, "ann")["near"]
+    dog = filed("dog")
+    assert [row["name"] for row in dog["predicted"]["near"]] == ["puppy"]
+    assert dog["predicted"]["near"] == [row for row in previewed if row["ask"]]
+    assert "read_alike" not in dog["predicted"]
+    show_request(dog)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "puppy (1.00 of its pictures are this): forget it too?" in told
+    assert filed(LABELS[3])["predicted"]["read_alike"] == ["ewer"]
+    filed("puppy")
+    assert "near" not in filed("dog", "cat")["predicted"], "puppy goes already"
+    hidden = filed("car", private=True)["predicted"]
+    assert not {"near", "read_alike"} & set(hidden), "they would tell what it is about"
 
 
 def test_what_is_published_is_the_edit_alone(service: Service, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What is near to what was asked for: the labels and words that may be meant as well. Near to what
 was typed; where pictures alone tell what is meant, to them; to both where both do.
 
-Proven by `tests/requests/test_near.py`.
+Proven by `tests/contributions/test_near.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from govd.edit.duals import SAME
 from govd.edit.extent import scope_mask
 from govd.edit.own_labels import own_anchors
 from govd.edit.pool import PoolFit
-from govd.edit.prediction import Watch, involved
+from govd.edit.prediction import Watch, involved, watch_for
 from govd.methods.alike import alike_everywhere, alike_in
 from govd.methods.pictured import BY_PICTURES
 from govd.models.core import Opened
@@ -82,6 +82,31 @@ def near_words(
     for row in rows:
         row["ask"] = _is_asked_about(row, 0 if given is None else len(given))
     return rows
+
+
+def asked_at_filing(
+    opened: Opened, spec: ForgetSpec, contribution: Contribution, record: Record
+) -> dict[str, Json]:
+    """What whoever files without a preview is told of other names: `near`, the words that a preview
+    asks about, and `read_alike`; what is empty is left out. Nothing is encoded for it: beside
+    example pictures, which would be encoded again, no word is asked about.
+
+    Args:
+        opened: the model.
+        spec: what is asked for.
+        contribution: of the spec.
+        record: of the model; says which of its labels are one.
+    """
+    if not opened.basis.has_space:
+        return {}
+    names: dict[str, list[Any]] = {
+        "read_alike": read_alike(opened, spec, contribution, record)
+    }
+    watch = watch_for(opened.basis, [contribution])
+    if watch is not None and not spec.examples:
+        rows = near_words(opened, spec, contribution, watch)
+        names["near"] = [row for row in rows if row["ask"]]
+    return {name: rows for name, rows in names.items() if rows}
 
 
 def read_alike(
