@@ -50,9 +50,16 @@ def costs_of_checkpoint(watch: Watch | None, linear: Beside) -> dict[str, Json]:
     return {"costs": {name: figure.as_json() for name, figure in public.items()}}
 
 
-def carries_weights(facts: ModelFacts, side: str) -> bool:
-    """Whether what is published of a model is weights, as far as its backend says."""
-    return facts.card.get(f"{side}:carries") not in NO_WEIGHTS
+def publishes_weights(folder: str | None, facts: ModelFacts, side: str) -> bool:
+    """Whether weights of a model are published, which ask no picture anything: of a conditional
+    edit they get the linear one.
+
+    Args:
+        folder: that its revisions are published to; None: none are.
+        facts: what its backend says of it; some models have no weight that carries an edit.
+        side: which tower carries the edit.
+    """
+    return bool(folder) and facts.card.get(f"{side}:carries") not in NO_WEIGHTS
 
 
 def nameless(figure: Figure) -> Figure:

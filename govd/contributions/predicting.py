@@ -14,10 +14,10 @@ from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
 from govd.contributions.composing import Composing, discreet
 from govd.contributions.costing import (
-    carries_weights,
     costs_of_checkpoint,
     counted,
     named_by_all,
+    publishes_weights,
 )
 from govd.contributions.effects import Effects
 from govd.contributions.extent import Extents
@@ -181,7 +181,7 @@ class Predicting:
         return {
             **costs_of_checkpoint(watch, linear),
             "effect": None if effect is None else effect.as_json(),
-            "published": bool(folder) and carries_weights(facts, opened.basis.side),
+            "published": publishes_weights(folder, facts, opened.basis.side),
         }
 
     def beside(

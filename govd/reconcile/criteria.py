@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from govd.contributions import Contributions
-from govd.contributions.costing import carries_weights
+from govd.contributions.costing import publishes_weights
 from govd.contributions.effects import labels_prompted
 from govd.edit import AnyEdit, Basis
 from govd.edit.cache import Cache
@@ -150,7 +150,8 @@ class CriteriaJudging:
             nothing = dict.fromkeys(metrics)
             return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
         measured = self._measured(trial, request, sight, metrics)
-        worse = self._worse_in_weights(trial, request, sight, measured)
+        kept = {m: measured[m] for m in metrics if m in measured}
+        worse = self._worse_in_weights(trial, request, sight, kept)
         measured |= worse
         shares: dict[str, float | None] = dict.fromkeys(metrics)
         pictures: dict[str, int] = {}
@@ -163,7 +164,7 @@ class CriteriaJudging:
                 missing[metric] = self._why(sight, metric)
         judged |= {"pictures": pictures, "figures": shares}
         if worse:
-            judged["in_weights"] = sorted(set(worse) & set(metrics))
+            judged["in_weights"] = sorted(worse)
         if missing:
             judged["missing"] = missing
         return judged
@@ -251,18 +252,18 @@ class CriteriaJudging:
         trial: Trial,
         request: Request,
         sight: Sight,
-        measured: Mapping[str, Figure],
+        judged: Mapping[str, Figure],
     ) -> dict[str, Figure]:
-        """Those figures that are larger in the weights that are published; none where there are no
-        others than of the edit itself.
+        """Those of the figures that are `judged` that are larger in the weights that are published;
+        none where there are no others than of the edit itself.
         """
         if not self._has_weights(trial, request.model):
             return {}
-        linear = self._measured(trial.linear, request, sight, list(measured))
+        linear = self._measured(trial.linear, request, sight, list(judged))
         return {
-            metric: figure
-            for metric, figure in linear.items()
-            if figure.share > measured[metric].share
+            metric: linear[metric]
+            for metric, figure in judged.items()
+            if metric in linear and linear[metric].share > figure.share
         }
 
     def _has_weights(self, trial: Trial, model: str) -> bool:
@@ -270,8 +271,8 @@ class CriteriaJudging:
         edit = factors_of(trial.edit)
         facts = trial.opened.model.facts
         folder = self.core.desk.model(model).publish_to
-        return bool(
-            folder and edit.conditions and carries_weights(facts, str(edit.side))
+        return bool(edit.conditions) and publishes_weights(
+            folder, facts, str(edit.side)
         )
 
     def _measured(

@@ -110,6 +110,18 @@ def test_weights_that_are_published_keep_the_criteria_as_well(
     assert reason.endswith("labelled images, in the weights that are published")
 
 
+def test_of_weights_only_what_a_criterion_asks_for_is_judged(
+    service: Service, tmp_path: Path
+) -> None:
+    given = Given(conditional=True, publish_to=str(tmp_path / "out"))
+    service.update_model("m", given, "ann")
+    request = file(service, "blue", domains=("dark",), criteria=("elsewhere<=1",))
+    service.reconciler.run()
+    figures = judged(service, request)
+    assert set(figures["figures"]) == {"elsewhere"}
+    assert "in_weights" not in figures, "what costs more there is not asked for"
+
+
 def test_a_waiting_one_goes_on_when_the_criterion_was_loosened(
     service: Service,
 ) -> None:
