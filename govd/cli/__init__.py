@@ -148,31 +148,35 @@ def _plugin_commands() -> None:
             )
 
 
+def _run(given: Sequence[str]) -> None:
+    groups = {group.name or "" for group in app.registered_groups}
+    commands = groups | {
+        c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands
+    }
+    arguments = home_behind(given, groups)
+    words = [w for w in arguments if not w.startswith("-")]
+    if words and words[0] not in commands:
+        _plugin_commands()  # only then: loading plugins costs time
+    try:
+        app(args=model_first(arguments))
+    except SystemExit as ended:
+        if streams.reader_is_gone():
+            raise SystemExit(streams.READER_GONE) from None
+        if stopping.is_stopped(ended.code):
+            stopping.leave(_said(stopping.TOLD, int(str(ended.code))))
+        raise
+    finally:
+        sys.stdout.flush()  # here, where it can be told that it failed
+
+
 def main() -> None:
     """The entry point: errors of govd become a message and their exit code; a bug is reported as
     one.
     """
     streams.prepare()
-    stopping.prepare()
-    groups = {group.name or "" for group in app.registered_groups}
-    commands = groups | {
-        c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands
-    }
-    arguments = home_behind(sys.argv[1:], groups)
-    words = [w for w in arguments if not w.startswith("-")]
-    if words and words[0] not in commands:
-        _plugin_commands()  # only then: loading plugins costs time
     try:
-        try:
-            app(args=model_first(arguments))
-        except SystemExit as ended:
-            if streams.reader_is_gone():
-                raise SystemExit(streams.READER_GONE) from None
-            if stopping.is_stopped(ended.code):
-                stopping.leave(_said(stopping.TOLD, int(str(ended.code))))
-            raise
-        finally:
-            sys.stdout.flush()  # here, where it can be told that it failed
+        stopping.prepare()
+        _run(sys.argv[1:])
     except GovdError as error:
         raise SystemExit(_said(error.message, error.exit_code)) from None
     except KeyboardInterrupt:

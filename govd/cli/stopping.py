@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
-"""Beside SIGINT, which Python raises by itself."""
+"""Beside SIGINT."""
 INTERRUPTED: Final = 128 + signal.SIGINT
 TOLD: Final = (
     "stopped, and nothing is half done. What was filed goes on with the next command on this home,"
@@ -21,9 +21,11 @@ TOLD: Final = (
 
 
 def prepare() -> None:
-    """Let signals that would end the process at once end it as Ctrl-C does; a second one ends it at
-    once. What somebody ignores (`nohup`) stays ignored.
+    """Let Ctrl-C raise `KeyboardInterrupt`, and signals that would end the process at once end it
+    as Ctrl-C does; a second one ends it at once. What somebody ignores (`nohup`) stays ignored.
     """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -61,3 +62,26 @@ def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
     process.send_signal(signal.SIGHUP)
     _, told = process.communicate(timeout=20)
     assert (process.returncode, told) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[sys.executable, "-m", "govd"], [str(Path(sys.executable).with_name("govd"))]],
+)
+def test_ctrl_c_while_the_command_line_is_loaded_is_quiet(
+    tmp_path: Path, command: list[str]
+) -> None:
+    slow = "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
+    (tmp_path / "typer.py").write_text(slow)
+    process = subprocess.Popen(
+        [*command, "status"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=20)
+    assert (process.returncode, told) == (128 + signal.SIGINT, "")
