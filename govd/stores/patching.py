@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -76,6 +76,7 @@ def patch(
     if instantly is not None:
         return Outcome(instantly, 0, 0, 0, 0, "", time.monotonic() - began)
     source = source_of(store, task.expected)
+    task = replace(task, is_apart=source == "base")
     with reach() as runner:
         making = _Making(store, task, journal, runner, is_ending)
         stamp, resumed, late, lost = _patched(making, source, progress)
@@ -159,8 +160,11 @@ def source_of(store: GuardedStore, expected: StoreStamp) -> Generation:
     Raises:
         Unsupported: nowhere.
     """
-    if any(stamp.revision == 0 for stamp in store.held()):
-        return "searched" if expected.revision == 0 else "base"
+    unedited = [stamp for stamp in store.held() if stamp.revision == 0]
+    if unedited:
+        # beside rows that nobody knows, originals are kept apart from what is searched
+        is_apart = expected.revision > 0 or len(unedited) > 1
+        return "base" if is_apart else "searched"
     raise Unsupported(
         f"no originals are kept, and its vectors are of revision {expected.revision}",
         advice=(

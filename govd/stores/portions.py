@@ -36,7 +36,8 @@ class Task:
     `edit`: of the originals; None gives them back as they are. `expected`: what the store is of;
     `stamp`: what it is of afterwards. `any_length`: rows need not be of unit length, and keep
     theirs. `unmarked`: what rows are that came since and say nothing: left alone (`skip`), or made
-    by the unedited model (`base`).
+    by the unedited model (`base`). `is_apart`: whether originals are kept apart from what is
+    searched.
     """
 
     edit: Edit | None
@@ -44,6 +45,7 @@ class Task:
     stamp: StoreStamp
     any_length: bool = False
     unmarked: Unmarked = "skip"
+    is_apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def patch_portion(
     batch = store.read(source, portion)
     batch, without = _filled(store, batch) if source == "base" else (batch, {})
     vectors, skipped = made_of(task, batch, late, without)
-    is_kept = late and task.expected.revision > 0
+    is_kept = late and task.is_apart
     store.write(
         portion,
         Batch(batch.keys, vectors, _marks(task, batch, skipped)),

@@ -296,6 +296,24 @@ class StoreContract:
         self.close_to(claimed, [back[key] for key in keys], late)
         assert all(np.array_equal(back[key], originals[key]) for key in originals)
 
+    def test_rows_of_unknown_kind_come_back_bit_for_bit(
+        self, claimed: Kept, home: Path
+    ) -> None:
+        """A store that was taken back to its originals has them beside these: what a patch then
+        makes of them is undone like any other.
+        """
+        originals = claimed.searched()
+        to(claimed, home, 1, an_edit(1))
+        late = unit_rows(3, 9)
+        keys = claimed.insert(late)
+        to(claimed, home, 0, None)
+        there = claimed.searched()
+        for number in (1, 2, 0):
+            to(claimed, home, number, an_edit(number) if number else None)
+        back = claimed.searched()
+        assert all(np.array_equal(back[key], there[key]) for key in keys)
+        assert all(np.array_equal(back[key], originals[key]) for key in originals)
+
     def test_rows_that_came_since_are_edited_where_it_is_known_what_they_are(
         self, claimed: Kept, home: Path
     ) -> None:
