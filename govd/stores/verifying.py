@@ -36,14 +36,16 @@ EXCERPT: Final = 80
 @dataclass
 class Counts:
     """Of rows: all that are searched; `wrong` are not what the stamp's revision makes of their
-    original; `without`: no original of them is kept; `unmarked`: they say nothing of what encoded
-    them; `elsewhere`: they say another revision; `unusable`: zero or not finite; `named`: rows that
-    came since and are recognised as something forgotten.
+    original; `without`: no original of them is kept, `unknown` of them because a patch left them,
+    not knowing what encoded them; `unmarked`: they say nothing of what encoded them; `elsewhere`:
+    they say another revision; `unusable`: zero or not finite; `named`: rows that came since and are
+    recognised as something forgotten.
     """
 
     rows: int = 0
     wrong: int = 0
     without: int = 0
+    unknown: int = 0
     unmarked: int = 0
     elsewhere: int = 0
     unusable: int = 0
@@ -69,8 +71,12 @@ class Verifying:
         """
         with opened(self.core, store.url, self.registry.secret(store.name)) as at:
             stamp = at.stamp()
-            counts = Counts(rows=at.facts().rows)
+            facts = at.facts()
+            counts = Counts(rows=facts.rows)
             faults = _of_stamp(store, stamp)
+            dim = self.core.desk.model(store.model).dim
+            if facts.dim != dim:
+                faults.append(_of_width(store, facts.dim, dim))
             compared = stamp is not None and not faults
             stale = 0
             before = self._remembered(store)
@@ -198,6 +204,15 @@ def _of_stamp(store: StoreRecord, stamp: StoreStamp | None) -> list[str]:
     ]
 
 
+def _of_width(store: StoreRecord, dim: int, wanted: int) -> str:
+    """That vectors of another width are there, and what to do."""
+    return (
+        f"its vectors are {dim} wide, those of {store.model} {wanted}: another model made them, and"
+        " none was compared. Put back what was there, or `govd store remove"
+        f" {store.name}`"
+    )
+
+
 def _other(stamp: StoreStamp, expected: StoreStamp) -> str:
     """In what a stamp differs from the ledger's, in words; the first thing that matters."""
     if stamp.origin != expected.origin:
@@ -240,6 +255,11 @@ def _compared(
 ) -> set[int]:
     """Compare a batch with the edit of its originals; places of rows without one."""
     kept = originals.of(batch)
+    unknown = {key for key, row in kept.items() if not np.isfinite(row).all()}
+    counts.unknown += sum(
+        key in unknown and i not in bad for i, key in enumerate(batch.keys)
+    )
+    kept = {key: row for key, row in kept.items() if key not in unknown}
     places = [i for i, key in enumerate(batch.keys) if key in kept and i not in bad]
     without = {i for i, key in enumerate(batch.keys) if key not in kept}
     counts.without += len(without)
@@ -281,6 +301,11 @@ def _of_counts(store: StoreRecord, stamp: StoreStamp, counts: Counts) -> list[st
         faults.append(
             f"out of sync: {counts.wrong} rows are not what revision {store.revision} makes of"
             " their originals"
+        )
+    if counts.unknown:
+        faults.append(
+            f"{counts.unknown} rows are as they came: it is not known what encoded them, and no"
+            " patch changes them"
         )
     if counts.unmarked:
         faults.append(

@@ -185,3 +185,33 @@ def test_rows_that_are_not_finite_are_searched_without_a_word(
     service.stores.add(settings(path), "ann")
     hits = service.stores.find("shop", Query("red", limit=len(rows)))["hits"]
     assert {hit["key"] for hit in hits[-2:]} == {"0", "1"}
+
+
+def test_rows_that_a_patch_left_are_told_for_what_they_are(
+    service: Service, path: Path, rows: Any
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    np.save(path, np.concatenate([np.load(path), rows[:3]]))
+    patched(service, revision=0)
+    patched(service)
+    verdict = service.stores.verify("shop", "ann")["verdict"]
+    assert verdict["counts"]["unknown"] == 3
+    assert verdict["counts"]["wrong"] == 0
+    assert any("3 rows are as they came" in fault for fault in verdict["faults"])
+
+
+def test_vectors_of_another_width_are_told_and_not_compared(
+    service: Service, path: Path, rows: Any
+) -> None:
+    service.stores.add(settings(path), "ann")
+    forget(service)
+    patched(service)
+    np.save(path, rows[:, :3])
+    verdict = service.stores.verify("shop", "ann")["verdict"]
+    assert not verdict["compared"]
+    assert verdict["faults"] == [
+        f"its vectors are 3 wide, those of m {rows.shape[1]}: another model made them, and none"
+        " was compared. Put back what was there, or `govd store remove shop`"
+    ]
