@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from govd.audit.bundle_contents import BundleContents
@@ -11,6 +10,7 @@ from govd.audit.bundle_questions import BundleQuestions, Question
 from govd.audit.checkpoints import LogCheckpoints
 from govd.audit.questions import Audit
 from govd.errors import MachineFault, Usage
+from govd.home.whole import whole
 from govd.ledger.signing import LogCheckpoint
 from govd.models.core import Core
 from govd.records.limits import bounded
@@ -115,31 +115,25 @@ class Bundles:
                 where=str(file),
                 advice="Choose another name; nothing is overwritten.",
             )
-        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
         try:
-            with part.open("wb") as out:
+            with whole(file) as part, part.open("wb") as out:
                 contents, entries, key = self.contents.gather(question, since)
                 for piece in archive.write(contents):
                     out.write(piece)
                 out.flush()
                 os.fsync(out.fileno())
-            if file.exists():
-                raise Usage(
-                    "something else created this file in the meantime",
-                    where=str(file),
-                    advice="Choose another name.",
-                )
-            os.replace(part, file)
+                if file.exists():
+                    raise Usage(
+                        "something else created this file in the meantime",
+                        where=str(file),
+                        advice="Choose another name.",
+                    )
         except OSError as fault:
-            part.unlink(missing_ok=True)
             raise MachineFault(
                 f"cannot be written ({fault.strerror})",
                 where=str(file),
                 advice="Nothing was changed.",
             ) from fault
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
         artifacts = sum(name.startswith("artifacts/") for name in contents)
         summary = {
             "file": str(file),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from govd.errors import MachineFault, UnreadableImage, Usage
 from govd.home.regular import PICTURE_BYTES, read_regular
+from govd.home.whole import whole
 from govd.records.limits import check_text
 
 
@@ -35,12 +35,10 @@ def save(path: Path, content: bytes) -> None:
     Raises:
         MachineFault: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
-        os.replace(part, path)
+        with whole(path) as part:
+            part.write_bytes(content)
     except OSError as fault:
-        part.unlink(missing_ok=True)
         raise MachineFault(
             f"cannot be written ({fault.strerror})",
             where=str(path),

@@ -21,6 +21,7 @@ from pathlib import Path
 from govd.errors import MachineFault, Usage
 from govd.home.artifacts import Artifacts
 from govd.home.home import check_home
+from govd.home.whole import whole
 from govd.service.backup_format import why_left_out
 from govd.service.backup_parts import Parts, consistent_parts
 from govd.types import Record
@@ -39,21 +40,22 @@ def backup(folder: Path, file: Path) -> Record:
     """
     check_home(folder)
     _check_file(file)
-    part = file.with_name(f".{file.name}.part")
     try:
-        with tempfile.TemporaryDirectory(dir=file.parent) as temporary:
+        with (
+            whole(file, 0o600) as part,
+            tempfile.TemporaryDirectory(
+                dir=file.parent, prefix=f"{part.name}."
+            ) as temporary,
+        ):
             copy = Path(temporary) / "ledger.db"
             parts = consistent_parts(folder, copy, Path(temporary))
             digests = _write(part, copy, parts, Artifacts(folder / "artifacts"))
-        os.replace(part, file)
     except OSError as fault:
         raise MachineFault(
             f"the backup cannot be written ({fault.strerror})",
             where=str(file),
             advice="Nothing was changed.",
         ) from fault
-    finally:
-        part.unlink(missing_ok=True)
     listed = {"ledger.db", *parts.files, *map(_artifact_name, digests)}
     return {
         "file": str(file),
@@ -90,8 +92,7 @@ def _check_file(file: Path) -> None:
 
 def _write(part: Path, copy: Path, parts: Parts, artifacts: Artifacts) -> list[str]:
     """The tar file; the digests of the artifacts in it, which are taken last."""
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as raw:
+    with part.open("wb") as raw:
         with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
             _add(tar, "ledger.db", copy)
             for name, data in parts.files.items():

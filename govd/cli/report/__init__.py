@@ -5,9 +5,8 @@ made of the same parts.
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import jinja2
 from govd.cli.tables import scope
 from govd.errors import MachineFault
 from govd.grades import WHY
+from govd.home.whole import whole
 from govd.types import Record
 
 
@@ -71,30 +71,28 @@ def place(report: Path) -> Iterator[Path]:
     Raises:
         MachineFault: it cannot be written.
     """
-    part = report.with_name(f".{report.name}.part") if report.name else report
     advice = "Name a file in a folder that exists and can be written: --report FILE."
-    try:
-        if report.is_dir():
-            raise MachineFault(
-                "the report cannot be written: this is a folder",
-                where=str(report),
-                advice=advice,
-            )
-        part.write_bytes(b"")
-    except OSError as fault:
+    if report.is_dir():
         raise MachineFault(
-            f"the report cannot be written ({fault.strerror}); nothing was done",
+            "the report cannot be written: this is a folder",
             where=str(report),
             advice=advice,
-        ) from None
-    try:
-        yield part
-        os.replace(part, report)
-    except OSError as fault:
-        raise MachineFault(
-            f"the report cannot be written ({fault.strerror})",
-            where=str(report),
-            advice="Free some space.",
-        ) from fault
-    finally:
-        part.unlink(missing_ok=True)
+        )
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(whole(report))
+        except OSError as fault:
+            raise MachineFault(
+                f"the report cannot be written ({fault.strerror}); nothing was done",
+                where=str(report),
+                advice=advice,
+            ) from None
+        try:
+            yield part
+            stack.close()
+        except OSError as fault:
+            raise MachineFault(
+                f"the report cannot be written ({fault.strerror})",
+                where=str(report),
+                advice="Free some space.",
+            ) from fault
