@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 MARKS: Final = {"here": "now", "then": "with this"}
 
 
+def of_others(curve: Mapping[str, Json]) -> str:
+    """Which answers a curve counts, in words."""
+    if curve["of"] == "shown":
+        return "other answers that change, of pictures that show a label"
+    return "all other answers that change"
+
+
 def capacity_line(curve: Mapping[str, Json]) -> str:
     """Numbers of forgets, each with the share of other answers that changes; where the model is, or
     would be, stands among them.

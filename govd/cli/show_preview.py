@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from govd.cli.capacity import capacity_line
+from govd.cli.capacity import capacity_line, of_others
 from govd.cli.counted import found_by_word, of_labelled, of_pool, told_apart
 from govd.cli.show_beside import alike_lines, asked_lines
 from govd.cli.show_costs import NOT_MEASURED, at_most, cost_lines
@@ -57,7 +57,7 @@ def show_preview(preview: Mapping[str, Json]) -> None:
         out.print(f"  {line}")
     if preview.get("capacity"):
         out.print(
-            "  all other answers that change, by how many forgets, random ones of this model:"
+            f"  {of_others(preview['capacity'])}, by how many forgets, random ones of this model:"
             f" {capacity_line(preview['capacity'])}"
         )
     for line in foreseen_lines(preview.get("criteria") or ()):

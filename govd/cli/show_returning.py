@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from govd.cli.capacity import capacity_line
+from govd.cli.capacity import capacity_line, of_others
 from govd.cli.counted import of_labelled, of_pool
 from govd.cli.show_costs import COSTS, NOT_MEASURED, whose
 from govd.cli.show_preview import by_prompt, decision_lines
@@ -31,7 +31,7 @@ def show_revert_preview(preview: Mapping[str, Json]) -> None:
         out.print(line)
     if preview.get("capacity"):
         out.print(
-            "  all other answers that change, by how many forgets, random ones of this model:"
+            f"  {of_others(preview['capacity'])}, by how many forgets, random ones of this model:"
             f" {capacity_line(preview['capacity'])}"
         )
     out.print("[bold]Does it wait?[/]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from govd.cli.capacity import capacity_line
+from govd.cli.capacity import capacity_line, of_others
 from govd.cli.show_feeds import show_feed_trouble
 from govd.cli.show_models import show_retired
 from govd.cli.show_stores import show_copies
@@ -41,7 +41,7 @@ def show_status(found: Mapping[str, Json]) -> None:
             )
         if model.get("capacity"):
             out.print(
-                f"{escape(model['name'])}: other answers that change, by how many forgets:"
+                f"{escape(model['name'])}: {of_others(model['capacity'])}, by how many forgets:"
                 f" {capacity_line(model['capacity'])}"
             )
         show_copies(model["name"], model.get("copies", ()))

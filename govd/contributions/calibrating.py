@@ -109,9 +109,9 @@ class Calibrating:
     def capacity(
         self, record: Mapping[str, Json], forgets: int, changed: float | None
     ) -> dict[str, Json] | None:
-        """A model's capacity curve, and where on it `forgets` in force are that change this share
-        of the other answers. None where it was not measured, or what was measured cannot be read:
-        `govd audit verify` tells that.
+        """A model's capacity curve, of all other answers or of those to pictures that show a label
+        (`shown`), and where on it `forgets` in force are that change this share of them. None where
+        it was not measured, or what was measured cannot be read: `govd audit verify` tells that.
 
         Args:
             record: of the model.
@@ -122,6 +122,10 @@ class Calibrating:
         except (NotFound, BadFile):
             return None
         points = [] if calibration is None else curve(calibration.loads)
-        if points:
-            return {"points": points, "here": {"forgets": forgets, "changed": changed}}
-        return None
+        if calibration is None or not points:
+            return None
+        return {
+            "of": calibration.facts.get("loads_of", "all"),
+            "points": points,
+            "here": {"forgets": forgets, "changed": changed},
+        }

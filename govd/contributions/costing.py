@@ -12,7 +12,7 @@ import numpy as np
 
 from govd.contributions.beside import Beside
 from govd.contributions.composing import discreet
-from govd.edit.calibration import Calibration
+from govd.edit.calibration import ELSEWHERE, Calibration
 from govd.edit.costs import Costs, costs
 from govd.edit.elsewhere import expected_elsewhere
 from govd.edit.extent import in_scope
@@ -79,7 +79,7 @@ def counted(watch: Watch, beside: Beside, calibration: Calibration | None) -> Co
     counted = costs(watch, watch.answers(before), watch.answers(after), mask, cells)
     if not counted:
         return {}
-    of_cells = calibration.tried_elsewhere if calibration else None
+    of_cells = calibration.tried.get(ELSEWHERE) if calibration else None
     return (
         counted
         | expected_worst(beside.basis, before, after, scope)

@@ -18,11 +18,11 @@ from govd.contributions.calibrating import Calibrating
 from govd.contributions.extent import Extents
 from govd.contributions.texts import phrase_embedding
 from govd.edit import Edit, exact
-from govd.edit.attacks.intervals import share_interval
 from govd.edit.calibration import NAMED
 from govd.edit.criteria import CHANCE, Sight, areas
 from govd.edit.extent import labelled_in_scope, scope_mask
 from govd.edit.ingredients import some_prompts
+from govd.edit.left import with_chance
 from govd.edit.own_labels import own_anchors
 from govd.edit.prediction import Prompted, Watch, effect, kept_answers
 from govd.edit.tensors import factors_of
@@ -148,17 +148,15 @@ class Effects:
 
     def _with_interval(self, model: str, counted: Effect) -> Effect:
         """An effect with the ends of the interval of what is left, in pictures, where it was
-        measured. Most forgets leave nothing, and so their errors are none: where some pictures are
-        left, what chance does to so many has room as well.
+        measured, with room for what chance may do to so few.
         """
         calibration = self.calibrating.of(self.core.desk.model(model))
         share = counted.named
         if calibration is None or share is None:
             return counted
-        if counted.after:
-            chance = share_interval(counted.after, counted.pictures)
-            share = replace(share, by_chance=chance)
-        interval = calibration.around(NAMED[counted.what], share)
+        name = NAMED[counted.what]
+        share = with_chance(name, share, calibration.tried)
+        interval = calibration.around(name, share)
         if interval.low is None or interval.high is None:
             return counted
         return replace(

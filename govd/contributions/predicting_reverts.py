@@ -5,7 +5,7 @@ Proven by `tests/requests/test_revert_preview.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -26,7 +26,7 @@ from govd.models.core import Core, Opened
 from govd.records.predicted import Effect
 from govd.records.request import Request, spec_of
 from govd.records.returning import Returning
-from govd.types import Contribution, Json
+from govd.types import Contribution, Figure, Json
 
 SHOWN: Final = ("concepts", "domains")
 
@@ -94,13 +94,13 @@ class PredictingReverts:
         curve = self.predicting.calibrating.capacity(
             self.core.desk.model(forget.model),
             returning.forgets,
-            returning.disagreement,
+            _changed(returning.before, returning.disagreement),
         )
         if curve is None:
             return None
         then = {
             "forgets": returning.forgets_after,
-            "changed": returning.disagreement_after,
+            "changed": _changed(returning.after, returning.disagreement_after),
         }
         return {**curve, "then": then}
 
@@ -199,3 +199,9 @@ def _shown(request: Request) -> dict[str, Json]:
     if request.private:
         return {"id": None, "concepts": [], "domains": []}
     return {"id": request.id, **{name: request[name] for name in SHOWN}}
+
+
+def _changed(costs: Mapping[str, Figure], of_all: float) -> float:
+    """The share of other answers that change of pictures that show a label, where that is known."""
+    of_labels = costs.get("shown")
+    return of_all if of_labels is None else of_labels.share

@@ -20,26 +20,26 @@ from govd.edit.tried import Tried
 from govd.errors import BadFile
 from govd.types import Figure, Json
 
-FORMAT: Final = "govd-prediction-7"
+FORMAT: Final = "govd-prediction-8"
 OTHERWISE: Final = {
     FORMAT: (),
-    "govd-prediction-6": (),
-    "govd-prediction-5": ("elsewhere",),
-    "govd-prediction-4": ("elsewhere",),
-    "govd-prediction-3": ("elsewhere", "named"),
-    "govd-prediction-2": ("elsewhere", "named", "worst_cell"),
-    "govd-prediction-1": ("elsewhere", "named", "worst_cell", "worst_label"),
+    "govd-prediction-7": ("loads",),
+    "govd-prediction-6": ("loads",),
+    "govd-prediction-5": ("elsewhere", "loads"),
+    "govd-prediction-4": ("elsewhere", "loads"),
+    "govd-prediction-3": ("elsewhere", "loads", "named"),
+    "govd-prediction-2": ("elsewhere", "loads", "named", "worst_cell"),
+    "govd-prediction-1": ("elsewhere", "loads", "named", "worst_cell", "worst_label"),
 }
-"""Formats that are read, and the figures that were predicted otherwise then: their errors are of no
-use.
+"""Formats that are read, and the figures and facts that meant something else then and are of no use
+now.
 """
 COVERED: Final = 0.9
 """Share of figures that an interval is to cover; what it misses is shared between its ends."""
 ALIKE: Final = ("all", "shown")
 """Figures whose errors on a part of a pool are alike, since the same pictures are counted whatever
 is forgotten: in which direction they go is that part's luck, so that an interval is as long in
-both, and as much longer as a new part strays further from a few than those did from each other
-(`BESIDE`).
+both.
 """
 APART: Final = 3
 """One part in so many of a pool is what predictions are compared with; the rest is what they are
@@ -48,7 +48,8 @@ errors alike.
 """
 BESIDE: Final = math.sqrt(1 + 1 / APART)
 """How much further a new draw strays from the mean of `APART` others than from the true one, in
-standard deviations.
+standard deviations. Every interval is so much longer: a new part of a pool strays further from a
+few than those did from each other.
 """
 NAMED: Final[Mapping[str, str]] = {
     "concepts": "named",
@@ -56,10 +57,14 @@ NAMED: Final[Mapping[str, str]] = {
     "domains": "named, domains",
 }
 """What is left of a forget, by its paradigm: what holds of concepts says nothing of the others."""
-WHOLE: Final[Mapping[str, str]] = {"all": "all, domains", "shown": "shown, domains"}
+WHOLE: Final[Mapping[str, str]] = {
+    name: f"{name}, domains" for name in ("all", "shown", "worst_label", "worst_cell")
+}
 """What whole domains cost: errors are larger where an edit asks for a domain first, and they are
 few. Beside those of all other requests they can only make an interval longer.
 """
+ELSEWHERE: Final = "elsewhere"
+"""What the same labels lose in other domains than those that they are forgotten in."""
 ROUNDING: Final = 1e-9
 ENOUGH: Final = math.ceil(2 / (1 - COVERED) - ROUNDING) - 1
 """Fewest errors of a figure that an interval can be told from."""
@@ -83,12 +88,12 @@ class Calibration:
         return [Load.of(row) for row in self.facts.get("loads", ())]
 
     @property
-    def tried_elsewhere(self) -> Tried | None:
-        """What random cells lost in other domains; None where they were too few, or an older
-        version measured.
+    def tried(self) -> dict[str, Tried]:
+        """What random forgets left, by its name in `NAMED`, and what random cells lost `elsewhere`;
+        nothing of what too few were tried of, or an older version measured.
         """
-        row = self.facts.get("elsewhere")
-        return Tried.of(row) if row else None
+        rows = {**self.facts.get("left", {}), ELSEWHERE: self.facts.get(ELSEWHERE)}
+        return {name: Tried.of(row) for name, row in rows.items() if row}
 
     @property
     def is_enough(self) -> bool:
@@ -104,13 +109,12 @@ class Calibration:
         ends = _ends(self.errors.get(name, ()))
         if ends is None:
             return figure
-        if name in ALIKE:
-            farthest = max(-ends[0], ends[1])
-            if whole:
-                farthest = max(farthest, _farthest(self.errors.get(WHOLE[name], ())))
-            ends = (-BESIDE * farthest, BESIDE * farthest)
-        unit = unit_of(figure, self.pictures)
-        low, high = (figure.share + end * unit for end in ends)
+        whole_errors = (
+            self.errors.get(WHOLE[name], ()) if whole and name in WHOLE else ()
+        )
+        below, above = _beyond(ends, whole_errors, name in ALIKE)
+        unit = BESIDE * unit_of(figure, self.pictures)
+        low, high = figure.share - below * unit, figure.share + above * unit
         least, most = figure.by_chance or (figure.share, figure.share)
         return replace(
             figure,
@@ -198,8 +202,22 @@ def _ends(errors: Sequence[float]) -> tuple[float, float] | None:
     )
 
 
-def _farthest(errors: Sequence[float]) -> float:
-    """What the next error's size stays below with probability `COVERED`; of too few the largest."""
-    sizes = sorted(abs(error) for error in errors)
-    rank = math.ceil((len(sizes) + 1) * COVERED - ROUNDING)
-    return sizes[min(rank, len(sizes)) - 1] if sizes else 0.0
+def _beyond(
+    ends: tuple[float, float], whole: Sequence[float], alike: bool
+) -> tuple[float, float]:
+    """How far an interval goes below and above what is predicted, in units of its spread.
+
+    Args:
+        ends: of the errors of all requests.
+        whole: errors of whole domains, where some are among what is forgotten: of few the
+            outermost count.
+        alike: in which direction errors go is luck.
+    """
+    if alike:
+        sizes = sorted(abs(error) for error in whole)
+        rank = math.ceil((len(sizes) + 1) * COVERED - ROUNDING)
+        farthest = sizes[min(rank, len(sizes)) - 1] if sizes else 0.0
+        farthest = max(-ends[0], ends[1], farthest)
+        return farthest, farthest
+    outer = _ends(whole) or (min(whole, default=0.0), max(whole, default=0.0))
+    return max(0.0, -ends[0], -outer[0]), max(0.0, ends[1], outer[1])

@@ -2,11 +2,13 @@
 
 Measured once, when a model is registered, with the random forgets that predictions are calibrated
 with (`govd.edit.calibration`), on pool pictures that neither their fit nor their prediction saw.
+Each counts as far as it shows a label (`shown`), where that is known, as for bounds: answers about
+other things change first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +39,14 @@ class Load:
     def as_row(self) -> list[Json]:
         """As it is kept."""
         return [self.forgets, round(self.changed, 6), self.pictures]
+
+
+def changed_of(figures: Mapping[str, Json]) -> float | None:
+    """What a curve is about, of a revision's data-free figures (`unlabelled`): the share of other
+    answers that change, of pictures that show a label, where that is known. None: neither is.
+    """
+    changed = figures.get("shown_disagreement", figures.get("predicted_disagreement"))
+    return None if changed is None else float(changed)
 
 
 def curve(loads: Iterable[Load]) -> list[dict[str, Json]]:

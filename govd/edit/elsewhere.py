@@ -11,20 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from govd.edit.basis import Basis
-from govd.edit.calibration import ENOUGH, unit_of
+from govd.edit.calibration import ELSEWHERE, ENOUGH, unit_of
 from govd.edit.costs import Cell, Costs, lost_elsewhere
 from govd.edit.factors import Edit
 from govd.edit.prediction import Mask, Watch
 from govd.edit.tried import Tried
 from govd.edit.worst import UNSEEN, expected_of, judged_of, moments
 from govd.types import Figure, Floats
-
-NAME: Final = "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,9 @@ def expected_elsewhere(
         tried: what random cells lost.
     """
     counted = counted_elsewhere(basis, before, after, scope, cells)
-    return {NAME: expected(counted, tried)} if counted and tried is not None else {}
+    return (
+        {ELSEWHERE: expected(counted, tried)} if counted and tried is not None else {}
+    )
 
 
 def counted_elsewhere(

@@ -14,6 +14,7 @@ from govd.edit.basis import Basis
 from govd.edit.calibration import (
     APART,
     COVERED,
+    ELSEWHERE,
     ENOUGH,
     NAMED,
     WHOLE,
@@ -25,7 +26,6 @@ from govd.edit.compose import Method, compose
 from govd.edit.constants import POOL_LEAST, POOL_RIDGE
 from govd.edit.costs import Costs, costs
 from govd.edit.elsewhere import (
-    NAME,
     Tries,
     counted_elsewhere,
     errors_of,
@@ -34,6 +34,7 @@ from govd.edit.elsewhere import (
 )
 from govd.edit.extent import in_scope
 from govd.edit.factors import Edit
+from govd.edit.left import left_by, with_chance
 from govd.edit.own_labels import cells_in, own_anchors
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.random_requests import Drawn, draws, shared_out
@@ -142,12 +143,17 @@ def _facts(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Json]:
     """What else an artifact says: how many were measured, in what time, and what they cost."""
     loads = [outcome.load for outcome in outcomes if outcome.load is not None]
     elsewhere = tried_of(_cells(outcomes))
+    by_name = left_by(
+        [outcome.left for outcome in outcomes if outcome.left is not None]
+    )
     return {
         "requests": len(outcomes),
         "seconds": round(seconds, 1),
         "covered": COVERED,
         "loads": [load.as_row() for load in sorted(loads)],
-        NAME: elsewhere.as_row() if elsewhere else [],
+        "loads_of": "shown" if any("shown" in o.errors for o in outcomes) else "all",
+        ELSEWHERE: elsewhere.as_row() if elsewhere else [],
+        "left": {name: row.as_row() for name, row in by_name.items()},
     }
 
 
@@ -159,7 +165,7 @@ def _errors(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
             errors.setdefault(name, []).append(error)
     of_cells = errors_of(_cells(outcomes))
     if of_cells:
-        errors[NAME] = of_cells
+        errors[ELSEWHERE] = of_cells
     return {
         name: [round(error, 6) for error in sorted(listed)]
         for name, listed in errors.items()
@@ -216,12 +222,14 @@ def of_rows(basis: Basis, rows: Any) -> Basis:
 class Outcome:
     """What a random request did: errors of its predictions by figure; where it and what stands
     beside it are about concepts, what both together did to the other answers; what a cell's labels
-    lost elsewhere, whose errors are known when all were tried.
+    lost elsewhere, whose errors are known when all were tried; what was left of it, with its name
+    in `NAMED`.
     """
 
     errors: Mapping[str, float]
-    load: Load | None
-    elsewhere: Tries | None
+    left: tuple[str, Figure] | None
+    load: Load | None = None
+    elsewhere: Tries | None = None
 
 
 def _outcome(
@@ -253,26 +261,26 @@ def _outcome(
         own_names.get(name, name): (
             (measured[name].share - predicted[name].share) / unit_of(predicted[name])
         )
-        for name in (predicted.keys() & measured.keys()) - {NAME}
+        for name in (predicted.keys() & measured.keys()) - {ELSEWHERE}
     }
+    name = NAMED[request.own[0].paradigm]
+    remains = (name, measured[name]) if name in measured else None
     if any(scope.paradigm != "concepts" for scope in (*request.own, *request.beside)):
         cells = cells_in(fitted, contributions)
         to_go = in_scope(fitted, [*contributions, *beside])
         counted = counted_elsewhere(fitted, before, after, to_go, cells)
         tries = None
-        if counted and NAME in measured:
-            tries = Tries(tuple(counted), measured[NAME])
-        return Outcome(errors, None, tries)
+        if counted and ELSEWHERE in measured:
+            tries = Tries(tuple(counted), measured[ELSEWHERE])
+        return Outcome(errors, remains, elsewhere=tries)
     everything = in_scope(unseen, [*contributions, *beside])
     mask = np.zeros(len(other.at), bool) if everything is None else everything[other.at]
-    total = costs(other, other.top, other.answers(after), mask).get("all")
-    return Outcome(
-        errors,
-        None
-        if total is None
-        else Load(len(contributions) + len(beside), total.share, total.pictures),
-        None,
-    )
+    totals = costs(other, other.top, other.answers(after), mask)
+    total = totals.get("shown", totals.get("all"))
+    if total is None:
+        return Outcome(errors, remains)
+    forgets = len(contributions) + len(beside)
+    return Outcome(errors, remains, Load(forgets, total.share, total.pictures))
 
 
 def figures(
@@ -284,7 +292,7 @@ def figures(
     after: Edit,
     *,
     expected: bool = True,
-    tried: Tried | None = None,
+    tried: Mapping[str, Tried] | None = None,
 ) -> Costs:
     """The costs of some forgets of one paradigm beside others on these pictures; its name in
     `NAMED` is the share of their own pictures that is still named so, or in a domain the share that
@@ -296,8 +304,9 @@ def figures(
         before: the edit of `beside` alone.
         after: the edit with `own`.
         expected: the costs of the worst label and cell are what is expected on other pictures
-            (`worst`), not counted on these.
-        tried: what random cells lost elsewhere: what these lose there is then expected alike.
+            (`worst`), not counted on these; and what is left says what chance may do.
+        tried: what random forgets left and random cells lost elsewhere: what these leave and lose
+            is then expected alike.
     """
     everything = in_scope(basis, [*own, *beside])
     own_pictures = in_scope(basis, own)
@@ -309,17 +318,29 @@ def figures(
     by_name = costs(watch, then, now, everything[watch.at], cells)
     if expected:
         by_name |= expected_worst(basis, before, after, everything)
-    by_name |= expected_elsewhere(basis, before, after, everything, cells, tried)
+    tried = tried or {}
+    of_cells = tried.get(ELSEWHERE)
+    by_name |= expected_elsewhere(basis, before, after, everything, cells, of_cells)
     mask = own_pictures[watch.at]
     if mask.any():
-        labels = np.flatnonzero(
-            np.logical_or.reduce(
-                [own_anchors(basis, contribution) for contribution in own]
-            )
-        )
-        whole = all(not contribution.spec.scope.concepts for contribution in own)
-        is_named = now[mask] == watch.top[mask] if whole else np.isin(now[mask], labels)
-        by_name[NAMED[own[0].spec.scope.paradigm]] = Figure(
-            float(is_named.mean()), int(mask.sum())
-        )
+        name = NAMED[own[0].spec.scope.paradigm]
+        share = _named(basis, own, watch.top[mask], now[mask])
+        by_name[name] = with_chance(name, share, tried) if expected else share
     return by_name
+
+
+def _named(basis: Basis, own: Sequence[Contribution], top: Any, answers: Any) -> Figure:
+    """How many of some forgets' own pictures are still named with one of them; of a whole domain's,
+    how many keep their answer.
+
+    Args:
+        basis: has the labels.
+        top: `(n,)`, answers of the unedited model.
+        answers: `(n,)`, with the forgets.
+    """
+    if all(not contribution.spec.scope.concepts for contribution in own):
+        named = answers == top
+    else:
+        masks = [own_anchors(basis, contribution) for contribution in own]
+        named = np.isin(answers, np.flatnonzero(np.logical_or.reduce(masks)))
+    return Figure(float(named.mean()), len(named))

@@ -1,7 +1,8 @@
-"""What random cells lost elsewhere, on pictures that nothing was fitted on: a Beta distribution.
+"""What random forgets left, or random cells lost elsewhere, on pictures that nothing was fitted on:
+a Beta distribution.
 
-Kept with a model's errors of predictions: what a new cell is expected to lose starts from it
-(`elsewhere`).
+Kept with a model's errors of predictions: what is expected of a new forget starts from it (`left`,
+`elsewhere`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from govd.types import Json
 
 @dataclass(frozen=True)
 class Tried:
-    """The mean `share` that a label lost in other domains, and as how many pictures of a label's
-    own that counts (`weight`). `beyond`: by how much the log odds of having lost it were higher on
-    those pictures than on the ones that fits may have seen.
+    """The mean `share`, and as how many pictures of a label's own that counts (`weight`). `beyond`:
+    by how much its log odds were higher on those pictures than on the ones that fits may have seen,
+    where both were counted.
     """
 
     share: float

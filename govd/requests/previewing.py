@@ -14,6 +14,7 @@ from govd.contributions import Contributions
 from govd.contributions.beside import Beside
 from govd.contributions.near import near_words, read_alike
 from govd.edit import Edit
+from govd.edit.capacity import changed_of
 from govd.edit.compose import asking, recognised
 from govd.edit.extent import taken_for
 from govd.edit.prediction import Prompted, Watch, watch_for
@@ -106,7 +107,7 @@ class Previewing:
             "others": self._others(question, prompted),
             "near": near_words(opened, spec, contribution, watch, examples),
             "asking": self._asking(question, beside, watch, prompted),
-            "capacity": self._capacity(model, beside, predicted),
+            "capacity": self._capacity(model, beside),
             "subsumed_by": predicted.subsumed_by,
             "predicted": predicted.as_json(),
         }
@@ -198,18 +199,15 @@ class Previewing:
             )
         return opened
 
-    def _capacity(
-        self, model: str, beside: Beside, predicted: Predicted
-    ) -> dict[str, Json] | None:
+    def _capacity(self, model: str, beside: Beside) -> dict[str, Json] | None:
         """The model's capacity curve, where it is now, and where it would be with this forget."""
         standing = beside.adding_before
-        cost = beside.figures_before["predicted_disagreement"]
         curve = self.predicting.calibrating.capacity(
-            self.core.desk.model(model), standing, cost
+            self.core.desk.model(model), standing, changed_of(beside.figures_before)
         )
         if curve is None:
             return None
-        then = {"forgets": beside.adding, "changed": predicted.total_disagreement}
+        then = {"forgets": beside.adding, "changed": changed_of(beside.figures)}
         return {**curve, "then": then}
 
     def decision(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from govd.audit.copies import Copies
 from govd.contributions.calibrating import Calibrating
+from govd.edit.capacity import changed_of
 from govd.models.core import Core
 from govd.notices.receivers import Receivers
 from govd.reconcile.deliveries import Deliveries
@@ -123,7 +124,7 @@ class HomeStatus:
         forgets = 0
         if published is not None:
             figures = published.metrics.get("data_free") or {}
-            changed = figures.get("predicted_disagreement")
+            changed = changed_of(figures)
             forgets = len(published.contributions)
         return self.calibrating.capacity(self.core.desk.model(model), forgets, changed)
 

@@ -134,7 +134,7 @@ def judged(
             continue
         watch = watch_for(basis, [*own, *beside])
         assert watch is not None
-        tried = calibration.tried_elsewhere
+        tried = calibration.tried
         predicted = figures(basis, watch, own, beside, before, after, tried=tried)
         measured = figures(unseen, other, own, beside, before, after, expected=False)
         about = request.own[0].paradigm

@@ -112,11 +112,14 @@ def test_the_ends_are_quantiles_of_the_errors() -> None:
     # 41 of them: (41 + 1) · 0.05 = 2.1, so the second from either end
     errors = [float(e) for e in range(-20, 21)]
     known = Calibration({"all": errors}, 0.5)
-    figure = known.around("all", Figure(0.4, 100))
     unit = math.sqrt((0.4 + 1 / 50) * (0.6 + 1 / 50) / 50)
     assert spread(0.4, 50) == pytest.approx(unit)
-    assert figure.low == pytest.approx(max(0.0, 0.4 - 19 * unit))
-    assert figure.high == pytest.approx(min(1.0, 0.4 + 19 * unit))
+    lopsided = Calibration({"worst_cell": [e / 10 for e in range(-5, 36)]}, 0.5)
+    figure = lopsided.around("worst_cell", Figure(0.4, 100))
+    assert figure.low == pytest.approx(0.4 - 0.4 * BESIDE * unit)
+    assert figure.high == pytest.approx(0.4 + 3.4 * BESIDE * unit)
+    figure = known.around("all", Figure(0.4, 100))
+    assert (figure.low, figure.high) == (0.0, 1.0)
     far = known.around("all", Figure(0.0, 10_000))
     assert far.low == 0.0
     assert far.high is not None
@@ -156,10 +159,27 @@ def test_whole_domains_have_the_longer_interval_of_both() -> None:
     assert Calibration({}, 1.0).around("all", Figure(0.3, 400), whole=True).low is None
 
 
+def test_of_whole_domains_the_outermost_errors_count_to_either_side() -> None:
+    errors = {"worst_label": [0.5] * 20 + [1.0] * 20}
+    own = {"worst_label, domains": [-2.0, 0.5, 3.0]}
+    unit = BESIDE * spread(0.3, 400)
+    for known, whole, ends in (
+        (errors, True, (0.0, 1.0)),
+        (errors | own, False, (0.0, 1.0)),
+        (errors | own, True, (2.0, 3.0)),
+    ):
+        figure = Calibration(known, 1.0).around(
+            "worst_label", Figure(0.3, 400), whole=whole
+        )
+        assert figure.low == pytest.approx(0.3 - ends[0] * unit)
+        assert figure.high == pytest.approx(0.3 + ends[1] * unit)
+
+
 def test_whole_domains_are_tried_on_every_part(
     world: World, calibration: Calibration
 ) -> None:
-    assert len(calibration.errors["all, domains"]) == APART * len(world.basis().domains)
+    for name in ("all, domains", "worst_cell, domains"):
+        assert len(calibration.errors[name]) == APART * len(world.basis().domains)
 
 
 def test_an_interval_holds_the_prediction_itself() -> None:
@@ -270,7 +290,8 @@ def test_it_is_read_as_it_was_written(calibration: Calibration) -> None:
     again = Calibration.from_bytes(calibration.to_bytes())
     assert again.errors == calibration.errors
     assert again.pictures == calibration.pictures
-    assert again.tried_elsewhere == calibration.tried_elsewhere is not None
+    assert again.tried == calibration.tried
+    assert {"named", "elsewhere"} <= set(again.tried)
     with pytest.raises(BadFile):
         Calibration.from_bytes(b"{}")
 
@@ -293,4 +314,4 @@ def test_what_older_versions_predicted_otherwise_has_no_interval(
     data = Calibration(dict.fromkeys(names, [0.0] * 60), 1.0).to_bytes()
     read = Calibration.from_bytes(data.replace(FORMAT.encode(), older))
     assert set(read.errors) == kept
-    assert read.tried_elsewhere is None
+    assert read.tried == {}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from govd.edit.calibration import Calibration
-from govd.edit.capacity import Load, curve
+from govd.edit.calibration import FORMAT, Calibration
+from govd.edit.capacity import Load, changed_of, curve
 from govd.edit.trials import calibrated
 from tests.edit.conftest import World
 from tests.edit.test_calibration import METHODS, make_for
@@ -43,5 +43,21 @@ def test_it_is_measured_with_what_calibrates_predictions(world: World) -> None:
     assert Calibration.from_bytes(known.to_bytes()).loads == loads
 
 
+def test_answers_about_labels_are_counted_where_they_are_known(world: World) -> None:
+    known = calibrated(world.basis(), make_for(world), METHODS)  # type: ignore[arg-type]
+    assert known is not None
+    assert known.facts["loads_of"] == ("shown" if "shown" in known.errors else "all")
+    figures = {"predicted_disagreement": 0.4, "shown_disagreement": 0.1}
+    assert changed_of(figures) == 0.1
+    assert changed_of({"predicted_disagreement": 0.4}) == 0.4
+    assert changed_of({}) is None
+
+
 def test_what_an_older_version_measured_has_none() -> None:
+    """What it counted was all answers."""
     assert Calibration({"all": [0.0] * 40}, 1.0, {"requests": 40}).loads == []
+    loads = {"loads": [[1, 0.5, 100]]}
+    data = Calibration({}, 1.0, loads).to_bytes()
+    older = data.replace(FORMAT.encode(), b"govd-prediction-7")
+    assert Calibration.from_bytes(data).loads
+    assert not Calibration.from_bytes(older).loads

@@ -91,7 +91,7 @@ def test_intervals_cover_and_are_shorter_than_those_of_counts() -> None:
     errors = errors_of(tries)
     assert len(errors) == len(tries)
     known = Calibration({"elsewhere": errors}, 1.0, {"elsewhere": tried.as_row()})
-    assert known.tried_elsewhere == Tried.of(tried.as_row())
+    assert known.tried["elsewhere"] == Tried.of(tried.as_row())
     covered, widths = [], []
     for n in draw.integers(3, 40, 400):
         cell = drawn(draw, int(n), int(n) // 2 + 1)
