@@ -27,6 +27,7 @@ MACHINE: Final = (
     errno.ENOMEM,
 )
 """Errors of the machine, wherever they come from: no bug of govd's."""
+NOT_ALLOWED: Final = (errno.EACCES, errno.EPERM)
 NO_ACCOUNT: Final = "Could not determine home directory"
 """What pathlib says of a `~` whose account is unknown."""
 SHOWN: Final = 60
@@ -302,6 +303,18 @@ def no_bug(fault: BaseException) -> GovdError | None:
     if fault.errno == errno.ENAMETOOLONG:
         start = f"{str(fault.filename)[:SHOWN]}…"
         return Usage(f"{fault.strerror}: {start}", advice="Give a shorter path.")
+    if fault.errno == errno.ELOOP:
+        return Usage(
+            str(fault.strerror),
+            where=str(fault.filename or ""),
+            advice="Give a path whose links lead somewhere.",
+        )
+    if fault.errno in NOT_ALLOWED and fault.filename is not None:
+        return BadFile(
+            str(fault.strerror),
+            where=str(fault.filename),
+            advice="Give this account the right to it, or another path.",
+        )
     if fault.errno not in MACHINE:
         return None
     return MachineFault(

@@ -12,7 +12,7 @@ from govd.automatic.missing import KEEP, REVERT
 from govd.errors import (
     Usage,
 )
-from govd.models.paths import located
+from govd.models.paths import FILE, address_of, located
 from govd.types import Json, RowForm
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -82,6 +82,8 @@ def _address(url: str) -> str:
     """An address as it is kept: that of a folder for a path, `webhook:` for `webhook`."""
     if url.startswith(("/", "~")):
         return located(url).as_uri()
+    if url.startswith(FILE):
+        address_of(url)
     return WEBHOOK if url == WEBHOOK.rstrip(":") else url
 
 

@@ -29,11 +29,8 @@ def read_regular(path: Path, largest_bytes: int) -> bytes:
     handle = os.open(path, os.O_RDONLY | (0 if piped else os.O_NONBLOCK))
     try:
         mode = os.fstat(handle).st_mode
-        if not (stat.S_ISREG(mode) or (piped and stat.S_ISFIFO(mode))):
-            raise OSError(
-                0,
-                "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file",
-            )
+        if not (piped and stat.S_ISFIFO(mode)):
+            _check(mode)
         data = bytearray()
         while len(data) <= largest_bytes and (block := os.read(handle, 1 << 20)):
             data += block
@@ -42,3 +39,20 @@ def read_regular(path: Path, largest_bytes: int) -> bytes:
     if len(data) > largest_bytes:
         raise OSError(0, f"it has more than {largest_bytes:,} bytes")
     return bytes(data)
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no regular file, before it is opened: a pipe that nobody writes to would hold
+    us up.
+
+    Raises:
+        OSError: it is none, or is not there; `strerror` says which.
+    """
+    _check(path.stat().st_mode)
+
+
+def _check(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError(
+            0, "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file"
+        )

@@ -14,6 +14,7 @@ import numpy as np
 
 from govd.edit import EvaluationData
 from govd.errors import BadFile, UnreadableImage, Usage, instead, reason_of
+from govd.home.regular import check_regular
 from govd.keeping.texts import texts_of
 from govd.models.embeddings import Encoder
 from govd.models.phrases import spelled
@@ -222,6 +223,7 @@ def _labelled_rows(arrays: Mapping[str, Any], path: Path, dim: int) -> Floats:
 def _arrays(path: Path) -> dict[str, Any]:
     advice = "Give a folder of pictures, or a .npz with image_vectors and labels."
     try:
+        check_regular(path)
         with path.open("rb") as file:
             if not file.read(2) == b"PK":
                 raise BadFile("this is no .npz file", where=str(path), advice=advice)

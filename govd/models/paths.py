@@ -4,15 +4,22 @@ by whatever names, links and mounts.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
-from govd.errors import Usage
+from govd.errors import SHOWN, Usage, no_bug
 
 SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """How an address begins: two letters at least, since one is a drive."""
+FILE: Final = "file://"
+DEEPEST: Final = 256
+"""Names of a path, at most: folders are made one within the other, by calls within each other."""
+IMPOSSIBLE: Final = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What is wrong with a path itself, whatever lies there."""
 
 
 def located(text: str) -> Path:
@@ -20,16 +27,28 @@ def located(text: str) -> Path:
     folder that this process works in.
 
     Raises:
-        Usage: it begins with `~` and the name of no account.
+        Usage: it begins with `~` and the name of no account, or no file system can lead there:
+        names that are too long, links in a circle, folders too deep within each other.
     """
     try:
-        return Path(text).expanduser().absolute()
+        path = Path(text).expanduser().absolute()
     except RuntimeError:
         raise Usage(
             "begins with ~ and the name of no account",
             where=text,
             advice="Write the path out.",
         ) from None
+    if len(path.parts) > DEEPEST:
+        raise Usage(
+            f"a path of {len(path.parts) - 1:,} names: {str(path)[:SHOWN]}…",
+            advice=f"At most {DEEPEST - 1} folders may lie within each other.",
+        )
+    try:
+        path.stat()
+    except OSError as fault:
+        if fault.errno in IMPOSSIBLE:
+            raise no_bug(fault) from None  # type: ignore[misc]
+    return path
 
 
 def address_of(text: str) -> str:
@@ -37,8 +56,10 @@ def address_of(text: str) -> str:
     an address already stays one.
 
     Raises:
-        Usage: as `located`.
+        Usage: as `located`, also of `file://…`.
     """
+    if text.startswith(FILE):
+        located(unquote(urlsplit(text).path))
     if not text or "://" in text:
         return text
     if located(text).exists():

@@ -17,6 +17,7 @@ from typing import IO, Any, Final, Protocol
 import numpy as np
 
 from govd.errors import BadFile, GovdError
+from govd.home.regular import check_regular
 from govd.models.vector_rows import PART_BYTES, check_vectors, chosen, unusable
 from govd.types import Floats, Places
 
@@ -62,6 +63,7 @@ def open_vectors(path: Path, name: str, dim: int) -> Vectors:
         BadFile: no such file, or none with vectors of this width.
     """
     try:
+        check_regular(path)
         with path.open("rb") as file:
             begin = file.read(8)
     except OSError as fault:

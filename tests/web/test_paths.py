@@ -5,6 +5,7 @@ done, and one that cannot be is wrong usage and never a bug.
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,43 @@ def test_a_name_that_no_file_system_takes_is_no_bug(
     client: TestClient, call: str
 ) -> None:
     assert asked(client, call, LONG).status_code in (404, 422, 507)
+
+
+@pytest.mark.parametrize("call", [*CALLS, "store file://", "feed file://"])
+@pytest.mark.parametrize("kind", ["deep", "long", "circle"])
+def test_a_path_that_leads_nowhere_is_wrong_usage(
+    client: TestClient, tmp_path: Path, call: str, kind: str
+) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    path = {
+        "deep": str(tmp_path) + 400 * "/a",
+        "long": str(tmp_path / (300 * "x")),
+        "circle": str(tmp_path / "circle" / "x.npy"),
+    }[kind]
+    call, _, scheme = call.partition(" ")
+    answer = asked(client, call, scheme + path)
+    assert answer.status_code == 422
+    assert len(answer.json()["detail"]) < 400
+    told = {
+        "deep": "At most 255 folders",
+        "long": "too long",
+        "circle": "Too many levels",
+    }
+    assert told[kind] in answer.json()["detail"]
+    assert [p.name for p in tmp_path.iterdir() if p.name != "home"] == ["circle"]
+
+
+@pytest.mark.parametrize("call", ["pool", "evaluate"])
+def test_a_pipe_that_nobody_writes_to_holds_nobody_up(
+    client: TestClient, tmp_path: Path, call: str
+) -> None:
+    os.mkfifo(tmp_path / "x.npz")
+    address, body = CALLS[call]
+    body = body | {"reference": "colours"} if call == "pool" else body
+    named = {k: str(tmp_path / "x.npz") if v == "PATH" else v for k, v in body.items()}
+    answer = client.post(address, json=named)
+    assert answer.status_code == 422
+    assert "not a regular file" in answer.json()["detail"]
 
 
 def test_an_export_says_the_whole_path(
