@@ -125,8 +125,9 @@ class Audit:
             notices = self._notices(subject)
             complete = complete and max(len(subject_seqs), len(notices)) <= PAGE
             seqs |= {*subject_seqs[:PAGE], *notices[:PAGE]}
-        if request.get("model_retired"):
-            seqs.add(int(request["model_retired"]["entry"]))
+        for of_model in (request.model_retired, request.weights_approved):
+            if of_model:
+                seqs.add(int(of_model["entry"]))
         entries = core.desk.ledger.some(sorted(seqs))
         return {
             "request": request,

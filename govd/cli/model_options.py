@@ -67,7 +67,22 @@ PublishOption = Annotated[
     Path | None,
     typer.Option(
         "--publish-to",
-        help="Write each revision to DIR/N and keep DIR/current on the published one.",
+        help=(
+            "Write each revision to DIR/N and keep DIR/current on the published one. Of a"
+            " --conditional model a checkpoint has the linear edit, whose costs bounds and criteria"
+            " look at then, too."
+        ),
+    ),
+]
+ApproveCostsOption = Annotated[
+    str,
+    typer.Option(
+        "--approve-costs",
+        metavar="TEXT",
+        help=(
+            "With --publish-to, where checkpoints of a --conditional model would cost more than a"
+            " bound allows: why they may be published. It stands in the ledger with your name."
+        ),
     ),
 ]
 ConditionalOption = Annotated[

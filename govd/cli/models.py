@@ -9,6 +9,7 @@ import typer
 from govd.cli.access import opened
 from govd.cli.model_options import (
     AnchorsOption,
+    ApproveCostsOption,
     CommitOption,
     ConditionalOption,
     DomainsOption,
@@ -137,6 +138,7 @@ def update(
     publish_to: PublishOption = None,
     publish_base: PublishBaseOption = None,
     conditional: ConditionalOption = None,
+    approve_costs: ApproveCostsOption = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -158,7 +160,8 @@ def update(
         conditional,
     )
     with opened(home) as api:
-        put(api.update_model(name, None, **options), as_json, show_model)
+        changed = api.update_model(name, None, **options, approve_costs=approve_costs)
+        put(changed, as_json, show_model)
 
 
 @app.command("rebase")

@@ -24,7 +24,11 @@ WORDS: Final = {
 
 
 def criteria_lines(request: Mapping[str, Json]) -> Iterator[str]:
-    """Its criteria with what they came to, and who changed them."""
+    """Its criteria with what they came to, and who changed them; and who approved what it costs in
+    weights.
+    """
+    if approval := request.get("weights_approved"):
+        yield _approved_in_weights(approval)
     criteria = request.get("criteria") or []
     judged = request.get("judged") or {}
     figures = judged.get("figures") or {}
@@ -138,3 +142,13 @@ def verdict(row: Mapping[str, Json]) -> str:
     if row["held"]:
         return "held"
     return "[yellow]more than that[/]" if row["error"] > 0 else "less than that"
+
+
+def _approved_in_weights(approval: Mapping[str, Json]) -> str:
+    """Who approved what it costs in published weights, and what a policy had said to that."""
+    objection = approval["objection"]
+    return (
+        f"what it costs in published weights was approved {minute(approval['at'])} by"
+        f" {escape(spoken(approval['by']))}: {escape(approval['reason'])}"
+        f" ({escape(objection['policy'])}: {escape(objection['reason'])})"
+    )

@@ -6,6 +6,7 @@ Proven by `tests/requests/test_preview.py`, `tests/serve/test_conditional.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,9 @@ from govd.edit.own_labels import cells_in
 from govd.edit.prediction import Watch
 from govd.edit.tensors import factors_of
 from govd.edit.worst import expected_worst
-from govd.types import Figure, Json, ModelFacts
+from govd.models.core import Core
+from govd.records.predicted import BOUNDS
+from govd.types import Contribution, Figure, Json, ModelFacts
 
 NO_WEIGHTS = ("map", "edit")
 """Where a model's facts say so of what carries an edit, its weights do not."""
@@ -84,4 +87,34 @@ def counted(watch: Watch, beside: Beside, calibration: Calibration | None) -> Co
         counted
         | expected_worst(beside.basis, before, after, scope)
         | expected_elsewhere(beside.basis, before, after, scope, cells, of_cells)
+    )
+
+
+def bounds_of(core: Core) -> dict[str, float | None]:
+    """The home's own bounds on what is predicted; None where it has none of its own."""
+    return {bound: getattr(core.home.settings, bound) for bound in BOUNDS}
+
+
+def with_all(beside: Beside, of_all: Figure, calibration: Calibration | None) -> Costs:
+    """The share of other answers that differ from the unedited model's with all in force, with
+    intervals where errors of predictions were measured: of all pictures, and of those that show a
+    label, where that is known.
+    """
+    figures = {"all": of_all}
+    share = beside.figures.get("shown_disagreement")
+    if share is not None:
+        figures["shown"] = Figure(float(share), int(beside.figures["shown"]))
+    if calibration is None:
+        return figures
+    whole = has_whole(beside.everything)
+    return {
+        name: calibration.around(name, figure, whole=whole)
+        for name, figure in figures.items()
+    }
+
+
+def has_whole(contributions: Iterable[Contribution]) -> bool:
+    """Whether everything in some domains is to go."""
+    return any(
+        contribution.spec.scope.paradigm == "domains" for contribution in contributions
     )

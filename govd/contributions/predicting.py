@@ -14,10 +14,13 @@ from govd.contributions.beside import Beside
 from govd.contributions.calibrating import Calibrating
 from govd.contributions.composing import Composing, discreet
 from govd.contributions.costing import (
+    bounds_of,
     costs_of_checkpoint,
     counted,
+    has_whole,
     named_by_all,
     publishes_weights,
+    with_all,
 )
 from govd.contributions.effects import Effects
 from govd.contributions.extent import Extents
@@ -30,7 +33,7 @@ from govd.edit.costs import Costs
 from govd.edit.prediction import Watch, watch_for
 from govd.edit.tensors import summed
 from govd.models.core import Core, Opened
-from govd.records.predicted import BOUNDS, Effect, Predicted
+from govd.records.predicted import Effect, Predicted
 from govd.records.request import Request, spec_of
 from govd.types import Contribution, Figure, Floats, Json
 
@@ -86,7 +89,7 @@ class Predicting:
             total_scope_share=total_share,
             scope_share_added=total_share
             - self.extents.share(model, basis, contributions),
-            bounds={bound: getattr(core.home.settings, bound) for bound in BOUNDS},
+            bounds=bounds_of(core),
             targets=tuple(contribution.facts.get("terms", [])),
             doubted_names=doubted,
             subsumed_by=self._covering(request, beside.covered_by),
@@ -175,7 +178,9 @@ class Predicting:
         one is published.
         """
         watch = watch_for(opened.basis, linear.everything)
-        effect = self._effect(request, opened, linear, sure=False)
+        effect = None
+        if not request.shredded_at:  # else nobody knows its words any more
+            effect = self._effect(request, opened, linear, sure=False)
         folder = self.core.desk.model(request.model).publish_to
         facts = opened.model.facts
         return {
@@ -183,6 +188,21 @@ class Predicting:
             "effect": None if effect is None else effect.as_json(),
             "published": publishes_weights(folder, facts, opened.basis.side),
         }
+
+    def in_weights(
+        self, request: Request, contribution: Contribution, opened: Opened
+    ) -> dict[str, Json] | None:
+        """What weights get of a forget beside those in force, as a prediction has it as
+        `checkpoint`; None where its edit is linear anyway.
+
+        Raises:
+            OverCapacity, Unsupported: there is no such edit.
+        """
+        beside = self.beside(request, contribution, opened)
+        if beside.linear is None:
+            return None
+        in_weights = self._of_checkpoint(request, opened, beside.linear)
+        return {**beside.figures.get("checkpoint", {}), **in_weights}
 
     def beside(
         self,
@@ -270,14 +290,14 @@ class Predicting:
         costs_by_name = self.own_costs(watch, beside, calibration)
         costs_by_name = named_by_all(costs_by_name, beside)
         by_it = costs_by_name.get("all", Figure(0.0, 0))
-        with_all = _with_all(beside, Figure(total, by_it.pictures), calibration)
-        of_labels = with_all.get("shown")
+        together = with_all(beside, Figure(total, by_it.pictures), calibration)
+        of_labels = together.get("shown")
         return Predicted(
             disagreement=by_it.share,
             total_disagreement=total,
             measured=True,
             disagreement_high=by_it.high,
-            total_disagreement_high=with_all["all"].high,
+            total_disagreement_high=together["all"].high,
             total_shown_disagreement=None if of_labels is None else of_labels.share,
             total_shown_disagreement_high=None if of_labels is None else of_labels.high,
             costs=costs_by_name,
@@ -298,36 +318,11 @@ class Predicting:
             }
         if calibration is None:
             return own
-        whole = _has_whole([beside.own])
+        whole = has_whole([beside.own])
         return {
             name: calibration.around(name, figure, whole=whole)
             for name, figure in own.items()
         }
-
-
-def _with_all(beside: Beside, of_all: Figure, calibration: Calibration | None) -> Costs:
-    """The share of other answers that differ from the unedited model's with all in force, with
-    intervals where errors of predictions were measured: of all pictures, and of those that show a
-    label, where that is known.
-    """
-    with_all = {"all": of_all}
-    share = beside.figures.get("shown_disagreement")
-    if share is not None:
-        with_all["shown"] = Figure(float(share), int(beside.figures["shown"]))
-    if calibration is None:
-        return with_all
-    whole = _has_whole(beside.everything)
-    return {
-        name: calibration.around(name, figure, whole=whole)
-        for name, figure in with_all.items()
-    }
-
-
-def _has_whole(contributions: Iterable[Contribution]) -> bool:
-    """Whether everything in some domains is to go."""
-    return any(
-        contribution.spec.scope.paradigm == "domains" for contribution in contributions
-    )
 
 
 def _anchors(edit: AnyEdit) -> dict[str, Json]:

@@ -37,7 +37,8 @@ PROMPTED: Final = 4
 class Trial:
     """A revision, or one that could be: the model as it is opened for it, its edit, the forgets
     that are in force with it, and their contributions by the ids of their requests. `made_for`:
-    the model's `digest` and `evaluation`.
+    the model's `digest` and `evaluation`. `folder`: that weights would be published to; None: the
+    model's.
     """
 
     opened: Opened
@@ -46,6 +47,7 @@ class Trial:
     contributions: Mapping[str, Contribution]
     covered: Mapping[str, str]
     made_for: Mapping[str, Json]
+    folder: str | None = None
     _states: dict[int, State] = field(default_factory=dict)
 
     @property
@@ -150,8 +152,8 @@ class CriteriaJudging:
             nothing = dict.fromkeys(metrics)
             return judged | {"figures": nothing, "missing": dict.fromkeys(metrics, why)}
         measured = self._measured(trial, request, sight, metrics)
-        kept = {m: measured[m] for m in metrics if m in measured}
-        worse = self._worse_in_weights(trial, request, sight, kept)
+        judged_by = {m: measured[m] for m in metrics if m in measured}
+        worse = self._worse_in_weights(trial, request, sight, judged_by)
         measured |= worse
         shares: dict[str, float | None] = dict.fromkeys(metrics)
         pictures: dict[str, int] = {}
@@ -215,15 +217,14 @@ class CriteriaJudging:
         """Without pictures the only figure is how many anchors' own texts get another answer."""
         basis = trial.opened.basis
         name = trial.wanted[0].model
-        disagreement = 0.0
+        disagreement = linear = 0.0
         if trial.adding:
             _, facts = self.contributions.composing.figures(basis, trial.adding)
             disagreement = facts.get("predicted_disagreement", 0.0)
             if self._has_weights(trial, name):
                 in_weights = facts.get("checkpoint", {})
                 linear = in_weights.get("predicted_disagreement", 0.0)
-                disagreement = max(disagreement, linear)
-        shares = {"cost": disagreement}
+        shares = {"cost": max(disagreement, linear)}
         why = (
             f"{name} has neither an evaluation set nor a pool (`govd model update {name} --images"
             " DIR`)"
@@ -232,6 +233,8 @@ class CriteriaJudging:
             "on": f"{len(basis.anchors[0])} texts",
             "figures": {metric: shares.get(metric) for metric in metrics},
         }
+        if linear > disagreement and "cost" in metrics:
+            judged["in_weights"] = ["cost"]
         missing = {metric: why for metric in metrics if metric not in shares}
         if missing:
             judged["missing"] = missing
@@ -270,7 +273,7 @@ class CriteriaJudging:
         """Whether what is published of a conditional edit is weights, which ask nothing."""
         edit = factors_of(trial.edit)
         facts = trial.opened.model.facts
-        folder = self.core.desk.model(model).publish_to
+        folder = trial.folder or self.core.desk.model(model).publish_to
         return bool(edit.conditions) and publishes_weights(
             folder, facts, str(edit.side)
         )

@@ -35,7 +35,10 @@ def fold_model(event: str, entry: Record, lookup: Lookup) -> Changes:
         updated = {**model, "updated_at": entry["time"], **entry["payload"]}
         if updated.get("publish_to") != model.publish_to:
             updated.pop("delivery_fault", None)  # it was another folder's
-        return Changes({("model", name): RegisteredModel.from_json(updated)})
+        return Changes(
+            {("model", name): RegisteredModel.from_json(updated)}
+            | _approved(name, entry, lookup)
+        )
     if event == "remove":
         return _removed(model, entry, lookup)
     return NOTHING
@@ -92,6 +95,27 @@ def _added(name: str, entry: Record, lookup: Lookup) -> Changes:
         first = {"model": name, "last": 0, "published": None, "seq": entry["seq"]}
         records["head", name] = Head.from_json(first)
     return Changes(records)
+
+
+def _approved(name: str, entry: Record, lookup: Lookup) -> dict[Place, StoredRecord]:
+    """The forgets whose cost in weights somebody approved with an update of their model."""
+    approval = entry["payload"].get("weights_approved")
+    records: dict[Place, StoredRecord] = {}
+    for objection in approval["objections"] if approval else ():
+        for request_id in objection["requests"]:
+            request = request_at(lookup, request_id)
+            if request is None or request.model != name:
+                raise NotFound(f"not all of its requests are of {name}")
+            of_request: dict[str, Json] = {
+                "by": approval["by"],
+                "reason": approval["reason"],
+                "at": entry["time"],
+                "entry": entry["seq"],
+                "objection": {k: objection[k] for k in ("policy", "reason")},
+            }
+            approved = request.with_(weights_approved=of_request)
+            records["request", request_id] = approved
+    return records
 
 
 def _removed(model: RegisteredModel, entry: Record, lookup: Lookup) -> Changes:

@@ -191,6 +191,7 @@ APPENDED_BY: Final[Mapping[str, Mapping[str, str]]] = {
     "retry": {
         "requests/decisions.py": "a person",
         "automatic/thawing.py": "the freeze that it waited for has ended",
+        "registering/weighing.py": "weights of its conditional model are published from now on",
     },
     "publish": {"reconcile/settling.py": "a revision that has it is published"},
     "subsume": {"reconcile/settling.py": "one that covers it is published"},

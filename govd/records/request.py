@@ -260,6 +260,13 @@ class Request(StoredRecord):
         return self._json.get("model_retired")
 
     @property
+    def weights_approved(self) -> Mapping[str, Json] | None:
+        """By whom (`by`), when (`at`), why (`reason`) and with which entry (`entry`) what it costs
+        in published weights was approved, against the `objection` of a `policy` (`reason`).
+        """
+        return self._json.get("weights_approved")
+
+    @property
     def entries(self) -> tuple[int, ...]:
         """Numbers of the entries about it, in order."""
         return tuple(self._json["entries"])

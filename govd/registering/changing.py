@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from govd.contributions import Contributions
 from govd.errors import Conflict, GovdError, MachineFault, Unsupported, Usage
 from govd.ledger.entry import Draft
 from govd.models.core import Core, Opened
 from govd.models.given import Given
-from govd.models.paths import same
-from govd.models.pool import Pool
 from govd.models.prepared import prepared
 from govd.models.publish_places import check_folder
 from govd.records.lifecycle import WANTED
+from govd.records.model import RegisteredModel
 from govd.records.request import Request
+from govd.registering.staying import kept_pool, options_then
+from govd.registering.weighing import Weighing
 from govd.requests.accepting import Accepting
 from govd.types import Json, Record
-
-if TYPE_CHECKING:
-    from govd.edit import Basis
 
 UNLESS_USUAL = ("conditional", "precision")
 """What a model's entry says only where it is not what most models have; what a later one leaves out
@@ -39,58 +33,77 @@ class Changing:
         core: Core,
         contributions: Contributions,
         criteria: Accepting,
+        weighing: Weighing,
     ) -> None:
         self.core = core
         self.contributions = contributions
         self.criteria = criteria
+        self.weighing = weighing
 
     def update(
-        self, name: str, given: Given, actor: str, reference: str | None = None
+        self,
+        name: str,
+        given: Given,
+        actor: str,
+        reference: str | None = None,
+        approve_costs: str = "",
     ) -> None:
         """Change what a model is registered with, or (`reference`: rebase) the checkpoint itself;
         what is not given stays.
 
         Every forget in force is computed anew; model and contributions change in one append, and
-        reconciling publishes what follows. A forget whose text was destroyed cannot be computed for
-        another basis: it waits for a person, and nothing new is published until somebody decides
-        (so that nothing comes back unseen).
+        reconciling publishes what follows. A forget whose text was destroyed cannot be: it waits
+        for a person, and nothing new is published before (so that nothing comes back unseen).
 
         Args:
             name: of the model.
             given: what changes; what is None stays.
             actor: of the entry.
+            approve_costs: why weights may be published that cost more than a policy allows unasked.
 
         Raises:
-            Conflict: a forget cannot be computed anew (its domain is gone, say); nothing is
-            changed. Usage, BadFile, BadCheckpoint: something given is wrong.
+            Conflict: a forget cannot be computed anew (its domain is gone, say), or what weights
+            cost is not approved; nothing is changed. Denied: a policy forbids that. Usage, BadFile,
+            BadCheckpoint: something given is wrong.
         """
         core = self.core
         old = core.desk.model(name)
-        basis = core.models.basis(old)
         rebased = reference is not None
         self._check(name, given, old, reference)
-        place = reference or str(old["reference"])
-        options = _options(given, old, basis, rebased)
-        pool = None
-        if basis.has_pool and given.pool is None and not rebased:
-            pool = _kept_pool(basis, old)
-        check_folder(core, options.publish_to, name, place)
-        opened, payload = prepared(core, place, options, pool, None if rebased else old)
-        payload |= {field: None for field in UNLESS_USUAL if old.get(field)} | payload
-        same_basis = opened.basis.digest == basis.digest
+        opened, payload = self._prepared(given, old, reference)
+        folder = payload["publish_to"]
+        payload |= self.weighing.approved(old, opened, folder, actor, approve_costs)
         calibrating = self.contributions.calibrating
         payload["calibration"] = calibrating.kept_or_measured(opened, payload, old)
         drafts = [_update(name, actor, {**payload, "rebased": rebased})]
+        same_basis = opened.basis.digest == old.basis
         # before the lock: this takes time
         recomputed = {} if same_basis else self._recomputed(name, opened, actor)
         with core.desk.lock:
-            check_folder(core, payload["publish_to"], name, str(payload["reference"]))
+            check_folder(core, folder, name, str(payload["reference"]))
             if not same_basis:
                 drafts += self._completed(name, recomputed, opened, actor)
             for request in self._judged(name) if rebased else []:
                 drafts += self.criteria.carried(request, old, payload, actor)
+            drafts += self.weighing.anew(old, opened, folder, actor)
             core.desk.append(drafts)
         core.models.keep(opened)
+
+    def _prepared(
+        self, given: Given, old: RegisteredModel, reference: str | None
+    ) -> tuple[Opened, dict[str, Json]]:
+        """The model as it will be, and what its entry says of it."""
+        core = self.core
+        basis = core.models.basis(old)
+        rebased = reference is not None
+        place = reference or old.reference
+        options = options_then(given, old, basis, rebased)
+        is_pool_kept = basis.has_pool and given.pool is None and not rebased
+        pool = kept_pool(basis, old) if is_pool_kept else None
+        check_folder(core, options.publish_to, old.name, place)
+        opened, payload = prepared(core, place, options, pool, None if rebased else old)
+        payload |= {field: None for field in UNLESS_USUAL if old.get(field)} | payload
+        return opened, payload
 
     def _check(
         self, name: str, given: Given, old: Record, reference: str | None
@@ -284,53 +297,3 @@ def _too_much(model: Record, precision: str) -> Usage:
         where=str(model["name"]),
         advice=f"Rebase it: `{rebase}`.",
     )
-
-
-def _options(given: Given, old: Record, basis: Basis, rebased: bool) -> Given:
-    """What was given, and for the rest what the model (`old`, with its `basis`) has; a model that
-    is rebased keeps no revision of its repository.
-    """
-    conditional = given.conditional
-    if conditional is None:
-        conditional = bool(old.get("conditional"))
-    return replace(
-        given,
-        labels=list(basis.labels) if given.labels is None else given.labels,
-        anchors=list(basis.vocabulary) if given.anchors is None else given.anchors,
-        templates=list(basis.templates) if given.templates is None else given.templates,
-        domains=given.domains or list(basis.domains),
-        images=given.images or old["images"],
-        images_kept=not given.images,
-        use=given.use or old["use"],
-        side=old["side"],
-        publish_to=given.publish_to or old["publish_to"],
-        publish_base=_publish_base(given, old),
-        hf_revision=given.hf_revision if rebased else old["hf_revision"],
-        precision=given.precision or old.get("precision"),
-        from_scratch=given.from_scratch or bool(old["from_scratch"]),
-        conditional=conditional,
-        merged=old.get("labels_merged", []) if given.labels is None else [],
-    )
-
-
-def _kept_pool(basis: Basis, record: Record) -> Pool:
-    """The pool that a model has, with what was said of it when it was read."""
-    rows = basis.tensors["pool"]
-    left_out = Counter[str](record.get("pool_left_out", {}))
-    return Pool(
-        rows, basis.pool_kind, int(record.get("pool_total", len(rows))), left_out
-    )
-
-
-def _publish_base(given: Given, old: Record) -> bool | None:
-    """Whether the base is published: as is said, else as it was; None where it was said to an early
-    version, which always did.
-    """
-    if given.publish_base is not None:
-        return given.publish_base
-    stays = old["publish_to"] and (
-        not given.publish_to or same(Path(given.publish_to), Path(old["publish_to"]))
-    )
-    if stays or "publish_base" in old:
-        return old.get("publish_base")
-    return False

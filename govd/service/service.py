@@ -26,11 +26,13 @@ from govd.policies.freezing import Freezing
 from govd.policies.from_settings import FromSettings
 from govd.policies.policies import Policies
 from govd.policies.voting import Voting
+from govd.reconcile.criteria import CriteriaJudging
 from govd.reconcile.loop import REST_SECONDS, Reconciler
 from govd.reconcile.measuring import Measuring
 from govd.records.limits import bounded
 from govd.registering.changing import Changing
 from govd.registering.registry import Models
+from govd.registering.weighing import Weighing
 from govd.requests import Requests
 from govd.serve.answers import Answers
 from govd.serve.exports import Exports
@@ -59,8 +61,11 @@ class Service:
         voting = Voting(core)
         self.requests = requests = Requests(core, contributions, voting)
         self.models = Models(core, contributions.calibrating)
-        self._changing = Changing(core, contributions, requests.accepting)
         self.measuring = Measuring(core, contributions)
+        judging = CriteriaJudging(core, contributions, self.measuring)
+        weighing = Weighing(core, contributions, voting, judging)
+        accepting = requests.accepting
+        self._changing = Changing(core, contributions, accepting, weighing)
         self.audit = Audit(core)
         self.checkpoints = LogCheckpoints(core)
         self.proofs = Proofs(core, self.audit, self.checkpoints)
@@ -219,7 +224,12 @@ class Service:
 
     @bounded
     def update_model(
-        self, name: str, given: Given, actor: str, reference: str | None = None
+        self,
+        name: str,
+        given: Given,
+        actor: str,
+        reference: str | None = None,
+        approve_costs: str = "",
     ) -> Record:
         """Change what a model is registered with, or rebase it on another checkpoint, and publish
         what follows from that.
@@ -229,9 +239,10 @@ class Service:
             given: what changes; what is None stays.
             actor: of the entry.
             reference: the other checkpoint; None: it stays.
+            approve_costs: why what the weights of a conditional model cost is approved.
         """
         with self.core.working(name):
-            self._changing.update(name, given, actor, reference)
+            self._changing.update(name, given, actor, reference, approve_costs)
         self.reconciler.run(name)
         self.checkpoints.sign()
         return self.models.show(name)

@@ -216,6 +216,12 @@ def _of_other(kind: str, subject: str, payload: Mapping[str, Any]) -> str | None
             return f"{subject} was exported to {payload.get('recipient') or payload.get('folder')}"
         case "export.fail":
             return f"{subject} was to be exported, and nothing was written: {reason}"
+        case "model.update" if payload.get("weights_approved"):
+            approval = json_dict(payload.get("weights_approved"))
+            return (
+                f"{subject} was changed; what its forgets cost in published weights was approved by"
+                f" {approval.get('by')}: {approval.get('reason')}"
+            )
         case "model.remove" if payload.get("retired"):
             count = len(json_list(payload.get("requests")))
             because = f": {reason}" if reason else ""

@@ -2,7 +2,7 @@
 for too much, waits for a person.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from govd.hookspecs import hookimpl
@@ -127,16 +127,13 @@ def govd_vote(
         )
     inputs = _inputs(predicted)
     exact = bool(predicted.get("by_theorem"))
-    costs = () if exact else (*_costs(inputs), *_of_checkpoint(inputs))
-    for bound in (*costs, *_extents(inputs)):
-        if bound.value > bound.limit:
-            shown, limit = apart(bound.value, bound.limit)
-            return Vote(
-                "wait",
-                "bounds",
-                f"{bound.words} {shown}, over the bound of {limit}: a person must approve it",
-                inputs,
-            )
+    costs, of_checkpoint = (
+        ((), ()) if exact else (_costs(inputs), _of_checkpoint(inputs))
+    )
+    over = [*_over(costs), *_over(of_checkpoint)] or _over(_extents(inputs))
+    if over:
+        reason = f"{'; '.join(over)}: a person must approve it"
+        return Vote("wait", "bounds", reason, inputs)
     if exact:
         words = f"{UNMEASURED}; {EXACT}"
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
@@ -147,6 +144,15 @@ def govd_vote(
     return Vote(
         "allow", "bounds", f"{words} {shown}, within the bound of {limit}{sure}", inputs
     )
+
+
+def _over(bounds: Iterable[Bound]) -> list[str]:
+    """The first figure that is over its bound, in words; none where none is."""
+    for bound in bounds:
+        if bound.value > bound.limit:
+            value, limit = apart(bound.value, bound.limit)
+            return [f"{bound.words} {value}, over the bound of {limit}"]
+    return []
 
 
 def _inputs(predicted: Mapping[str, Json]) -> dict[str, float]:

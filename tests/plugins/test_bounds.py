@@ -270,6 +270,15 @@ def test_a_published_checkpoint_is_bounded_by_what_its_linear_edit_does(
     assert vote(**unpublished).decision == "allow"
 
 
+def test_what_is_over_a_bound_in_both_edits_is_told_of_both() -> None:
+    linear = of_checkpoint(costs={"all": {"share": 0.4}})
+    waiting = vote(disagreement=0.06, **linear)
+    own, _, of_weights = waiting.reason.partition("; ")
+    assert own.endswith("is 0.060, over the bound of 0.050")
+    assert of_weights.startswith("in the checkpoint that is published to a folder")
+    assert "is 0.400, over the bound of 0.050: a person must approve" in of_weights
+
+
 def test_a_forget_that_costs_a_checkpoint_nothing_waits_for_no_total() -> None:
     free = {"all": {"share": 0.0}}
     assert vote(**of_checkpoint(costs=free)).decision == "allow"

@@ -90,6 +90,7 @@ def test_weights_that_are_published_keep_the_criteria_as_well(
     asks = judged(service, first)
     assert "in_weights" not in asks, "no weights are published"
     service.requests.revert(first, "anew", "ann")
+    service.reconciler.run()
     service.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
     loose = file(service, "blue", domains=("dark",), criteria=("cost<=1", "named<=1"))
     service.reconciler.run()

@@ -119,13 +119,15 @@ class Models(Asked):
         precision: str | None = None,
         from_scratch: bool = False,
         conditional: bool | None = None,
+        approve_costs: str = "",
     ) -> Record:
         """Change what a model is registered with; with `reference`, rebase it on another
-        checkpoint. What is not given stays.
+        checkpoint. What is not given stays. `approve_costs`: why the checkpoints of a conditional
+        model may be published though their linear edit costs more than a bound allows.
 
         Raises:
-            NotFound: no model of that `name`. BadFile, BadCheckpoint: something given is no good;
-            nothing changes.
+            Conflict: that is to be approved, or a criterion would not be kept. NotFound: no model
+            of that `name`. BadFile, BadCheckpoint: something given is no good; nothing changes.
         """
         raise NotImplementedError
 
