@@ -94,11 +94,9 @@ class BundleQuestions:
         Raises:
             NotFound: there is none.
         """
-        if self.core.desk.views.revision(model, number) is None:
-            raise NotFound(
-                f"{model} has no revision {number}",
-                advice=f"`govd revision list --model {model}` shows them.",
-            )
+        desk = self.core.desk
+        if desk.views.revision(model, number) is None:
+            desk.revision(model, number)
         entries = self._closure({f"{model}/{number}", model})
         records = self.core.desk.views.records
         copies = (records.seqs(limit=EVERY, kind=noun, model=model) for noun in COPIES)

@@ -11,7 +11,6 @@ from govd.audit.deadlines import Deadlines
 from govd.audit.filters import check_filters
 from govd.audit.predictions import Predictions
 from govd.audit.states import States
-from govd.errors import NotFound
 from govd.ledger.times import moment
 from govd.models.core import Core
 from govd.records.limits import bounded
@@ -175,13 +174,8 @@ class Audit:
             NotFound: there is none.
         """
         desk = self.core.desk
-        registered = desk.views.records.get("model", model)
-        revision = desk.views.revision(model, number) if registered else None
-        if revision is None or registered is None:
-            raise NotFound(
-                f"{model} has no revision {number}",
-                advice=f"`govd revision list --model {model}` shows them.",
-            )
+        revision = desk.views.revision(model, number) or desk.revision(model, number)
+        registered = desk.views.records.get("model", model) or {}
         subject = f"{model}/{number}"
         entries = desk.ledger.some(desk.views.records.seqs(limit=PAGE, subject=subject))
         subsumed = revision.get("subsumed", {})

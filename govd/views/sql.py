@@ -41,6 +41,8 @@ def ask(path: Path, text: str, *, seconds: float = 10.0, limit: int = ROWS) -> R
         Usage: no such question, one that would change something, or one that takes longer than
         `seconds` or more than its share of memory. Conflict: others are asking.
     """
+    if not text.strip():
+        raise Usage("an empty question", advice=_ADVICE)
     if not 0 < seconds <= SECONDS:
         raise Usage(
             f"{seconds:g} seconds", advice=f"A question may take up to {SECONDS:g} s."

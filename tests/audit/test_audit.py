@@ -129,7 +129,9 @@ def test_as_of_brings_its_proof(service: Service) -> None:
         assert merkle.included(shown["entry"]["seq"], said.size, leaf, path, said.root)
 
 
-def test_why_leads_from_a_revision_to_everything_that_made_it(service: Service) -> None:
+def test_why_leads_from_a_revision_to_everything_that_made_it(
+    service: Service, tmp_path: Path
+) -> None:
     request = forget(service, "red", reason="court order", ticket="T-7")
     found = service.audit.why("m", 1)
     (wish,) = found["requests"]
@@ -148,8 +150,12 @@ def test_why_leads_from_a_revision_to_everything_that_made_it(service: Service) 
         "revision.evaluate",
         "revision.publish",
     ]
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="m has no revision 9"):
         service.audit.why("m", 9)
+    with pytest.raises(NotFound, match="no model is called 'other'"):
+        service.audit.why("other", 1)
+    with pytest.raises(NotFound, match="no model is called 'other'"):
+        service.bundles.bundle(tmp_path / "b.zip", revision=("other", 1))
 
 
 def test_a_trail_tells_everything_of_one_request_and_nothing_of_others(
@@ -386,6 +392,11 @@ def test_sql_tells_what_is_private_shredded_and_held(service: Service) -> None:
         "rows"
     ]
     assert (rows[0][:2], rows[0][2][:2]) == ([1, None], "20")
+
+
+def test_an_empty_question_is_refused(service: Service) -> None:
+    with pytest.raises(Usage, match="an empty question"):
+        service.audit.sql(" \n")
 
 
 def test_concepts_are_found_however_they_are_spelled(service: Service) -> None:
