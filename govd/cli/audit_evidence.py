@@ -12,7 +12,7 @@ import typer
 from govd.cli.access import opened
 from govd.cli.options import HomeOption, JsonOption, ReasonOption
 from govd.cli.output import print_json, put
-from govd.errors import BadFile, Usage, reason_of
+from govd.errors import BadFile, Usage, VerificationFailed, reason_of
 from govd.models.phrases import LINE_END, text_in
 
 
@@ -299,8 +299,20 @@ def _text(path: Path) -> str:
 
 
 def _note(path: Path) -> str:
-    """A log checkpoint that was kept: letters and shells take or add blank lines at its end."""
-    return f"{_text(path).strip()}\n"
+    """A log checkpoint that was kept: letters and shells take or add blank lines at its end.
+
+    Raises:
+        BadFile: it is no signed note, which says nothing of the ledger.
+    """
+    from govd.ledger.signing import split
+
+    note = f"{_text(path).strip()}\n"
+    try:
+        split(note)
+    except VerificationFailed as fault:
+        advice = "`govd audit checkpoint > FILE` keeps one."
+        raise BadFile(fault.what, where=str(path), advice=advice) from None
+    return note
 
 
 def _key(given: str | None) -> str | None:

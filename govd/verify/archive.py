@@ -30,6 +30,11 @@ NAME: Final = frozenset(
 LOCAL = "<4s5H3I2H"
 ENTRY = "<4s4B4HIII5HII"
 END = "<4s4H2IH"
+NOT_AS_WRITTEN: Final = "the header is not as bundles have it"
+ITSELF: Final = (
+    "It is another zip file, or a bundle that was packed anew: take the file itself that govd"
+    " wrote."
+)
 SMALLER: Final = "Make bundles of single requests or revisions."
 
 
@@ -175,7 +180,7 @@ class Archive:
                     advice="Raise the limit, or ask for smaller bundles.",
                 )
             if head + name.encode() != _local(name.encode(), crc, size):
-                raise BadFile("the header is not as bundles have it", where=name)
+                raise BadFile(NOT_AS_WRITTEN, where=name, advice=ITSELF)
             sha256 = _sha256(file, name, crc, size)
             begin = start + at + len(head) + length
             self.members[name] = Member(begin, size, sha256)

@@ -60,7 +60,12 @@ def verified(
     """
     try:
         with path.open("rb") as file:
-            yield verify_bundle(file, key, trust, kept, limit)
+            try:
+                opened = verify_bundle(file, key, trust, kept, limit)
+            except BadFile as fault:
+                place = ": ".join(filter(None, (str(path), fault.where)))
+                raise BadFile(fault.what, where=place, advice=fault.advice) from None
+            yield opened
     except OSError as fault:
         raise BadFile(f"cannot be read ({fault.strerror})", where=str(path)) from None
 

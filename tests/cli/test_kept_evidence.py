@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from govd.errors import BadFile
 from tests.cli.conftest import Shell
 
 KEPT: dict[str, Callable[[str], bytes]] = {
@@ -37,3 +38,14 @@ def test_a_log_checkpoint_with_another_text_is_another(
     assert govd("audit", "verify", "--since", str(tmp_path / "kept")).exit_code == 1
     done = govd("audit", "verify", "--since", "-", input=note.rstrip("\n"))
     assert done.exit_code == 0
+
+
+def test_a_file_that_is_no_log_checkpoint_says_nothing_of_the_ledger(
+    govd: Shell, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text(govd("audit", "checkpoint", "--json").stdout)
+    done = govd("audit", "verify", "--since", str(kept))
+    assert isinstance(done.exception, BadFile)
+    assert done.exception.where == str(kept)
+    assert done.stdout == ""

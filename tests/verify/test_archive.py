@@ -2,12 +2,15 @@
 
 import io
 import struct
+import zipfile
 import zlib
+from pathlib import Path
 
 import pytest
 
 from govd.errors import BadFile
 from govd.verify import archive
+from govd.verify.bundle import verified
 from tests.ledger.forging import zipped
 
 LIMIT = 1000
@@ -43,6 +46,16 @@ def test_a_name_that_is_not_in_its_place_is_refused(names: tuple[str, ...]) -> N
     assert read(local("a.txt") + end) == ["a.txt"], "it is made as `write` makes it"
     with pytest.raises(BadFile, match="cannot be in a bundle, or not at this place"):
         read(b"".join(map(local, names)) + end)
+
+
+def test_another_zip_is_refused_by_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "again.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as again:
+        again.writestr("manifest.json", "{}")
+    with pytest.raises(BadFile) as refused, verified(path):
+        pass
+    assert refused.value.where == f"{path}: manifest.json"
+    assert "packed anew" in refused.value.advice
 
 
 def test_no_more_is_read_than_may_be() -> None:
