@@ -114,7 +114,7 @@ MERGE: Final = (
 
 
 def _of_file(path: Path, where: str) -> BadCheckpoint | None:
-    if path.suffix in (
+    if path.suffix.lower() in (
         ".pt",
         ".pth",
         ".bin",

@@ -34,7 +34,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
     Raises:
         BadCheckpoint: it cannot be read.
     """
-    arrays = _parquet(path) if path.suffix == ".parquet" else _npz(path)
+    arrays = _parquet(path) if path.suffix.lower() == ".parquet" else _npz(path)
     return {SHORT.get(name, name): array for name, array in arrays.items()}
 
 

@@ -65,7 +65,7 @@ class VectorFile:
 
 def is_vector_file(path: Path) -> bool:
     """Whether a path names a file of the kinds that are read here."""
-    return path.suffix in (".npz", ".parquet") and path.is_file()
+    return path.suffix.lower() in (".npz", ".parquet") and path.is_file()
 
 
 def read(path: Path) -> VectorFile:

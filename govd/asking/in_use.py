@@ -93,7 +93,9 @@ class Plugins:
     def _unknown(self, reference: ModelReference) -> Unsupported:
         """That nobody opens a model."""
         text = reference.reference
-        is_path = text.startswith(("/", "./", "../", "~")) or text.endswith(FILES)
+        is_path = text.startswith(("/", "./", "../", "~")) or text.lower().endswith(
+            FILES
+        )
         if is_path and not Path(text).exists():
             advice = "Check the path."
             if reference.files:

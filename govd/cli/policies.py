@@ -173,7 +173,7 @@ def past(
     from govd.cli.show_policies import show_test
 
     check_format(form)
-    is_file = name.endswith((".yaml", ".yml")) or "/" in name
+    is_file = name.lower().endswith((".yaml", ".yml")) or "/" in name
     text = _text(Path(name)) if is_file else None
     with opened(home) as api:
         if text is not None:

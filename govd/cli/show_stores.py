@@ -87,9 +87,9 @@ def show_store(store: Mapping[str, Json]) -> None:
     if store["progress"]:
         out.print(f"  {_progress(store['progress'])}")
     elif store["state"] == "patching":
-        wanted = revision(store["patching"]["revision"])
+        target = revision(store["patching"]["revision"])
         out.print(
-            f"  a patch to {wanted} is not over: a daemon goes on with it, or"
+            f"  a patch to {target} is not over: a daemon goes on with it, or"
             " `govd reconcile`",
             soft_wrap=True,
         )

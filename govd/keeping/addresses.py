@@ -57,7 +57,7 @@ def _file_itself(path: Path) -> Path:
     if not (path.is_symlink() and path.is_file()):
         return path
     file = path.resolve()
-    if file.suffix != path.suffix:
+    if file.suffix.lower() != path.suffix.lower():
         raise Usage(
             f"is a link to {file}, which would keep its vectors as they are",
             where=str(path),

@@ -33,7 +33,7 @@ def govd_open_store(url: str) -> Store | None:
         `originals`. Unsupported: FAISS is not installed.
     """
     parts = urlsplit(url)
-    suffix = Path(unquote(parts.path)).suffix
+    suffix = Path(unquote(parts.path)).suffix.lower()
     if parts.scheme != "file" or suffix not in SUFFIXES:
         return None
     path, query = local(url, "originals")

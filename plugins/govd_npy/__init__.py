@@ -27,7 +27,7 @@ def govd_open_store(url: str) -> Store | None:
         BadFile: there is no such file, or it has no rows of vectors. Usage: it names a host.
     """
     parts = urlsplit(url)
-    if parts.scheme != "file" or not parts.path.endswith(SUFFIX):
+    if parts.scheme != "file" or not parts.path.lower().endswith(SUFFIX):
         return None
     path, _ = local(url)
     if not path.is_file():

@@ -35,7 +35,7 @@ def govd_open_store(url: str) -> Store | None:
     """
     parts = urlsplit(url)
     path = Path(unquote(parts.path))
-    if parts.scheme != "file" or not (path.suffix in SUFFIXES or _is_dataset(path)):
+    if parts.scheme != "file" or not (_is_table(path) or _is_dataset(path)):
         return None
     path, query = local(url, "column", "key")
     if not path.exists():
@@ -49,4 +49,8 @@ def _is_dataset(path: Path) -> bool:
     """Whether a folder has such files in it, or in its folders of partitions."""
     if path.suffix or not path.is_dir():
         return False
-    return any(file.suffix in SUFFIXES for file in path.rglob("*") if file.is_file())
+    return any(_is_table(file) for file in path.rglob("*") if file.is_file())
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES

@@ -36,7 +36,8 @@ class Files:
         self._keys: tuple[tuple[str, str], Any] = (("", ""), None)
         tables = self.tables()
         first = next(iter(tables.values()))
-        self.kind = first.path.suffix.removeprefix(".").replace("feather", "arrow")
+        suffix = first.path.suffix.lower()
+        self.kind = suffix.removeprefix(".").replace("feather", "arrow")
         self.shape = _shape(tables.values(), column)
         if key and key not in first.schema.names:
             raise BadFile(f"no column is called {key!r}", where=str(first.path))
@@ -53,7 +54,7 @@ class Files:
         names = []
         for file in self.path.rglob("*") if self.path.is_dir() else ():
             name = file.relative_to(self.path)
-            if file.suffix in SUFFIXES and not any(
+            if file.suffix.lower() in SUFFIXES and not any(
                 p.startswith(HIDDEN) for p in name.parts
             ):
                 _check_no_link(file)

@@ -50,7 +50,7 @@ class Table:
         self.firsts = list(accumulate(self.groups, initial=0))[:-1] or [0]
 
     def _is_parquet(self) -> bool:
-        return self.path.suffix == ".parquet"
+        return self.path.suffix.lower() == ".parquet"
 
     def stamp(self) -> StoreStamp | None:
         """What its schema says.
