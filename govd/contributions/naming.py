@@ -7,8 +7,8 @@ lies there, not far from anything. Where a label set is kept (`--use labels`), a
 label if it is nearer to it than to that mean (a cosine of 1/2), and at least as near as any two
 labels are to each other and as half of all words are to their nearest. In open use a name is
 *known* unless it is further from every word than nineteen in twenty words are from their nearest. A
-name that is spelled almost like a known one is taken for a typing mistake, however near the model
-thinks it.
+name that is spelled almost like a known one, or looks like it in letters of another alphabet, is
+taken for a typing mistake, however near the model thinks it.
 
 Proven by `tests/contributions/test_names.py`.
 """
@@ -16,11 +16,12 @@ Proven by `tests/contributions/test_names.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from govd.contributions.lookalikes import foreign_letters, looks_like
 from govd.contributions.spelling import SHORT, alike, is_turned_or_doubled, is_variant
 from govd.contributions.unseen import HIDDEN as HIDDEN_CELL
 from govd.contributions.unseen import unseen
@@ -59,6 +60,7 @@ MEANT: Final = 3
 YARDSTICKS: Final = 8
 """Models whose names are kept measured in memory."""
 CUT: Final = "cut"
+LOOKS: Final = "looks"
 HIDDEN: Final = (
     "a name in this private request is neither known nor close to a known one (whoever may see it"
     " finds it in `govd preview`)"
@@ -87,6 +89,9 @@ class Doubt:
                 f"the model's tokenizer cuts {self.phrase[:60]!r}: to the model it is the same as"
                 f" {self.nearest[:60]!r}"
             )
+        elif self.what == LOOKS:
+            letters = foreign_letters(self.phrase) or foreign_letters(self.meant)
+            text = f"{self.phrase!r} looks like {self.meant!r} and is another name ({letters})"
         elif self.cosine >= self.near:
             text = f"{self.phrase!r} is no {self.what}, but spelled almost like one"
         elif self.what == "label":
@@ -264,30 +269,21 @@ def _doubt(
         nearest = int(np.argmax(cosines))
         name = measure.names[nearest]
         cosine = float(cosines[nearest])
+    doubt = Doubt(phrase, name, cosine, measure.near, meant="", what=measure.what)
     if cosine > EQUAL:
         if folded(phrase) == folded(name) or not _is_cut(phrase, embedded):
             return None
-        return Doubt(
-            phrase=phrase,
-            nearest=name,
-            cosine=cosine,
-            near=measure.near,
-            meant="",
-            what=CUT,
-        )
+        return replace(doubt, what=CUT)
+    is_known = folded(phrase) in map(folded, measure.words)
+    looks = "" if is_known else looks_like(phrase, (*measure.names, *measure.words))
+    if looks:
+        return replace(doubt, meant=looks, what=LOOKS)
     if cosine >= measure.near and not _mistyped(phrase, measure):
         return None
-    suggestion = ""
-    if folded(phrase) not in map(folded, measure.words):
-        suggestion = _meant(phrase, measure.names) or _meant(phrase, measure.words)
-    return Doubt(
-        phrase=phrase,
-        nearest=name,
-        cosine=cosine,
-        near=measure.near,
-        meant=suggestion,
-        what=measure.what,
-    )
+    if is_known:
+        return doubt
+    meant = _meant(phrase, measure.names) or _meant(phrase, measure.words)
+    return replace(doubt, meant=meant)
 
 
 def _is_cut(phrase: str, embedded: Callable[[str], Floats]) -> bool:
