@@ -21,6 +21,11 @@ COSTS: Final = {
 NOT_MEASURED: Final = (
     "not measured: no pool of pictures (govd model update NAME --pool FILE)"
 )
+UNSURE: Final = (
+    "[dim]without intervals: how far predictions are off was measured of edits that ask pictures,"
+    " not of the linear one[/]"
+)
+"""Why figures of a checkpoint have none."""
 
 
 def cost_lines(preview: Mapping[str, Json]) -> Iterator[str]:
@@ -96,6 +101,7 @@ def _own_in_weights(linear: Mapping[str, Json], wide: int) -> Iterator[str]:
     ]
     if figures:
         yield f"{'by it alone, there':<{wide}}  {', '.join(figures)}"
+        yield f"{'':<{wide}}  {UNSURE}"
 
 
 def _without_pool(predicted: Mapping[str, Json]) -> str:

@@ -225,14 +225,32 @@ class Measuring:
         }
         public_figures = discreet(plain(figures), filed)
         if edit.conditions:
-            linear = {
-                "leaks": attacks.leaks(edit.linear, contributions, thinned),
-                "neighbour_agreement": attacks.neighbour_agreement(
-                    edit.linear, thinned.vectors
-                ),
-            }
+            linear = _of_weights(
+                opened.basis, edit.linear, contributions, data, thinned
+            )
             public_figures[LATER] = discreet(plain(linear), filed)
         return public_figures
+
+
+def _of_weights(
+    basis: Basis,
+    linear: Edit,
+    contributions: Sequence[Contribution],
+    data: EvaluationData,
+    thinned: EvaluationData,
+) -> dict[str, Json]:
+    """What publishing does not wait for, of the linear edit that weights get of a conditional
+    one; attacks on the `thinned` pictures alone.
+    """
+    outcomes = Outcomes.of(basis, linear, contributions, data)
+    shares = outcomes.shares()
+    return {
+        "forget_named": shares.get("forget_named"),
+        "forget_named_before": shares.get("forget_named_before"),
+        "intervals": outcomes.intervals(),
+        "leaks": attacks.leaks(linear, contributions, thinned),
+        "neighbour_agreement": attacks.neighbour_agreement(linear, thinned.vectors),
+    }
 
 
 def on_labelled(

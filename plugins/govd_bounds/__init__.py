@@ -130,7 +130,8 @@ def govd_vote(
     costs, of_checkpoint = (
         ((), ()) if exact else (_costs(inputs), _of_checkpoint(inputs))
     )
-    over = [*_over(costs), *_over(of_checkpoint)] or _over(_extents(inputs))
+    over = [*_over(costs), *_over(of_checkpoint, NO_INTERVAL)]
+    over = over or _over(_extents(inputs))
     if over:
         reason = f"{'; '.join(over)}: a person must approve it"
         return Vote("wait", "bounds", reason, inputs)
@@ -146,12 +147,13 @@ def govd_vote(
     )
 
 
-def _over(bounds: Iterable[Bound]) -> list[str]:
-    """The first figure that is over its bound, in words; none where none is."""
+def _over(bounds: Iterable[Bound], clause: str = "") -> list[str]:
+    """The first figure that is over its bound, in words, with a clause; none where none is."""
     for bound in bounds:
         if bound.value > bound.limit:
             value, limit = apart(bound.value, bound.limit)
-            return [f"{bound.words} {value}, over the bound of {limit}"]
+            words = f"{bound.words} {value}, over the bound of {limit}"
+            return [f"{words}, {clause}" if clause else words]
     return []
 
 

@@ -19,6 +19,7 @@ from govd.errors import NoWeights, Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
 from govd.service.service import Service
+from govd.verify.carried import of_linear
 from govd.verify.claim import Claim
 from govd.verify.honest import honest, share
 from govd.verify.signed_folder import verify_folder
@@ -290,6 +291,20 @@ def test_a_preview_tells_what_a_checkpoint_leaves_named(
         in printed
     )
     assert "by it alone, there all other answers" in printed
+    assert "without intervals: how far predictions are off was measured of" in printed
+
+
+def test_figures_of_a_checkpoint_that_were_measured_have_intervals(
+    asking: Service,
+) -> None:
+    forget(asking, "blue", domains=("dark",))
+    asking.reconciler.measure()
+    linear = of_linear(published(asking)["metrics"])
+    for name in ("retain_agreement", "retain_acc", "forget_acc", "forget_named"):
+        low, high = linear["intervals"][name]
+        assert low <= linear[name] <= high, name
+    own = published(asking)["metrics"]["intervals"]
+    assert own["retain_agreement"] != linear["intervals"]["retain_agreement"]
 
 
 def test_an_export_says_that_it_is_not_the_revisions_own_edit(
