@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from govd.cli.tables import console, escape, minute, share, show_record, state, table
 from govd.verify.carried import LINEAR
@@ -11,17 +11,20 @@ from govd.verify.carried import LINEAR
 if TYPE_CHECKING:
     from govd.types import Json
 
+OTHER: Final = "*"
+"""Marks figures that a revision's checkpoint does not have."""
+
 
 def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
-    """Revisions, a line each."""
+    """Revisions, a line each; figures that are not of what its checkpoint carries have a mark."""
     rows = [
         (
             r["number"],
             state(r["state"]),
             r["edit_digest"][:12],
             r["rank"],
-            share((r["metrics"] or {}).get("forget_acc")),
-            share((r["metrics"] or {}).get("retain_acc")),
+            _marked(r, "forget_acc"),
+            _marked(r, "retain_acc"),
             minute(r["published_at"]),
         )
         for r in revisions
@@ -38,6 +41,21 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
             rows=rows,
         )
     )
+    others = [r for r in revisions if r.get("carries") == LINEAR]
+    if others:
+        newest = others[-1]
+        console().print(
+            f"{OTHER} of the conditional edit, by which answers and vectors are edited; its"
+            " checkpoint has the linear one, with other figures: govd revision show"
+            f" {escape(newest['model'])} {newest['number']}"
+        )
+
+
+def _marked(revision: Mapping[str, Json], name: str) -> str:
+    """A figure, with a mark where the checkpoint of the revision has another."""
+    figure = (revision["metrics"] or {}).get(name)
+    is_other = revision.get("carries") == LINEAR and figure is not None
+    return f"{share(figure)} {OTHER}" if is_other else share(figure)
 
 
 def show_export(exported: Mapping[str, Json]) -> None:

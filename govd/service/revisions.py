@@ -4,11 +4,15 @@ not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from govd.models.core import Core
+from govd.reconcile.model_card import CARD
 from govd.records.limits import bounded
+from govd.records.revision import Revision
 from govd.types import Json, Record
+from govd.verify.carried import CONDITIONAL, LINEAR
 
 COMPARED: Final = ("forget_acc", "retain_acc", "retain_agreement", "accuracy")
 """Metrics that two revisions are compared by."""
@@ -24,22 +28,23 @@ class Revisions:
 
     @bounded
     def all(self, model: str) -> list[Record]:
-        """A model's revisions, oldest first.
+        """A model's revisions, oldest first. Of one whose edit is conditional `figures_of` says
+        that its figures are, and `carries` that its checkpoint has the linear edit.
 
         Raises:
             NotFound: there is no such model.
         """
         self.core.desk.known_model(model)
-        return list(self.core.desk.views.revisions(model))
+        return [_told(revision) for revision in self.core.desk.views.revisions(model)]
 
     @bounded
     def show(self, model: str, number: int) -> Record:
-        """One revision.
+        """One revision, as `all` has it.
 
         Raises:
             NotFound: there is none of this number.
         """
-        return self.core.desk.revision(model, number)
+        return _told(self.core.desk.revision(model, number))
 
     @bounded
     def diff(self, model: str, first: int, second: int) -> Record:
@@ -69,6 +74,17 @@ class Revisions:
             "rank": {"from": before["rank"], "to": after["rank"]},
             "metrics": metrics,
         }
+
+
+def _told(revision: Revision) -> Revision:
+    """A revision with what its figures are of, and what its checkpoint carries, where that is not
+    the same.
+    """
+    if "conditional" not in revision.facts:
+        return revision
+    files: Mapping[str, str] = revision.get("files") or {}
+    carries = {"carries": LINEAR} if CARD in files else {}
+    return revision.with_(figures_of=CONDITIONAL, **carries)
 
 
 def _compared(metrics: Record) -> dict[str, Json]:

@@ -132,6 +132,14 @@ class Revision(Answer):
     metrics: dict[str, Any]
     published_at: str | None
     tree_size: int | None = None
+    figures_of: str | None = Field(
+        default=None,
+        description="`conditional`: its figures are, of answers and vectors.",
+    )
+    carries: str | None = Field(
+        default=None,
+        description="`linear`: its checkpoint has that edit, with `metrics.checkpoint`.",
+    )
 
 
 class Difference(Answer):

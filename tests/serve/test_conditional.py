@@ -13,7 +13,7 @@ from govd import load_edit
 from govd.cli.report.evaluation import page
 from govd.cli.show_evaluation import print_evaluation
 from govd.cli.show_preview import show_preview
-from govd.cli.show_revisions import show_export
+from govd.cli.show_revisions import show_export, show_revisions
 from govd.edit.prediction import watch_for
 from govd.errors import NoWeights, Usage
 from govd.models.given import Given
@@ -305,6 +305,30 @@ def test_figures_of_a_checkpoint_that_were_measured_have_intervals(
         assert low <= linear[name] <= high, name
     own = published(asking)["metrics"]["intervals"]
     assert own["retain_agreement"] != linear["intervals"]["retain_agreement"]
+
+
+def test_a_list_of_revisions_says_whose_figures_it_has(
+    asking: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget(asking, "blue", domains=("dark",))
+    (unpublished,) = asking.revisions("m")
+    assert (unpublished["figures_of"], "carries" in unpublished) == (
+        "conditional",
+        False,
+    )
+    asking.update_model("m", Given(publish_to=str(tmp_path / "out")), "ann")
+    (revision,) = asking.revisions("m")
+    assert (revision["figures_of"], revision["carries"]) == ("conditional", "linear")
+    assert asking.revision("m", 1)["carries"] == "linear"
+    show_revisions([revision])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"{share(revision['metrics']['forget_acc'])} *" in printed
+    assert "its checkpoint has the linear one, with other figures" in printed
+    assert printed.endswith("govd revision show m 1")
+    asking.update_model("m", Given(conditional=False), "ann")
+    assert "figures_of" not in asking.revisions("m")[-1]
+    show_revisions([unpublished])
+    assert "*" not in capsys.readouterr().out
 
 
 def test_an_export_says_that_it_is_not_the_revisions_own_edit(
