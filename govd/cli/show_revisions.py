@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from govd.cli.tables import console, escape, minute, share, show_record, state, table
-from govd.verify.carried import LINEAR
+from govd.verify.carried import LINEAR, OF_PICTURES
 
 if TYPE_CHECKING:
     from govd.types import Json
@@ -67,6 +67,8 @@ def show_export(exported: Mapping[str, Json]) -> None:
             " revision does: what it leaves named and costs is told apart by govd revision show"
             f" {escape(exported['model'])} {exported['revision']}.[/]"
         )
+    if exported.get("figures_side"):
+        console().print(f"[yellow]{OF_PICTURES}[/]")
 
 
 def show_answers(answers: Sequence[Mapping[str, Json]]) -> None:

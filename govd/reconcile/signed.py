@@ -94,6 +94,17 @@ def carries_linear(
     return asks and (weights or not served.edit.conditions)
 
 
+def other_side(core: Core, served: Served, model: str) -> dict[str, Json]:
+    """Which `side` is edited by what is given away, and of which its figures are, `figures_side`:
+    where that is another than the model's own, of which the revision's digest and figures are.
+    """
+    own_side = core.desk.model(model).side
+    if served.edit.side == own_side:
+        return {}
+    figures = {"figures_side": own_side} if served.number else {}
+    return {"side": str(served.edit.side), **figures}
+
+
 def sign_folder(
     core: Core,
     served: Served,
@@ -179,10 +190,7 @@ def _claim(core: Core, served: Served, model: str, weights: bool) -> Claim:
         predicate |= {"carries": LINEAR, "figures_of": LINEAR}
         predicate["rank"] = served.edit.linear.rank
         metrics = of_linear(metrics)
-    if served.edit.side != desk.model(model).side:
-        predicate["side"] = str(
-            served.edit.side
-        )  # the revision's digest is another side's
+    predicate |= other_side(core, served, model)
     predicate["metrics"] = _figures(metrics)
     predicate["requests"] = [
         {name: value for name, value in request.items() if name not in LEFT_OUT}

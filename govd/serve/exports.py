@@ -24,7 +24,12 @@ from govd.ledger.model_signing import SIGNATURE
 from govd.models.core import Core
 from govd.models.paths import located
 from govd.models.served import Served
-from govd.reconcile.signed import carries_linear, sign_checkpoint, sign_folder
+from govd.reconcile.signed import (
+    carries_linear,
+    other_side,
+    sign_checkpoint,
+    sign_folder,
+)
 from govd.reconcile.writing import EDIT_FILE, check_written, is_map, write_edit
 from govd.records.limits import bounded
 from govd.serve.serving import Serving
@@ -88,6 +93,7 @@ class Exports:
         payload["files"] = dict(files)
         payload["edit_digest"], payload["side"] = now.edit.digest, now.edit.side
         payload["disclosed"] = private
+        payload |= other_side(self.core, now, model)
         payload |= _carried(self.core, now, model, format != "edit")
         entry = _entry("write", model, now.number, actor, payload)
         self.core.desk.append([entry])

@@ -15,6 +15,13 @@ AT_ONCE: Final = "checkpoint"
 """Figures of the linear edit that publishing waits for, among a revision's."""
 LATER: Final = "checkpoint_measured"
 """Those of it that follow."""
+OF_PICTURES: Final = (
+    "Its figures are of edited pictures. By edited queries, whose lengths stay as the edit leaves"
+    " them, each picture has the same label; a search may rank pictures a little otherwise, since"
+    " edited pictures are brought to unit length again. Pictures find pictures as if nothing had"
+    " been edited."
+)
+"""Of an edit of queries: whose the figures of its revision are."""
 
 
 def of_linear(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from govd.grades import claim_of
-from govd.verify.carried import LINEAR, of_linear
+from govd.verify.carried import LINEAR, OF_PICTURES, of_linear
 from govd.verify.claim import Claim
 from govd.verify.safe_text import safe
 
@@ -57,13 +57,7 @@ def honest(claim: Claim | None) -> str:
         f"{CLAIMED}: revision {claim.number} of {claim.model}, which {state}, forgets {scopes}.",
         _targets(predicate, metrics),
     ]
-    parts += approved(requests)
-    linear = of_linear(metrics)
-    if linear:
-        parts.append(_of_checkpoint(linear))
-    elif predicate.get("carries") == LINEAR:
-        is_its_own = predicate.get("figures_of") == LINEAR
-        parts.append(OF_LINEAR if is_its_own else NOT_OF_LINEAR)
+    parts += [*approved(requests), *_whose(predicate, metrics)]
     outcome = attacks(metrics)
     if outcome:
         parts.append(
@@ -77,6 +71,18 @@ def honest(claim: Claim | None) -> str:
         versions = ", ".join(f"{k} {v}" for k, v in sorted(software.items()))
         parts.append(f"Computed with {versions}.")
     return " ".join([safe(part) for part in parts] + [NOT_ERASURE])
+
+
+def _whose(predicate: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
+    """Of which edit the figures are, where there are several."""
+    linear = of_linear(metrics)
+    sentences = [_of_checkpoint(linear)] if linear else []
+    if not linear and predicate.get("carries") == LINEAR:
+        is_its_own = predicate.get("figures_of") == LINEAR
+        sentences.append(OF_LINEAR if is_its_own else NOT_OF_LINEAR)
+    if predicate.get("figures_side"):
+        sentences.append(OF_PICTURES)
+    return sentences
 
 
 def _scopes(claim: Claim) -> str:

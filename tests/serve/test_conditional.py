@@ -19,7 +19,7 @@ from govd.errors import NoWeights, Usage
 from govd.models.given import Given
 from govd.requests.options import ForgetOptions
 from govd.service.service import Service
-from govd.verify.carried import of_linear
+from govd.verify.carried import OF_PICTURES, of_linear
 from govd.verify.claim import Claim
 from govd.verify.honest import honest, share
 from govd.verify.signed_folder import verify_folder
@@ -341,3 +341,29 @@ def test_an_export_says_that_it_is_not_the_revisions_own_edit(
         printed = " ".join(capsys.readouterr().out.split())
         assert ("This carries the linear edit" in printed) == carries
         assert ("govd revision show m 1" in printed) == carries
+
+
+def test_an_edit_of_queries_says_that_its_figures_are_of_pictures(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget(service, "blue", domains=("dark",))
+    for name, side in (("own", None), ("queries", "text")):
+        written = service.export("m", tmp_path / name, "ann", format="edit", side=side)
+        is_other = side == "text"
+        assert written.get("figures_side") == ("image" if is_other else None)
+        show_export(written)
+        printed = " ".join(capsys.readouterr().out.split())
+        assert (OF_PICTURES in printed) == is_other
+        assert statement(tmp_path / name).get("figures_side") == (
+            "image" if is_other else None
+        )
+        claim = verify_folder(tmp_path / name, service.checkpoints.key())["claim"]
+        assert (OF_PICTURES in claim) == is_other
+    data = service.measuring.evaluation("m")
+    assert data is not None
+    basis = service.core.models.opened("m").basis
+    own = load_edit(tmp_path / "own" / "m.edit.safetensors")
+    queries = load_edit(tmp_path / "queries" / "m.edit.safetensors")
+    by_pictures = own.apply(data.vectors) @ basis.tensors["labels"].T
+    by_queries = data.vectors @ queries.apply_to_queries(basis.tensors["labels"]).T
+    assert (by_pictures.argmax(axis=1) == by_queries.argmax(axis=1)).all()
