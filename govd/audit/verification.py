@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from functools import partial
 from itertools import zip_longest
-from multiprocessing import get_context
 from typing import Any, Final
 
 from govd.errors import GovdError, VerificationFailed
@@ -100,11 +99,7 @@ class Verification:
         with self.core.desk.lock:  # what is published is signed under it
             stored = ledger.stored().now()
         signed_note, unreadable = self._beside_the_key()
-        workers: Any = (
-            ProcessPoolExecutor(mp_context=get_context("spawn"))
-            if many
-            else nullcontext()
-        )
+        workers: Any = _processes() if many else nullcontext()
         with workers as pool:
             executor: Executor | None = pool
             verdict = verify(
@@ -247,3 +242,11 @@ class Verification:
             "differences": differ,
             "examples": examples,
         }
+
+
+def _processes() -> Executor:
+    """Processes that share the work; imported here, as every command imports this module."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(mp_context=get_context("spawn"))

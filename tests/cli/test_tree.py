@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer.main
 
 from govd.cli import app
+from govd.service.service import Service
 
 TALKS = {("demo",), ("serve",)}
 """Commands that show something or run on; all others answer."""
@@ -132,3 +134,31 @@ def test_help_loads_nothing_heavy() -> None:
         check=True,
     )
     assert done.stdout.strip() == ""
+
+
+def test_status_loads_nothing_that_it_does_not_need(
+    service: Service, tmp_path: Path
+) -> None:
+    """A command that only looks opens the home, and no model, no web server, no worker."""
+    service.close()
+    heavy = [
+        *("fastapi", "uvicorn", "starlette", "httpx", "jinja2", "yaml", "PIL", "scipy"),
+        *("jax", "flax", "transformers", "torch", "safetensors", "pyarrow"),
+        *("sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "psycopg", "alembic"),
+        *("cel", "celpy", "concurrent.futures.process", "govd.web", "govd.client"),
+    ]
+    code = (
+        "import sys, contextlib; from govd.cli import app\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    app(args=['status', '--json', '--home', sys.argv[1]])\n"
+        "print(*[m for m in sys.argv[2:] if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "home"), *heavy],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert '"models"' in done.stdout
+    assert done.stderr.strip() == ""
