@@ -41,9 +41,9 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
             rows=rows,
         )
     )
-    others = [r for r in revisions if r.get("carries") == LINEAR]
-    if others:
-        newest = others[-1]
+    published = [r for r in revisions if r.get("carries") == LINEAR]
+    if published:
+        newest = published[-1]
         console().print(
             f"{OTHER} of the conditional edit, by which answers and vectors are edited; its"
             " checkpoint has the linear one, with other figures: govd revision show"

@@ -310,18 +310,18 @@ class Predicting:
         """What a contribution costs beside those in force, with intervals, where errors of
         predictions were measured; exactly nothing while one of them covers it.
         """
-        own = counted(watch, beside, calibration)
+        figures = counted(watch, beside, calibration)
         if beside.covered_by:
             return {
                 name: Figure(0.0, figure.pictures, low=0.0, high=0.0)
-                for name, figure in own.items()
+                for name, figure in figures.items()
             }
         if calibration is None:
-            return own
+            return figures
         whole = has_whole([beside.own])
         return {
             name: calibration.around(name, figure, whole=whole)
-            for name, figure in own.items()
+            for name, figure in figures.items()
         }
 
 

@@ -139,11 +139,14 @@ def govd_vote(
         words = f"{UNMEASURED}; {EXACT}"
         return Vote("allow", "bounds", words, {**inputs, "by_theorem": True})
     words, value = _upper(inputs, "disagreement", "predicted disagreement")
-    shown, limit = apart(value, inputs["max_predicted_disagreement"])
+    figure, limit = apart(value, inputs["max_predicted_disagreement"])
     ends = {HIGH["disagreement"], HIGH["shown_disagreement"]}
     sure = f", {NO_INTERVAL}" if ends.isdisjoint(inputs) else ""
     return Vote(
-        "allow", "bounds", f"{words} {shown}, within the bound of {limit}{sure}", inputs
+        "allow",
+        "bounds",
+        f"{words} {figure}, within the bound of {limit}{sure}",
+        inputs,
     )
 
 

@@ -178,6 +178,10 @@ def test_what_waits_is_looked_at_with_weights(asking: Service, to: Given) -> Non
     name, reason = state(asking, request)
     assert name == "waiting"
     assert "weights are for ever" in reason
+    asking.requests.decide(request, "approve", "seen", "bob")
+    asking.reconciler.run()
+    assert state(asking, request)[0] == "in_force"
+    assert asking.verification.verify()["holds"]
 
 
 def test_other_changes_are_a_step_of_their_own(
