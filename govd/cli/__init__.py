@@ -28,7 +28,7 @@ from govd.cli import (
     streams,
     tokens,
 )
-from govd.cli.command import home_behind, model_first
+from govd.cli.command import check_paths, home_behind, model_first
 from govd.cli.examples import epilog
 from govd.errors import MACHINE, REPORT, GovdError, no_bug
 
@@ -158,6 +158,7 @@ def _run(given: Sequence[str]) -> None:
     if words and words[0] not in commands:
         _plugin_commands()  # only then: loading plugins costs time
     try:
+        check_paths(arguments, app)
         app(args=model_first(arguments))
     except SystemExit as ended:
         if streams.reader_is_gone():

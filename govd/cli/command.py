@@ -1,12 +1,21 @@
-"""Options at other places than those where a command takes them: `--model NAME` for a model that is
-its first position, and `--home DIR` before the command.
+"""What is typed, before a command takes it: `--model NAME` for a model that is its first position,
+`--home DIR` before the command, and paths that are empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, get_args, get_type_hints
 
+import typer
+from typer.models import OptionInfo
+
+from govd.errors import Usage
+
+PATHS: Final = frozenset({Path, list[Path]})
+"""Types of what is typed and names files or folders."""
 HOME: Final = "--home"
 OPTION: Final = "--model"
 AT_FIRST: Final = frozenset(
@@ -69,3 +78,46 @@ def home_behind(arguments: Sequence[str], groups: Collection[str]) -> list[str]:
         return words
     depth = 2 if rest[0] in groups else 1
     return [*rest[:depth], *option, *rest[depth:]]
+
+
+def check_paths(arguments: Sequence[str], group: typer.Typer) -> None:
+    """Refuse an option that takes a path and was given an empty one, as a shell gives it where a
+    variable is not set: it would be the folder that somebody happens to be in.
+
+    Args:
+        arguments: what was typed, without `govd`.
+        group: all commands.
+
+    Raises:
+        Usage: there is one.
+    """
+    words = list(arguments)
+    empty = {before for before, word in pairwise(words) if not word}
+    empty |= {word[:-1] for word in words if word.endswith("=")}
+    for option in _path_options(words, group) if empty else ():
+        if option in empty:
+            raise Usage(
+                "an empty path",
+                where=option,
+                advice="Is a variable of the shell not set? The folder you are in is called .",
+            )
+
+
+def _path_options(words: Sequence[str], group: typer.Typer) -> Iterator[str]:
+    """The options that take a path, of the command that the words begin with."""
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None and words[:1] == [inner.name]:
+            yield from _path_options(words[1:], inner.typer_instance)
+    for command in group.registered_commands:
+        name = str(command.name or getattr(command.callback, "__name__", ""))
+        if words[:1] != [name.replace("_", "-")]:
+            continue
+        for hint in get_type_hints(command.callback, include_extras=True).values():
+            kind, *given = get_args(hint) or [hint]
+            if not PATHS & {kind, *get_args(kind)}:
+                continue
+            for option in given:
+                if isinstance(
+                    option, OptionInfo
+                ):  # its first name lies where a default would
+                    yield from map(str, (option.default, *(option.param_decls or ())))

@@ -12,6 +12,7 @@ from govd.cli.access import opened
 from govd.cli.options import FormatOption, HomeOption, JsonOption, ReasonOption
 from govd.cli.output import check_format, put, put_rows
 from govd.cli.secrets import secret_in
+from govd.errors import Usage
 from govd.models.paths import located
 
 if TYPE_CHECKING:
@@ -100,7 +101,14 @@ def add(
 
 
 def _address(url: str) -> str:
-    """A path as the address of its folder."""
+    """A path as the address of its folder.
+
+    Raises:
+        Usage: it is empty.
+    """
+    if not url:
+        advice = "Name a folder, https://…, or webhook: where rows are sent to."
+        raise Usage("an empty address of a feed", advice=advice)
     if "://" in url or url.rstrip(":") == "webhook":
         return url
     return located(url).as_uri()

@@ -32,7 +32,9 @@ AnchorsOption = Annotated[
 TemplatesOption = Annotated[
     Path | None, typer.Option("--templates", help="Prompts with {}, one a line.")
 ]
-DomainsOption = Annotated[str, typer.Option("--domains", help="Names of domains: a,b")]
+DomainsOption = Annotated[
+    str | None, typer.Option("--domains", help="Names of domains: a,b")
+]
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
@@ -123,7 +125,7 @@ def given_options(
     labels: Path | None,
     anchors: Path | None,
     templates: Path | None,
-    domains: str,
+    domains: str | None,
     images: Path | None,
     pool: Path | None,
     use: str | None,
@@ -132,6 +134,12 @@ def given_options(
     conditional: bool | None,
 ) -> dict[str, Any]:
     """What was given, read and with paths that a daemon finds."""
+    if domains is not None and not split(domains):
+        raise Usage(
+            "no domain is named",
+            where="--domains",
+            advice="Write --domains photo,sketch, or leave it out.",
+        )
     options: dict[str, Any] = {}
     for key, path, noun in (
         ("label", labels, "label set"),
