@@ -32,7 +32,7 @@ def show_log(entries: Sequence[Mapping[str, Json]]) -> None:
         )
         for e in entries
     ]
-    console().print(table("entry", "time", "actor", "kind", "what", rows=rows))
+    console().print(table("entry", "time (UTC)", "actor", "kind", "what", rows=rows))
 
 
 def _short(subject: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from govd.cli.tables import count, escape, minute, share
+from govd.cli.tables import count, escape, moment, share
 from govd.records.actors import spoken
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def criteria_lines(request: Mapping[str, Json]) -> Iterator[str]:
     for change in request.get("criteria_changes", ()):
         before, then = (_written(change[name]) for name in ("was", "criteria"))
         yield (
-            f"{escape(spoken(change['by']))} changed it on {minute(change['at'])} from {before} to"
+            f"{escape(spoken(change['by']))} changed it on {moment(change['at'])} from {before} to"
             f" {then}: {escape(change['reason'])}"
         )
 
@@ -148,7 +148,7 @@ def _approved_in_weights(approval: Mapping[str, Json]) -> str:
     """Who approved what it costs in published weights, and what a policy had said to that."""
     objection = approval["objection"]
     return (
-        f"what it costs in published weights was approved {minute(approval['at'])} by"
+        f"what it costs in published weights was approved {moment(approval['at'])} by"
         f" {escape(spoken(approval['by']))}: {escape(approval['reason'])}"
         f" ({escape(objection['policy'])}: {escape(objection['reason'])})"
     )

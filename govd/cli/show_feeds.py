@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from govd.cli.tables import console, count, escape, minute, table
+from govd.cli.tables import console, count, escape, minute, moment, table
 from govd.records.actors import spoken
 
 if TYPE_CHECKING:
@@ -47,7 +47,16 @@ def show_feeds(feeds: Sequence[Mapping[str, Json]]) -> None:
         )
         for feed in feeds
     ]
-    names = ("feed", "state", "from", "model", "every", "runs", "held", "last run")
+    names = (
+        "feed",
+        "state",
+        "from",
+        "model",
+        "every",
+        "runs",
+        "held",
+        "last run (UTC)",
+    )
     console().print(table(*names, rows=rows))
     for feed in feeds:
         show_feed_trouble(feed)
@@ -66,7 +75,7 @@ def show_feed(feed: Mapping[str, Json]) -> None:
     out.print(f"  rows that disappear {follows[feed['missing']]}")
     by = escape(spoken(feed["added_by"]))
     out.print(
-        f"  files as feed:{escape(feed['name'])}; added by {by} on {minute(feed['added_at'])}"
+        f"  files as feed:{escape(feed['name'])}; added by {by} on {moment(feed['added_at'])}"
     )
     if feed["runs"]:
         usual = (
@@ -75,10 +84,10 @@ def show_feed(feed: Mapping[str, Json]) -> None:
             else f"; usually {feed['usual']:g} new rows a run"
         )
         out.print(
-            f"  {count(feed['runs'], 'run')}, the last on {minute(feed['last_run_at'])}{usual}"
+            f"  {count(feed['runs'], 'run')}, the last on {moment(feed['last_run_at'])}{usual}"
         )
     if feed["looked_at"]:
-        out.print(f"  looked at last on {minute(feed['looked_at'])}")
+        out.print(f"  looked at last on {moment(feed['looked_at'])}")
     for line in feed.get("waiting", ()):
         out.print(f"  {escape(line)}")
     show_feed_trouble(feed)
@@ -125,7 +134,7 @@ def show_runs(runs: Sequence[Mapping[str, Json]]) -> None:
         )
         for run in runs
     ]
-    names = ("run", "state", "time", "document", "rows", "answers", "digest")
+    names = ("run", "state", "time (UTC)", "document", "rows", "answers", "digest")
     console().print(table(*names, rows=rows))
 
 
@@ -150,7 +159,7 @@ def show_run(run: Mapping[str, Json]) -> None:
         decided = run["decided"]
         by = escape(spoken(decided["by"]))
         out.print(
-            f"  {run['state']} by {by} on {minute(decided['at'])}: {escape(decided['reason'])}"
+            f"  {run['state']} by {by} on {moment(decided['at'])}: {escape(decided['reason'])}"
         )
     _rows([row for row in run["rows"] if row["answer"] in ("refused", "ended")])
     _states([row for row in run["rows"] if row.get("state")])

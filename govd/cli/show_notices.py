@@ -29,7 +29,9 @@ def show_receivers(receivers: Sequence[Mapping[str, Json]]) -> None:
         )
         for r in receivers
     ]
-    out.print(table("name", "to", "on", "state", "due", "sent", "last sent", rows=rows))
+    out.print(
+        table("name", "to", "on", "state", "due", "sent", "last sent (UTC)", rows=rows)
+    )
     for receiver in receivers:
         _show_trouble(receiver)
 
@@ -70,7 +72,7 @@ def show_history(past: Sequence[Mapping[str, Json]]) -> None:
         )
         for notice in past
     ]
-    out.print(table("time", "receiver", "kind", "subject", "state", rows=rows))
+    out.print(table("time (UTC)", "receiver", "kind", "subject", "state", rows=rows))
     for notice in past:
         if notice["state"] == "failed":
             reason = (

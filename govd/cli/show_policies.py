@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from govd.cli.tables import console, escape, minute, table
+from govd.cli.tables import console, escape, minute, moment, table
 
 if TYPE_CHECKING:
     from govd.types import Json, Record
@@ -85,11 +85,11 @@ def show_policy(policy: Record) -> None:
         f"{escape(policy['name'])} version {escape(policy['version'])}: {_mode(policy['mode'])},"
         f" asked when {', '.join(policy['moments'])}; digest {digest}"
     )
-    say(f"  added {minute(policy['added_at'])} by {escape(policy['added_by'])}")
+    say(f"  added {moment(policy['added_at'])} by {escape(policy['added_by'])}")
     if policy.get("mode_at"):
         why = f": {escape(policy['mode_reason'])}" if policy["mode_reason"] else ""
         say(
-            f"  {policy['mode']} since {minute(policy['mode_at'])} by {escape(policy['mode_by'])}"
+            f"  {policy['mode']} since {moment(policy['mode_at'])} by {escape(policy['mode_by'])}"
             f"{why}"
         )
     say(f"  from {_origin(policy)}")
@@ -159,7 +159,7 @@ def show_test(test: Record) -> None:
             )
             for row in differing
         ]
-        heads = ("id", "model", "concepts", "filed", "was", "would", "because")
+        heads = ("id", "model", "concepts", "filed (UTC)", "was", "would", "because")
         console().print(table(*heads, rows=rows))
 
 
@@ -188,7 +188,7 @@ def show_report(report: Record) -> None:
             )
             for row in report["rows"]
         ]
-        heads = ("entry", "time", "subject", "concepts", "asked when", "said")
+        heads = ("entry", "time (UTC)", "subject", "concepts", "asked when", "said")
         say(table(*heads, "cost", "became", "otherwise", rows=rows))
     say(f"report {report['digest']}")
     if report["mode"] != "enforce":
@@ -258,6 +258,6 @@ def show_freeze(freeze: Record) -> None:
 def show_unfrozen(freeze: Mapping[str, Json]) -> None:
     """The freeze that ended, and what would have happened."""
     say = console().print
-    say(f"the freeze of {minute(freeze['at'])} by {escape(freeze['by'])} is over")
+    say(f"the freeze of {moment(freeze['at'])} by {escape(freeze['by'])} is over")
     for line in freeze.get("meanwhile", ()):
         say(f"  meanwhile: {escape(line)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from govd.cli.tables import console, escape, minute, table
+from govd.cli.tables import console, escape, minute, moment, table
 from govd.records.actors import spoken
 
 if TYPE_CHECKING:
@@ -28,7 +28,14 @@ def show_principals(principals: Sequence[Mapping[str, Json]]) -> None:
         )
         for principal in principals
     ]
-    columns = ("name", "roles", "for him acts", "tokens", "added", "removed")
+    columns = (
+        "name",
+        "roles",
+        "for him acts",
+        "tokens",
+        "added (UTC)",
+        "removed (UTC)",
+    )
     console().print(table(*columns, rows=rows))
 
 
@@ -40,10 +47,10 @@ def show_principal(principal: Mapping[str, Json]) -> None:
         f"[bold]{escape(principal['name'])}[/] ({escape(principal['actor'])}): {roles}"
     )
     out.print(
-        f"  added by {escape(spoken(principal['added_by']))} on {minute(principal['added_at'])}"
+        f"  added by {escape(spoken(principal['added_by']))} on {moment(principal['added_at'])}"
     )
     if principal["removed_at"]:
-        out.print(f"  [yellow]removed on {minute(principal['removed_at'])}[/]")
+        out.print(f"  [yellow]removed on {moment(principal['removed_at'])}[/]")
         return
     for delegation in principal["delegations"]:
         because = f": {escape(delegation['reason'])}" if delegation["reason"] else ""

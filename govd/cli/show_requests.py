@@ -16,7 +16,7 @@ from govd.cli.tables import (
     console,
     count,
     escape,
-    minute,
+    moment,
     said,
     scope,
     share,
@@ -247,7 +247,7 @@ def _circumstances(request: Mapping[str, Json]) -> Iterator[str]:
             f" (its text was destroyed on {request['shredded_at'][:10]}; a backup made before may"
             " still hold it)"
         )
-    yield f"filed by {escape(spoken(request['filed_by']))} on {minute(request['filed_at'])}{hidden}"
+    yield f"filed by {escape(spoken(request['filed_by']))} on {moment(request['filed_at'])}{hidden}"
     yield from _source(request.get("source") or {})
     texts = [(name, request.get(name)) for name in ("reason", "basis", "ticket")]
     if any(text for _, text in texts):
@@ -283,12 +283,12 @@ def _approvals(request: Mapping[str, Json]) -> Iterator[str]:
     """Who approved it, with what came of it, and who asked for what else."""
     for approval in request.get("approvals", []):
         yield (
-            f"approved by {approver(approval)} on {minute(approval['at'])}:"
+            f"approved by {approver(approval)} on {moment(approval['at'])}:"
             f" {escape(approval['reason'])}"
         )
     for approval in request.get("approvals_held", []):
         yield (
-            f"{approver(approval)} approved it on {minute(approval['at'])}"
+            f"{approver(approval)} approved it on {moment(approval['at'])}"
             f" ({escape(approval['reason'])}), and more was needed"
         )
     for wish in request.get("wanted", []):
@@ -298,7 +298,7 @@ def _approvals(request: Mapping[str, Json]) -> Iterator[str]:
             else f"extend to {wish['due_at'][:10]}"
         )
         yield (
-            f"{approver(wish)} asked to {act} on {minute(wish['at'])}: {escape(wish['reason'])}"
+            f"{approver(wish)} asked to {act} on {moment(wish['at'])}: {escape(wish['reason'])}"
         )
 
 

@@ -12,7 +12,7 @@ from govd.cli.tables import (
     console,
     count,
     escape,
-    minute,
+    moment,
     said,
     scope,
     share,
@@ -36,9 +36,7 @@ def show_revision(revision: Mapping[str, Json]) -> None:
     name = escape(revision["model"])
     number = revision["number"]
     published = (
-        f" {minute(revision['published_at'])} UTC"
-        if revision.get("published_at")
-        else ""
+        f" {moment(revision['published_at'])}" if revision.get("published_at") else ""
     )
     out.print(
         f"[bold]{name}, revision {number}[/]: {state(revision['state'])}{published}"

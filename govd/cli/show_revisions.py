@@ -37,7 +37,7 @@ def show_revisions(revisions: Sequence[Mapping[str, Json]]) -> None:
             "rank",
             "forgotten",
             "retained",
-            "published",
+            "published (UTC)",
             rows=rows,
         )
     )

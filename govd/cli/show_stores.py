@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from rich.console import Console
 
-from govd.cli.tables import console, count, escape, minute, table
+from govd.cli.tables import console, count, escape, moment, table
 from govd.records.actors import spoken
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def show_store(store: Mapping[str, Json]) -> None:
     out.print(f"  vectors of {_of(store)}")
     claimed = " (as was said when it was added)" if store["claimed"] else ""
     added = (
-        f"added by {escape(spoken(store['added_by']))} on {minute(store['added_at'])}"
+        f"added by {escape(spoken(store['added_by']))} on {moment(store['added_at'])}"
     )
     out.print(f"  {added}{claimed}")
     out.print(f"  keeps {escape(facts['keeps'])}; {_index(facts)}")
@@ -98,7 +98,7 @@ def show_store(store: Mapping[str, Json]) -> None:
     verified = store.get("verified")
     if verified and verified["at"] > (store["last"] or {"at": ""})["at"]:
         verdict = "as the stamp says" if verified["well"] else "not as the stamp says"
-        out.print(f"  last verified {minute(verified['at'])}: {verdict}")
+        out.print(f"  last verified {moment(verified['at'])}: {verdict}")
     _faults(store)
 
 
@@ -126,7 +126,7 @@ def _last(last: Mapping[str, Json]) -> None:
     late = f", {last['late']:,} of them came in meanwhile" if last["late"] else ""
     seconds = duration(last["seconds"])
     out.print(
-        f"  last patch {minute(last['at'])}: {patched}{resumed}{skipped}{late}, in"
+        f"  last patch {moment(last['at'])}: {patched}{resumed}{skipped}{late}, in"
         f" {seconds}{_rate(last)}"
     )
     if last["skipped_list"]:

@@ -80,8 +80,13 @@ def count(number: int, noun: str) -> str:
 
 
 def minute(time: str | None) -> str:
-    """A time to the minute (UTC); nothing where there is none."""
+    """A time to the minute, for a column whose head says `(UTC)`; nothing where there is none."""
     return (time or "")[:16].replace("T", " ")
+
+
+def moment(time: str) -> str:
+    """A time to the minute with its zone, for a sentence."""
+    return f"{minute(time)} UTC"
 
 
 def tried(steps: Sequence[Mapping[str, Json]]) -> Table:

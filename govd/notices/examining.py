@@ -41,7 +41,7 @@ def faults_of_receivers(folder: Path) -> list[str]:
         if failed is not None:
             day = str(failed["at"])[:16].replace("T", " ")
             faults.append(
-                f"the receiver {name} failed on {day} ({failed['reason']}) and is told nothing."
+                f"the receiver {name} failed on {day} UTC ({failed['reason']}) and is told nothing."
                 f" Correct it, then: govd notice retry {name}"
             )
         path = key_files.path(name)

@@ -35,7 +35,7 @@ def _trouble(receiver: Receiver, sending: Sending) -> str:
     if failed is not None:
         moment = failed["at"][:16].replace("T", " ")
         return (
-            f"it failed on {moment} ({failed['reason']}): govd notice retry"
+            f"it failed on {moment} UTC ({failed['reason']}): govd notice retry"
             f" {receiver.name}"
         )
     head = sending.attempts.head(receiver.name)
@@ -44,7 +44,7 @@ def _trouble(receiver: Receiver, sending: Sending) -> str:
     number = head["attempts"]
     attempts = "1 attempt" if number == 1 else f"{number} attempts"
     next_at = str(head["next_at"])[:19].replace("T", " ")
-    return f"{head['reason']}; {attempts}, again at {next_at}"
+    return f"{head['reason']}; {attempts}, again at {next_at} UTC"
 
 
 def history_row(entry: Record) -> dict[str, Json]:

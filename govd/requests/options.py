@@ -188,9 +188,9 @@ def _names(core: Core, options: ForgetOptions) -> list[str]:
             advice=f"At most {limit} (max_concepts in govd.toml); file several.",
         )
     if options.all_concepts == bool(names):
-        what = "concepts and --all-concepts are both given" if names else "no concept"
+        fault = "concepts and --all-concepts are both given" if names else "no concept"
         raise Usage(
-            what,
+            fault,
             advice="Name concepts; or, for a whole domain, --all-concepts --domain D.",
         )
     if options.all_concepts and not options.domains:
