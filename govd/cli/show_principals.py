@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from govd.cli.tables import console, escape, minute, moment, table
@@ -62,7 +63,7 @@ def show_principal(principal: Mapping[str, Json]) -> None:
     elif principal["name"] != "owner":
         out.print(
             "  [yellow]next:[/] govd token create --role operator --name NAME --principal"
-            f" {escape(principal['name'])}"
+            f" {escape(quote(principal['name']))}"
         )
 
 

@@ -493,3 +493,8 @@ def test_a_token_of_nobody_is_told_where_there_are_principals(govd: Shell) -> No
         ("--role", "reader", "--name", "shop"),
     ):
         assert told(*words) == "", words
+
+
+def test_a_name_of_two_words_can_be_typed_as_it_is_told(govd: Shell) -> None:
+    told = govd("principal", "add", "Ann Lee", "--role", "legal").stdout
+    assert "--principal 'Ann Lee'" in " ".join(told.split())
