@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -238,7 +240,7 @@ def copy_database(source: Path, target: Path) -> None:
     """A consistent copy of an SQLite ledger while others use it.
 
     Raises:
-        MachineFault: it cannot be read or written. BadFile: damaged.
+        MachineFault: it cannot be read. BadFile: damaged. OSError: no space for the copy.
     """
     uri = f"{source.absolute().as_uri()}?mode=ro"
     with (
@@ -246,7 +248,15 @@ def copy_database(source: Path, target: Path) -> None:
         closing(sqlite3.connect(uri, uri=True, timeout=10)) as ledger,
         closing(sqlite3.connect(target)) as copy,
     ):
-        ledger.backup(copy)
+        try:
+            ledger.backup(copy)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            # the ledger itself is only read
+            raise OSError(
+                errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)
+            ) from error
 
 
 def schema_of(path: Path) -> list[tuple[str, str, str]]:

@@ -68,7 +68,8 @@ def consistent_parts(folder: Path, copy: Path, work: Path) -> Parts:
     `work`: a folder for files that are needed meanwhile.
 
     Raises:
-        BadFile: the home's key is not its ledger's, or its ledger not the one that was signed.
+        OSError: no space for the copy. BadFile: the home's key is not its ledger's, or its ledger
+        not the one that was signed.
     """
     origin = (folder / "origin").read_text(encoding="ascii").strip()
     absent: set[str] = set()

@@ -96,7 +96,9 @@ def test_what_is_written_to_a_full_disk_leaves_nothing_there(
         "backup": ("backup", str(disk / "home.tar")),
         "bundle": ("audit", "bundle", str(disk / "evidence.zip")),
     }[what]
-    told(govd(*words))
+    refused = govd(*words)
+    told(refused)
+    assert str(disk) in refused.stderr, "which disk is full"
     assert [p.name for p in disk.iterdir()] == ["ballast"]
     # an entry says who was to get what, and did not
     failed = 1 if what == "export" else 0
