@@ -27,11 +27,17 @@ def vector_settings(vectors: Any, address: Address) -> Any:
         BadFile: there is no such vector. Usage: there are several. Unsupported: it cannot be
         edited.
     """
-    if vectors is None or (address.vector and not isinstance(vectors, dict)):
+    if not vectors:
+        raise BadFile(
+            "it has no dense vectors",
+            where=address.url,
+            advice="Sparse ones cannot be edited.",
+        )
+    if address.vector and not isinstance(vectors, dict):
         raise BadFile(
             f"it has no vector {address.vector}",
             where=address.url,
-            advice="It has one without a name: leave vector= out." if vectors else "",
+            advice="It has one without a name: leave vector= out.",
         )
     if not isinstance(vectors, dict):
         return _usable(vectors, address.url)

@@ -435,6 +435,17 @@ def test_what_is_no_store_is_refused(small: KeptCollection, tmp_path: Path) -> N
             govd_open_store(url=url, secret="")
 
 
+def test_a_collection_of_sparse_vectors_alone_is_told_as_such(
+    small: KeptCollection,
+) -> None:
+    with small.client() as at:
+        sparse = {"words": qdrant.models.SparseVectorParams()}
+        at.create_collection("texts", vectors_config={}, sparse_vectors_config=sparse)
+    url = f"qdrant+file://{small.folder}?collection=texts"
+    with pytest.raises(BadFile, match="no dense vectors"):
+        govd_open_store(url=url, secret="")
+
+
 def test_without_the_library_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
