@@ -114,10 +114,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        heard = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup govd serve`
+            heard.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self.handle_exit) for number in heard}
         try:
             yield
         finally:
@@ -132,7 +132,7 @@ def serve(
     log_level: str = "info",
     allowed: tuple[str, ...] = (),
 ) -> None:
-    """Run until SIGTERM or SIGINT.
+    """Run until SIGTERM, SIGINT or SIGHUP.
 
     Raises:
         Usage: a port, a log level or an allowed host that cannot be meant. HomeLocked: another

@@ -315,3 +315,16 @@ def test_a_client_that_is_killed_while_it_waits_asks_again_and_it_is_done_once(
                 assert "idempotent-replay" in again.headers
         assert len(http.get("/v1/requests").json()["items"]) == 1
     assert '"level": "error"' not in running.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_terminal_that_is_closed_ends_it_as_a_service_manager_does(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    daemon = Running(tmp_path)
+    daemon.process.send_signal(number)
+    assert daemon.process.wait(30) == 0
+    assert "Traceback" not in daemon.log()
+    assert "govd has stopped" in daemon.log()
+    assert not (daemon.home / "daemon.json").exists()
+    daemon.errors.close()
