@@ -1,5 +1,6 @@
 """Ready policies about when it is: freezes, licences that end, forgets that expire."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -73,6 +74,51 @@ def test_hours_of_the_day_go_past_midnight(
     begin, end = map(str, between)
     values = {"days": "", "from": begin, "until": end}
     assert says("change-freeze", "filed", seen, **values) == ("wait" if frozen else "")
+
+
+@pytest.mark.parametrize("local", ["Europe/Berlin", "Australia/Lord_Howe"])
+@pytest.mark.parametrize(
+    ("zone", "between", "now", "frozen"),
+    [
+        # 2:30 comes twice on 25 October 2026, and is frozen both times
+        ("Europe/Berlin", (2, 3), "2026-10-24T23:59:59Z", False),
+        ("Europe/Berlin", (2, 3), "2026-10-25T00:30:00Z", True),
+        ("Europe/Berlin", (2, 3), "2026-10-25T01:30:00Z", True),
+        ("Europe/Berlin", (2, 3), "2026-10-25T02:00:00Z", False),
+        # and never on 28 March 2027
+        ("Europe/Berlin", (2, 3), "2027-03-28T00:59:59Z", False),
+        ("Europe/Berlin", (2, 3), "2027-03-28T01:00:00Z", False),
+        ("Europe/Berlin", (3, 4), "2027-03-28T01:00:00Z", True),
+        ("America/New_York", (1, 2), "2026-11-01T05:59:59Z", True),
+        ("America/New_York", (1, 2), "2026-11-01T06:59:59Z", True),
+        ("America/New_York", (1, 2), "2026-11-01T07:00:00Z", False),
+        # half an hour: from 10:30 to 11:00 before UTC on 4 October 2026, back on 4 April 2027
+        ("Australia/Lord_Howe", (2, 3), "2026-10-03T15:29:59Z", False),
+        ("Australia/Lord_Howe", (2, 3), "2026-10-03T15:30:00Z", True),
+        ("Australia/Lord_Howe", (2, 3), "2026-10-03T16:00:00Z", False),
+        ("Australia/Lord_Howe", (1, 2), "2027-04-03T15:15:00Z", True),
+        ("Australia/Lord_Howe", (2, 3), "2027-04-03T15:30:00Z", True),
+    ],
+)
+def test_hours_are_those_of_the_zone_on_days_when_clocks_change(
+    monkeypatch: pytest.MonkeyPatch,
+    local: str,
+    zone: str,
+    between: tuple[int, int],
+    now: str,
+    frozen: bool,
+) -> None:
+    """Whatever the machine's own zone is."""
+    monkeypatch.setenv("TZ", local)
+    time.tzset()
+    begin, end = map(str, between)
+    values = {"days": "", "zone": zone, "from": begin, "until": end}
+    try:
+        vote = says("change-freeze", "filed", {"now": now}, **values)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert vote == ("wait" if frozen else "")
 
 
 @pytest.mark.parametrize(
