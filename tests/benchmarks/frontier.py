@@ -1,21 +1,24 @@
-"""What the unlisted words cost at most less: the edit of `fitted` on some splits of a set, and what
-gradient descent makes of it.
+"""How many more unlisted words, or neighbours, could be kept: the edit of `fitted` on some splits
+of a set, and what gradient descent makes of it.
 
 All edits `x' = x − B Lᵀ x` of the same rank are tried that keep hard labels exactly: `B` is moved
-where no label sees it, `L` anywhere. Descent learns to keep each picture's softmax over words, and
-to leave no picture of what is forgotten named, twice: from what a forget knows (the pool, its
+where no label sees it, `L` anywhere; where labels are soft, both anywhere. Descent learns to keep
+each picture's softmax over words, or over the other pictures, or both (and that over soft labels),
+and to leave no picture of what is forgotten named, twice: from what a forget knows (the pool, its
 guessed labels, the vocabulary), and told the pool's true labels, half of the judging pictures and
 half of the unlisted words as well. On the other half of the pictures every point of its ways is
-judged, by the other half of the words and by those that the told one learned with; of the points
-that leave at most `ALLOWED` named the best is taken, which nobody could choose: a bound, as far as
-descent finds it.
+judged, by the other half of the words, by those that the told one learned with, or by nearest
+pictures. Of the points that leave at most `ALLOWED` named and change at most `CHANGED` more answers
+than `fitted` (and more words, where both are to stay) the best is taken, which nobody could choose:
+a bound, as far as descent finds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +26,7 @@ import numpy as np
 
 from govd.edit import compose
 from tests.benchmarks.forgetting.cases import Case, cases
+from tests.benchmarks.forgetting.figures import nearest
 from tests.benchmarks.forgetting.rows import DEFAULT, METHODS, contributions
 from tests.benchmarks.forgetting.sets import Split
 
@@ -34,9 +38,45 @@ STEPS, LOOK, BATCH = 300, 20, 1024
 DECAY = (0.9, 0.99)
 ALLOWED = 0.01
 """Pictures that may be left named."""
+CHANGED = 0.002
+"""Answers to other pictures that may change more than by `fitted`."""
+
+Aim = Literal["words", "neighbours"]
+"""What is asked for."""
+Learned = Literal["words", "neighbours", "both"]
+"""What is to stay."""
+
+LEARNED: dict[Aim, tuple[Learned, ...]] = {
+    "words": ("words",),
+    "neighbours": ("neighbours", "both"),
+}
 
 Edited = tuple[Any, Any]
 """`L` and `B`, `(d, k)` each."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pictures that are left named, and what of others stays: answers, best words, nearest
+    pictures; as shares.
+    """
+
+    named: float
+    unchanged: float
+    words: float
+    neighbours: float
+
+    def stays(self, to_stay: Learned) -> float:
+        """The share that is to be large."""
+        return self.words if to_stay == "words" else self.neighbours
+
+    def is_allowed(self, before: Judged, to_stay: Learned) -> bool:
+        """No point is counted otherwise."""
+        return (
+            self.named <= ALLOWED
+            and self.unchanged >= before.unchanged - CHANGED
+            and (to_stay != "both" or self.words >= before.words - CHANGED)
+        )
 
 
 @dataclass(frozen=True)
@@ -60,32 +100,43 @@ class Told:
         kept = ~own & ~gone[(x @ vectors.T).argmax(1)]
         return Told(x, own, kept, words, vectors, gone)
 
-    def figures(self, edited: Edited) -> tuple[float, float]:
-        """How many are named, and how many of the others keep their best word."""
+    @cached_property
+    def nearest(self) -> np.ndarray:
+        """Of each picture that is not to be forgotten the nearest other, unedited."""
+        return nearest(self.x[~self.own])
+
+    def figures(self, edited: Edited) -> Judged:
+        """What an edit leaves named, and keeps."""
         left, right = (np.asarray(part, np.float64) for part in edited)
         moved = self.x - (self.x @ left) @ right.T
-        named = self.forgotten[(moved[self.own] @ self.labels.T).argmax(1)]
+        answers, before = ((x @ self.labels.T).argmax(1) for x in (moved, self.x))
         rest = ~self.own
-        before = (self.x[rest] @ self.words.T).argmax(1)
-        after = (moved[rest] @ self.words.T).argmax(1)
-        return float(named.mean()), float((before == after).mean())
+        first, second = ((x[rest] @ self.words.T).argmax(1) for x in (self.x, moved))
+        lengths = np.linalg.norm(moved[rest], axis=1, keepdims=True)
+        return Judged(
+            float(self.forgotten[answers[self.own]].mean()),
+            float((answers == before)[self.kept].mean()),
+            float((first == second).mean()),
+            float((self.nearest == nearest(moved[rest] / lengths)).mean()),
+        )
 
 
-def frontier_line(title: str, splits: Sequence[Split], count: int) -> str:
+def frontier_line(title: str, splits: Sequence[Split], count: int, aim: Aim) -> str:
     """A line for forgets of `count` labels, means over those of all splits: what `fitted` leaves
     and keeps on the halves that judge, and the best that descents find.
     """
     tried = [
-        _shares(case) for split in splits for case in cases(split, "labels", count)
+        _shares(case, aim) for split in splits for case in cases(split, "labels", count)
     ]
     means = np.mean(tried, axis=0)
     return f"| {title} | {count} | {' | '.join(f'{share:.3f}' for share in means)} |"
 
 
-def _shares(case: Case) -> tuple[float, ...]:
-    """Pictures that `fitted` leaves named; the unlisted words that it keeps, that the best edit
-    keeps which knows what a forget knows, and that the best one keeps which is told more; the same
-    by the words that the latter learned with.
+def _shares(case: Case, aim: Aim) -> tuple[float, ...]:
+    """Pictures that `fitted` leaves named; the unlisted words or nearest pictures that it keeps,
+    that the best edit keeps which knows what a forget knows, and that the best one keeps which is
+    told more. Of words the same by those that the latter learned with, of nearest pictures the last
+    two where as many words stay as by `fitted`.
     """
     split, method = case.split, METHODS["fitted"]
     basis = split.basis
@@ -106,39 +157,40 @@ def _shares(case: Case) -> tuple[float, ...]:
             np.concatenate([vocabulary, words[learned]]),
         ),
     )
-    judges = [
-        Told.of(case, split.x[~half], split.label[~half], chosen)
-        for chosen in (words[~learned], words[learned])
-    ]
     start: Edited = (edit.L, edit.B)
+    by = [(to_stay, ~learned) for to_stay in LEARNED[aim]]
+    if aim == "words":
+        by.append(("words", learned))
+    judges = [
+        Told.of(case, split.x[~half], split.label[~half], words[w]) for _, w in by
+    ]
     before = [judge.figures(start) for judge in judges]
-    best = [_best(lesson, start, judges) for lesson in lessons]
-    return (
-        before[0][0],
-        *(
-            share
-            for i in range(len(judges))
-            for share in (before[i][1], *(found[i] for found in best))
-        ),
+    shares = [before[0].named]
+    for (to_stay, _), judge, first in zip(by, judges, before, strict=True):
+        ways = (points(lesson, start, to_stay, basis.hard) for lesson in lessons)
+        best = [_best(way, first, judge, to_stay) for way in ways]
+        shares += [*([first.stays(to_stay)] if to_stay != "both" else []), *best]
+    return tuple(shares)
+
+
+def _best(
+    way: Iterable[Edited], before: Judged, judge: Told, to_stay: Learned
+) -> float:
+    """The largest share that stays by an edit on the way that is allowed, or `before` it."""
+    judged = (judge.figures(point) for point in way)
+    allowed = [one for one in judged if one.is_allowed(before, to_stay)]
+    return max(one.stays(to_stay) for one in (before, *allowed))
+
+
+def points(
+    lesson: Told, start: Edited, to_stay: Learned, hard: bool
+) -> Iterator[Edited]:
+    """Edits on the descent's ways, a way for each of `WAYS`. `hard`: labels are kept exactly."""
+    free = (
+        np.linalg.svd(lesson.labels)[2][len(lesson.labels) :].T
+        if hard
+        else np.eye(lesson.labels.shape[1])
     )
-
-
-def _best(lesson: Told, start: Edited, judges: Sequence[Told]) -> list[float]:
-    """For each judge the largest share of words that an edit on the way keeps, `start` among them,
-    of those that leave at most `ALLOWED` named.
-    """
-    best = [judge.figures(start)[1] for judge in judges]
-    for point in points(lesson, start):
-        for i, judge in enumerate(judges):
-            named, kept = judge.figures(point)
-            if named <= ALLOWED:
-                best[i] = max(best[i], kept)
-    return best
-
-
-def points(lesson: Told, start: Edited) -> Iterator[Edited]:
-    """Edits on the descent's ways, a way for each of `WAYS`."""
-    free = np.linalg.svd(lesson.labels)[2][len(lesson.labels) :].T
     fixed = [jnp.asarray(part, jnp.float32) for part in (*start, free)]
     x, words, labels = (
         jnp.asarray(part, jnp.float32)
@@ -152,15 +204,22 @@ def points(lesson: Told, start: Edited) -> Iterator[Edited]:
     def loss(step: Any, rows: Any, weight: float) -> Any:
         left, right = edited(step)
         moved = x[rows] - (x[rows] @ left) @ right.T
-        logits = jax.nn.log_softmax(SCALE * moved @ words.T)
-        spelled = -(jax.nn.softmax(SCALE * x[rows] @ words.T) * logits).sum(1)
+        is_own, is_kept = own_mask[rows], kept_mask[rows]
+        strays = jnp.zeros(len(rows))
+        if to_stay != "neighbours":
+            strays += _strays(x[rows] @ words.T, moved @ words.T)
+        if to_stay != "words":
+            apart = jnp.where(jnp.eye(len(rows), dtype=bool) | is_own, -1.0, 0.0)
+            unit = moved / jnp.linalg.norm(moved, axis=1, keepdims=True)
+            strays += _strays(x[rows] @ x[rows].T + apart, unit @ unit.T + apart)
+        if not hard:
+            strays += _strays(x[rows] @ labels.T, moved @ labels.T)
         scores = SCALE * moved @ labels.T
         ahead = jnp.where(gone, scores, -jnp.inf).max(1)
         ahead = jax.nn.softplus(1.0 + ahead - jnp.where(gone, -jnp.inf, scores).max(1))
-        is_own, is_kept = own_mask[rows], kept_mask[rows]
         named = (ahead * is_own).sum() / jnp.maximum(1, is_own.sum())
         newly = (ahead * is_kept).sum() / jnp.maximum(1, is_kept.sum())
-        others = (spelled * ~is_own).sum() / jnp.maximum(1, (~is_own).sum())
+        others = (strays * ~is_own).sum() / jnp.maximum(1, (~is_own).sum())
         return others + weight * (named + newly)
 
     own_mask, kept_mask = jnp.asarray(own), jnp.asarray(kept)
@@ -188,3 +247,9 @@ def points(lesson: Told, start: Edited) -> Iterator[Edited]:
             ]
             if i % LOOK == 0:
                 yield edited(step)
+
+
+def _strays(before: Any, after: Any) -> Any:
+    """The cross-entropy of each row's softmax over its scores, before and after."""
+    logits = jax.nn.log_softmax(SCALE * after)
+    return -(jax.nn.softmax(SCALE * before) * logits).sum(1)

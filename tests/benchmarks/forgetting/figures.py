@@ -35,8 +35,8 @@ class Figures:
     the base model named right, how many still are; `newly_named`: of the other pictures, how many
     get a forgotten label now; `unlisted`, `neighbours`: best other word, nearest other picture
     unchanged; `text_auc`, `example_auc_1`, `example_auc_8`: how the label, or edited pictures of
-    it, rank its pictures against the others. `predicted`, `predicted_high`: the cost that a preview
-    tells, and its interval's upper end; `measured`: that cost, by true labels.
+    it, rank its pictures against the others. `predicted`, `predicted_high`: the cost that bounds
+    look at, and its interval's upper end; `measured`: that cost, by true labels.
     """
 
     named_right: float = NAN

@@ -142,7 +142,9 @@ class Runner:
         return (ROWS if case.kind == "labels" else LOCAL)[row](case)
 
     def _predicted(self, row: str, case: Case) -> dict[str, float]:
-        """The cost of these forgets before they are filed, and its interval's upper end."""
+        """The cost of these forgets before they are filed, of pictures as far as they show a label,
+        where that is known (bounds look at that), and its interval's upper end.
+        """
         conditional = row == CONDITIONAL
         basis = case.split.conditional_basis if conditional else case.split.basis
         method = METHODS["fitted"]
@@ -156,11 +158,13 @@ class Runner:
         edits = (
             compose(basis, chosen, {method.name: method}) for chosen in ([], parts)
         )
-        figure = figures(basis, watch, parts, [], *edits).get("all")
+        found = figures(basis, watch, parts, [], *edits)
+        name = "shown" if "shown" in found else "all"
+        figure = found.get(name)
         if figure is None:
             return {}
         around = (
-            calibration.around("all", figure, whole=case.kind == "domains")
+            calibration.around(name, figure, whole=case.kind == "domains")
             if calibration
             else figure
         )
