@@ -2,8 +2,9 @@
 a model, and the same to a reader.
 
 The pairs of Cyrillic and Greek letters, and of Latin letters of phonetics, are those of
-`confusables.txt` of Unicode Technical Standard 39 (version 15.1) whose prototype is one letter of
-the Latin alphabet, but those that are rare or look like it in some typefaces alone.
+`confusables.txt` of Unicode Technical Standard 39 (versions 14.0 and 17.0 agree) whose prototype is
+one letter of the Latin alphabet, but those that are rare or look like it in some typefaces alone;
+and the capital of ԛ, which it lacks.
 
 Proven by `tests/contributions/test_lookalikes.py`.
 """
