@@ -39,6 +39,8 @@ WHOLE = (*_TYPED, *_GLANCED)
 """Columns that are never cut: what they show is typed again, or read at a glance."""
 LINE = 100_000
 """Characters of a text that is printed."""
+ZONE = " (UTC)"
+"""Behind the name of a column of times."""
 NARROW = 8
 """Characters below which no other column is folded, if it has so many."""
 
@@ -128,7 +130,12 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], title: str = "") -> Tabl
     )
     for place, name in enumerate(columns):
         least = min(NARROW, max((len(str(row[place])) for row in rows), default=0))
-        drawn.add_column(name, no_wrap=name in WHOLE, overflow="fold", min_width=least)
+        drawn.add_column(
+            name,
+            no_wrap=name.removesuffix(ZONE) in WHOLE,
+            overflow="fold",
+            min_width=least,
+        )
     for row in rows:
         drawn.add_row(*(str(cell) for cell in row))
     return drawn

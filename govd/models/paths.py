@@ -28,7 +28,8 @@ def located(text: str) -> Path:
 
     Raises:
         Usage: it begins with `~` and the name of no account, or no file system can lead there:
-        names that are too long, links in a circle, folders too deep within each other.
+        names that are too long, links in a circle, folders too deep within each other,
+        characters that no path has.
     """
     try:
         path = Path(text).expanduser().absolute()
@@ -48,6 +49,12 @@ def located(text: str) -> Path:
     except OSError as fault:
         if fault.errno in IMPOSSIBLE:
             raise no_bug(fault) from None  # type: ignore[misc]
+    except ValueError:
+        raise Usage(
+            "a path with a character that no path has",
+            where=text.encode("unicode_escape").decode()[:SHOWN],
+            advice="Write it without.",
+        ) from None
     return path
 
 
