@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests import conftest
 
 ROWS: Final = 16
 """Of a portion."""
+SECONDS: Final = 20.0
+"""How long a portion may take to be noted."""
 STORES: Final = {
     "parquet": "govd_parquet.store.ParquetStore",
     "lance": "govd_lance.store.LanceStore",
@@ -81,8 +84,15 @@ def wrapped(owner: Any, name: str, around: Callable[..., Any]) -> None:
     setattr(owner, name, lambda *given, **named: around(call, *given, **named))
 
 
-def watch(kind: str, step: str) -> None:
-    """Arrange for the end."""
+def until_noted(journal: Path) -> None:
+    """Wait until a portion is noted: they are written by several threads, and noted by another."""
+    end = time.monotonic() + SECONDS
+    while len(journal.read_bytes().splitlines()) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def watch(kind: str, step: str, journal: Path) -> None:
+    """Arrange for the end. `journal`: of the patch, its head in the first line."""
     store = getattr(*attribute(STORES[kind]))
     writes: list[None] = []
 
@@ -90,6 +100,7 @@ def watch(kind: str, step: str) -> None:
         call(*given, **named)
         writes.append(None)
         if len(writes) == 3:
+            until_noted(journal)
             die()
 
     def switching(call: Any, *given: Any) -> Any:
@@ -112,7 +123,7 @@ def main() -> None:
     home, kind, step = sys.argv[1:]
     plugins.found_entry_points = lambda: [*conftest.POINTS, plugin(kind)]
     patching.ROWS = ROWS  # type: ignore[misc]
-    watch(kind, step)
+    watch(kind, step, Path(home) / "stores" / "shop" / "patch.ndjson")
     with open_service(Path(home)) as service:
         service.stores.step()
 
