@@ -27,8 +27,7 @@ class DyingStore(NpyStore):
             self.path.with_suffix(".died"),
         )
         before = written.read_text().splitlines() if written.exists() else []
-        if len(before) >= THIRD and not died.exists():
-            died.write_text(f"{os.getpid()} {portion.name}")
+        if len(before) >= THIRD and _is_first(died, f"{os.getpid()} {portion.name}"):
             half = replace(batch, vectors=batch.vectors.copy())
             half.vectors[len(half.vectors) // 2 :] = 0
             super().write(portion, half, originals)
@@ -36,6 +35,16 @@ class DyingStore(NpyStore):
         super().write(portion, batch, originals)
         with written.open("a") as file:
             file.write(f"{os.getpid()} {portion.name}\n")
+
+
+def _is_first(path: Path, text: str) -> bool:
+    """Whether no other worker has written a file, which then has the text."""
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True
 
 
 @hookimpl
