@@ -10,7 +10,7 @@ beta-binomial.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -130,18 +130,27 @@ def tried_of(tries: Sequence[Tries]) -> Tried | None:
 
 
 def _beta(tries: Sequence[Tries]) -> Tried:
-    count, lost = _counts([cell.measured for cell in tries])
-    share, weight = moments(count, lost, UNSEEN)
-    # where they differ by no more than chance, as much is known as they have pictures
-    weight = min(weight, float(count.sum()))
+    measured = [cell.measured for cell in tries]
     seen = [
         figure
         for cell in tries
         for figure in cell.counted
         if figure.label == cell.measured.label
     ]
-    beyond = _log_odds(count, lost) - _log_odds(*_counts(seen))
-    return Tried(share, weight, beyond if seen else 0.0)
+    beyond = _log_odds(*_counts(measured)) - _log_odds(*_counts(seen))
+    return replace(distribution_of(measured), beyond=beyond if seen else 0.0)
+
+
+def distribution_of(figures: Sequence[Figure]) -> Tried:
+    """What shares that were measured are drawn of, by moments.
+
+    Args:
+        figures: of random forgets, at least one, on pictures that nothing was fitted on.
+    """
+    count, lost = _counts(figures)
+    share, weight = moments(count, lost, UNSEEN)
+    # where they differ by no more than chance, as much is known as they have pictures
+    return Tried(share, min(weight, float(count.sum())))
 
 
 def _log_odds(count: Floats, lost: Floats) -> float:

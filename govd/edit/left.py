@@ -16,8 +16,9 @@ import numpy as np
 
 from govd.edit.attacks.intervals import share_interval
 from govd.edit.calibration import ENOUGH, NAMED
+from govd.edit.elsewhere import distribution_of
 from govd.edit.tried import Tried
-from govd.edit.worst import UNSEEN, judged_of, largest, moments
+from govd.edit.worst import judged_of, largest
 from govd.types import Figure
 
 POSITIVE: Final = 1e-9
@@ -35,7 +36,7 @@ def left_by(measured: Sequence[tuple[str, Figure]]) -> dict[str, Tried]:
         for name in NAMED.values()
     }
     return {
-        name: _beta(figures)
+        name: distribution_of(figures)
         for name, figures in by_name.items()
         if len(figures) >= ENOUGH
     }
@@ -66,11 +67,3 @@ def _foretold(count: int, pictures: int, tried: Tried) -> tuple[float, float]:
     lose, stay = (np.array([max(POSITIVE, parameter)]) for parameter in shape)
     judged, _ = judged_of(np.array([pictures]))
     return largest(lose, stay, judged).ends
-
-
-def _beta(figures: Sequence[Figure]) -> Tried:
-    count = np.array([figure.pictures for figure in figures], dtype=np.float64)
-    count_named = np.rint([figure.share * figure.pictures for figure in figures])
-    share, weight = moments(count, count_named, UNSEEN)
-    # where they differ by no more than chance, as much is known as they have pictures
-    return Tried(share, min(weight, float(count.sum())))
